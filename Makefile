@@ -1,0 +1,40 @@
+# One stamp stands for "the environment is as requirements.lock says"; every target builds on it.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.locked
+
+.PHONY: demo test test-all check bench venv lock clean
+
+demo: venv ## make a small archive of real footage and count it, from start to end
+	$(BIN)/gfpipe demo --out demo
+
+test: venv ## the tests that a change must pass
+	$(BIN)/python -m pytest
+
+check: venv ## style, types, walls between the floors, SQL
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint sql
+
+bench: venv ## speed and memory, on an archive made for the purpose
+	$(BIN)/python -m tests.bench
+
+venv: $(STAMP) ## the environment alone
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gfpipe needs Python 3.11 or later: make PYTHON=python3.11 …")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv==0.13.8
+	$(BIN)/uv pip install --python $(BIN)/python --no-deps -r requirements.lock
+	$(BIN)/uv pip install --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+lock: ## resolve pyproject.toml anew into requirements.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv==0.13.8
+	$(BIN)/uv pip compile --quiet --upgrade --extra dev --python-version 3.11 --no-header --no-annotate --output-file requirements.lock pyproject.toml
+
+clean: ## remove the environment and what demo, tests and bench left behind
+	rm -rf .venv demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,1 @@
+"""The lake: a folder of Parquet shards, one set a recording."""

@@ -1,0 +1,1 @@
+"""Recordings in, sampled frames out. Only in this folder are decord and PyAV imported."""
