@@ -48,9 +48,25 @@ class Recording:
         )
 
     @property
+    def timezone(self) -> str:
+        """IANA name where it is known, else the offset from UTC such as ``+02:00``."""
+        return zone_name(self.start)
+
+    @property
     def label(self) -> str:
         """What a person on duty reads: ``channel · 2001-03-04 20:00 · programme``."""
         return f"{self.channel} · {self.start:%Y-%m-%d %H:%M} · {self.programme}"
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A file or manifest row that names no recording we could analyse, and why; it stays in the accounts."""
+
+    path: str
+    problem: str
+    channel: str | None = None
+    programme: str | None = None
+    start: datetime | None = None
 
 
 class Status(StrEnum):
@@ -73,6 +89,7 @@ class Timings:
 
     @property
     def total(self) -> float:
+        """All steps together."""
         return self.decode + self.detect + self.chips + self.classify + self.write
 
 
@@ -98,6 +115,11 @@ class Summary:
     reason: str | None = None
     timings: Timings = Timings()
     reused: bool = False
+
+
+def zone_name(moment: datetime) -> str:
+    """IANA name of the zone of a moment where it is known, else the offset from UTC such as ``+02:00``."""
+    return getattr(moment.tzinfo, "key", None) or moment.isoformat()[-6:]
 
 
 def _slug(text: str) -> str:

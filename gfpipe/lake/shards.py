@@ -1,0 +1,227 @@
+"""The shards of one recording: four small Parquet files, the last of which marks it as finished.
+
+    LAKE/<table>/v1/channel=<channel>/month=YYYY-MM/<recording_id>.parquet
+
+Order is everything: samples, faces and attributes take their places first, the ``recordings`` row last. A kill
+before that leaves no row in ``recordings``, and what nobody vouches for is never counted.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gfpipe import __version__
+from gfpipe.lake import schema
+from gfpipe.lake.storage import Storage
+from gfpipe.lake.tables import TableWriter
+from gfpipe.recording import Recording, Status, Summary
+
+_ROW_TABLES: Final = ("samples", "faces", "attributes")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How rows came about; columns of ``recordings``, and metadata of every shard."""
+
+    config_digest: str
+    sampling: str
+    every_seconds: float
+    min_face: float
+    detector_id: str
+    detector_sha256: str
+    classifier_id: str
+    classifier_sha256: str
+
+
+def finished(lake: str, recording: Recording, config_digest: str) -> Summary | None:
+    """What an earlier run with the same configuration made of the same file; None if there is work to do.
+
+    A failed recording is always tried again: it fails fast, and its cause may have gone.
+
+    Raises:
+        LakeError: the shard is there but cannot be read.
+    """
+    storage = Storage(lake)
+    parts = _parts("recordings", recording)
+    if not storage.exists(*parts):
+        return None
+    row = storage.read_table(*parts).to_pylist()[0]
+    if row["config_digest"] != config_digest or row["status"] == Status.FAILED:
+        return None
+    if row["source_fingerprint"] not in (None, fingerprint(recording.path)):
+        return None
+    return Summary(
+        recording,
+        Status(row["status"]),
+        duration_seconds=row["duration_seconds"],
+        analysed_seconds=row["analysed_seconds"],
+        lost_seconds=row["lost_seconds"],
+        samples=row["sample_count"],
+        faces=row["face_count"],
+        reason=row["reason"],
+        reused=True,
+    )
+
+
+def fingerprint(path: str) -> str | None:
+    """Size and both ends of a file, hashed: notices a file that was replaced or has grown; None if unreadable."""
+    try:
+        with Path(path).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            ends = file.read(65536)
+            file.seek(max(0, size - 65536))
+            ends += file.read(65536)
+    except OSError:
+        return None
+    return hashlib.blake2b(size.to_bytes(8, "little") + ends, digest_size=16).hexdigest()
+
+
+class ShardWriter:
+    """Takes rows batch by batch, and lets all four shards appear at the end; memory does not grow with length."""
+
+    def __init__(self, lake: str, recording: Recording, provenance: Provenance) -> None:
+        self._storage, self._recording, self._provenance = Storage(lake), recording, provenance
+        self._source = {"source_bytes": _size(recording.path), "source_fingerprint": fingerprint(recording.path)}
+        self._tables = {table: self._table(table) for table in (*_ROW_TABLES, "recordings")}
+        self.samples = 0
+        self.faces = 0
+        self.analysed_seconds = 0.0
+
+    def write(
+        self,
+        seconds: NDArray[np.float64],
+        step_seconds: NDArray[np.float64],
+        face_sample: NDArray[np.int64],
+        faces: Mapping[str, Any],
+        attributes: Mapping[str, Any],
+    ) -> None:
+        """Append samples and their faces.
+
+        Args:
+            seconds: (N,) start of each sample, from the recording's start.
+            step_seconds: (N,) how much time each stands for.
+            face_sample: (F,) which of the N samples each face is in, ascending.
+            faces: columns of the ``faces`` table but for the keys, each (F, …).
+            attributes: columns of the ``attributes`` table but for the keys, each (F, …).
+
+        Raises:
+            LakeError: the disk is full or the folder forbidden.
+        """
+        per_sample = np.bincount(face_sample, minlength=len(seconds))
+        first_face = np.cumsum(per_sample) - per_sample
+        keys = {
+            "sample_index": self.samples + face_sample,
+            "face_index": np.arange(len(face_sample)) - first_face[face_sample],
+        }
+        start = np.datetime64(self._recording.start.astimezone(UTC).replace(tzinfo=None), "us")
+        self._append(
+            "samples",
+            sample_index=self.samples + np.arange(len(seconds)),
+            seconds=seconds,
+            step_seconds=step_seconds,
+            aired_at=start + (seconds * 1e6).round().astype("timedelta64[us]"),
+            face_count=per_sample,
+        )
+        self._append("faces", **keys, **faces)
+        self._append("attributes", **keys, **attributes, model_id=[self._provenance.classifier_id] * len(face_sample))
+        self.samples += len(seconds)
+        self.faces += len(face_sample)
+        self.analysed_seconds += float(step_seconds.sum())
+
+    def finish(self, summary: Summary, **facts: Any) -> None:
+        """Put the shards in their places, the mark of completion last; ``facts`` are more columns of ``recordings``.
+
+        Raises:
+            LakeError: the disk is full or the folder forbidden.
+        """
+        row = _recording_row(self._recording, self._provenance, summary) | self._source | facts
+        self._append("recordings", **{column: [value] for column, value in row.items()})
+        for table in self._tables.values():
+            table.close()
+        # A mark left by another configuration must not vouch for the rows that come now.
+        self._storage.delete(*_parts("recordings", self._recording))
+        for table in self._tables.values():
+            table.commit()
+
+    def discard(self) -> None:
+        """Forget everything that was not finished."""
+        for table in self._tables.values():
+            table.discard()
+
+    def _table(self, table: str) -> TableWriter:
+        metadata = vars(self._provenance) | {"version": __version__, "schema_version": schema.VERSION}
+        return TableWriter(self._storage, _parts(table, self._recording), schema.TABLES[table], metadata | self._source)
+
+    def _append(self, table: str, **columns: Any) -> None:
+        rows = len(next(iter(columns.values())))
+        key = {"recording_id": self._recording.recording_id, "config_digest": self._provenance.config_digest}
+        self._tables[table].append({name: [value] * rows for name, value in key.items()} | columns, rows)
+
+
+@contextmanager
+def writer(lake: str, recording: Recording, provenance: Provenance) -> Iterator[ShardWriter]:
+    """Open the shards of one recording; whatever was not finished is gone when the block ends.
+
+    Raises:
+        LakeError: the lake cannot be written.
+    """
+    shards = ShardWriter(lake, recording, provenance)
+    try:
+        yield shards
+    finally:
+        shards.discard()
+
+
+def _parts(table: str, recording: Recording) -> tuple[str, ...]:
+    """Where a shard belongs: Hive folders, by channel and by month of air time in UTC."""
+    channel = quote(recording.channel, safe="")
+    month = recording.start.astimezone(UTC)
+    return (
+        table,
+        f"v{schema.VERSION}",
+        f"channel={channel}",
+        f"month={month:%Y-%m}",
+        f"{recording.recording_id}.parquet",
+    )
+
+
+def _recording_row(recording: Recording, provenance: Provenance, summary: Summary) -> dict[str, Any]:
+    return {
+        "path": recording.path,
+        "channel": recording.channel,
+        "programme": recording.programme,
+        "started_at": recording.start.astimezone(UTC),
+        "timezone": recording.timezone,
+        "scheduled_seconds": recording.scheduled_seconds,
+        "status": str(summary.status),
+        "reason": summary.reason,
+        "duration_seconds": summary.duration_seconds,
+        "analysed_seconds": summary.analysed_seconds,
+        "lost_seconds": summary.lost_seconds,
+        "sample_count": summary.samples,
+        "face_count": summary.faces,
+        "sampling": provenance.sampling,
+        "every_seconds": provenance.every_seconds,
+        "min_face": provenance.min_face,
+        "detector_id": provenance.detector_id,
+        "classifier_id": provenance.classifier_id,
+        **{f"{step}_seconds": seconds for step, seconds in vars(summary.timings).items()},
+        "analysed_at": datetime.now(UTC),
+        "gfpipe_version": __version__,
+    }
+
+
+def _size(path: str) -> int | None:
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return None

@@ -1,0 +1,129 @@
+"""Files of the lake, on this machine or on an object store: written whole or not at all."""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from errno import EDQUOT, ENOSPC
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import fsspec
+import pyarrow.parquet as pq
+
+from gfpipe.errors import LakeError
+
+
+@dataclass(frozen=True)
+class Storage:
+    """One lake's folder behind fsspec: ``/mnt/lake``, ``s3://bucket/lake``, ``memory://lake``."""
+
+    url: str
+
+    @property
+    def is_local(self) -> bool:
+        """Whether files can be renamed in place."""
+        return "://" not in self.url or self.url.startswith("file://")
+
+    def path(self, *parts: str) -> str:
+        """Where a file of the lake is, for the file system behind it."""
+        return str(PurePosixPath(self._split()[1], *parts))
+
+    def exists(self, *parts: str) -> bool:
+        """Whether the file is there."""
+        return bool(self._split()[0].exists(self.path(*parts)))
+
+    def read_metadata(self, *parts: str) -> pq.FileMetaData:
+        """Footer of a Parquet file.
+
+        Raises:
+            LakeError: the file is not Parquet; a shard is never half-written, so something else wrote there.
+        """
+        with self._file(*parts) as file:
+            return pq.read_metadata(file)
+
+    def read_table(self, *parts: str) -> Any:
+        """A whole, small Parquet file as a pyarrow table."""
+        with self._file(*parts) as file:
+            return pq.read_table(file)
+
+    def delete(self, *parts: str) -> None:
+        """Remove a file; one that is gone already is no error."""
+        with suppress(FileNotFoundError):
+            self._split()[0].rm_file(self.path(*parts))
+
+    @contextmanager
+    def _file(self, *parts: str) -> Iterator[Any]:
+        path = self.path(*parts)
+        try:
+            with self._split()[0].open(path, "rb") as file:
+                yield file
+        except (OSError, ValueError) as exc:
+            raise LakeError(f"{path}: cannot be read as Parquet: {exc}") from exc
+
+    def _split(self) -> tuple[Any, str]:
+        fs, path = fsspec.core.url_to_fs(self.url)
+        return fs, path
+
+
+class Pending:
+    """A file that is being written beside its place (or, for an object store, on this machine's disk).
+
+    ``commit`` puts it in its place in one step; until then nobody can take it for a shard, as its name starts
+    with a dot and ends in ``.tmp``.
+    """
+
+    def __init__(self, storage: Storage, *parts: str) -> None:
+        self._storage, self._parts = storage, parts
+        name = f".{parts[-1]}.{uuid.uuid4().hex}.tmp"
+        if storage.is_local:
+            folder = Path(storage.path(*parts[:-1]))
+            with disk_errors(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+            self.path = folder / name
+        else:
+            self.path = Path(tempfile.gettempdir()) / name
+
+    def commit(self) -> None:
+        """Flush to the disk, then rename (or upload): the file appears whole."""
+        target = self._storage.path(*self._parts)
+        with disk_errors(target):
+            if self._storage.is_local:
+                with self.path.open("rb") as file:
+                    os.fsync(file.fileno())
+                self.path.replace(target)
+                _sync_folder(self.path.parent)
+            else:
+                fs, _ = fsspec.core.url_to_fs(self._storage.url)
+                fs.makedirs(str(PurePosixPath(target).parent), exist_ok=True)
+                with self.path.open("rb") as source, fs.open(target, "wb") as file:
+                    shutil.copyfileobj(source, file)
+                self.path.unlink()
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        self.path.unlink(missing_ok=True)
+
+
+@contextmanager
+def disk_errors(where: str | Path) -> Iterator[None]:
+    """Say what a full or forbidden disk means, and what to do."""
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in (ENOSPC, EDQUOT):
+            raise LakeError(f"{where}: no space left on the lake's disk; free some, then run again") from exc
+        raise LakeError(f"{where}: cannot be written: {exc.strerror or exc}; check the lake's folder") from exc
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself survive a power cut, where the system lets folders be synced."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

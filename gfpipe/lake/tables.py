@@ -1,0 +1,73 @@
+"""One Parquet file of the lake, written batch by batch and appearing whole."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gfpipe.lake.storage import Pending, Storage, disk_errors
+
+# Rows held back before they are written: large row groups are what readers want, and memory stays bounded.
+_ROW_GROUP: Final = 100_000
+
+
+class TableWriter:
+    """Appends batches to a file that takes its place only with :meth:`commit`."""
+
+    def __init__(
+        self, storage: Storage, parts: tuple[str, ...], schema: pa.Schema, metadata: Mapping[str, Any]
+    ) -> None:
+        self._schema = schema.with_metadata({f"gfpipe.{key}": str(value) for key, value in metadata.items()})
+        self._pending = Pending(storage, *parts)
+        self._held: list[pa.Table] = []
+        with disk_errors(self._pending.path):
+            self._writer = pq.ParquetWriter(self._pending.path, self._schema, compression="zstd")
+
+    def append(self, columns: Mapping[str, Any], rows: int) -> None:
+        """Add rows; a column that is not given is null.
+
+        Raises:
+            LakeError: the disk is full or the folder forbidden.
+            ValueError: a column has another length, or one is unknown to the schema.
+        """
+        if unknown := set(columns) - set(self._schema.names):
+            raise ValueError(f"{self._pending.path.name}: the schema has no column {', '.join(sorted(unknown))}")
+        arrays = [_array(columns.get(field.name), field, rows) for field in self._schema]
+        self._held.append(pa.Table.from_arrays(arrays, schema=self._schema))
+        if sum(map(len, self._held)) >= _ROW_GROUP:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what is held back, and the footer."""
+        self._flush()
+        with disk_errors(self._pending.path):
+            self._writer.close()
+
+    def commit(self) -> None:
+        """Let the file appear in its place."""
+        self._pending.commit()
+
+    def discard(self) -> None:
+        """Leave nothing behind of a file that was not committed."""
+        with suppress(OSError):  # a full disk has been reported already
+            self._writer.close()
+        self._pending.discard()
+
+    def _flush(self) -> None:
+        if self._held:
+            with disk_errors(self._pending.path):
+                self._writer.write_table(pa.concat_tables(self._held), row_group_size=_ROW_GROUP)
+            self._held.clear()
+
+
+def _array(values: Any, field: pa.Field, rows: int) -> pa.Array:
+    if values is None:
+        return pa.nulls(rows, field.type)
+    if isinstance(values, np.ndarray) and values.ndim == 2:
+        flat = pa.array(values.reshape(-1), field.type.value_type)
+        return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+    array = pa.array(values)
+    return array if array.type == field.type else pa.array(values, field.type)
