@@ -9,17 +9,15 @@ import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
-from typing import Any, ParamSpec, TypeVar
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 from gfpipe.errors import TransientError, UsageError
 
-P = ParamSpec("P")
-T = TypeVar("T")
+SCHEDULER_TIMEOUT = "30s"
 
 
-@contextmanager
-def pool(workers: int = 0, scheduler: str | None = None) -> Iterator[Executor]:
+def pool(workers: int = 0, scheduler: str | None = None) -> AbstractContextManager[Executor]:
     """Open an executor: local processes, or the workers of the Dask scheduler at ``scheduler``.
 
     Args:
@@ -29,10 +27,7 @@ def pool(workers: int = 0, scheduler: str | None = None) -> Iterator[Executor]:
     Raises:
         UsageError: the scheduler does not answer, or Dask is not installed.
     """
-    if scheduler is None:
-        yield from _processes(workers or cores())
-    else:
-        yield from _cluster(scheduler)
+    return _processes(workers or cores()) if scheduler is None else _cluster(scheduler)
 
 
 def cores() -> int:
@@ -45,14 +40,17 @@ class _Processes(Executor):
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
+        self._pool: Any = None
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        return self._pool().submit(fn, *args, **kwargs)  # type: ignore[no-any-return]
+        self._pool = self._living()
+        return self._pool.submit(fn, *args, **kwargs)  # type: ignore[no-any-return]
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        self._pool().shutdown(wait=wait, kill_workers=cancel_futures)
+        if self._pool is not None:
+            self._pool.shutdown(wait=wait, kill_workers=cancel_futures)
 
-    def _pool(self) -> Any:
+    def _living(self) -> Any:
         from loky import get_reusable_executor  # noqa: PLC0415 - only where a pool is opened
 
         # A worker that idles between two recordings must keep its models: no time-out.
@@ -65,6 +63,7 @@ class _Processes(Executor):
         )
 
 
+@contextmanager
 def _processes(workers: int) -> Iterator[Executor]:
     executor = _Processes(workers)
     try:
@@ -75,13 +74,14 @@ def _processes(workers: int) -> Iterator[Executor]:
     executor.shutdown()
 
 
+@contextmanager
 def _cluster(scheduler: str) -> Iterator[Executor]:
     try:
         from distributed import Client  # noqa: PLC0415 - an optional dependency
     except ImportError as exc:
         raise UsageError(f"workers at {scheduler} need Dask: pip install 'gfpipe[cluster]'") from exc
     try:
-        client: Any = Client(scheduler, timeout="30s")  # type: ignore[no-untyped-call]
+        client: Any = Client(scheduler, timeout=SCHEDULER_TIMEOUT)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as exc:
         raise UsageError(f"no Dask scheduler answers at {scheduler}: {exc}") from exc
     with client:

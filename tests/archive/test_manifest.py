@@ -1,0 +1,175 @@
+"""Archives as they come: folders, manifests, and rows nobody can make sense of."""
+
+import re
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from gfpipe.archive.manifest import read
+from gfpipe.archive.pattern import Pattern
+from gfpipe.errors import UsageError
+from gfpipe.settings import DEFAULT_PATTERN
+
+
+def archive(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return folder
+
+
+def manifest(folder: Path, *rows: str) -> Path:
+    path = folder / "night.csv"
+    path.write_text("path,channel,programme,start,end\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def test_default_pattern_reads_channel_date_time_and_programme(tmp_path: Path) -> None:
+    found = read(archive(tmp_path, "tv1/2001-03-04/2000_evening_news.ts"), DEFAULT_PATTERN, "Europe/Paris")
+    (recording,) = found.recordings
+    assert (recording.channel, recording.programme, recording.timezone) == ("tv1", "evening_news", "Europe/Paris")
+    assert recording.start.astimezone(UTC) == datetime(2001, 3, 4, 19, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "start"),
+    [
+        ("{channel}_{date}_{time}.{ext}", "tv1_20010304_203015.mp4", datetime(2001, 3, 4, 20, 30, 15)),
+        ("{year}/{month}/{day}/{channel}-{hour}h{minute}.{ext}", "2001/03/04/tv1-07h05.ts", datetime(2001, 3, 4, 7, 5)),
+        (
+            "{channel}/{any}/{date}T{time}-{programme}.{ext}",
+            "tv1/tape 7/2001.03.04T20-30-a b.mkv",
+            datetime(2001, 3, 4, 20, 30),
+        ),
+    ],
+)
+def test_patterns_of_other_archives_can_be_given(pattern: str, path: str, start: datetime) -> None:
+    match = Pattern(pattern).match(path)
+    assert match is not None
+    assert (match.channel, match.start) == ("tv1", start)
+
+
+def test_a_field_written_twice_must_say_the_same_twice() -> None:
+    pattern = Pattern("{channel}/{date}/{channel}_{time}.{ext}")
+    assert pattern.match("tv1/2001-03-04/tv1_2000.ts")
+    assert pattern.match("tv1/2001-03-04/tv2_2000.ts") is None
+
+
+def test_an_impossible_date_does_not_fit() -> None:
+    assert Pattern(DEFAULT_PATTERN).match("tv1/2001-02-30/2000_news.ts") is None
+
+
+@pytest.mark.parametrize("pattern", ["{kanal}/{date}/{time}.{ext}", "{channel}/{time}.{ext}"])
+def test_a_pattern_that_cannot_work_is_wrong_use(pattern: str) -> None:
+    with pytest.raises(UsageError, match="channel"):
+        Pattern(pattern)
+
+
+def test_a_missing_archive_is_wrong_use(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such folder or manifest"):
+        read(tmp_path / "nowhere", DEFAULT_PATTERN, "UTC")
+
+
+def test_an_archive_without_media_is_wrong_use(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no recordings in it"):
+        read(archive(tmp_path, "notes.txt"), DEFAULT_PATTERN, "UTC")
+
+
+def test_a_pattern_that_matches_nothing_names_a_file_it_was_tried_on(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"tape\.mp4.*--pattern"):
+        read(archive(tmp_path, "tape.mp4"), DEFAULT_PATTERN, "UTC")
+
+
+def test_a_file_that_does_not_fit_is_rejected_and_the_rest_goes_on(tmp_path: Path) -> None:
+    found = read(archive(tmp_path, "tv1/2001-03-04/2000_news.ts", "tape.mp4"), DEFAULT_PATTERN, "UTC")
+    assert len(found.recordings) == 1
+    assert found.rejected[0].path.endswith("tape.mp4")
+    assert "does not fit the pattern" in found.rejected[0].problem
+
+
+def test_a_folder_needs_a_time_zone(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--timezone"):
+        read(archive(tmp_path, "tv1/2001-03-04/2000_news.ts"), DEFAULT_PATTERN)
+
+
+def test_an_unknown_time_zone_is_wrong_use(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="Mars/Base"):
+        read(tmp_path, DEFAULT_PATTERN, "Mars/Base")
+
+
+def test_hidden_and_foreign_files_are_no_recordings(tmp_path: Path) -> None:
+    names = ("tv1/2001-03-04/2000_news.ts", "tv1/2001-03-04/.2100_news.ts", "tv1/2001-03-04/2000_news.srt")
+    assert len(read(archive(tmp_path, *names), DEFAULT_PATTERN, "UTC").recordings) == 1
+
+
+def test_a_manifest_gives_paths_beside_it_zones_and_ends(tmp_path: Path) -> None:
+    path = manifest(tmp_path, "a.ts,tv1,news,2001-03-04T20:00:00+01:00,2001-03-04T20:30:00+01:00")
+    (recording,) = read(path, DEFAULT_PATTERN).recordings
+    assert recording.path == str(tmp_path / "a.ts")
+    assert recording.scheduled_seconds == 1800
+    assert recording.timezone == "+01:00"
+
+
+def test_a_parquet_manifest_reads_like_a_csv_one(tmp_path: Path) -> None:
+    row = {"path": "a.ts", "channel": "tv1", "programme": "news", "start": pd.Timestamp("2001-03-04T20:00Z")}
+    pd.DataFrame([row]).to_parquet(tmp_path / "night.parquet")
+    (recording,) = read(tmp_path / "night.parquet", DEFAULT_PATTERN).recordings
+    assert recording.start == datetime(2001, 3, 4, 20, tzinfo=UTC)
+    assert recording.scheduled_seconds is None
+
+
+def test_a_programme_across_the_change_of_clocks_keeps_its_length(tmp_path: Path) -> None:
+    path = manifest(tmp_path, "a.ts,tv1,news,2001-03-25T01:00:00,2001-03-25T04:00:00")
+    (recording,) = read(path, DEFAULT_PATTERN, "Europe/Paris").recordings
+    assert recording.scheduled_seconds == 2 * 3600
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ("b.ts,tv1,news,yesterday,", "row 3.*yesterday"),
+        ("b.ts,,news,2001-03-04T21:00Z,", "row 3: channel is empty"),
+        ("b.ts,tv1,news,2001-03-04T21:00,", "no time zone.*--timezone"),
+        ("b.ts,tv1,news,2001-03-04T21:00Z,2001-03-04T20:00Z", "before the start"),
+        ("b.ts,tv1,news,2001-03-04T20:00Z,", "same channel, start and programme as .*a.ts"),
+    ],
+)
+def test_a_bad_row_is_rejected_with_its_reason_and_the_rest_goes_on(tmp_path: Path, row: str, problem: str) -> None:
+    found = read(manifest(tmp_path, "a.ts,tv1,news,2001-03-04T20:00Z,", row), DEFAULT_PATTERN)
+    assert [Path(recording.path).name for recording in found.recordings] == ["a.ts"]
+    (rejected,) = found.rejected
+    assert re.search(problem, rejected.problem)
+
+
+def test_a_manifest_without_its_columns_says_which(tmp_path: Path) -> None:
+    (tmp_path / "night.csv").write_text("file,start\na.ts,2001-03-04T20:00Z\n")
+    with pytest.raises(UsageError, match="channel, path, programme"):
+        read(tmp_path / "night.csv", DEFAULT_PATTERN)
+
+
+def test_nights_and_channels_narrow_an_archive(tmp_path: Path) -> None:
+    names = (
+        "tv1/2001-03-04/2000_a.ts",
+        "tv1/2001-03-05/2000_b.ts",
+        "tv2/2001-03-05/2000_c.ts",
+        "tv2/2001-03-06/2000_d.ts",
+    )
+    found = read(archive(tmp_path, *names), DEFAULT_PATTERN, "Asia/Tokyo")
+    night = found.between(date(2001, 3, 5), date(2001, 3, 5))
+    assert [recording.programme for recording in night.recordings] == ["b", "c"]
+    assert [recording.programme for recording in night.on(["tv2"]).recordings] == ["c"]
+    with pytest.raises(UsageError, match="tv1, tv2"):
+        found.on(["tv9"])
+    with pytest.raises(UsageError, match="2001-03-04 to 2001-03-06"):
+        found.between(date(2002, 1, 1), None)
+
+
+def test_a_recording_keeps_its_id_wherever_it_is_moved_to(tmp_path: Path) -> None:
+    here = read(archive(tmp_path / "a", "tv 1/2001-03-04/2000_news.ts"), DEFAULT_PATTERN, "UTC").recordings[0]
+    there = read(archive(tmp_path / "b", "tv 1/2001-03-04/2000_news.ts"), DEFAULT_PATTERN, "UTC").recordings[0]
+    other = read(archive(tmp_path / "c", "tv-1/2001-03-04/2000_news.ts"), DEFAULT_PATTERN, "UTC").recordings[0]
+    assert here.recording_id == there.recording_id
+    assert here.recording_id != other.recording_id  # though both channels look the same in a file name

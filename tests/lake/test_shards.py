@@ -1,0 +1,195 @@
+"""Shards appear whole or not at all, and only the last one vouches for the rest."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+
+from gfpipe.errors import LakeError
+from gfpipe.lake import schedule, schema, shards
+from gfpipe.lake.shards import Provenance, ShardWriter
+from gfpipe.recording import Recording, Rejected, Status, Summary
+
+START = datetime(2001, 3, 31, 23, 30, tzinfo=UTC)
+RUN = Provenance("digest1", "keyframes", 1.0, 24.0, "detector", "aa", "classifier", "bb")
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Recording:
+    (tmp_path / "a.ts").write_bytes(b"some video")
+    return Recording(str(tmp_path / "a.ts"), "TV 1/2 ä=é", "news", START)
+
+
+def write_rows(write: ShardWriter, samples: int, faces_in: list[int]) -> None:
+    faces = len(faces_in)
+    columns = {
+        name: np.full(faces, 0.5, np.float32) for name in ("x1", "y1", "x2", "y2", "detector_score", "height_360")
+    }
+    columns |= {"landmarks": np.zeros((faces, 10), np.float32), "below_min_face": np.zeros(faces, bool)}
+    answers = {"p_female": np.full(faces, 0.9, np.float32), "age_years": None}
+    seconds = np.arange(samples, dtype=float) + write.samples
+    write.write(seconds, np.ones(samples), np.array(faces_in, dtype=np.int64), columns, answers)
+
+
+def analyse(lake: str, recording: Recording, run: Provenance = RUN, status: Status = Status.DONE) -> Summary:
+    with shards.writer(lake, recording, run) as write:
+        write_rows(write, 3, [0, 2, 2])
+        write_rows(write, 2, [1])
+        summary = Summary(
+            recording, status, analysed_seconds=write.analysed_seconds, samples=write.samples, faces=write.faces
+        )
+        write.finish(summary, codec="h264")
+    return summary
+
+
+def rows(lake: str, table: str) -> list[dict[str, object]]:
+    files = Path(lake, table, "v1").rglob("*.parquet")
+    return [row for file in files for row in pq.ParquetFile(file).read().to_pylist()]
+
+
+def test_every_table_has_the_schema_it_promises_and_says_where_it_comes_from(
+    tmp_path: Path, recording: Recording
+) -> None:
+    lake = str(tmp_path / "lake")
+    analyse(lake, recording)
+    for table in ("recordings", "samples", "faces", "attributes"):
+        (file,) = Path(lake, table, "v1").rglob("*.parquet")
+        assert file.parent.name == "month=2001-03"
+        found = pq.read_schema(file)
+        assert found.equals(schema.TABLES[table])
+        assert found.metadata[b"gfpipe.config_digest"] == b"digest1"
+        assert found.metadata[b"gfpipe.classifier_sha256"] == b"bb"
+
+
+def test_faces_are_numbered_within_their_sample_across_batches(tmp_path: Path, recording: Recording) -> None:
+    lake = str(tmp_path / "lake")
+    analyse(lake, recording)
+    assert [(row["sample_index"], row["face_index"]) for row in rows(lake, "faces")] == [(0, 0), (2, 0), (2, 1), (4, 0)]
+    assert [row["face_count"] for row in rows(lake, "samples")] == [1, 0, 2, 0, 1]
+    assert rows(lake, "samples")[4]["aired_at"] == START.replace(second=4)
+    assert {row["model_id"] for row in rows(lake, "attributes")} == {"classifier"}
+
+
+def test_channels_of_any_name_survive_the_folders(tmp_path: Path, recording: Recording) -> None:
+    lake = tmp_path / "lake"
+    analyse(str(lake), recording)
+    table = ds.dataset(lake / "recordings" / "v1", partitioning="hive").to_table()
+    assert table["channel"].to_pylist() == ["TV 1/2 ä=é"]
+
+
+def test_a_finished_recording_is_known_and_costs_nothing(tmp_path: Path, recording: Recording) -> None:
+    lake = str(tmp_path / "lake")
+    assert shards.finished(lake, recording, "digest1") is None
+    analyse(lake, recording)
+    done = shards.finished(lake, recording, "digest1")
+    assert done is not None
+    assert (done.reused, done.samples, done.faces, done.analysed_seconds) == (True, 5, 4, 5.0)
+
+
+def test_another_configuration_or_another_file_makes_a_shard_stale(tmp_path: Path, recording: Recording) -> None:
+    lake = str(tmp_path / "lake")
+    analyse(lake, recording)
+    assert shards.finished(lake, recording, "digest2") is None
+    Path(recording.path).write_bytes(b"the whole video at last")
+    assert shards.finished(lake, recording, "digest1") is None
+
+
+def test_a_failed_recording_is_tried_again(tmp_path: Path, recording: Recording) -> None:
+    lake = str(tmp_path / "lake")
+    analyse(lake, recording, status=Status.FAILED)
+    assert shards.finished(lake, recording, "digest1") is None
+
+
+def test_what_was_not_finished_leaves_nothing_behind(tmp_path: Path, recording: Recording) -> None:
+    lake = tmp_path / "lake"
+
+    def interrupted() -> None:
+        with shards.writer(str(lake), recording, RUN) as write:
+            write_rows(write, 3, [0])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert [path for path in lake.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("survivors", range(4))
+def test_a_kill_between_two_renames_leaves_no_mark(
+    tmp_path: Path, recording: Recording, survivors: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the moment, the old mark is gone before the first new shard appears."""
+    lake = str(tmp_path / "lake")
+    analyse(lake, recording)
+    commits = 0
+    real = shards.TableWriter.commit
+
+    def dies(table: shards.TableWriter) -> None:
+        nonlocal commits
+        if commits == survivors:
+            raise KeyboardInterrupt
+        commits += 1
+        real(table)
+
+    monkeypatch.setattr(shards.TableWriter, "commit", dies)
+    other = Provenance("digest2", *list(vars(RUN).values())[1:])
+    with pytest.raises(KeyboardInterrupt):
+        analyse(lake, recording, other)
+    assert shards.finished(lake, recording, "digest1") is None
+    assert shards.finished(lake, recording, "digest2") is None
+    monkeypatch.undo()
+    analyse(lake, recording, other)
+    assert {row["config_digest"] for table in ("samples", "faces") for row in rows(lake, table)} == {"digest2"}
+
+
+def test_unfinished_files_never_look_like_shards(tmp_path: Path, recording: Recording) -> None:
+    lake = tmp_path / "lake"
+    with shards.writer(str(lake), recording, RUN) as write:
+        write_rows(write, 3, [0])
+        names = [path.name for path in lake.rglob("*") if path.is_file()]
+        assert len(names) == 4
+        assert all(name.startswith(".") and name.endswith(".tmp") for name in names)
+
+
+def test_a_full_disk_is_said_in_plain_words_and_leaves_nothing(recording: Recording) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    from gfpipe.lake.storage import disk_errors
+
+    def write() -> None:
+        with disk_errors("lake"), full.open("wb", buffering=0) as file:
+            file.write(b"x")
+
+    with pytest.raises(LakeError, match="no space left.*free some"):
+        write()
+
+
+def test_a_lake_that_cannot_be_written_is_said_in_plain_words(tmp_path: Path, recording: Recording) -> None:
+    (tmp_path / "lake").write_text("a file where the folder should be")
+    with pytest.raises(LakeError, match="cannot be written"):
+        analyse(str(tmp_path / "lake"), recording)
+
+
+def test_an_object_store_holds_the_same_shards(recording: Recording) -> None:
+    analyse("memory://lake", recording)
+    done = shards.finished("memory://lake", recording, "digest1")
+    assert done is not None
+    assert done.faces == 4
+    names = fsspec.filesystem("memory").find("/lake")
+    assert len(names) == 4
+    assert all(name.endswith(".parquet") for name in names)
+
+
+def test_the_schedule_keeps_what_could_not_be_scheduled(tmp_path: Path, recording: Recording) -> None:
+    lake = str(tmp_path / "lake")
+    rejected = Rejected("tape.mp4", "the path does not fit")
+    schedule.record(lake, "archive", [recording], [rejected])
+    schedule.record(lake, "archive", [recording], [rejected])  # a second look replaces the first
+    assert [(row["recording_id"], row["problem"]) for row in rows(lake, "schedule")] == [
+        (recording.recording_id, None),
+        (None, "the path does not fit"),
+    ]
