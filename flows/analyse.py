@@ -1,0 +1,190 @@
+"""Recordings in, shards out: whatever an archive holds that is not in the lake yet."""
+
+import errno
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import date
+from pathlib import PurePath
+from typing import Any, Final
+from uuid import UUID
+
+from prefect import Task, flow, task
+from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.concurrency.sync import concurrency
+from prefect.futures import PrefectFuture, as_completed
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows import server, tables  # first: what it sets, Prefect reads when it is imported
+from gfpipe import workers
+from gfpipe.archive import manifest
+from gfpipe.attributes.device import resolve_device
+from gfpipe.lake import schedule
+from gfpipe.recording import Recording, Status, Summary
+from gfpipe.settings import DEFAULT_PATTERN, Analysis
+from gfpipe.stages import analyse as stage
+from gfpipe.workers import is_pool_failure
+
+# What a network drive that went away for a moment answers with.
+_NETWORK_ERRORS: Final = frozenset(
+    {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH}
+)
+_CLUSTER_IN_FLIGHT: Final = 64  # recordings handed to a Dask cluster at once; the limit "decode" says how many run
+
+Listener = Callable[[Sequence[Recording], Summary | None], object]
+_listener: ContextVar[Listener] = ContextVar("_listener", default=lambda due, summary: None)
+
+
+def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Whether trying again may help: a worker died or a share went away, as opposed to a bad file or a full disk."""
+    error = state.data if isinstance(state.data, BaseException) else state.result(raise_on_failure=False)
+    if not isinstance(error, BaseException):
+        return False
+    if isinstance(error, OSError):
+        return isinstance(error, ConnectionError | TimeoutError) or error.errno in _NETWORK_ERRORS
+    return is_pool_failure(error)
+
+
+@task(
+    task_run_name="{recording.label}",
+    cache_policy=NO_CACHE,  # the finished shard is the cache
+    retries=2,
+    retry_delay_seconds=[5, 60],
+    retry_condition_fn=is_transient,
+)
+def analyse_recording(
+    recording: Recording, lake: str, analysis: Analysis, pool: Executor, limits: list[str]
+) -> State[Summary]:
+    """Have a worker write the shards of one recording; what is wrong with the file is the run's state and message."""
+    with concurrency(limits, strict=True):
+        summary: Summary = pool.submit(stage.run, recording, lake, analysis).result()
+    if summary.status is Status.FAILED:
+        return Failed(message=summary.reason, data=summary)
+    if summary.status is Status.PARTIAL:
+        return Completed(name="Partial", message=summary.reason, data=summary)
+    return Completed(message=f"{tables.clock(summary.analysed_seconds)} analysed, {summary.faces} faces", data=summary)
+
+
+def _run_name() -> str:
+    given = flow_run.parameters
+    nights = f"{given['since'] or 'the beginning'} to {given['until'] or 'today'}"
+    what = nights if given["since"] or given["until"] else "whatever is new"
+    return " · ".join([PurePath(given["archive"]).name, *(given["channels"] or []), what])
+
+
+@flow(name="analyse", flow_run_name=_run_name)
+def analyse_archive(
+    archive: str,
+    lake: str,
+    pattern: str = DEFAULT_PATTERN,
+    timezone: str | None = None,
+    since: date | None = None,
+    until: date | None = None,
+    channels: list[str] | None = None,
+    analysis: Analysis = Analysis(),  # noqa: B008 - frozen
+    workers: int = 0,
+    scheduler: str | None = None,
+) -> list[Summary]:
+    """Find every face that `archive` aired, and report what could not be read.
+
+    Args:
+        archive: a folder of recordings, or a CSV or Parquet manifest.
+        lake: the folder that the shards go to.
+        pattern: how the paths of a folder are read.
+        timezone: of starts that carry none, such as Europe/Paris.
+        since: first night, by the recordings' own clock; nothing means from the beginning.
+        until: last night.
+        channels: only these; nothing means all.
+        analysis: sampling and models.
+        workers: processes that analyse; 0 means one a core.
+        scheduler: address of a Dask scheduler whose workers do the work instead.
+    """
+    holdings = manifest.read(archive, pattern, timezone)
+    schedule.record(lake, holdings.source, holdings.recordings, holdings.rejected)
+    wanted = holdings.between(since, until).on(channels)
+    provenance = stage.prepare(analysis)
+    found = {recording.recording_id: stage.finished(recording, lake, provenance) for recording in wanted.recordings}
+    summaries = [summary for summary in found.values() if summary is not None]
+    due = [recording for recording in wanted.recordings if found[recording.recording_id] is None]
+    with _progress(due, summaries) as note:
+        for summary in _analyse_all(due, lake, analysis, workers, scheduler):
+            summaries.append(summary)
+            note(summary)
+    headline = tables.headline(summaries, len(wanted.rejected))
+    coverage = tables.coverage(wanted.recordings, wanted.rejected, summaries)
+    create_table_artifact(tables.newest(coverage), "coverage", f"{headline}; newest first")
+    if problems := tables.problems(wanted.rejected, summaries):
+        create_table_artifact(problems, "problems", f"{len(problems)} files to look at")
+    return _verdict(headline, due, summaries)  # type: ignore[return-value] - Prefect hands out the state's data
+
+
+def _analyse_all(
+    due: Sequence[Recording], lake: str, analysis: Analysis, processes: int, scheduler: str | None
+) -> Iterator[Summary]:
+    """Analyse recordings, as many at once as there are workers; yields in the order in which they end."""
+    limits = ["decode", "gpu"] if _uses_gpu(analysis, scheduler) else ["decode"]
+    server.require_limits(*limits)
+    in_flight = processes or (_CLUSTER_IN_FLIGHT if scheduler else workers.cores())
+    # The pool is closed first: where the flow is interrupted, threads must not wait for workers to finish.
+    with ThreadPoolTaskRunner(max_workers=in_flight) as runner, workers.pool(processes, scheduler) as pool:
+        shared = {"lake": lake, "analysis": analysis, "pool": pool, "limits": limits}
+        runs = {runner.submit(analyse_recording, {"recording": recording, **shared}): recording for recording in due}
+        for run in as_completed(list(runs)):
+            yield _summary_of(run, runs[run])
+
+
+def _uses_gpu(analysis: Analysis, scheduler: str | None) -> bool:
+    return analysis.device == "cuda" or (scheduler is None and resolve_device(analysis.device).type == "cuda")
+
+
+def _summary_of(run: PrefectFuture[Any], recording: Recording) -> Summary:
+    run.wait()  # it may be announced a moment before its state is known
+    outcome = run.state.result(raise_on_failure=False)
+    if isinstance(outcome, Summary):
+        return outcome
+    return Summary(recording, Status.FAILED, reason=str(outcome) or type(outcome).__name__)
+
+
+def _verdict(headline: str, due: Sequence[Recording], summaries: Sequence[Summary]) -> State[list[Summary]]:
+    """Nights with a bad file are no alarm, but are named; a night on which nothing worked is one."""
+    failed = sum(summary.status is Status.FAILED and not summary.reused for summary in summaries)
+    if due and failed == len(due):
+        return Failed(message=headline, data=list(summaries))
+    return Completed(name="Some failed" if failed else "Completed", message=headline, data=list(summaries))
+
+
+@contextmanager
+def heard_by(listener: Listener) -> Iterator[None]:
+    """Have `listener(due, None)` called once it is known what there is to do, then `listener(due, summary)` each time.
+
+    Where nothing else may be called per run than the flow, as Prefect's parameters are data.
+    """
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+@contextmanager
+def _progress(due: Sequence[Recording], before: Sequence[Summary]) -> Iterator[Callable[[Summary], None]]:
+    """Tell the UI and the listener how far the run is."""
+    listener, ended = _listener.get(), list[Summary]()
+
+    def text() -> str:
+        return f"{len(ended)} of {len(due)} recordings; {tables.headline([*before, *ended])}"
+
+    artifact: UUID = create_progress_artifact(0.0 if due else 100.0, "progress", text())
+    listener(due, None)
+
+    def note(summary: Summary) -> None:
+        ended.append(summary)
+        update_progress_artifact(artifact, 100 * len(ended) / len(due), text())
+        listener(due, summary)
+
+    yield note

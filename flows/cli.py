@@ -1,0 +1,251 @@
+"""The command line. What a command needs is imported when it runs: ``gfpipe --help`` loads neither torch nor Prefect.
+
+Exit codes: 0 all went well, 1 something failed (some recordings, a check, the disk), 2 wrong use, 130 Ctrl-C.
+"""
+
+import sys
+import time
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows import console, tables
+from gfpipe.errors import GfpipeError, UsageError
+from gfpipe.settings import DEFAULT_PATTERN, Analysis
+
+app = typer.Typer(
+    name="gfpipe",
+    help="Count screen time by perceived gender in archives of television.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+models = typer.Typer(
+    help="The catalogue of models: what there is, what is known of it, fetching it.", no_args_is_help=True
+)
+app.add_typer(models, name="models")
+
+Lake = Annotated[str, typer.Option("--lake", help="Folder (or object store's URL) of the Parquet shards.")]
+_DEFAULTS = Analysis()
+
+
+class Sampling(StrEnum):
+    """Choices of --sampling."""
+
+    KEYFRAMES = "keyframes"
+    EXACT = "exact"
+
+
+class Device(StrEnum):
+    """Choices of --device."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+def _example(*lines: str) -> str:
+    return "[bold]Example:[/bold]\n\n" + "\n\n".join(f"[cyan]{line}[/cyan]" for line in lines)
+
+
+@app.command(
+    epilog=_example(
+        "gfpipe analyse /mnt/archive --lake lake --timezone Europe/Paris --since 2001-03-01 --until 2001-03-31",
+        "gfpipe analyse night.csv --lake lake --sampling exact --every 0.5",
+    )
+)
+def analyse(
+    archive: Annotated[str, typer.Argument(help="Folder of recordings, or a CSV/Parquet manifest.")],
+    lake: Lake,
+    pattern: Annotated[str, typer.Option(help="How the paths of a folder are read.")] = DEFAULT_PATTERN,
+    timezone: Annotated[str | None, typer.Option(help="Zone of starts that carry none: Europe/Paris.")] = None,
+    sampling: Annotated[Sampling, typer.Option(help="Which frames stand for the programme.")] = Sampling.KEYFRAMES,
+    every: Annotated[float, typer.Option(help="Seconds that one frame stands for, at most.")] = _DEFAULTS.every_seconds,
+    detector: Annotated[str, typer.Option(help="Face detector: see gfpipe models list.")] = _DEFAULTS.detector,
+    classifier: Annotated[str, typer.Option(help="Perceived-gender model.")] = _DEFAULTS.classifier,
+    device: Annotated[Device, typer.Option(help="Where the networks run.")] = Device.AUTO,
+    min_face: Annotated[
+        float, typer.Option(help="Lower faces are kept but not counted; lines of a 360-line picture.")
+    ] = _DEFAULTS.min_face,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that analyse; 0: one a core.")] = 0,
+    scheduler: Annotated[str | None, typer.Option(help="Dask scheduler whose workers do the work.")] = None,
+    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day, local time.")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day.")] = None,
+    channel: Annotated[list[str] | None, typer.Option(help="Only this channel; may be given again.")] = None,
+) -> None:
+    """Find every face in an archive's recordings and write what is perceived to the lake.
+
+    Run it again at any time: what is finished is not decoded twice, what was interrupted or failed is done again.
+    """
+    start = time.monotonic()
+    order = {
+        "archive": archive,
+        "lake": lake,
+        "pattern": pattern,
+        "timezone": timezone,
+        "since": since and since.date(),
+        "until": until and until.date(),
+        "channels": channel,
+        "analysis": Analysis(str(sampling), every, detector, classifier, str(device), min_face),
+        "workers": workers,
+        "scheduler": scheduler,
+    }
+    from flows import run  # noqa: PLC0415
+
+    summaries, rejected = run.analyse(order)
+    console.say(console.summary_line(summaries, time.monotonic() - start))
+    if rejected or any(summary.reason for summary in summaries):
+        console.say(f"Some recordings are missing or incomplete; why: gfpipe status --lake {lake}", "yellow")
+        raise typer.Exit(1)
+
+
+@app.command(epilog=_example("gfpipe status --lake lake"))
+def status(lake: Lake) -> None:
+    """Show coverage by channel and day: scheduled, analysed, failed, and why."""
+    from gfpipe import warehouse  # noqa: PLC0415
+
+    coverage = warehouse.report(lake, "coverage").to_pylist()
+    console.table(tables.published_coverage(coverage), "Coverage, by local air date")
+    for row in warehouse.report(lake, "failures").to_pylist():
+        console.detail(f"{row['status']:<9}{row['path']}", f"{'':<9}{row['reason']}")
+
+
+@app.command(epilog=_example("gfpipe publish --lake lake"))
+def publish(lake: Lake) -> None:
+    """Build the warehouse LAKE/gfpipe.duckdb anew and print screen time by channel."""
+    from flows import run  # noqa: PLC0415
+
+    published = run.publish(lake)
+    console.table(tables.screen_time(published.screen_time), "Screen time by perceived gender")
+    console.say(f"Published {published.warehouse}. Ask it: gfpipe sql --lake {lake}")
+    for check in published.failed_checks:
+        console.say(f"check failed: {check.name}: {check.rows} rows, such as {check.examples[0]}", "red")
+    if published.failed_checks:
+        raise typer.Exit(1)
+
+
+@app.command(
+    epilog=_example(
+        'gfpipe sql --lake lake -c "from screen_time_by_channel"',
+        'gfpipe sql --lake lake -c "select * from coverage" --csv > coverage.csv',
+    )
+)
+def sql(
+    lake: Lake,
+    command: Annotated[str | None, typer.Option("-c", "--command", help="One question; without it, a prompt.")] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, one array of records.")] = False,
+    parquet: Annotated[Path | None, typer.Option(help="Write the result to this file.")] = None,
+) -> None:
+    """Ask the warehouse in SQL, with every view ready."""
+    if sum((csv, json, parquet is not None)) > 1:
+        raise UsageError("choose one of --csv, --json and --parquet")
+    from flows import shell  # noqa: PLC0415
+
+    shell.run(lake, command, "csv" if csv else "json" if json else "parquet" if parquet else "table", parquet)
+
+
+@app.command(
+    epilog=_example(
+        "gfpipe evaluate cydral-gender-v1 --data utkface=UTKFace",
+        "gfpipe evaluate cydral-gender-v1 --data csv=faces.csv",
+    )
+)
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A model's id, or its folder.")],
+    data: Annotated[str, typer.Option(help="utkface=FOLDER, or csv=FILE with columns file and perceived_gender.")],
+    detector: Annotated[str, typer.Option(help="Face detector.")] = _DEFAULTS.detector,
+    device: Annotated[Device, typer.Option(help="Where the networks run.")] = Device.AUTO,
+) -> None:
+    """Hold a model's answers against labels: accuracy overall and by perceived gender, undetected faces as errors."""
+    from flows.evaluate import evaluate_with_progress  # noqa: PLC0415
+
+    evaluate_with_progress(model, data, detector, device)
+
+
+@models.command("list", epilog=_example("gfpipe models list"))
+def models_list() -> None:
+    """Show every model of the catalogue, and whether it is in the models folder."""
+    from gfpipe.models import store  # noqa: PLC0415
+
+    console.table(
+        [
+            {
+                "model": item.id,
+                "task": item.card.task if item.card else "demo footage",
+                "here": "yes" if item.present else "by hand" if not item.fetchable else "no",
+                "licence": item.licence,
+                "source": item.source,
+            }
+            for item in store.listing()
+        ]
+    )
+    console.say(f"models folder: {store.models_folder()}")
+
+
+@models.command("show", epilog=_example("gfpipe models show cydral-gender-v1"))
+def models_show(model: Annotated[str, typer.Argument(help="A model's id, or its folder.")]) -> None:
+    """Print a model's card: source, licence, what it was measured to do, what it is for and what not."""
+    from gfpipe.models import store  # noqa: PLC0415
+
+    console.console.print_json(store.card(model).to_json())
+
+
+@models.command(
+    "pull", epilog=_example("gfpipe models pull --all", "gfpipe models pull retinaface-resnet50 --from weights.zip")
+)
+def models_pull(
+    names: Annotated[list[str] | None, typer.Argument(help="Ids of models.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All that the catalogue has a reachable source for.")
+    ] = False,
+    source: Annotated[Path | None, typer.Option("--from", help="A file brought by hand, for one model.")] = None,
+) -> None:
+    """Fetch models into the models folder; copy that folder to serve a machine without network."""
+    from gfpipe.models import store  # noqa: PLC0415
+
+    if everything == bool(names):
+        raise UsageError("name the models to pull, or give --all")
+    if source and len(names or []) != 1:
+        raise UsageError("--from FILE is for one model")
+    for name in names or [item.id for item in store.listing() if item.fetchable]:
+        with console.downloading(name) as progress:
+            folder = store.pull(name, source, progress)
+        console.say(f"{name}: {folder}")
+
+
+@app.command(epilog=_example("gfpipe demo --out demo"))
+def demo(out: Annotated[Path, typer.Option(help="Folder for the demo's archive and lake.")] = Path("demo")) -> None:
+    """Make a small archive of real footage whose true screen time is known, and run everything on it."""
+    from flows.demo import run_demo  # noqa: PLC0415
+
+    run_demo(out)
+
+
+@app.command(epilog=_example("gfpipe serve --config gfpipe.toml"))
+def serve(
+    config: Annotated[Path, typer.Option(help="The site's settings; deploy/gfpipe.toml is an example.")] = Path(
+        "gfpipe.toml"
+    ),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of Prefect's UI on this machine.")] = 4200,
+) -> None:
+    """Run Prefect's server and UI on this machine, and analyse and publish on schedule until Ctrl-C."""
+    from flows.serve import serve as serve_site  # noqa: PLC0415
+
+    serve_site(config, port)
+
+
+def main() -> None:
+    """Entry point of ``gfpipe``: errors become one line and an exit code."""
+    try:
+        app(standalone_mode=True)
+    except GfpipeError as exc:
+        console.say(f"gfpipe: {exc}", "red")
+        sys.exit(2 if isinstance(exc, UsageError) else 1)
+    except KeyboardInterrupt:
+        console.say("Stopped. What is finished is kept; run the same command again to go on.", "yellow")
+        sys.exit(130)

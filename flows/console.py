@@ -1,0 +1,133 @@
+"""What a person sees on a terminal: progress while it runs, tables when it is done, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from flows.tables import clock
+from gfpipe.recording import Recording, Status, Summary
+
+console: Final = Console()
+errors: Final = Console(stderr=True)
+
+_STYLES: Final = {Status.DONE: "green", Status.PARTIAL: "yellow", Status.FAILED: "red"}
+
+
+def say(text: str, style: str = "") -> None:
+    """One line to the person at the terminal, kept apart from results."""
+    errors.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def table(rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
+    """Print rows under their keys as headings; numbers to the right, nothing for what is unknown."""
+    drawn = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    for heading, value in (rows[0] if rows else {}).items():
+        drawn.add_column(heading, justify="left" if isinstance(value, str) and ":" not in value else "right")
+    for row in rows:
+        drawn.add_row(*(Text(str(value)) for value in row.values()))
+    console.print(drawn)
+
+
+def detail(line: str, explanation: str) -> None:
+    """Print a line and, quieter, what explains it."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(explanation, style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+class AnalysisProgress:
+    """Recordings done, × real time and what remains: a bar on a terminal, a line a recording elsewhere."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self._seconds = 0.0
+        self._done = self._total = 0
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} recordings"),
+            _Speed(self),
+            console=errors,
+            disable=not errors.is_terminal,
+        )
+        self._task = self._bar.add_task("analysing", total=None, visible=False)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def hear(self, due: Sequence[Recording], summary: Summary | None) -> None:
+        """First told what is due, then once for each recording that has ended."""
+        if summary is None:
+            self._start, self._total = time.monotonic(), len(due)
+            self._bar.update(self._task, total=len(due), visible=bool(due))
+        else:
+            self._advance(summary)
+
+    def _advance(self, summary: Summary) -> None:
+        self._done += 1
+        self._seconds += summary.analysed_seconds
+        self._bar.advance(self._task)
+        length = clock(summary.analysed_seconds)
+        line = f"[{self._done}/{self._total}] {summary.status:<7} {summary.recording.label}  {length}"
+        if summary.reason:
+            line += f"\n          {summary.reason}"
+        if errors.is_terminal:
+            self._bar.console.print(line, style=_STYLES[summary.status], markup=False, highlight=False)
+        else:
+            say(f"{line}  [{self.speed}]")
+
+    @property
+    def speed(self) -> str:
+        """How much faster than the broadcast itself, and how long it will go on."""
+        spent = time.monotonic() - self._start
+        if not self._done or not self._seconds:
+            return "…"
+        remaining = spent / self._done * (self._total - self._done)
+        return f"{self._seconds / spent:.0f} × real time, {clock(remaining)} remaining"
+
+
+class _Speed(ProgressColumn):
+    def __init__(self, progress: AnalysisProgress) -> None:
+        super().__init__()
+        self._progress = progress
+
+    def render(self, task: Task) -> Text:  # noqa: ARG002 - rich's signature
+        return Text(self._progress.speed, style="cyan")
+
+
+@contextmanager
+def downloading(name: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar for something that is fetched; says nothing where nobody watches."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=errors, disable=not errors.is_terminal) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def summary_line(summaries: Iterable[Summary], seconds: float) -> str:
+    """One sentence on a whole run."""
+    summaries = list(summaries)
+    count = {status: sum(summary.status is status for summary in summaries) for status in Status}
+    aired = sum(summary.analysed_seconds for summary in summaries if not summary.reused)
+    reused = sum(summary.reused for summary in summaries)
+    text = f"{count[Status.DONE]} done, {count[Status.PARTIAL]} partial, {count[Status.FAILED]} failed"
+    if reused:
+        text += f" ({reused} analysed before)"
+    return f"{text}; {clock(aired)} of television in {clock(seconds)}" + (
+        f", {aired / seconds:.0f} × real time" if aired else ""
+    )
+
+
+def is_terminal() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin.isatty() and sys.stdout.isatty()

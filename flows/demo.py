@@ -1,0 +1,79 @@
+"""The demo: an archive whose true screen time is known, analysed, published and held against the truth."""
+
+import time
+from pathlib import Path
+
+from flows import console, run, server, tables
+from gfpipe import warehouse
+from gfpipe.settings import DEFAULT_PATTERN, Analysis
+from gfpipe.stages import demo as stage
+from gfpipe.stages.demo import PROGRAMMES, Programme
+
+_NEXT = """
+Try next:
+  gfpipe sql --lake {lake} -c "from screen_time_by_programme"
+  gfpipe analyse {archive} --lake {exact} --timezone {zone} --sampling exact --every 0.5
+  gfpipe analyse YOUR/ARCHIVE --lake lake --timezone YOUR/ZONE   (see: gfpipe analyse --help)"""
+
+
+def run_demo(folder: Path) -> None:
+    """Make the archive in ``folder``/archive, run everything on it, and print estimates beside the truth.
+
+    Raises:
+        GfpipeError: footage or models cannot be fetched, or a step failed.
+    """
+    archive, lake = folder / "archive", str(folder / "lake")
+    start = time.monotonic()
+    with server.available(lambda: _make(archive), console.say):
+        summaries, _ = run.analyse(
+            {
+                "archive": str(archive),
+                "lake": lake,
+                "pattern": DEFAULT_PATTERN,
+                "timezone": stage.TIMEZONE,
+                "since": None,
+                "until": None,
+                "channels": None,
+                "analysis": Analysis(),
+                "workers": 0,
+                "scheduler": None,
+            }
+        )
+        published = run.publish(lake)
+    console.table(_beside_the_truth(archive, lake), "Seconds of face time by perceived gender, estimated and true")
+    console.table(tables.screen_time(published.screen_time), "Screen time by perceived gender")
+    console.table(tables.published_coverage(published.coverage), "Coverage, by local air date")
+    for summary in summaries:
+        if summary.reason:
+            console.detail(f"{summary.status:<9}{summary.recording.path}", f"{'':<9}{summary.reason}")
+    console.say(f"Done in {time.monotonic() - start:.0f} s.", "bold")
+    exact = folder / "lake-exact"
+    console.say(_NEXT.format(lake=lake, archive=archive, exact=exact, zone=stage.TIMEZONE))
+
+
+def _make(archive: Path) -> None:
+    console.say(f"making a small archive of real footage in {archive} …")
+    stage.run(archive, lambda programme: console.say(f"  {programme.path}"))
+
+
+def _beside_the_truth(archive: Path, lake: str) -> list[dict[str, object]]:
+    with warehouse.open(lake) as house:
+        screen_time = house.query("select r.path, s.* from screen_time as s join recordings as r using (recording_id)")
+    found = {row["path"]: row for row in screen_time.to_pylist()}
+    return [_line(programme, found.get(str(archive / programme.path))) for programme in PROGRAMMES]
+
+
+def _line(programme: Programme, found: dict[str, float] | None) -> dict[str, object]:
+    def estimated(column: str) -> str:
+        return f"{found[column]:.1f}" if found else "–"
+
+    return {
+        "programme": programme.path,
+        "women": estimated("female_face_seconds"),
+        "(true)": f"{programme.female_face_seconds}.0",
+        "men": estimated("male_face_seconds"),
+        "( true)": f"{programme.male_face_seconds}.0",
+        "analysed": estimated("analysed_seconds"),
+        "of": f"{programme.seconds}.0",
+        "note": {"cut": "the file was cut short", "text": "the file is no video"}.get(programme.damage, ""),
+    }

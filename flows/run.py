@@ -1,0 +1,64 @@
+"""The flows as commands run them: with a server of their own where none is configured, and with progress."""
+
+from contextlib import ExitStack
+from typing import Any
+
+from flows import console, server
+from gfpipe.archive import manifest
+from gfpipe.errors import GfpipeError
+from gfpipe.recording import Rejected, Summary
+from gfpipe.stages import analyse as analyse_stage
+from gfpipe.stages.publish import Published
+
+
+def analyse(order: dict[str, Any]) -> tuple[list[Summary], tuple[Rejected, ...]]:
+    """Run the analysis flow with a progress bar; ``order`` holds its parameters.
+
+    Raises:
+        UsageError: wrong use, said before Prefect takes its seconds to start.
+        GfpipeError: models cannot be fetched, the lake cannot be written, no server came up.
+    """
+    holdings = manifest.read(order["archive"], order["pattern"], order["timezone"])
+    wanted = holdings.between(order["since"], order["until"]).on(order["channels"])
+    console.say(f"{len(wanted.recordings)} recordings in {order['archive']}")
+    for row in wanted.rejected:
+        console.say(f"rejected  {row.path}\n          {row.problem}", "yellow")
+    with ExitStack() as stack:
+        stack.enter_context(server.available(lambda: _prepare(order), console.say, slots=order["workers"]))
+        from flows.analyse import analyse_archive, heard_by  # noqa: PLC0415 - importing Prefect takes seconds
+
+        server.quiet()
+        progress = stack.enter_context(console.AnalysisProgress())
+        stack.enter_context(heard_by(progress.hear))
+        state = analyse_archive(**order, return_state=True)
+    return _result(state), wanted.rejected
+
+
+def publish(lake: str) -> Published:
+    """Run the publishing flow.
+
+    Raises:
+        LakeError: there is nothing to publish, or it cannot be read or written.
+    """
+    with server.available(say=console.say):
+        from flows.publish import publish_lake  # noqa: PLC0415
+
+        server.quiet()
+        state = publish_lake(lake, return_state=True)
+    return _result(state)  # type: ignore[no-any-return]
+
+
+def _prepare(order: dict[str, Any]) -> None:
+    """While the server starts: fetch what is missing, and load what the flow will need."""
+    analyse_stage.prepare(order["analysis"])
+    import flows.analyse  # noqa: F401, PLC0415
+
+
+def _result(state: Any) -> Any:
+    """What a flow run came to; its data also where the run counts as failed."""
+    result = state.result(raise_on_failure=False)
+    if isinstance(result, GfpipeError):
+        raise result
+    if isinstance(result, BaseException):
+        raise GfpipeError(f"the flow run failed: {result}") from result
+    return result

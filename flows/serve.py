@@ -1,0 +1,112 @@
+"""The embedded default: Prefect's server, its UI and the nightly runs, in one command on one machine."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import prefect
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.deployments.runner import EntrypointType, RunnerDeployment
+from prefect.schedules import Cron, Interval, Schedule
+
+from flows import server  # first: what it sets, Prefect reads when it is imported
+from flows.analyse import analyse_archive
+from flows.publish import publish_lake
+from gfpipe import settings
+from gfpipe.errors import UsageError
+from gfpipe.settings import Settings
+
+UI_PORT: Final = 4200
+_EVERY: Final = re.compile(r"every (\d+) (seconds|minutes|hours)")
+
+
+def serve(config: str | Path, port: int = UI_PORT, say: Callable[[str], object] = print) -> None:
+    """Serve the nightly runs of a site until interrupted.
+
+    Args:
+        config: the site's ``gfpipe.toml``.
+        port: of the UI; not used where a server is configured.
+        say: is told where the UI is and when the runs are due.
+
+    Raises:
+        UsageError: a faulty configuration or schedule, a taken port, a configured server without the limits.
+    """
+    site = settings.load(config)
+    served = deployments(site)
+    with _server(port, say):
+        for deployment, line in zip(served, (site.analyse_schedule, site.publish_schedule), strict=True):
+            say(f"{deployment.full_name}: {line} ({site.timezone or 'UTC'})")
+        prefect.serve(*served, print_starting_message=False)
+
+
+def deployments(site: Settings) -> tuple[RunnerDeployment, RunnerDeployment]:
+    """The two deployments of a site, on their schedules.
+
+    Raises:
+        UsageError: a schedule is neither a cron line nor ``every N seconds|minutes|hours``.
+    """
+    analysis = {
+        "archive": _absolute(site.archive),
+        "lake": _absolute(site.lake),
+        "pattern": site.pattern,
+        "timezone": site.timezone,
+        "analysis": site.analysis,
+        "workers": site.workers,
+        "scheduler": site.scheduler,
+    }
+    common: dict[str, Any] = {
+        "entrypoint_type": EntrypointType.MODULE_PATH,  # found wherever gfpipe is installed
+        # A night that takes longer than a day is finished, not joined by the next.
+        "concurrency_limit": ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
+    }
+    return (
+        analyse_archive.to_deployment(
+            "nightly", schedule=schedule(site.analyse_schedule, site.timezone), parameters=analysis, **common
+        ),
+        publish_lake.to_deployment(
+            "nightly",
+            schedule=schedule(site.publish_schedule, site.timezone),
+            parameters={"lake": _absolute(site.lake)},
+            **common,
+        ),
+    )
+
+
+def schedule(text: str, timezone: str | None) -> Schedule:
+    """Read ``0 3 * * *`` or ``every 30 minutes``.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if every := _EVERY.fullmatch(text.strip()):
+        return Interval(timedelta(**{every[2]: int(every[1])}), timezone=timezone)
+    try:
+        return Cron(text, timezone=timezone)
+    except ValueError as exc:
+        raise UsageError(f"schedule {text!r}: neither a cron line such as '0 3 * * *' nor 'every 30 minutes'") from exc
+
+
+@contextmanager
+def _server(port: int, say: Callable[[str], object]) -> Iterator[None]:
+    if api_url := server.configured():
+        server.require_limits("decode")
+        say(f"runs are shown by the server at {api_url.removesuffix('/api')}")
+        yield
+        return
+    own = server.Server(port, full=True)
+    try:
+        say("starting Prefect's server …")
+        own.wait()
+        with server.using(own.api_url):
+            server.create_limits()
+            say(f"runs are shown at {own.url}")
+            yield
+    finally:
+        own.stop()
+
+
+def _absolute(path: str) -> str:
+    return path if "://" in path else str(Path(path).resolve())

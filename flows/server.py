@@ -1,0 +1,230 @@
+"""Prefect's server: the one that is configured, or one of our own that lives no longer than the command it serves.
+
+    python -m flows.server FD ephemeral|full     is what runs in the server's own process
+
+Prefect could start a server by itself, but only once it has imported all of it, then the server imports the same
+again. Started from here it comes up beside whatever else a command must load, and it hangs on a pipe: when this
+process is gone, however it went, so is the server.
+"""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Final
+
+from gfpipe import workers
+from gfpipe.errors import GfpipeError, UsageError
+
+START_SECONDS: Final = 180.0  # a busy machine, and a database that must be brought up to date first
+
+# Read by Prefect when it is imported; what a site has set stays.
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", f"{START_SECONDS:.0f}")
+os.environ.setdefault("PREFECT_CLI_PROMPT", "false")
+
+LIMITS: Final = ("decode", "gpu")
+
+
+class Server:
+    """A Prefect server in a process of its own, on this machine only.
+
+    Args:
+        port: 0 takes any that is free.
+        full: with the UI, the scheduler and every other service; else only what a single flow run needs.
+
+    Raises:
+        UsageError: something else listens on that port.
+    """
+
+    def __init__(self, port: int = 0, *, full: bool = False) -> None:
+        with socket.socket() as listener:
+            # A server that has just ended leaves its port in a state that forbids a second one without this.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError as exc:
+                raise UsageError(f"port {port} is taken by another program; choose another with --port") from exc
+            listener.listen(128)  # from now on who calls is kept waiting, not refused
+            self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            self.api_url = f"{self.url}/api"
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "flows.server", str(listener.fileno()), "full" if full else "ephemeral"],
+                stdin=subprocess.PIPE,
+                pass_fds=[listener.fileno()],
+                env={**os.environ, "PREFECT_API_URL": "", "PREFECT_SERVER_UI_API_URL": self.api_url},
+                start_new_session=True,  # Ctrl-C is for the command; the server must outlast its last report
+            )
+
+    def wait(self) -> None:
+        """Wait until it answers.
+
+        Raises:
+            GfpipeError: it ended instead, or took longer than ``START_SECONDS``.
+        """
+        import httpx  # noqa: PLC0415 - not before the server's process is under way
+
+        try:
+            httpx.get(f"{self.api_url}/health", timeout=START_SECONDS).raise_for_status()
+        except httpx.HTTPError as exc:
+            self.stop()
+            raise GfpipeError(
+                f"Prefect's server did not come up ({exc or type(exc).__name__}); what it said stands above. "
+                "If its database is damaged, move ~/.prefect/prefect.db away"
+            ) from exc
+
+    def stop(self) -> None:
+        """End it; harmless when it has ended already."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def configured() -> str | None:
+    """The API address that ``PREFECT_API_URL`` or Prefect's active profile names, if any."""
+    from prefect.settings import get_current_settings  # noqa: PLC0415 - takes a second: only where it is needed
+
+    return get_current_settings().api.url
+
+
+@contextmanager
+def available(
+    meanwhile: Callable[[], object] = lambda: None, say: Callable[[str], object] = lambda _: None, *, slots: int = 0
+) -> Iterator[str]:
+    """Have a Prefect server while the body runs: the configured one, or one of our own.
+
+    Args:
+        meanwhile: what there is to do while the server starts: fetch models, start workers.
+        say: is told what is being waited for.
+        slots: recordings decoded at once, on a server of our own; 0 means one a core.
+
+    Yields:
+        The address of its API.
+
+    Raises:
+        GfpipeError: no server came up.
+    """
+    if api_url := configured():
+        meanwhile()
+        yield api_url
+        return
+    server = _own()
+    meanwhile()
+    say("waiting for Prefect's server …")
+    server.wait()
+    with using(server.api_url):
+        create_limits(slots)
+        yield server.api_url
+
+
+@cache
+def _own() -> Server:
+    """One for the whole process, never stopped: at exit Prefect still sends it the last events and log lines."""
+    return Server()
+
+
+@contextmanager
+def using(api_url: str) -> Iterator[None]:
+    """Let Prefect in this process, and in those it starts, talk to ``api_url``."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415
+
+    before = os.environ.get("PREFECT_API_URL")
+    os.environ["PREFECT_API_URL"] = api_url
+    try:
+        with temporary_settings({PREFECT_API_URL: api_url}):
+            yield
+    finally:
+        del os.environ["PREFECT_API_URL"]
+        if before is not None:
+            os.environ["PREFECT_API_URL"] = before
+
+
+def create_limits(slots: int = 0) -> None:
+    """Create the concurrency limits that the tasks require, on a server of our own; its operator's are kept.
+
+    A server that was killed takes its leases with it and leaves their slots taken for ever; as ours has only just
+    started, nobody holds one yet.
+    """
+    from prefect.client.orchestration import get_client  # noqa: PLC0415
+    from prefect.client.schemas.actions import (  # noqa: PLC0415
+        GlobalConcurrencyLimitCreate,
+        GlobalConcurrencyLimitUpdate,
+    )
+    from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound  # noqa: PLC0415
+
+    wanted = {"decode": slots or workers.cores(), "gpu": 1}
+    with get_client(sync_client=True) as client:
+        for name in LIMITS:
+            try:
+                limit = max(client.read_global_concurrency_limit_by_name(name).limit, wanted[name] if slots else 0)
+                client.update_global_concurrency_limit(
+                    name, GlobalConcurrencyLimitUpdate(limit=limit, active=True, active_slots=0)
+                )
+            except ObjectNotFound:
+                try:
+                    client.create_global_concurrency_limit(
+                        GlobalConcurrencyLimitCreate(name=name, limit=wanted[name], active=True)
+                    )
+                except ObjectAlreadyExists:
+                    pass  # another command was quicker
+
+
+def require_limits(*names: str) -> None:
+    """Make sure that the server has the concurrency limits that a flow's tasks will hold.
+
+    Raises:
+        UsageError: one is missing; it is for the server's operator to say how much that server's machines bear.
+    """
+    from prefect.client.orchestration import get_client  # noqa: PLC0415
+    from prefect.exceptions import ObjectNotFound  # noqa: PLC0415
+
+    if configured() is None:  # Prefect's own temporary server, for a flow called from Python
+        create_limits()
+    with get_client(sync_client=True) as client:
+        for name in names:
+            try:
+                client.read_global_concurrency_limit_by_name(name)
+            except ObjectNotFound as exc:
+                raise UsageError(
+                    f"the Prefect server at {client.api_url} has no concurrency limit {name!r}; "
+                    "create it with deploy/limits.sh"
+                ) from exc
+
+
+def quiet() -> None:
+    """Keep the runs' log lines to the server: a command that shows its own progress needs no second voice."""
+    import prefect.main  # noqa: PLC0415, F401
+
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(name).propagate = False
+
+
+def _serve(descriptor: int, *, full: bool) -> None:
+    """Be the server until standard input, which nobody writes to, is closed at the other end."""
+    import uvicorn  # noqa: PLC0415
+    from prefect.server.api.server import create_app  # noqa: PLC0415
+
+    app = create_app(ephemeral=not full, final=True)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=3))
+
+    def end_with_parent() -> None:
+        sys.stdin.buffer.read()
+        server.should_exit = True
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    server.run(sockets=[socket.socket(fileno=descriptor)])
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _serve(int(sys.argv[1]), full=sys.argv[2] == "full")

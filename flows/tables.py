@@ -1,0 +1,139 @@
+"""What a person on duty reads in Prefect's UI: short tables, whole minutes, no codes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from itertools import groupby
+from pathlib import PurePath
+from typing import Any, Final
+
+from gfpipe.recording import Recording, Rejected, Status, Summary
+
+Row = dict[str, str | int]
+
+_PAGE: Final = 200
+
+
+def coverage(recordings: Sequence[Recording], rejected: Sequence[Rejected], summaries: Sequence[Summary]) -> list[Row]:
+    """One row a channel and day: how many recordings were scheduled, and what became of them."""
+    summary_of = {summary.recording.recording_id: summary for summary in summaries}
+    items: list[Recording | Rejected] = sorted([*recordings, *rejected], key=_channel_and_day)
+    return [
+        _coverage_row(channel, day, list(group), summary_of)
+        for (channel, day), group in groupby(items, key=_channel_and_day)
+    ]
+
+
+def _channel_and_day(item: Recording | Rejected) -> tuple[str, str]:
+    return item.channel or "unknown", f"{item.start:%Y-%m-%d}" if item.start else "unknown"
+
+
+def _coverage_row(
+    channel: str, day: str, items: Sequence[Recording | Rejected], summary_of: Mapping[str, Summary]
+) -> Row:
+    found = [summary_of.get(item.recording_id) for item in items if isinstance(item, Recording)]
+    summaries = [summary for summary in found if summary is not None]
+    by_status = {status: sum(summary.status is status for summary in summaries) for status in Status}
+    return {
+        "channel": channel,
+        "day": day,
+        "scheduled": len(items),
+        "done": by_status[Status.DONE],
+        "partial": by_status[Status.PARTIAL],
+        "failed": by_status[Status.FAILED],
+        "rejected": sum(isinstance(item, Rejected) for item in items),
+        "analysed": clock(sum(summary.analysed_seconds for summary in summaries)),
+        "lost": clock(sum(summary.lost_seconds for summary in summaries)),
+    }
+
+
+def problems(rejected: Iterable[Rejected], summaries: Iterable[Summary]) -> list[Row]:
+    """One row for each file that somebody must look at, and why."""
+    rows: list[Row] = [
+        {
+            "what": summary.status.value,
+            "recording": summary.recording.label,
+            "why": summary.reason or "",
+            "file": summary.recording.path,
+        }
+        for summary in summaries
+        if summary.status is not Status.DONE
+    ]
+    rows += [
+        {
+            "what": "rejected",
+            "recording": " · ".join(filter(None, (row.channel, row.programme))) or PurePath(row.path).name,
+            "why": row.problem,
+            "file": row.path,
+        }
+        for row in rejected
+    ]
+    return sorted(rows, key=lambda row: (row["what"], row["recording"]))
+
+
+def published_coverage(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """The warehouse's coverage, by channel and day."""
+    return [
+        {
+            "channel": row["channel"] or "unknown",
+            "day": f"{row['air_date']:%Y-%m-%d}" if isinstance(row["air_date"], date) else "unknown",
+            "scheduled": row["recordings"],
+            "done": row["done_recordings"],
+            "partial": row["partial_recordings"],
+            "failed": row["failed_recordings"],
+            "rejected": row["rejected_recordings"],
+            "not yet analysed": row["missing_recordings"],
+            "analysed": clock(row["analysed_seconds"]),
+            "lost": clock(row["lost_seconds"]),
+            "why": row["reasons"] or "",
+        }
+        for row in rows
+    ]
+
+
+def screen_time(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """Screen time by perceived gender, by channel."""
+    return [
+        {
+            "channel": row["channel"],
+            "analysed": clock(row["analysed_seconds"]),
+            "women, face time": clock(row["female_face_seconds"]),
+            "men, face time": clock(row["male_face_seconds"]),
+            "women's share of face time": percent(row["share_female_face_time"]),
+            "women, presence": clock(row["female_presence_seconds"]),
+            "men, presence": clock(row["male_presence_seconds"]),
+        }
+        for row in rows
+    ]
+
+
+def headline(summaries: Sequence[Summary], rejected: int = 0) -> str:
+    """The run in one line: ``11 analysed, 1 failed``."""
+    fresh = [summary for summary in summaries if not summary.reused]
+    failed = sum(summary.status is Status.FAILED for summary in fresh)
+    partial = sum(summary.status is Status.PARTIAL for summary in fresh)
+    counts = {
+        "analysed": len(fresh) - failed,
+        "of them only in part": partial,
+        "failed": failed,
+        "rejected": rejected,
+        "done before": len(summaries) - len(fresh),
+    }
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing to do"
+
+
+def newest(rows: list[Row]) -> list[Row]:
+    """The latest days first, and no more than a page can show; the warehouse has them all."""
+    return sorted(rows, key=lambda row: str(row["day"]), reverse=True)[:_PAGE]
+
+
+def clock(seconds: float | None) -> str:
+    """Seconds as ``h:mm:ss``."""
+    if seconds is None:
+        return "unknown"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def percent(share: float | None) -> str:
+    """A share as ``41.3 %``; nothing to share out is ``–``."""
+    return "–" if share is None else f"{share:.1%}".replace("%", " %")

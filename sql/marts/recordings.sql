@@ -1,0 +1,8 @@
+-- The rows that count: a recording's newest analysis. Everything else joins on its (recording_id, config_digest).
+select
+    *,
+    local_time(timezone, started_at) as started_at_local,
+    cast(local_time(timezone, started_at) as date) as air_date
+from stg_recordings
+qualify row_number() over (partition by recording_id order by analysed_at desc, config_digest asc) = 1
+order by channel, started_at, recording_id

@@ -1,0 +1,19 @@
+select
+    recording_id,
+    config_digest,
+    sample_index,
+    face_index,
+    x1,
+    y1,
+    x2,
+    y2,
+    landmarks,
+    detector_score,
+    height_360,
+    below_min_face,
+    track_id
+from read_parquet(
+    getvariable('lake') || '/faces/v1/**/[!.]*.parquet',
+    union_by_name = true,
+    hive_partitioning = false
+)

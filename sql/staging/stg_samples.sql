@@ -1,0 +1,14 @@
+select
+    recording_id,
+    config_digest,
+    sample_index,
+    seconds,
+    step_seconds,
+    aired_at,
+    shot,
+    face_count
+from read_parquet(
+    getvariable('lake') || '/samples/v1/**/[!.]*.parquet',
+    union_by_name = true,
+    hive_partitioning = false
+)

@@ -1,0 +1,15 @@
+select
+    recording_id,
+    path,
+    channel,
+    programme,
+    started_at,
+    timezone,
+    scheduled_seconds,
+    problem,
+    seen_at
+from read_parquet(
+    getvariable('lake') || '/schedule/v1/**/[!.]*.parquet',
+    union_by_name = true,
+    hive_partitioning = false
+)
