@@ -1,0 +1,1 @@
+"""What a face looks like to a viewer: networks, and classifiers that read their outputs."""

@@ -1,0 +1,1 @@
+"""One file a verb; each reads and writes the lake, and none knows another."""

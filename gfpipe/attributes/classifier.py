@@ -1,0 +1,132 @@
+"""Chips in, perceived gender (and age, where the model has it) out."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from gfpipe.attributes import networks
+from gfpipe.attributes.spec import FEMALE, Activation, Attribute, ClassifierSpec, Head, Point
+from gfpipe.errors import ModelError
+
+BATCH = 256  # chips at once: bounds memory at 224 px and is past the knee of throughput at 32 px
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """What a classifier says of F faces.
+
+    Attributes:
+        p_female: (F,) float32 in [0, 1]; all NaN where the model has no head for perceived gender.
+        age_years: (F,) float32, the expected age; None where the model has no head for age.
+    """
+
+    p_female: NDArray[np.float32]
+    age_years: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        if self.age_years is not None and self.age_years.shape != self.p_female.shape:
+            raise ValueError(f"{self.p_female.shape} faces, but {self.age_years.shape} ages")
+
+    def __len__(self) -> int:
+        return len(self.p_female)
+
+
+class Classifier:
+    """A network and the way to read its outputs; make one with :func:`load`."""
+
+    def __init__(self, spec: ClassifierSpec, network: nn.Module, device: torch.device) -> None:
+        if spec.input.size is None:
+            raise ModelError(f"{spec.model_id}: the card does not say how large a chip the classifier takes")
+        self.spec = spec
+        self.network = network
+        self.device = device
+        self.chip_size = spec.input.size
+        self._mean = torch.tensor(spec.input.mean, device=device).view(1, 3, 1, 1)
+        self._std = torch.tensor(spec.input.std, device=device).view(1, 3, 1, 1)
+
+    @property
+    def model_id(self) -> str:
+        """The model that answers."""
+        return self.spec.model_id
+
+    @property
+    def template(self) -> tuple[Point, ...]:
+        """Where the five landmarks belong in a chip, in its pixels."""
+        return self.spec.input.template
+
+    @property
+    def attributes(self) -> frozenset[Attribute]:
+        """What the model can say of a face."""
+        return frozenset(head.attribute for head in self.spec.heads)
+
+    def __call__(self, chips: Tensor) -> Attributes:
+        """Read chips.
+
+        Args:
+            chips: (F, 3, S, S) float32, RGB in 0..255, S = ``chip_size``; F may be 0. Moved to the device if elsewhere.
+        """
+        size = self.chip_size
+        if chips.ndim != 4 or tuple(chips.shape[1:]) != (3, size, size):
+            raise ValueError(f"{self.model_id} takes chips of shape (F, 3, {size}, {size}), got {tuple(chips.shape)}")
+        with torch.inference_mode(), _full_precision(self.device):
+            outputs = [self.outputs(batch) for batch in torch.split(chips, BATCH)] if len(chips) else []
+        if not outputs:
+            outputs = [torch.zeros(0, self.spec.outputs)]
+        return self._read(torch.cat(outputs).float().cpu())
+
+    def outputs(self, chips: Tensor) -> Tensor:
+        """The network's raw outputs for one batch of chips, (F, outputs): logits, or what its graph gives."""
+        x = chips.to(self.device, torch.float32)
+        if self.spec.input.channels == "BGR":
+            x = x.flip(1)
+        x = ((x - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
+        y: Tensor = self.network(x)
+        if tuple(y.shape) != (len(chips), self.spec.outputs):
+            raise ModelError(
+                f"{self.model_id}: the network gives {tuple(y.shape)} for {len(chips)} chips, "
+                f"but the card's heads read {self.spec.outputs} numbers a chip"
+            )
+        return y
+
+    def _read(self, outputs: Tensor) -> Attributes:
+        p_female = np.full(len(outputs), np.nan, np.float32)
+        age_years = None
+        parts = torch.split(outputs, [len(head.classes) for head in self.spec.heads], dim=1)
+        for head, part in zip(self.spec.heads, parts, strict=True):
+            probabilities = _probabilities(head, part)
+            if head.attribute is Attribute.PERCEIVED_GENDER:
+                p_female = probabilities[:, head.classes.index(FEMALE)].contiguous().numpy()
+            else:
+                age_years = (probabilities @ torch.tensor(head.years)).numpy()
+        return Attributes(p_female, age_years)
+
+
+def load(spec: ClassifierSpec, weights: Mapping[str, Tensor], device: torch.device) -> Classifier:
+    """Make a classifier that is ready to answer on ``device``.
+
+    Raises:
+        ModelError: the network is unknown, or the weights are another network's.
+    """
+    return Classifier(spec, networks.restore(spec.network, spec.outputs, weights, device), device)
+
+
+def _probabilities(head: Head, outputs: Tensor) -> Tensor:
+    match head.activation:
+        case Activation.SOFTMAX:
+            return outputs.softmax(dim=1)
+        case Activation.SIGMOID:
+            return outputs.sigmoid()
+        case Activation.NONE:
+            return outputs
+
+
+def _full_precision(device: torch.device) -> AbstractContextManager[None]:
+    """Convolutions in full float32: cuDNN's default (TF32) moves probabilities by 1e-3, which no test could pin."""
+    if device.type == "cuda":
+        return torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False)
+    return nullcontext()

@@ -1,0 +1,129 @@
+"""Cuts aligned chips out of frames: every face upright, of one size, its five landmarks near their places.
+
+    landmarks -> similarity to the template -> grid of sample points -> bilinear samples of the region -> averages
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+Point = tuple[float, float]
+
+# Where RetinaFace's points belong in a chip of 32 pixels: eyes, nose, corners of the mouth.
+TEMPLATE_SIZE: Final = 32
+TEMPLATE: Final[tuple[Point, ...]] = ((9.51, 9.15), (21.81, 9.27), (15.61, 16.87), (10.34, 21.54), (21.00, 21.68))
+
+_LEAST_OVERSAMPLING: Final = 4
+_MOST_OVERSAMPLING: Final = 32
+
+
+def cut_chips(
+    pixels: NDArray[np.uint8],
+    frame_index: NDArray[np.int64],
+    landmarks: NDArray[np.float32],
+    size: int,
+    template: Sequence[Point] | None = None,
+    device: str | torch.device = "cpu",
+) -> Tensor:
+    """Cut one chip for each face.
+
+    Each chip pixel is the average of at least 4x4 bilinear samples, and of so many more for large faces that samples
+    lie no further than about a pixel of the frame apart: nothing finer than the chip can alias into it. Beyond the
+    frame's edge its outermost pixels go on. Only the region under a face is ever turned into floats, one face after the other.
+
+    Args:
+        pixels: (N, H, W, 3) uint8, RGB.
+        frame_index: (F,) which of the N frames a face is in.
+        landmarks: (F, 5, 2) x and y in pixels of the frame, a pixel's centre at a half.
+        size: of the chip, S pixels.
+        template: where the landmarks belong in the chip of S pixels; None for :data:`TEMPLATE`, scaled to S.
+        device: where to do it, and where the chips are left.
+
+    Returns:
+        (F, 3, S, S) float32, RGB in 0..255.
+    """
+    chips = torch.empty((len(frame_index), 3, size, size), device=device)
+    similarities = fit_similarity(landmarks, _template(template, size))
+    to_frame = invert(similarities, landmarks, size)
+    for face, (frame, (scale, shift)) in enumerate(zip(frame_index, to_frame, strict=True)):
+        chips[face] = _cut(pixels[frame], complex(scale), complex(shift), size, device)
+    return chips
+
+
+def fit_similarity(points: NDArray[np.float32], target: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """The similarity that brings each set of points closest to ``target`` by least squares.
+
+    Umeyama (1991), equations 34 to 42, which in the plane come down to one division of complex numbers: with points
+    z and targets w around their means, ``a = sum(conj(z) w) / sum(|z|^2)``, and no reflection can arise.
+
+    Args:
+        points: (F, K, 2).
+        target: (K, 2).
+
+    Returns:
+        (F, 2) complex a and b with ``w = a z + b``; a is 0 for points that all coincide, or are not finite.
+    """
+    z = np.asarray(points, np.float64) @ np.array([1, 1j])
+    w = np.asarray(target, np.float64) @ np.array([1, 1j])
+    z_mean, w_mean = z.mean(axis=1), w.mean()
+    centred = z - z_mean[:, None]
+    spread = (np.abs(centred) ** 2).sum(axis=1)
+    usable = np.isfinite(spread) & (spread > 1e-6)
+    product = (centred.conj() * (w - w_mean)).sum(axis=1)
+    a = np.where(usable, np.where(usable, product, 0) / np.where(usable, spread, 1), 0)
+    return np.stack((a, w_mean - a * np.where(usable, z_mean, 0)), axis=1)
+
+
+def invert(similarity: NDArray[np.complex128], landmarks: NDArray[np.float32], size: int) -> NDArray[np.complex64]:
+    """From chip to frame: (F, 2) complex c and d with ``z = c w + d``.
+
+    Landmarks that fit no face (coinciding, not finite, or mirrored onto a point) give the chip of ``size`` frame pixels
+    around them: nothing that a classifier could be sure of, but no crash and no NaN.
+    """
+    a, b = similarity.T
+    usable = np.abs(a) > 1e-4  # a face of 10,000 chips' width
+    c = np.where(usable, 1 / np.where(usable, a, 1), 1)
+    centre = np.nan_to_num(np.asarray(landmarks, np.float64), posinf=0, neginf=0).mean(axis=1) @ np.array([1, 1j])
+    d = np.where(usable, -b * c, centre - (1 + 1j) * size / 2)
+    return np.stack((c, d), axis=1).astype(np.complex64)
+
+
+def _template(template: Sequence[Point] | None, size: int) -> NDArray[np.float64]:
+    return np.array(template) if template else np.array(TEMPLATE) * (size / TEMPLATE_SIZE)
+
+
+def _cut(frame: NDArray[np.uint8], scale: complex, shift: complex, size: int, device: str | torch.device) -> Tensor:
+    """One chip, (3, S, S), of an (H, W, 3) frame; a point w of the chip lies at ``scale * w + shift`` in the frame."""
+    corners = shift + scale * size * np.array([0, 1, 1j, 1 + 1j])
+    left, right = _span(corners.real, frame.shape[1])
+    top, bottom = _span(corners.imag, frame.shape[0])
+    region = torch.from_numpy(frame[top:bottom, left:right]).to(device).permute(2, 0, 1)[None].float()
+    # affine_grid and grid_sample both run from -1 to 1, from edge to edge.
+    centre = shift + scale * size * (0.5 + 0.5j) - complex(left, top)
+    width, height = right - left, bottom - top
+    theta = [
+        [scale.real * size / width, -scale.imag * size / width, 2 * centre.real / width - 1],
+        [scale.imag * size / height, scale.real * size / height, 2 * centre.imag / height - 1],
+    ]
+    times = _oversampling(abs(scale))
+    shape = [1, 3, size * times, size * times]
+    grid = F.affine_grid(torch.tensor([theta], device=device), shape, align_corners=False)
+    samples = F.grid_sample(region, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return F.avg_pool2d(samples, times)[0]
+
+
+def _span(values: NDArray[np.float64], limit: int) -> tuple[int, int]:
+    """The pixels that ``values`` reach over, with one more on each side for bilinear sampling, inside the frame."""
+    first = min(max(math.floor(values.min()) - 1, 0), limit - 1)
+    return first, max(min(math.ceil(values.max()) + 1, limit), first + 1)
+
+
+def _oversampling(frame_pixels: float) -> int:
+    """Samples along each side of a chip pixel that ``frame_pixels`` pixels of the frame go into."""
+    return min(max(math.ceil(frame_pixels), _LEAST_OVERSAMPLING), _MOST_OVERSAMPLING)

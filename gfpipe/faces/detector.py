@@ -1,0 +1,147 @@
+"""Finds the faces in a batch of frames.
+
+    frames -> working size -> network -> boxes above the threshold -> one box a face -> pixels of the frames
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torchvision.ops import batched_nms
+
+from gfpipe.errors import UnknownModelError
+from gfpipe.faces import retinaface
+from gfpipe.models.store import StoredModel
+
+SCORE_THRESHOLD: Final = 0.8
+OVERLAP_THRESHOLD: Final = 0.4
+_LARGEST_ENLARGEMENT: Final = 2.0
+_CELL: Final = max(retinaface.STRIDES)
+
+
+@dataclass(frozen=True)
+class Detections:
+    """The faces of a batch of frames: a structure of arrays, by frame and then by falling score.
+
+    Attributes:
+        frame_index: (F,) int64, which frame of the batch; ascending.
+        boxes: (F, 4) float32, x1, y1, x2, y2 in pixels of the frame, inside it. A pixel's centre lies at a half.
+        landmarks: (F, 5, 2) float32, x and y of the eyes, the nose and the mouth's corners (those on the left of the
+            picture first); they may lie outside of the frame where the face does.
+        scores: (F,) float32 in [0, 1].
+    """
+
+    frame_index: NDArray[np.int64]
+    boxes: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        n = len(self.frame_index)
+        if self.boxes.shape != (n, 4) or self.landmarks.shape != (n, 5, 2) or self.scores.shape != (n,):
+            shapes = (self.boxes.shape, self.landmarks.shape, self.scores.shape)
+            raise ValueError(f"{n} faces, but boxes, landmarks and scores of shape {shapes}")
+
+    def __len__(self) -> int:
+        return len(self.frame_index)
+
+
+class Detector:
+    """RetinaFace on frames of any size.
+
+    Every frame is brought to about the same number of pixels, so a frame costs the same whatever its format, and an
+    upright one is seen as sharply as a wide one. Small frames are enlarged, but at most twofold.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        architecture: retinaface.Architecture,
+        device: str = "cpu",
+        score_threshold: float = SCORE_THRESHOLD,
+        model_id: str = "",
+    ) -> None:
+        self.model_id = model_id
+        self.device = device
+        self.score_threshold = score_threshold
+        self._architecture = architecture
+        self._network = network.to(device)
+        self._mean = torch.tensor(architecture.mean, device=device).view(1, 3, 1, 1)
+        self._scale = torch.tensor(architecture.scale, device=device).view(1, 3, 1, 1)
+
+    @torch.inference_mode()
+    def __call__(self, pixels: NDArray[np.uint8]) -> Detections:
+        """Detect the faces in ``pixels``, (N, H, W, 3) uint8 RGB; N may be 0."""
+        count, height, width, _ = pixels.shape
+        if count == 0:
+            return _on_cpu(*(torch.empty(shape) for shape in ((0,), (0, 4), (0, 5, 2), (0,))))
+        inputs = self.prepare(pixels)
+        frame, boxes, landmarks, scores = self._find(inputs)
+        to_frame = torch.tensor([width / inputs.shape[3], height / inputs.shape[2]], device=self.device)
+        limits = torch.tensor([width, height], device=self.device)
+        corners = (boxes.view(-1, 2, 2) * to_frame).clamp(min=torch.zeros_like(limits), max=limits)
+        inside = (corners[:, 1] > corners[:, 0]).all(dim=1)
+        return _on_cpu(frame[inside], corners.flatten(1)[inside], (landmarks * to_frame)[inside], scores[inside])
+
+    def prepare(self, pixels: NDArray[np.uint8]) -> Tensor:
+        """The network's input for ``pixels``, (N, 3, h, w) float32: resized with anti-aliasing and normalised."""
+        height, width = working_size(*pixels.shape[1:3], self._architecture.working_pixels)
+        frames = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)
+        if frames.shape[2:] != (height, width):
+            # On the CPU bytes are resized as bytes, several times faster; CUDA has only the floating-point way.
+            frames = frames if self.device == "cpu" else frames.float()
+            frames = F.interpolate(frames, (height, width), mode="bilinear", antialias=True)
+        if self._architecture.bgr:
+            frames = frames.flip(1)
+        inputs = (frames.float() - self._mean) * self._scale
+        return inputs.contiguous(memory_format=torch.channels_last)
+
+    def _find(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Frame index, boxes, landmarks and scores in pixels of ``inputs``."""
+        box_regression, logits, landmark_regression = self._network(inputs)
+        all_scores = logits.softmax(dim=-1)[..., 1]
+        frame, anchor = (all_scores > self.score_threshold).nonzero(as_tuple=True)
+        scores = all_scores[frame, anchor]
+        height, width = inputs.shape[2:]
+        priors = retinaface.anchors(height, width, self._architecture.anchor_sizes, str(inputs.device))[anchor]
+        boxes = retinaface.decode_boxes(box_regression[frame, anchor], priors)
+        landmarks = retinaface.decode_landmarks(landmark_regression[frame, anchor], priors)
+        kept = batched_nms(boxes, scores, frame, OVERLAP_THRESHOLD)  # by falling score
+        kept = kept[frame[kept].argsort(stable=True)]
+        return frame[kept], boxes[kept], landmarks[kept], scores[kept]
+
+
+def load(stored: StoredModel, device: str = "cpu", score_threshold: float = SCORE_THRESHOLD) -> Detector:
+    """Make a detector of a stored model.
+
+    Raises:
+        UnknownModelError: the card names a network that is no face detector.
+        ModelError: the weights do not fit that network.
+    """
+    known: Mapping[str, retinaface.Architecture] = retinaface.ARCHITECTURES
+    architecture = known.get(stored.card.network)
+    if architecture is None:
+        raise UnknownModelError(
+            f"{stored.card.id}: '{stored.card.network}' is no face detector; choose one of {', '.join(known)}"
+        )
+    network = retinaface.load_network(architecture, stored.weights)
+    return Detector(network, architecture, device, score_threshold, stored.card.id)
+
+
+def working_size(height: int, width: int, area: int) -> tuple[int, int]:
+    """The size a frame is resized to before detection, in multiples of 32.
+
+    The sides are rounded each on its own, so nothing is padded; a face is stretched by a few per cent at most.
+    """
+    scale = min((area / (height * width)) ** 0.5, _LARGEST_ENLARGEMENT)
+    return max(round(height * scale / _CELL), 1) * _CELL, max(round(width * scale / _CELL), 1) * _CELL
+
+
+def _on_cpu(frame: Tensor, boxes: Tensor, landmarks: Tensor, scores: Tensor) -> Detections:
+    floats = (tensor.to("cpu", torch.float32).numpy() for tensor in (boxes, landmarks, scores))
+    return Detections(frame.to("cpu", torch.int64).numpy(), *floats)

@@ -1,0 +1,183 @@
+"""RetinaFace (Deng et al., CVPR 2020): the networks, their anchors, and how their weights are loaded.
+
+The feature pyramid, the context modules and the heads come from ``retinaface-pytorch``, and so does the whole
+ResNet-50 network; the quarter-width MobileNet (Howard et al. 2017, table 1, width multiplier 0.25) is built here.
+Batch norm is always folded into the convolutions, so that weights published either way end up as one network.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Final
+
+import torch
+from retinaface.net import FPN, SSH, conv_bn, conv_dw
+from retinaface.network import RetinaFace
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from gfpipe.errors import ModelError
+
+AnchorSizes = tuple[tuple[float, float], ...]
+
+STRIDES: Final = (8, 16, 32)
+PUBLISHED_ANCHORS: Final[AnchorSizes] = ((16.0, 32.0), (64.0, 128.0), (256.0, 512.0))
+CENTRE_VARIANCE: Final = 0.1
+SIZE_VARIANCE: Final = 0.2
+
+
+class MobileNetQuarter(nn.Module):
+    """MobileNetV1 at a quarter of its width, without its classifier: features at strides 8, 16 and 32."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        leaky = 0.1
+        self.stage1 = nn.Sequential(
+            conv_bn(3, 8, 2, leaky),
+            conv_dw(8, 16, 1, leaky),
+            conv_dw(16, 32, 2, leaky),
+            conv_dw(32, 32, 1, leaky),
+            conv_dw(32, 64, 2, leaky),
+            conv_dw(64, 64, 1, leaky),
+        )
+        self.stage2 = nn.Sequential(conv_dw(64, 128, 2, leaky), *(conv_dw(128, 128, 1, leaky) for _ in range(5)))
+        self.stage3 = nn.Sequential(conv_dw(128, 256, 2, leaky), conv_dw(256, 256, 1, leaky))
+
+    def forward(self, inputs: Tensor) -> dict[str, Tensor]:
+        """(N, 3, H, W) to 64, 128 and 256 channels, finest first."""
+        fine = self.stage1(inputs)
+        middle = self.stage2(fine)
+        return {"fine": fine, "middle": middle, "coarse": self.stage3(middle)}
+
+
+class RetinaFaceMobileNet(RetinaFace):  # type: ignore[misc]  # the package has no types
+    """RetinaFace over the quarter-width MobileNet: 433,343 values with batch norm. Only the body is new.
+
+    Args:
+        slope: of the activations below zero, which a state dict does not record.
+    """
+
+    def __init__(self, slope: float = 0.1) -> None:
+        nn.Module.__init__(self)  # the parent's own constructor knows no backbone but ResNet-50
+        channels = 64
+        self.body = MobileNetQuarter()
+        self.fpn = FPN([64, 128, 256], channels)
+        self.ssh1, self.ssh2, self.ssh3 = (SSH(channels, channels) for _ in STRIDES)
+        self.ClassHead = self._make_class_head(len(STRIDES), channels)
+        self.BboxHead = self._make_bbox_head(len(STRIDES), channels)
+        self.LandmarkHead = self._make_landmark_head(len(STRIDES), channels)
+        for module in self.modules():
+            if isinstance(module, nn.LeakyReLU):
+                module.negative_slope = slope
+
+
+def _resnet50() -> nn.Module:
+    layers = {"layer2": 1, "layer3": 2, "layer4": 3}
+    return RetinaFace("Resnet50", pretrained=False, in_channels=256, return_layers=layers, out_channels=256)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network and the input it was trained on.
+
+    Attributes:
+        build: makes the network with random weights.
+        bgr: whether channels are ordered blue, green, red.
+        mean, scale: of each channel in that order; the network sees ``(value - mean) * scale``, value in 0..255.
+        working_pixels: the area a frame is brought to before detection.
+        anchor_sizes: the sides of the anchors at each stride, in pixels of the network's input.
+    """
+
+    build: Callable[[], nn.Module]
+    bgr: bool
+    mean: tuple[float, float, float]
+    scale: tuple[float, float, float]
+    working_pixels: int
+    anchor_sizes: AnchorSizes = PUBLISHED_ANCHORS
+
+
+ARCHITECTURES: Final[Mapping[str, Architecture]] = {
+    "retinaface-mobilenet0.25": Architecture(
+        RetinaFaceMobileNet, bgr=True, mean=(104.0, 117.0, 123.0), scale=(1.0, 1.0, 1.0), working_pixels=640 * 360
+    ),
+    # Trainings with plain ReLU and smaller anchors: neither is recorded in a checkpoint, and without them it finds
+    # blurs of faces. (A checkpoint's running means and variances are met on real pictures with its own slope only.)
+    "retinaface-mobilenet0.25-relu": Architecture(
+        partial(RetinaFaceMobileNet, slope=0.0),
+        bgr=True,
+        mean=(104.0, 117.0, 123.0),
+        scale=(1.0, 1.0, 1.0),
+        working_pixels=640 * 360,
+        anchor_sizes=((10.0, 20.0), (32.0, 64.0), (128.0, 256.0)),
+    ),
+    # ImageNet's mean and deviation, and frames of 960 at the longest side, as in retinaface-pytorch.
+    "retinaface-resnet50": Architecture(
+        _resnet50,
+        bgr=False,
+        mean=(123.675, 116.28, 103.53),
+        scale=(1 / 58.395, 1 / 57.12, 1 / 57.375),
+        working_pixels=960 * 540,
+    ),
+}
+
+
+def load_network(architecture: Architecture, weights: Mapping[str, Tensor]) -> nn.Module:
+    """The network in inference mode, batch norm folded, channels last.
+
+    Args:
+        architecture: what to build.
+        weights: a state dict, with batch norm or with its folding already done (convolutions with a bias instead).
+
+    Raises:
+        ModelError: the names or shapes of the weights are not those of the network.
+    """
+    network = architecture.build().eval()
+    with_batch_norm = any(name.endswith("running_var") for name in weights)
+    if not with_batch_norm:
+        fold_batch_norm(network)
+    try:
+        network.load_state_dict(dict(weights))
+    except RuntimeError as exc:
+        first = str(exc).splitlines()[:3]
+        raise ModelError(f"weights do not fit {type(network).__name__}: {' '.join(first)}") from exc
+    if with_batch_norm:
+        fold_batch_norm(network)
+    network.requires_grad_(requires_grad=False)
+    return network.to(memory_format=torch.channels_last)
+
+
+def fold_batch_norm(module: nn.Module) -> None:
+    """Replace, in place, each convolution followed by batch norm by one convolution with a bias."""
+    children = list(module.named_children())
+    for (conv_name, conv), (norm_name, norm) in zip(children, children[1:], strict=False):
+        if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            setattr(module, conv_name, fuse_conv_bn_eval(conv, norm))
+            setattr(module, norm_name, nn.Identity())
+    for _, child in children:
+        fold_batch_norm(child)
+
+
+@lru_cache(maxsize=16)
+def anchors(height: int, width: int, anchor_sizes: AnchorSizes, device: str) -> Tensor:
+    """Anchors of a (height, width) input, (P, 3): centre x, centre y and side in pixels, in the heads' order."""
+    levels = []
+    for stride, sizes in zip(STRIDES, anchor_sizes, strict=True):
+        rows, columns = -(-height // stride), -(-width // stride)
+        y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+        centres = ((torch.stack((x, y), dim=-1) + 0.5) * stride).view(-1, 1, 2).expand(-1, len(sizes), -1)
+        sides = torch.tensor(sizes).view(1, -1, 1).expand(rows * columns, -1, -1)
+        levels.append(torch.cat((centres, sides), dim=-1).view(-1, 3))
+    return torch.cat(levels).to(device)
+
+
+def decode_boxes(regression: Tensor, priors: Tensor) -> Tensor:
+    """(K, 4) regressions at (K, 3) anchors to (K, 4) boxes x1, y1, x2, y2 in pixels (Liu et al. 2016, eq. 2)."""
+    centres = priors[:, :2] + regression[:, :2] * CENTRE_VARIANCE * priors[:, 2:]
+    halves = priors[:, 2:] * torch.exp(regression[:, 2:] * SIZE_VARIANCE) / 2
+    return torch.cat((centres - halves, centres + halves), dim=1)
+
+
+def decode_landmarks(regression: Tensor, priors: Tensor) -> Tensor:
+    """(K, 10) regressions at (K, 3) anchors to (K, 5, 2) points in pixels: eyes, nose, corners of the mouth."""
+    offsets = regression.view(-1, 5, 2) * CENTRE_VARIANCE * priors[:, None, 2:]
+    return priors[:, None, :2] + offsets

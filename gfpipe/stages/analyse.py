@@ -1,0 +1,201 @@
+"""Find and read the faces of one recording.
+
+recording -> frame batches -> detections -> chips -> p_female -> four shards
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+
+from gfpipe.attributes import classifier as classifiers
+from gfpipe.attributes.classifier import Attributes, Classifier
+from gfpipe.attributes.device import resolve_device
+from gfpipe.errors import RecordingError
+from gfpipe.faces import detector as detectors
+from gfpipe.faces.alignment import cut_chips
+from gfpipe.faces.detector import Detections, Detector
+from gfpipe.lake import schema, shards
+from gfpipe.lake.shards import Provenance, ShardWriter
+from gfpipe.models import store
+from gfpipe.recording import Recording, Status, Summary, Timings
+from gfpipe.settings import Analysis
+from gfpipe.video.frames import FrameBatch, LostRange, Reader, Sampling
+from gfpipe.video.reader import open_video
+
+# Raised by one whenever the same file and the same models would give other rows than before.
+METHOD: Final = 1
+_LINES: Final = 360  # face heights are compared on a picture of this many lines
+
+
+def prepare(config: Analysis) -> Provenance:
+    """Have both models in the models folder, and say how rows of this configuration come about.
+
+    Raises:
+        ModelError: a model is unknown, cannot be fetched, or is not what it should be.
+        UsageError: a device that this machine does not have.
+    """
+    resolve_device(config.device)
+    detector, classifier = store.card(config.detector), store.card(config.classifier)
+    what_matters = {key: value for key, value in asdict(config).items() if key != "device"}
+    what_matters |= {"detector": detector.sha256, "classifier": classifier.sha256}
+    what_matters |= {"method": METHOD, "schema": schema.VERSION}
+    return Provenance(
+        config_digest=hashlib.blake2b(json.dumps(what_matters, sort_keys=True).encode(), digest_size=8).hexdigest(),
+        sampling=config.sampling,
+        every_seconds=config.every_seconds,
+        min_face=config.min_face,
+        detector_id=detector.id,
+        detector_sha256=detector.sha256,
+        classifier_id=classifier.id,
+        classifier_sha256=classifier.sha256,
+    )
+
+
+def finished(recording: Recording, lake: str, provenance: Provenance) -> Summary | None:
+    """What an earlier run made of the recording under the same configuration; None if there is work to do."""
+    return shards.finished(lake, recording, provenance.config_digest)
+
+
+def run(recording: Recording, lake: str, config: Analysis) -> Summary:
+    """Write the shards of one recording; finished shards are never written twice.
+
+    What is wrong with the file itself ends in the summary and in the lake, not in an exception.
+
+    Raises:
+        LakeError: the lake cannot be written (a full disk).
+        ModelError: a model cannot be had.
+        TransientError: something outside the recording failed; try again.
+    """
+    provenance = prepare(config)
+    if done := finished(recording, lake, provenance):
+        return done
+    try:
+        return _analyse(recording, lake, config, provenance)
+    except RecordingError as exc:
+        failed = Summary(recording, Status.FAILED, reason=str(exc), lost_seconds=recording.scheduled_seconds or 0.0)
+        with shards.writer(lake, recording, provenance) as write:
+            write.finish(failed)
+        return failed
+
+
+def _analyse(recording: Recording, lake: str, config: Analysis, provenance: Provenance) -> Summary:
+    detector, classifier = _models(config.detector, config.classifier, config.device, config.min_score)
+    clock = _Clock()
+    reader = open_video(recording.path, Sampling(config.sampling), config.every_seconds, recording.scheduled_seconds)
+    with shards.writer(lake, recording, provenance) as write:
+        for frames in clock.each("decode", reader):
+            with clock("detect"):
+                detections = detector(frames.pixels)
+            with clock("chips"):
+                chips = cut_chips(
+                    frames.pixels,
+                    detections.frame_index,
+                    detections.landmarks,
+                    classifier.chip_size,
+                    classifier.template,
+                    classifier.device,
+                )
+            with clock("classify"):
+                attributes = classifier(chips)
+            with clock("write"):
+                _write(write, frames, detections, attributes, config.min_face)
+        summary = _summary(recording, reader, write, clock.timings)
+        write.finish(summary, **_facts(reader))
+    return summary
+
+
+@lru_cache(maxsize=2)
+def _models(detector: str, classifier: str, device: str, min_score: float) -> tuple[Detector, Classifier]:
+    """Both models, kept loaded for as long as the worker lives."""
+    where = resolve_device(device)
+    stored = store.open_model(classifier)
+    return (
+        detectors.load(store.open_model(detector), where.type, min_score),
+        classifiers.load(stored.card.classifier, stored.weights, where),
+    )
+
+
+def _write(
+    write: ShardWriter, frames: FrameBatch, detections: Detections, attributes: Attributes, min_face: float
+) -> None:
+    _, height, width, _ = frames.pixels.shape
+    to_source = np.array([frames.source_width / width, frames.source_height / height], np.float32)
+    boxes = detections.boxes.reshape(-1, 2, 2)
+    height_360 = (boxes[:, 1, 1] - boxes[:, 0, 1]) * (_LINES / height)
+    x1, y1, x2, y2 = (boxes * to_source).reshape(-1, 4).T
+    faces = {
+        "x1": x1,
+        "y1": y1,
+        "x2": x2,
+        "y2": y2,
+        "landmarks": (detections.landmarks * to_source).reshape(-1, 10),
+        "detector_score": detections.scores,
+        "height_360": height_360,
+        "below_min_face": height_360 < min_face,
+    }
+    answers = {"p_female": attributes.p_female, "age_years": attributes.age_years}
+    write.write(frames.seconds, frames.step_seconds, detections.frame_index, faces, answers)
+
+
+def _summary(recording: Recording, reader: Reader, write: ShardWriter, timings: Timings) -> Summary:
+    lost = sum(gap.end_seconds - gap.start_seconds for gap in reader.lost)
+    return Summary(
+        recording,
+        Status.PARTIAL if reader.lost else Status.DONE,
+        duration_seconds=reader.info.duration_seconds,
+        analysed_seconds=write.analysed_seconds,
+        lost_seconds=lost,
+        samples=write.samples,
+        faces=write.faces,
+        reason=_what_was_lost(reader.lost, lost) if reader.lost else None,
+        timings=timings,
+    )
+
+
+def _what_was_lost(ranges: tuple[LostRange, ...], seconds: float) -> str:
+    first = ", ".join(f"{gap.start_seconds:.1f}–{gap.end_seconds:.1f} s" for gap in ranges[:3])
+    more = f" and {len(ranges) - 3} more" if len(ranges) > 3 else ""
+    return f"{seconds:.1f} s lost ({first}{more}): the file is damaged or cut short there; copy it anew if you can"
+
+
+def _facts(reader: Reader) -> dict[str, Any]:
+    info = reader.info
+    return {
+        "lost_ranges": [asdict(gap) for gap in reader.lost],
+        "width": info.width,
+        "height": info.height,
+        "frame_seconds": info.frame_seconds,
+        "codec": info.codec,
+        "container": info.container,
+    }
+
+
+class _Clock:
+    """Adds up wall-clock seconds by step."""
+
+    def __init__(self) -> None:
+        self.timings = Timings()
+
+    @contextmanager
+    def __call__(self, step: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        spent = getattr(self.timings, step) + time.perf_counter() - start
+        self.timings = replace(self.timings, **{step: spent})
+
+    def each(self, step: str, batches: Reader) -> Iterator[FrameBatch]:
+        """Iterate, counting only the time the iterator itself takes."""
+        iterator = iter(batches)
+        while True:
+            with self(step):
+                batch = next(iterator, None)
+            if batch is None:
+                return
+            yield batch

@@ -1,0 +1,188 @@
+"""Make a small archive of real footage whose true screen time is known to the frame.
+
+Two people who published their picture for such use, and a street: `carphone` (a man in a car), `astronaut` (a
+woman, portrait by NASA, public domain; panned and zoomed) and `bikes` (those parts where no face is on screen).
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import accumulate
+from math import cos, pi
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from gfpipe.models import store
+from gfpipe.video.encode import read_frames, write_video
+
+FPS: Final = 25
+WIDTH, HEIGHT = 640, 360
+TIMEZONE: Final = "Europe/Paris"
+
+# Kinds of shots, and how many women and men each shows.
+_SHOWS: Final = {"woman": (1, 0), "man": (0, 1), "both": (1, 1), "street": (0, 0)}
+# A cyclist's face comes past between these parts of the street.
+_STREET_WITHOUT_FACES: Final = ((0, 85), (140, 250))
+
+
+@dataclass(frozen=True)
+class Programme:
+    """A programme of the demo: its shots, and what is true of it.
+
+    Attributes:
+        path: relative to the archive's folder.
+        shots: (kind, seconds) in order of air time.
+        start_seconds: timestamp of the first frame in the file; broadcast streams seldom start at 0.
+        damage: ``cut`` (the file ends early) or ``text`` (no video at all); empty for an intact one.
+    """
+
+    path: str
+    shots: tuple[tuple[str, int], ...]
+    start_seconds: float = 0.0
+    damage: str = ""
+
+    @property
+    def seconds(self) -> int:
+        """How long it lasts."""
+        return sum(seconds for _, seconds in self.shots)
+
+    @property
+    def female_face_seconds(self) -> int:
+        """True face time of women."""
+        return sum(_SHOWS[kind][0] * seconds for kind, seconds in self.shots)
+
+    @property
+    def male_face_seconds(self) -> int:
+        """True face time of men."""
+        return sum(_SHOWS[kind][1] * seconds for kind, seconds in self.shots)
+
+    @property
+    def cuts(self) -> int:
+        """Cuts from one shot to the next."""
+        return len(self.shots) - 1
+
+
+PROGRAMMES: Final = (
+    Programme(
+        "north/2024-03-07/1900_evening news.mp4",
+        (("woman", 12), ("street", 6), ("man", 9), ("both", 8), ("street", 5)),
+    ),
+    Programme("north/2024-03-07/2100_portrait.mp4", (("woman", 14), ("both", 5), ("woman", 11))),
+    Programme(
+        "north/2024-03-08/1900_evening news.ts",
+        (("man", 13), ("street", 7), ("woman", 6), ("man", 8), ("both", 6)),
+        start_seconds=35_990.5,
+    ),
+    Programme(
+        "south/2024-03-07/2000_magazine.ts",
+        (("street", 4), ("man", 16), ("both", 9), ("man", 7), ("street", 4)),
+        start_seconds=1_234.56,
+    ),
+    Programme("south/2024-03-08/2000_magazine.mp4", (("both", 15), ("street", 5), ("man", 12), ("woman", 8))),
+    Programme("south/2024-03-08/2200_late talk.mp4", (("man", 15), ("woman", 15), ("street", 10)), damage="cut"),
+    Programme("south/2024-03-08/2330_night.mp4", (), damage="text"),
+)
+
+
+def run(archive: Path, on_done: Callable[[Programme], None] = lambda _: None) -> tuple[Programme, ...]:
+    """Write the demo's archive into a folder; files that are there already are kept.
+
+    Raises:
+        FetchError: the footage is not in the cache and cannot be fetched.
+        ChecksumError: what was fetched is not what the catalogue promises.
+    """
+    footage = _Footage.load()
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for programme in threads.map(lambda each: _write(archive, each, footage), PROGRAMMES):
+            on_done(programme)
+    return PROGRAMMES
+
+
+def _write(archive: Path, programme: Programme, footage: "_Footage") -> Programme:
+    path = archive / programme.path
+    if path.exists():
+        return programme
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if programme.damage == "text":
+        path.write_text("This is no video, whatever its name says.\n")
+        return programme
+    cuts = set(accumulate(seconds * FPS for _, seconds in programme.shots))
+    broadcast = path.suffix == ".ts"
+    unfinished = path.with_name(f".{path.name}")
+    unfinished = unfinished.with_suffix(path.suffix)
+    write_video(
+        unfinished,
+        footage.frames(programme.shots),
+        FPS,
+        codec="mpeg2video" if broadcast else "libx264",
+        gop=12 if broadcast else 2 * FPS,
+        bit_rate=3_000_000 if broadcast else 0,
+        keyframes=cuts,
+        start_seconds=programme.start_seconds,
+    )
+    if programme.damage == "cut":
+        os.truncate(unfinished, unfinished.stat().st_size * 6 // 10)
+    unfinished.replace(path)
+    return programme
+
+
+@dataclass(frozen=True)
+class _Footage:
+    portrait: Image.Image
+    car: tuple[NDArray[np.uint8], ...]
+    street: tuple[NDArray[np.uint8], ...]
+
+    @classmethod
+    def load(cls) -> "_Footage":
+        street = list(read_frames(store.fetch_source("bikes")))
+        return cls(
+            Image.open(store.fetch_source("astronaut")).convert("RGB"),
+            tuple(read_frames(store.fetch_source("carphone"))),
+            tuple(frame for first, last in _STREET_WITHOUT_FACES for frame in street[first:last]),
+        )
+
+    def frames(self, shots: tuple[tuple[str, int], ...]) -> Iterator[NDArray[np.uint8]]:
+        """Every frame of the shots in turn, (360, 640, 3) uint8."""
+        draw: Mapping[str, Callable[[float, int], NDArray[np.uint8]]] = {
+            "woman": lambda seconds, width: self._woman(seconds, width),
+            "man": lambda seconds, width: self._man(seconds, width),
+            "street": lambda seconds, width: _fit(Image.fromarray(_there_and_back(self.street, seconds)), width),
+            "both": lambda seconds, width: np.hstack(
+                [self._woman(seconds, width // 2), self._man(seconds, width // 2)]
+            ),
+        }
+        for kind, length in shots:
+            for index in range(length * FPS):
+                yield draw[kind](index / FPS, WIDTH)
+
+    def _woman(self, seconds: float, width: int) -> NDArray[np.uint8]:
+        """The portrait, slowly panned and zoomed round the face; every part of the face stays in the picture."""
+        sway = (1 - cos(2 * pi * seconds / 8)) / 2
+        high = 280 - 80 * sway
+        wide = high * width / HEIGHT
+        left = min(max(225 - wide / 2 + 30 * (sway - 0.5), 0), 512 - wide)
+        box = (left, 20, left + wide, 20 + high)
+        return np.asarray(self.portrait.resize((width, HEIGHT), Image.Resampling.BICUBIC, box=box))
+
+    def _man(self, seconds: float, width: int) -> NDArray[np.uint8]:
+        return _fit(Image.fromarray(_there_and_back(self.car, seconds)), width)
+
+
+def _there_and_back(frames: tuple[NDArray[np.uint8], ...], seconds: float) -> NDArray[np.uint8]:
+    """A clip played forwards and backwards without end, so that it never jumps."""
+    period = 2 * len(frames) - 2
+    at = int(seconds * FPS) % period
+    return frames[min(at, period - at)]
+
+
+def _fit(image: Image.Image, width: int) -> NDArray[np.uint8]:
+    """Fill ``width`` x 360, cutting off what is too much at the sides or at the bottom."""
+    scale = max(width / image.width, HEIGHT / image.height)
+    wide, high = width / scale, HEIGHT / scale
+    left = (image.width - wide) / 2
+    return np.asarray(image.resize((width, HEIGHT), Image.Resampling.BICUBIC, box=(left, 0, left + wide, high)))

@@ -1,0 +1,41 @@
+"""Shards in, screen time out: build the warehouse and hold it against its checks."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gfpipe import warehouse
+from gfpipe.warehouse import CheckFailure
+
+
+@dataclass(frozen=True)
+class Published:
+    """What one publishing came to; small enough to travel between machines.
+
+    Attributes:
+        warehouse: where the database is.
+        screen_time: the rows of ``screen_time_by_channel``.
+        coverage: the rows of ``coverage``, by channel and local date.
+        failed_checks: what the checks of ``sql/checks`` found; the warehouse stands all the same.
+    """
+
+    warehouse: Path
+    screen_time: tuple[dict[str, Any], ...]
+    coverage: tuple[dict[str, Any], ...]
+    failed_checks: tuple[CheckFailure, ...]
+
+
+def run(lake: Path | str, memory_limit: str | None = None) -> Published:
+    """Build the warehouse of `lake` anew, check it, and read the figures that everybody asks for first.
+
+    Raises:
+        LakeError: the lake is missing, empty, unreadable, or its disk is full.
+    """
+    path = warehouse.build(lake, memory_limit)
+    with warehouse.open(lake, memory_limit) as house:
+        return Published(
+            warehouse=path,
+            screen_time=tuple(house.query("from screen_time_by_channel").to_pylist()),
+            coverage=tuple(house.query("from coverage").to_pylist()),
+            failed_checks=house.check(),
+        )
