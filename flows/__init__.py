@@ -1,0 +1,7 @@
+"""Prefect's flows, and the command line that starts them."""
+
+import os
+
+# Prefect reads these when it is imported; what a site has set stays.
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")  # its 20 do not do on a busy machine

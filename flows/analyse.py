@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
 from pathlib import PurePath
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from prefect import Task, flow, task
@@ -20,7 +20,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import server, tables  # first: what it sets, Prefect reads when it is imported
+from flows import server, tables
 from gfpipe import workers
 from gfpipe.archive import manifest
 from gfpipe.attributes.device import resolve_device
@@ -37,7 +37,7 @@ _NETWORK_ERRORS: Final = frozenset(
 _CLUSTER_IN_FLIGHT: Final = 64  # recordings handed to a Dask cluster at once; the limit "decode" says how many run
 
 Listener = Callable[[Sequence[Recording], Summary | None], object]
-_listener: ContextVar[Listener] = ContextVar("_listener", default=lambda due, summary: None)
+_listener: ContextVar[Listener | None] = ContextVar("_listener", default=None)
 
 
 def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -120,7 +120,7 @@ def analyse_archive(
     create_table_artifact(tables.newest(coverage), "coverage", f"{headline}; newest first")
     if problems := tables.problems(wanted.rejected, summaries):
         create_table_artifact(problems, "problems", f"{len(problems)} files to look at")
-    return _verdict(headline, due, summaries)  # type: ignore[return-value] - Prefect hands out the state's data
+    return _verdict(headline, due, summaries)  # type: ignore[return-value]  # Prefect hands out the state's data
 
 
 def _analyse_all(
@@ -131,11 +131,17 @@ def _analyse_all(
     server.require_limits(*limits)
     in_flight = processes or (_CLUSTER_IN_FLIGHT if scheduler else workers.cores())
     # The pool is closed first: where the flow is interrupted, threads must not wait for workers to finish.
-    with ThreadPoolTaskRunner(max_workers=in_flight) as runner, workers.pool(processes, scheduler) as pool:
+    with _threads(in_flight) as runner, workers.pool(processes, scheduler) as pool:
         shared = {"lake": lake, "analysis": analysis, "pool": pool, "limits": limits}
-        runs = {runner.submit(analyse_recording, {"recording": recording, **shared}): recording for recording in due}
+        runs: dict[PrefectFuture[Any], Recording] = {
+            runner.submit(analyse_recording, {"recording": recording, **shared}): recording for recording in due
+        }
         for run in as_completed(list(runs)):
             yield _summary_of(run, runs[run])
+
+
+def _threads(number: int) -> ThreadPoolTaskRunner[Any]:
+    return ThreadPoolTaskRunner(max_workers=number)
 
 
 def _uses_gpu(analysis: Analysis, scheduler: str | None) -> bool:
@@ -174,12 +180,12 @@ def heard_by(listener: Listener) -> Iterator[None]:
 @contextmanager
 def _progress(due: Sequence[Recording], before: Sequence[Summary]) -> Iterator[Callable[[Summary], None]]:
     """Tell the UI and the listener how far the run is."""
-    listener, ended = _listener.get(), list[Summary]()
+    listener, ended = _listener.get() or (lambda _due, _summary: None), list[Summary]()
 
     def text() -> str:
         return f"{len(ended)} of {len(due)} recordings; {tables.headline([*before, *ended])}"
 
-    artifact: UUID = create_progress_artifact(0.0 if due else 100.0, "progress", text())
+    artifact = cast("UUID", create_progress_artifact(0.0 if due else 100.0, "progress", text()))
     listener(due, None)
 
     def note(summary: Summary) -> None:

@@ -36,7 +36,7 @@ def publish_lake(lake: str) -> Published:
     create_table_artifact(tables.screen_time(published.screen_time), "screen-time", "Screen time by perceived gender")
     rows = tables.published_coverage(published.coverage)
     create_table_artifact(tables.newest(rows), "coverage", f"Everything in {lake}, newest first")
-    return _verdict(published)  # type: ignore[return-value] - Prefect hands out the state's data
+    return _verdict(published)  # type: ignore[return-value]  # Prefect hands out the state's data
 
 
 def _verdict(published: Published) -> State[Any]:

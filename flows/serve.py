@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import prefect
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-from prefect.deployments.runner import EntrypointType, RunnerDeployment
+from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron, Interval, Schedule
+from prefect.types.entrypoint import EntrypointType
 
 from flows import server  # first: what it sets, Prefect reads when it is imported
 from flows.analyse import analyse_archive
@@ -36,13 +37,13 @@ def serve(config: str | Path, port: int = UI_PORT, say: Callable[[str], object] 
     """
     site = settings.load(config)
     served = deployments(site)
-    with _server(port, say):
+    with _server(port, site.workers, say):
         for deployment, line in zip(served, (site.analyse_schedule, site.publish_schedule), strict=True):
             say(f"{deployment.full_name}: {line} ({site.timezone or 'UTC'})")
         prefect.serve(*served, print_starting_message=False)
 
 
-def deployments(site: Settings) -> tuple[RunnerDeployment, RunnerDeployment]:
+def deployments(site: Settings) -> list[RunnerDeployment]:
     """The two deployments of a site, on their schedules.
 
     Raises:
@@ -62,17 +63,17 @@ def deployments(site: Settings) -> tuple[RunnerDeployment, RunnerDeployment]:
         # A night that takes longer than a day is finished, not joined by the next.
         "concurrency_limit": ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
     }
-    return (
-        analyse_archive.to_deployment(
-            "nightly", schedule=schedule(site.analyse_schedule, site.timezone), parameters=analysis, **common
-        ),
-        publish_lake.to_deployment(
-            "nightly",
-            schedule=schedule(site.publish_schedule, site.timezone),
-            parameters={"lake": _absolute(site.lake)},
-            **common,
-        ),
+    nightly = (
+        (analyse_archive, site.analyse_schedule, analysis),
+        (publish_lake, site.publish_schedule, {"lake": analysis["lake"]}),
     )
+    return [
+        cast(
+            "RunnerDeployment",
+            flow.to_deployment("nightly", schedule=schedule(line, site.timezone), parameters=parameters, **common),
+        )
+        for flow, line, parameters in nightly
+    ]
 
 
 def schedule(text: str, timezone: str | None) -> Schedule:
@@ -90,7 +91,7 @@ def schedule(text: str, timezone: str | None) -> Schedule:
 
 
 @contextmanager
-def _server(port: int, say: Callable[[str], object]) -> Iterator[None]:
+def _server(port: int, slots: int, say: Callable[[str], object]) -> Iterator[None]:
     if api_url := server.configured():
         server.require_limits("decode")
         say(f"runs are shown by the server at {api_url.removesuffix('/api')}")
@@ -101,7 +102,7 @@ def _server(port: int, say: Callable[[str], object]) -> Iterator[None]:
         say("starting Prefect's server …")
         own.wait()
         with server.using(own.api_url):
-            server.create_limits()
+            server.create_limits(slots)
             say(f"runs are shown at {own.url}")
             yield
     finally:

@@ -15,21 +15,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from gfpipe import workers
 from gfpipe.errors import GfpipeError, UsageError
 
 START_SECONDS: Final = 180.0  # a busy machine, and a database that must be brought up to date first
-
-# Read by Prefect when it is imported; what a site has set stays.
-os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", f"{START_SECONDS:.0f}")
-os.environ.setdefault("PREFECT_CLI_PROMPT", "false")
-
-LIMITS: Final = ("decode", "gpu")
+_GPU_SLOTS: Final = 4  # recordings that share a GPU
 
 
 class Server:
@@ -81,8 +75,8 @@ class Server:
 
     def stop(self) -> None:
         """End it; harmless when it has ended already."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        if self._process.stdin:
+            self._process.stdin.close()
         try:
             self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:
@@ -92,7 +86,7 @@ class Server:
 
 def configured() -> str | None:
     """The API address that ``PREFECT_API_URL`` or Prefect's active profile names, if any."""
-    from prefect.settings import get_current_settings  # noqa: PLC0415 - takes a second: only where it is needed
+    from prefect.settings import get_current_settings  # noqa: PLC0415 - Prefect takes seconds: only where needed
 
     return get_current_settings().api.url
 
@@ -150,10 +144,10 @@ def using(api_url: str) -> Iterator[None]:
 
 
 def create_limits(slots: int = 0) -> None:
-    """Create the concurrency limits that the tasks require, on a server of our own; its operator's are kept.
+    """Create the concurrency limits that the tasks require, on a server of our own.
 
-    A server that was killed takes its leases with it and leaves their slots taken for ever; as ours has only just
-    started, nobody holds one yet.
+    A server that was killed leaves the slots of its leases taken for ever; as ours has only just started, nobody
+    holds one yet. ``slots`` recordings may be decoded at once, or more where the limit is higher already.
     """
     from prefect.client.orchestration import get_client  # noqa: PLC0415
     from prefect.client.schemas.actions import (  # noqa: PLC0415
@@ -162,21 +156,15 @@ def create_limits(slots: int = 0) -> None:
     )
     from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound  # noqa: PLC0415
 
-    wanted = {"decode": slots or workers.cores(), "gpu": 1}
     with get_client(sync_client=True) as client:
-        for name in LIMITS:
+        for name, wanted in {"decode": slots or workers.cores(), "gpu": _GPU_SLOTS}.items():
             try:
-                limit = max(client.read_global_concurrency_limit_by_name(name).limit, wanted[name] if slots else 0)
-                client.update_global_concurrency_limit(
-                    name, GlobalConcurrencyLimitUpdate(limit=limit, active=True, active_slots=0)
-                )
+                limit = max(wanted, client.read_global_concurrency_limit_by_name(name).limit)
+                freed = GlobalConcurrencyLimitUpdate(limit=limit, active=True, active_slots=0)
+                client.update_global_concurrency_limit(name, freed)
             except ObjectNotFound:
-                try:
-                    client.create_global_concurrency_limit(
-                        GlobalConcurrencyLimitCreate(name=name, limit=wanted[name], active=True)
-                    )
-                except ObjectAlreadyExists:
-                    pass  # another command was quicker
+                with suppress(ObjectAlreadyExists):  # another command was quicker
+                    client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=wanted))
 
 
 def require_limits(*names: str) -> None:
@@ -209,12 +197,27 @@ def quiet() -> None:
         logging.getLogger(name).propagate = False
 
 
+class _RetrySoon:
+    """Asks clients to come back at once where SQLite was busy; Prefect's own would wait two seconds and more."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def hurried(message: Any) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 503:
+                message["headers"] = [*message["headers"], (b"retry-after", b"0.1")]
+            await send(message)
+
+        await self._app(scope, receive, hurried)
+
+
 def _serve(descriptor: int, *, full: bool) -> None:
     """Be the server until standard input, which nobody writes to, is closed at the other end."""
     import uvicorn  # noqa: PLC0415
     from prefect.server.api.server import create_app  # noqa: PLC0415
 
-    app = create_app(ephemeral=not full, final=True)
+    app = _RetrySoon(create_app(ephemeral=not full, final=True))
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=3))
 
     def end_with_parent() -> None:

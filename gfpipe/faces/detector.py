@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision.ops import batched_nms
 
+from gfpipe.attributes.spec import InputSpec
 from gfpipe.errors import UnknownModelError
 from gfpipe.faces import retinaface
 from gfpipe.models.store import StoredModel
@@ -62,17 +63,19 @@ class Detector:
         self,
         network: nn.Module,
         architecture: retinaface.Architecture,
-        device: str = "cpu",
+        normalisation: InputSpec,
+        device: str | torch.device = "cpu",
         score_threshold: float = SCORE_THRESHOLD,
         model_id: str = "",
     ) -> None:
         self.model_id = model_id
-        self.device = device
+        self.device = torch.device(device)
         self.score_threshold = score_threshold
         self._architecture = architecture
-        self._network = network.to(device)
-        self._mean = torch.tensor(architecture.mean, device=device).view(1, 3, 1, 1)
-        self._scale = torch.tensor(architecture.scale, device=device).view(1, 3, 1, 1)
+        self._network = network.to(self.device)
+        self._bgr = normalisation.channels == "BGR"
+        self._mean = torch.tensor(normalisation.mean, device=self.device).view(1, 3, 1, 1)
+        self._scale = 1 / torch.tensor(normalisation.std, device=self.device).view(1, 3, 1, 1)
 
     @torch.inference_mode()
     def __call__(self, pixels: NDArray[np.uint8]) -> Detections:
@@ -94,12 +97,11 @@ class Detector:
         frames = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)
         if frames.shape[2:] != (height, width):
             # On the CPU bytes are resized as bytes, several times faster; CUDA has only the floating-point way.
-            frames = frames if self.device == "cpu" else frames.float()
+            frames = frames if self.device.type == "cpu" else frames.float()
             frames = F.interpolate(frames, (height, width), mode="bilinear", antialias=True)
-        if self._architecture.bgr:
+        if self._bgr:
             frames = frames.flip(1)
-        inputs = (frames.float() - self._mean) * self._scale
-        return inputs.contiguous(memory_format=torch.channels_last)
+        return frames.float().sub_(self._mean).mul_(self._scale).contiguous(memory_format=torch.channels_last)
 
     def _find(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Frame index, boxes, landmarks and scores in pixels of ``inputs``."""
@@ -108,7 +110,7 @@ class Detector:
         frame, anchor = (all_scores > self.score_threshold).nonzero(as_tuple=True)
         scores = all_scores[frame, anchor]
         height, width = inputs.shape[2:]
-        priors = retinaface.anchors(height, width, self._architecture.anchor_sizes, str(inputs.device))[anchor]
+        priors = retinaface.anchors(height, width, self._architecture.anchor_sizes, self.device)[anchor]
         boxes = retinaface.decode_boxes(box_regression[frame, anchor], priors)
         landmarks = retinaface.decode_landmarks(landmark_regression[frame, anchor], priors)
         kept = batched_nms(boxes, scores, frame, OVERLAP_THRESHOLD)  # by falling score
@@ -116,7 +118,7 @@ class Detector:
         return frame[kept], boxes[kept], landmarks[kept], scores[kept]
 
 
-def load(stored: StoredModel, device: str = "cpu", score_threshold: float = SCORE_THRESHOLD) -> Detector:
+def load(stored: StoredModel, device: str | torch.device = "cpu", score_threshold: float = SCORE_THRESHOLD) -> Detector:
     """Make a detector of a stored model.
 
     Raises:
@@ -130,7 +132,7 @@ def load(stored: StoredModel, device: str = "cpu", score_threshold: float = SCOR
             f"{stored.card.id}: '{stored.card.network}' is no face detector; choose one of {', '.join(known)}"
         )
     network = retinaface.load_network(architecture, stored.weights)
-    return Detector(network, architecture, device, score_threshold, stored.card.id)
+    return Detector(network, architecture, stored.card.input, device, score_threshold, stored.card.id)
 
 
 def working_size(height: int, width: int, area: int) -> tuple[int, int]:

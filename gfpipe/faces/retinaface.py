@@ -78,46 +78,29 @@ def _resnet50() -> nn.Module:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network and the input it was trained on.
+    """What a state dict does not say about its network.
 
     Attributes:
         build: makes the network with random weights.
-        bgr: whether channels are ordered blue, green, red.
-        mean, scale: of each channel in that order; the network sees ``(value - mean) * scale``, value in 0..255.
         working_pixels: the area a frame is brought to before detection.
         anchor_sizes: the sides of the anchors at each stride, in pixels of the network's input.
     """
 
     build: Callable[[], nn.Module]
-    bgr: bool
-    mean: tuple[float, float, float]
-    scale: tuple[float, float, float]
     working_pixels: int
     anchor_sizes: AnchorSizes = PUBLISHED_ANCHORS
 
 
 ARCHITECTURES: Final[Mapping[str, Architecture]] = {
-    "retinaface-mobilenet0.25": Architecture(
-        RetinaFaceMobileNet, bgr=True, mean=(104.0, 117.0, 123.0), scale=(1.0, 1.0, 1.0), working_pixels=640 * 360
-    ),
-    # Trainings with plain ReLU and smaller anchors: neither is recorded in a checkpoint, and without them it finds
-    # blurs of faces. (A checkpoint's running means and variances are met on real pictures with its own slope only.)
+    "retinaface-mobilenet0.25": Architecture(RetinaFaceMobileNet, working_pixels=640 * 360),
+    # Trainings with plain ReLU and smaller anchors. Neither can be read off a checkpoint's names or shapes; the running
+    # means of its batch norms tell the slope, for on real pictures they are met with the right one only.
     "retinaface-mobilenet0.25-relu": Architecture(
         partial(RetinaFaceMobileNet, slope=0.0),
-        bgr=True,
-        mean=(104.0, 117.0, 123.0),
-        scale=(1.0, 1.0, 1.0),
         working_pixels=640 * 360,
         anchor_sizes=((10.0, 20.0), (32.0, 64.0), (128.0, 256.0)),
     ),
-    # ImageNet's mean and deviation, and frames of 960 at the longest side, as in retinaface-pytorch.
-    "retinaface-resnet50": Architecture(
-        _resnet50,
-        bgr=False,
-        mean=(123.675, 116.28, 103.53),
-        scale=(1 / 58.395, 1 / 57.12, 1 / 57.375),
-        working_pixels=960 * 540,
-    ),
+    "retinaface-resnet50": Architecture(_resnet50, working_pixels=960 * 540),  # 960 is retinaface-pytorch's longest side
 }
 
 
@@ -158,7 +141,7 @@ def fold_batch_norm(module: nn.Module) -> None:
 
 
 @lru_cache(maxsize=16)
-def anchors(height: int, width: int, anchor_sizes: AnchorSizes, device: str) -> Tensor:
+def anchors(height: int, width: int, anchor_sizes: AnchorSizes, device: torch.device) -> Tensor:
     """Anchors of a (height, width) input, (P, 3): centre x, centre y and side in pixels, in the heads' order."""
     levels = []
     for stride, sizes in zip(STRIDES, anchor_sizes, strict=True):

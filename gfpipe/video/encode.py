@@ -100,7 +100,7 @@ def write_video(
         for index, pixels in enumerate(_chain(first, source)):
             seconds = float(next(moments)) if moments else index / Fraction(fps)
             frame = VideoFrame.from_ndarray(pixels, format="rgb24")
-            frame.pts = round((Fraction(start_seconds) + Fraction(seconds)) / tick)
+            frame.pts = round(Fraction(start_seconds) / tick) + round(Fraction(seconds) / tick)
             frame.time_base = tick
             frame.pict_type = PictureType.I if index in keyframes else PictureType.NONE
             container.mux(stream.encode(frame))

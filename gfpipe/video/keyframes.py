@@ -106,6 +106,8 @@ class _Walk:
         for packet in self._packets:
             at = self._packets.seconds(packet)
             if packet.is_keyframe:
+                if at > group.begin + self._reach:
+                    yield from self._open(group)
                 yield from self._finish(group)
                 group = _Group(packet, at)
                 if not packet.is_discard:
@@ -151,6 +153,8 @@ class _Walk:
 
     def _open(self, group: _Group) -> Iterator[_Taken]:
         """Begin to decode a whole group of pictures, whose keyframe is taken first."""
+        if group.is_decoding or group.is_broken:
+            return
         if self._next and isinstance(self._next.picture, Packet):
             waiting, self._next = self._next, None
             yield self._take(waiting)

