@@ -183,7 +183,7 @@ def _progress(due: Sequence[Recording], before: Sequence[Summary]) -> Iterator[C
     listener, ended = _listener.get() or (lambda _due, _summary: None), list[Summary]()
 
     def text() -> str:
-        return f"{len(ended)} of {len(due)} recordings; {tables.headline([*before, *ended])}"
+        return f"{len(ended)} of {len(due)} recordings: {tables.headline([*before, *ended])}"
 
     artifact = cast("UUID", create_progress_artifact(0.0 if due else 100.0, "progress", text()))
     listener(due, None)

@@ -109,9 +109,9 @@ def status(lake: Lake) -> None:
     from gfpipe import warehouse  # noqa: PLC0415
 
     coverage = warehouse.report(lake, "coverage").to_pylist()
-    console.table(tables.published_coverage(coverage), "Coverage, by local air date")
+    console.coverage(coverage)
     for row in warehouse.report(lake, "failures").to_pylist():
-        console.detail(f"{row['status']:<9}{row['path']}", f"{'':<9}{row['reason']}")
+        console.problem(row["status"], row["path"], row["reason"])
 
 
 @app.command(epilog=_example("gfpipe publish --lake lake"))
@@ -182,7 +182,8 @@ def models_list() -> None:
                 "source": item.source,
             }
             for item in store.listing()
-        ]
+        ],
+        "Models",
     )
     console.say(f"models folder: {store.models_folder()}")
 

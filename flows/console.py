@@ -6,17 +6,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Self
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from flows import tables
 from flows.tables import clock
 from gfpipe.recording import Recording, Status, Summary
 
-console: Final = Console()
+# Where nobody watches (a file, a log), lines may be as wide as tables need.
+console: Final = Console(width=None if sys.stdout.isatty() else 160)
 errors: Final = Console(stderr=True)
 
+_NOTHING: Final = (None, 0, "", "0:00:00")
 _STYLES: Final = {Status.DONE: "green", Status.PARTIAL: "yellow", Status.FAILED: "red"}
 
 
@@ -25,20 +29,29 @@ def say(text: str, style: str = "") -> None:
     errors.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
-def table(rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
-    """Print rows under their keys as headings; numbers to the right, nothing for what is unknown."""
-    drawn = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
-    for heading, value in (rows[0] if rows else {}).items():
-        drawn.add_column(heading, justify="left" if isinstance(value, str) and ":" not in value else "right")
+def table(rows: Sequence[Mapping[str, Any]], title: str) -> None:
+    """Print rows under their keys as headings; columns that say nothing in any row are left out."""
+    drawn = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=SIMPLE_HEAD)
+    telling = [key for key in (rows[0] if rows else ()) if any(row[key] not in _NOTHING for row in rows)]
+    for key in telling:
+        numeric = all(str(row[key])[-1:] in "0123456789%–" for row in rows)
+        drawn.add_column(key, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text(str(value)) for value in row.values()))
+        drawn.add_row(*(Text(str(row[key])) for key in telling))
     console.print(drawn)
 
 
-def detail(line: str, explanation: str) -> None:
-    """Print a line and, quieter, what explains it."""
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
-    console.print(explanation, style="dim", markup=False, highlight=False, soft_wrap=True)
+def coverage(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Print the warehouse's coverage; the reasons follow file by file (:func:`problem`)."""
+    lines = tables.published_coverage(rows)
+    table([{key: line[key] for key in line if key != "why"} for line in lines], "Coverage, by local air date")
+
+
+def problem(status: str, path: str, reason: str) -> None:
+    """Print a file that is not wholly analysed and, quieter, why."""
+    console.print(f"{status:<9}{path}", markup=False, highlight=False, soft_wrap=True)
+    why = reason.removeprefix(f"{path}: ")
+    console.print(f"{'':<9}{why}", style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
 class AnalysisProgress:
@@ -80,7 +93,7 @@ class AnalysisProgress:
         length = clock(summary.analysed_seconds)
         line = f"[{self._done}/{self._total}] {summary.status:<7} {summary.recording.label}  {length}"
         if summary.reason:
-            line += f"\n          {summary.reason}"
+            line += f"\n        {summary.reason.removeprefix(f'{summary.recording.path}: ')}"
         if errors.is_terminal:
             self._bar.console.print(line, style=_STYLES[summary.status], markup=False, highlight=False)
         else:

@@ -42,10 +42,10 @@ def run_demo(folder: Path) -> None:
         published = run.publish(lake)
     console.table(_beside_the_truth(archive, lake), "Seconds of face time by perceived gender, estimated and true")
     console.table(tables.screen_time(published.screen_time), "Screen time by perceived gender")
-    console.table(tables.published_coverage(published.coverage), "Coverage, by local air date")
+    console.coverage(published.coverage)
     for summary in summaries:
         if summary.reason:
-            console.detail(f"{summary.status:<9}{summary.recording.path}", f"{'':<9}{summary.reason}")
+            console.problem(summary.status, summary.recording.path, summary.reason)
     console.say(f"Done in {time.monotonic() - start:.0f} s.", "bold")
     exact = folder / "lake-exact"
     console.say(_NEXT.format(lake=lake, archive=archive, exact=exact, zone=stage.TIMEZONE))
@@ -70,10 +70,10 @@ def _line(programme: Programme, found: dict[str, float] | None) -> dict[str, obj
     return {
         "programme": programme.path,
         "women": estimated("female_face_seconds"),
-        "(true)": f"{programme.female_face_seconds}.0",
+        "women, true": f"{programme.female_face_seconds}.0",
         "men": estimated("male_face_seconds"),
-        "( true)": f"{programme.male_face_seconds}.0",
+        "men, true": f"{programme.male_face_seconds}.0",
         "analysed": estimated("analysed_seconds"),
-        "of": f"{programme.seconds}.0",
+        "aired": f"{programme.seconds}.0",
         "note": {"cut": "the file was cut short", "text": "the file is no video"}.get(programme.damage, ""),
     }

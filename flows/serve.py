@@ -102,6 +102,7 @@ def _server(port: int, slots: int, say: Callable[[str], object]) -> Iterator[Non
         say("starting Prefect's server …")
         own.wait()
         with server.using(own.api_url):
+            server.close_interrupted_runs()
             server.create_limits(slots)
             say(f"runs are shown at {own.url}")
             yield

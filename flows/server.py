@@ -154,17 +154,44 @@ def create_limits(slots: int = 0) -> None:
         GlobalConcurrencyLimitCreate,
         GlobalConcurrencyLimitUpdate,
     )
-    from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound  # noqa: PLC0415
+    from prefect.exceptions import ObjectAlreadyExists  # noqa: PLC0415
 
+    wanted = {"decode": slots or workers.cores(), "gpu": _GPU_SLOTS}
     with get_client(sync_client=True) as client:
-        for name, wanted in {"decode": slots or workers.cores(), "gpu": _GPU_SLOTS}.items():
-            try:
-                limit = max(wanted, client.read_global_concurrency_limit_by_name(name).limit)
-                freed = GlobalConcurrencyLimitUpdate(limit=limit, active=True, active_slots=0)
-                client.update_global_concurrency_limit(name, freed)
-            except ObjectNotFound:
-                with suppress(ObjectAlreadyExists):  # another command was quicker
-                    client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=wanted))
+        existing = client.read_global_concurrency_limits(limit=200)
+        for name in wanted.keys() - {limit.name for limit in existing}:
+            with suppress(ObjectAlreadyExists):  # another command was quicker
+                client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=wanted[name]))
+        for limit in existing:
+            number = max(limit.limit, wanted.get(limit.name, 0))
+            freed = GlobalConcurrencyLimitUpdate(limit=number, active=True, active_slots=0)
+            client.update_global_concurrency_limit(limit.name, freed)
+
+
+def close_interrupted_runs() -> None:
+    """Call crashed what was running when an earlier server of ours was killed, or it would seem to run for ever.
+
+    Only scheduled runs: those of a command that runs now beside this server are none of ours.
+    """
+    from prefect.client.orchestration import get_client  # noqa: PLC0415
+    from prefect.client.schemas import filters  # noqa: PLC0415
+    from prefect.client.schemas.objects import State, StateType  # noqa: PLC0415
+    from prefect.states import Crashed  # noqa: PLC0415
+
+    under_way = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+    scheduled = filters.FlowRunFilter(
+        deployment_id=filters.FlowRunFilterDeploymentId(is_null_=False),
+        state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=under_way)),
+    )
+    tasks = filters.TaskRunFilter(state=filters.TaskRunFilterState(type=filters.TaskRunFilterStateType(any_=under_way)))
+    crashed: State[Any] = Crashed(
+        message="stopped with the server or the machine; the next run goes on where this one stopped"
+    )
+    with get_client(sync_client=True) as client:
+        for task_run in client.read_task_runs(flow_run_filter=scheduled, task_run_filter=tasks):
+            client.set_task_run_state(task_run.id, crashed, force=True)
+        for flow_run in client.read_flow_runs(flow_run_filter=scheduled):
+            client.set_flow_run_state(flow_run.id, crashed, force=True)
 
 
 def require_limits(*names: str) -> None:

@@ -118,7 +118,7 @@ def headline(summaries: Sequence[Summary], rejected: int = 0) -> str:
         "rejected": rejected,
         "done before": len(summaries) - len(fresh),
     }
-    return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing to do"
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing yet"
 
 
 def newest(rows: list[Row]) -> list[Row]:

@@ -8,13 +8,14 @@ reports live in the database alone and move with the file; staging views find th
 ``lake``, which `open` sets (in a plain DuckDB shell: ``set variable lake = '.'``), so the lake may move too.
 """
 
+import io
 import os
 import shutil
 import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
@@ -36,6 +37,7 @@ _MATERIALISED: Final = {"staging": "view", "intermediate": "view", "marts": "tab
 _SCRATCH: Final = ".gfpipe-publish-"
 _A_DAY: Final = 24 * 60 * 60
 _EXAMPLES: Final = 5
+_ROWS_SHOWN: Final = 40
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,7 @@ def write(result: pa.Table, form: Format, path: Path | str) -> None:
     options = {"csv": "format csv, header true", "json": "format json, array true", "parquet": "format parquet"}
     try:
         if form == "table":
-            Path(path).write_text(as_text(result) + "\n", encoding="utf-8")
+            Path(path).write_text(_drawn(result), encoding="utf-8")
             return
         with duckdb.connect() as connection:
             connection.register("result", result)
@@ -202,10 +204,19 @@ def write(result: pa.Table, form: Format, path: Path | str) -> None:
         raise LakeError(f"{path}: cannot be written: {exc}") from exc
 
 
-def as_text(result: pa.Table, max_rows: int = 40) -> str:
-    """Draw a result as a table for a terminal, the middle left out where it has more than `max_rows` rows."""
-    with duckdb.connect() as connection:
-        return str(connection.from_arrow(result).limit(max_rows))
+def as_text(result: pa.Table, form: Literal["csv", "json", "table"] = "table") -> str:
+    """Give a result as text for a terminal or a pipe; a long table is drawn without its middle, and says so."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "result"
+        write(result, form, path)
+        return path.read_text(encoding="utf-8").rstrip("\n")
+
+
+def _drawn(result: pa.Table) -> str:
+    drawing = io.StringIO()
+    with duckdb.connect() as connection, redirect_stdout(drawing):
+        connection.from_arrow(result).show(max_rows=_ROWS_SHOWN)
+    return drawing.getvalue()
 
 
 def _create(connection: duckdb.DuckDBPyConnection, only: str | None = None) -> None:
@@ -301,6 +312,11 @@ def _errors_of(lake: Path) -> Iterator[None]:
         yield
     except duckdb.OutOfMemoryException as exc:
         raise LakeError(f"{lake}: the warehouse needs more memory or disk: {exc}") from exc
+    except duckdb.InvalidInputException as exc:
+        raise LakeError(
+            f"{lake}: a shard is damaged; delete it and its namesake under {lake / 'recordings'}, then run "
+            f"gfpipe analyse again: {exc}"
+        ) from exc
     except (duckdb.Error, pa.ArrowException, OSError) as exc:
         raise LakeError(f"{lake}: the warehouse cannot be built or read: {exc}") from exc
 

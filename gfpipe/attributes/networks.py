@@ -10,7 +10,6 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 import torch.nn.functional as F
-import torchvision
 from torch import Tensor, nn
 
 from gfpipe.errors import ModelError
@@ -116,6 +115,8 @@ def build(name: str, outputs: int) -> nn.Module:
         return CydralGender()
     if name == "cydral-age":
         return CydralAge()
+    import torchvision  # noqa: PLC0415 - takes seconds, and the embedded models do without
+
     if name not in torchvision.models.list_models(module=torchvision.models):
         raise ModelError(
             f"unknown network {name!r}: choose cydral-gender, cydral-age, onnx or one of torchvision's, as resnet18"

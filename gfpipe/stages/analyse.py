@@ -17,7 +17,8 @@ import numpy as np
 from gfpipe.attributes import classifier as classifiers
 from gfpipe.attributes.classifier import Attributes, Classifier
 from gfpipe.attributes.device import resolve_device
-from gfpipe.errors import RecordingError
+from gfpipe.attributes.spec import Attribute
+from gfpipe.errors import RecordingError, UsageError
 from gfpipe.faces import detector as detectors
 from gfpipe.faces.alignment import cut_chips
 from gfpipe.faces.detector import Detections, Detector
@@ -39,10 +40,12 @@ def prepare(config: Analysis) -> Provenance:
 
     Raises:
         ModelError: a model is unknown, cannot be fetched, or is not what it should be.
-        UsageError: a device that this machine does not have.
+        UsageError: a device that this machine does not have, or a classifier of something else.
     """
     resolve_device(config.device)
     detector, classifier = store.card(config.detector), store.card(config.classifier)
+    if all(head.attribute is not Attribute.PERCEIVED_GENDER for head in classifier.heads):
+        raise UsageError(f"{classifier.id} is a model for {classifier.task}; choose one for perceived gender")
     what_matters = {key: value for key, value in asdict(config).items() if key != "device"}
     what_matters |= {"detector": detector.sha256, "classifier": classifier.sha256}
     what_matters |= {"method": METHOD, "schema": schema.VERSION}

@@ -9,7 +9,6 @@ import av
 import numpy as np
 from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from gfpipe.errors import UsageError
@@ -19,9 +18,14 @@ from gfpipe.video.probe import open_container, video_stream
 Codec = Literal["libx264", "mpeg2video"]
 
 _FORMATS: Final = {".mp4": "mp4", ".mov": "mov", ".ts": "mpegts", ".mpg": "mpeg", ".mkv": "matroska"}
+# Keyframes come only where they are asked for.
+_STEADY: Final = {
+    "libx264": {"preset": "veryfast", "sc_threshold": "0"},
+    "mpeg2video": {"sc_threshold": "1000000000"},
+}
 # Field-coded pictures; x264 takes them from its own options, FFmpeg's MPEG-2 encoder from its flags.
 _INTERLACED: Final = {
-    "libx264": {"x264-params": "tff=1:scenecut=0"},
+    "libx264": {"x264-params": "tff=1"},
     "mpeg2video": {"flags": "+ildct+ilme"},
 }
 
@@ -77,9 +81,7 @@ def write_video(
     if first is None:
         raise UsageError(f"{path}: no frames were given, so there is no video to write")
     muxer = {"movflags": "faststart"} if index_first and path.suffix in {".mp4", ".mov"} else {}
-    settings = {**({"preset": "veryfast", "sc_threshold": "0"} if codec == "libx264" else {"sc_threshold": "1000000000"})}
-    settings |= _INTERLACED[codec] if interlaced else {}
-    settings |= options or {}
+    settings = _STEADY[codec] | (_INTERLACED[codec] if interlaced else {}) | (options or {})
     if codec == "mpeg2video" and not open_gop:
         settings["flags"] = settings.get("flags", "") + "+cgop"
     if codec == "libx264" and open_gop:

@@ -14,12 +14,15 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Final
 
 import decord
 import numpy as np
+from av.packet import Packet
 from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from gfpipe.video.frames import LostRange
@@ -31,6 +34,8 @@ from gfpipe.video.samples import Sample, SampleReader, hole_between
 decord.logging.set_level(decord.logging.QUIET)
 
 _INDEXED: Final = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
+# decord's times are of single precision; a middle that falls on the change of two pictures is the second one's.
+_TIE_SECONDS: Final = 0.002
 _FAULTS: Final = 1  # decord puts a neighbour where it could not decode a frame; more than so many, and it shall stop
 
 
@@ -49,13 +54,13 @@ class ExactReader(SampleReader):
             except (decord.DECORDError, RuntimeError, StopIteration):
                 pass  # decord met damage: PyAV goes on, and knows what is lost
             else:
-                self._lose_tail(end, container_is_trusted=True)
+                self._lose_tail(end)
                 return
         self._lost_from = done * self._every
         yield from (sample for sample in self._by_pyav() if sample.seconds >= self._lost_from - 1e-6)
 
     def _trusted_decord(self) -> decord.VideoReader | None:
-        """decord's reader where what it found in the file is what the container says is there; else None."""
+        """The reader of decord where what it found in the file is what the container says is there; else None."""
         if self.info.container not in _INDEXED:
             return None
         with open_container(self.path) as container:
@@ -63,7 +68,11 @@ class ExactReader(SampleReader):
         width, height = self._size
         try:
             frames = decord.VideoReader(
-                str(self.path), width=width, height=height, num_threads=self._threads, fault_tol=_FAULTS
+                str(Path(self.path).absolute()),
+                width=width,
+                height=height,
+                num_threads=self._threads,
+                fault_tol=_FAULTS,
             )
             starts, end = _shown_by_decord(frames)
         except (decord.DECORDError, RuntimeError, AssertionError):
@@ -77,19 +86,17 @@ class ExactReader(SampleReader):
         )
         return frames if agrees else None
 
-    def _by_decord(
-        self, frames: decord.VideoReader, starts: NDArray[np.float64], end: float
-    ) -> Iterator[Sample]:
+    def _by_decord(self, frames: decord.VideoReader, starts: NDArray[np.float64], end: float) -> Iterator[Sample]:
         """One frame at a time, in order, so that memory stays the same however long the file."""
-        for begin in self._every * np.arange(math.ceil((end - self.info.frame_seconds / 2) / self._every)):
+        for interval in range(math.ceil((end - self.info.frame_seconds / 2) / self._every)):
+            begin = interval * self._every
             until = min(begin + self._every, end)
-            index = max(0, int(np.searchsorted(starts, (begin + until) / 2, side="right")) - 1)
-            yield Sample(float(begin), float(until - begin), frames[index].asnumpy())
+            index = max(0, int(np.searchsorted(starts, self._middle(interval), side="right")) - 1)
+            yield Sample(begin, until - begin, frames[index].asnumpy())
 
     def _by_pyav(self) -> Iterator[Sample]:
         """Every frame of the file, from its start to its end, with an eye on what is missing."""
         reformatter = VideoReformatter()
-        promised = self.info.duration_seconds
         losses: deque[LostRange] = deque()
         interval = 0
         held: tuple[int, NDArray[np.uint8] | None] | None = None
@@ -98,27 +105,29 @@ class ExactReader(SampleReader):
         with Packets(self.path, self._threads) as packets:
             for span in _spans(packets):
                 end = span.end
-                last = span.frame or last
+                last = span.frame  # None where what is on screen at the end is lost
                 if span.frame is None:
                     losses.append(LostRange(span.start, span.end))
-                while self._middle(interval, promised) < span.end:
+                while self._middle(interval) < span.end:
                     if held:
                         yield from self._interval(*held, math.inf, losses)
-                    picture = span.frame and to_rgb(span.frame, self._size, reformatter)
+                    picture = to_rgb(span.frame, self._size, reformatter) if span.frame else None
                     held = interval, picture
                     interval += 1
             if held:
                 yield from self._interval(*held, end, losses)
             if end - interval * self._every > self.info.frame_seconds / 2:
-                # The file ends before the middle of its last interval, against its promise.
-                yield from self._interval(interval, last and to_rgb(last, self._size, reformatter), end, losses)
-            self._lose_tail(end, container_is_trusted=packets.clock_restarts == 0)
+                # The file ends before the middle of its last interval, which could not be known: its last picture.
+                picture = to_rgb(last, self._size, reformatter) if last else None
+                yield from self._interval(interval, picture, end, losses)
+            self._lose_tail(end)
 
-    def _middle(self, interval: int, promised: float | None) -> float:
-        begin = interval * self._every
-        if promised is None or promised - begin <= self.info.frame_seconds / 2:
-            return begin + self._every / 2
-        return (begin + min(begin + self._every, promised)) / 2
+    def _middle(self, interval: int) -> float:
+        """Of the last interval too, where the container says when it ends."""
+        begin, until = interval * self._every, (interval + 1) * self._every
+        if self._promised and self._promised - begin > self.info.frame_seconds / 2:
+            until = min(until, self._promised)
+        return (begin + until) / 2 + _TIE_SECONDS
 
     def _interval(
         self, interval: int, pixels: NDArray[np.uint8] | None, end: float, losses: deque[LostRange]
@@ -148,46 +157,61 @@ class _Span:
 
 
 def _spans(packets: Packets) -> Iterator[_Span]:
-    """Cover the recording from zero to its end with what is shown, without a gap.
-
-    A picture is missing where the file has no packet, where a packet gave no frame, and from a damaged picture that
-    others refer to up to the next keyframe.
-    """
-    tolerance = 1.5 * packets.info.frame_seconds
-    expected: list[float] = []  # when the packets read so far ought to be shown
+    """Cover the recording from zero to its end with what is shown, without a gap."""
+    watch = _Watch(packets)
     shown = _Span(0.0, 0.0, None)
-    is_broken = False
-
     for packet in chain(packets, [None]):
-        if packet is not None and not packet.is_discard:
-            heapq.heappush(expected, packets.seconds(packet))
+        if packet is not None:
+            watch.expect(packet)
         for frame in packets.decode(packet):
             at = packets.seconds(frame)
-            if at < -packets.info.frame_seconds / 2:
+            if at < shown.start:
                 continue
-            missing = at
-            while expected and expected[0] < at - 1e-6:
-                missing = min(missing, max(0.0, heapq.heappop(expected)))
-            while expected and expected[0] < at + 1e-6:
-                heapq.heappop(expected)
-            if hole := hole_between(packets.holes, shown.start, at):
-                missing = min(missing, hole.start_seconds)
-            if at - missing > tolerance:
-                is_broken = True
-            else:
-                missing = at
-            if frame.pict_type == PictureType.I and not frame.is_corrupt:
-                is_broken = False
-            elif frame.is_corrupt and frame.pict_type != PictureType.B:
-                is_broken = True
-            good = None if is_broken or frame.is_corrupt else frame
+            missing = watch.missing_since(shown.start, at)
             if missing > shown.start:
                 yield _Span(shown.start, missing, shown.frame)
             if missing < at:
                 yield _Span(missing, at, None)
-            shown = _Span(at, at, good)
+            shown = _Span(at, at, frame if watch.trusts(frame, gap=missing < at) else None)
     if packets.end_seconds > shown.start:
         yield _Span(shown.start, packets.end_seconds, shown.frame)
+
+
+class _Watch:
+    """Compares the frames that come out of a decoder with the packets that went in.
+
+    A picture is missing where the file has no packet, where a packet gave no frame, and from a damaged picture that
+    others refer to up to the next picture that refers to none.
+    """
+
+    def __init__(self, packets: Packets) -> None:
+        self._packets = packets
+        self._tolerance = 1.5 * packets.info.frame_seconds  # the second field of a picture may give no frame
+        self._expected: list[float] = []
+        self._is_broken = False
+
+    def expect(self, packet: Packet[VideoStream]) -> None:
+        if not packet.is_discard:
+            heapq.heappush(self._expected, self._packets.seconds(packet))
+
+    def missing_since(self, before: float, at: float) -> float:
+        """From when on pictures are missing between two frames; ``at`` where there are none."""
+        since = at
+        while self._expected and self._expected[0] < at + 1e-6:
+            due = heapq.heappop(self._expected)
+            if due > before + 1e-6:
+                since = min(since, due)
+        if hole := hole_between(self._packets.holes, before, at):
+            return min(since, hole.start_seconds)
+        return since if at - since > self._tolerance else at
+
+    def trusts(self, frame: VideoFrame, *, gap: bool) -> bool:
+        """Whether a frame shows what was broadcast; ``gap``: frames are missing before it."""
+        if frame.pict_type == PictureType.I:
+            self._is_broken = frame.is_corrupt
+        elif gap or (frame.is_corrupt and frame.pict_type != PictureType.B):
+            self._is_broken = True
+        return not (self._is_broken or frame.is_corrupt)
 
 
 def _shown_by_decord(frames: decord.VideoReader) -> tuple[NDArray[np.float64], float]:

@@ -12,7 +12,7 @@ from __future__ import annotations  # PyAV's Packet is generic in its stubs only
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from av.packet import Packet
@@ -70,10 +70,10 @@ class KeyframeReader(SampleReader):
                 yield from self._close(held_at, at, held, packets)
                 held_at, held = at, pixels
             yield from self._close(held_at, packets.end_seconds, held, packets)
-            self._lose_tail(packets.end_seconds, container_is_trusted=packets.clock_restarts == 0)
+            self._lose_tail(packets.end_seconds)
 
     def _close(self, at: float, until: float, pixels: NDArray[np.uint8] | None, packets: Packets) -> Iterator[Sample]:
-        """The sample taken at ``at``, now that the next is known; it stands for no time in which pictures are missing."""
+        """The sample taken at ``at``, now that the next is known; it stands for no time that has no pictures."""
         if pixels is None:
             self._lose(at, until)
             return
@@ -98,7 +98,7 @@ class _Walk:
         self._next: _Candidate | None = None
         steady = packets.stream.average_rate == packets.stream.base_rate
         dense = _MOST_B_FRAMES * packets.info.frame_seconds < every_seconds
-        self._thrift = "NONREF" if steady and dense else "DEFAULT"
+        self._thrift: Literal["NONREF", "DEFAULT"] = "NONREF" if steady and dense else "DEFAULT"
 
     def taken(self) -> Iterator[_Taken]:
         """Moments and pictures in order; None where the picture turned out damaged."""
@@ -138,9 +138,7 @@ class _Walk:
             self._next = candidate
 
     def _take(self, candidate: _Candidate) -> _Taken:
-        picture = candidate.picture
-        if isinstance(picture, Packet):
-            picture = self._keyframe(picture)
+        picture = candidate.picture if isinstance(candidate.picture, VideoFrame) else self._keyframe(candidate.picture)
         self._taken_at = candidate.at if picture else None
         return candidate.at, to_rgb(picture, self._size, self._reformatter) if picture else None
 

@@ -65,7 +65,7 @@ def open_container(path: str | Path) -> InputContainer:
     if check_readable(path) == 0:
         raise RecordingError(f"{path}: the file is empty (0 bytes); copy it again from where it was recorded")
     try:
-        return av.open(str(path), mode="r")
+        return av.open(str(Path(path).absolute()), mode="r")  # a bare "20:00.ts" looks like a protocol
     except av.error.FFmpegError as exc:
         check_readable(path)  # a share that went away meanwhile is not the file's own fault
         raise RecordingError(
@@ -108,7 +108,7 @@ def video_stream(container: InputContainer, path: str | Path) -> VideoStream:
     films = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not films:
         kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
-        raise RecordingError(f"{path}: has no video stream, only {kinds}; take it out of the archive or correct the path")
+        raise RecordingError(f"{path}: has no video stream, only {kinds}; take it out of the archive")
     # The first one flagged as default, else the first that has a picture at all: what a player would show.
     stream = min(films, key=lambda s: (not s.width, not s.disposition & Disposition.default, s.index))
     if not (stream.width and stream.height):

@@ -17,8 +17,9 @@ from gfpipe.video.probe import probe
 
 BATCH_BYTES: Final = 64 << 20
 BATCH_FRAMES: Final = 32
-# An index says to the frame how long the pictures last; elsewhere the duration is an estimate, or that of the sound.
+# An index says to the frame how long the pictures last; elsewhere the duration may be that of the sound.
 _EXACT_PROMISE: Final = frozenset({"mov,mp4,m4a,3gp,3g2,mj2"})
+_NO_PROMISE: Final = frozenset({"mpegts", "mpeg"})
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class SampleReader(ABC):
         self._scheduled = scheduled_seconds
         self._threads = threads
         self._size = picture_size(self.info)
+        self._promised = None if self.info.container in _NO_PROMISE else self.info.duration_seconds
         self._lost_from = 0.0
 
     def __iter__(self) -> Iterator[FrameBatch]:
@@ -88,13 +90,14 @@ class SampleReader(ABC):
         else:
             self.lost = (*self.lost, LostRange(start, end))
 
-    def _lose_tail(self, end: float, container_is_trusted: bool) -> None:
+    def _lose_tail(self, end: float) -> None:
         """Compare where the pictures end with what the container and the schedule promised.
 
-        An MP4's index is exact: a missing frame or two is rounding, more was cut off. Other containers estimate, and
-        schedules are loose: up to two seconds, or one per cent, are no loss.
+        An MP4's index is exact: a missing frame or two is rounding, more was cut off. Other containers may mean the
+        sound, and schedules are loose: up to two seconds, or one per cent, are no loss. MPEG streams promise nothing:
+        their duration is what their last timestamp suggests.
         """
-        promised = self.info.duration_seconds if container_is_trusted else None
+        promised = self._promised
         frames = 2 * self.info.frame_seconds
         exact = self.info.container in _EXACT_PROMISE
         for promise, tolerance in (

@@ -8,8 +8,8 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
-from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 import duckdb
 import pyarrow.parquet as pq
@@ -20,7 +20,6 @@ from gfpipe.errors import LakeError, UsageError
 from gfpipe.stages import publish
 from tests.conftest import ROOT
 from tests.warehouse.lakes import (
-    EVENING,
     NIGHT,
     Face,
     Show,
@@ -152,25 +151,29 @@ def test_two_builds_at_once_leave_one_whole_warehouse(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".gfpipe-*"))
 
 
-def test_a_build_that_is_killed_leaves_the_old_warehouse_whole(tmp_path: Path) -> None:
+@pytest.mark.parametrize("moment", ["_write_schemas", "_create", "_flush"])
+def test_a_build_that_is_killed_leaves_the_old_warehouse_whole(tmp_path: Path, moment: str) -> None:
     warehouse.build(a_lake(tmp_path))
-    for minute in range(60):
-        write_show(tmp_path, Show(start=EVENING + timedelta(minutes=minute + 1), samples=[(1.0, [WOMAN])] * 50))
     before = (tmp_path / "gfpipe.duckdb").read_bytes()
-    code = f"from gfpipe import warehouse; warehouse.build({str(tmp_path)!r})"
-    builder = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
-    while not list(tmp_path.glob(".gfpipe-publish-*/gfpipe.duckdb")):  # killed as soon as it writes
-        assert builder.poll() is None
-        time.sleep(0.001)
-    builder.send_signal(signal.SIGKILL)
-    builder.wait()
+    a_lake(tmp_path, seconds=2.0)
+    code = f"""
+import os, signal
+from gfpipe import warehouse
+step = warehouse.{moment}
+def step_and_die(*args):
+    step(*args)
+    os.kill(os.getpid(), signal.SIGKILL)
+warehouse.{moment} = step_and_die
+warehouse.build({str(tmp_path)!r})
+"""
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == -signal.SIGKILL
     assert (tmp_path / "gfpipe.duckdb").read_bytes() == before
     assert analysed_seconds(tmp_path) == 1.0
     (left,) = tmp_path.glob(".gfpipe-publish-*")
     yesterday = time.time() - 2 * 24 * 60 * 60
     os.utime(left, (yesterday, yesterday))
     warehouse.build(tmp_path)
-    assert analysed_seconds(tmp_path) == 3001.0
+    assert analysed_seconds(tmp_path) == 2.0
     assert not left.exists()
 
 
@@ -275,7 +278,7 @@ def test_memory_may_be_limited(tmp_path: Path) -> None:
     ],
 )
 def test_results_are_written_as_other_programs_expect_them(
-    tmp_path: Path, form: warehouse.Format, written: str
+    tmp_path: Path, form: Literal["csv", "json"], written: str
 ) -> None:
     warehouse.build(a_lake(tmp_path))
     with warehouse.open(tmp_path) as house:
@@ -285,8 +288,18 @@ def test_results_are_written_as_other_programs_expect_them(
     assert path.read_text(encoding="utf-8") == written
     warehouse.write(result, "parquet", path)
     assert pq.ParquetFile(path).read().equals(result)
+    assert warehouse.as_text(result, form) == written.rstrip("\n")
     warehouse.write(result, "table", path)
     assert "a, b" in path.read_text(encoding="utf-8")
+
+
+def test_a_long_table_is_drawn_without_its_middle_and_says_how_long_it_is(tmp_path: Path) -> None:
+    warehouse.build(a_lake(tmp_path))
+    with warehouse.open(tmp_path) as house:
+        drawn = warehouse.as_text(house.query("select range as number from range(1000) order by number"))
+    assert len(drawn.splitlines()) < 60
+    assert "1000 rows" in drawn
+    assert "999" in drawn
 
 
 def test_a_result_that_cannot_be_written_names_the_file(tmp_path: Path) -> None:

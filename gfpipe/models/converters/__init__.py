@@ -12,7 +12,6 @@ Converter = Callable[[bytes], dict[str, torch.Tensor]]
 # Imported only when used: a converter may need libraries that analysing does not.
 CONVERTERS = {
     "retinaface-onnx": "gfpipe.models.converters.retinaface:from_onnx",
-    "retinaface-checkpoint": "gfpipe.models.converters.retinaface:from_checkpoint",
     "cydral-gender": "gfpipe.models.converters.cydral:gender",
     "cydral-age": "gfpipe.models.converters.cydral:age",
     "checkpoint": "gfpipe.models.converters.checkpoint:state_dict",

@@ -1,0 +1,181 @@
+"""The analysis flow, on a real Prefect server and in real workers."""
+
+import sys
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.states import Failed
+
+from flows import server
+from flows.analyse import analyse_archive, analyse_recording, heard_by, is_transient
+from gfpipe import workers
+from gfpipe.errors import LakeError, TransientError, UsageError
+from gfpipe.recording import Recording, Status, Summary
+from gfpipe.settings import Analysis
+
+pytestmark = pytest.mark.slow
+CPU = Analysis(device="cpu")
+
+
+@pytest.fixture(scope="module")
+def night(prefect_server: str, archive: Path, tmp_path_factory: pytest.TempPathFactory) -> "Night":
+    """One run of the flow over the archive, and what it told its listener."""
+    heard: list[Summary | None] = []
+    with heard_by(lambda due, summary: heard.append(summary)):
+        state: State[Any] = analyse_archive(
+            str(archive),
+            str(tmp_path_factory.mktemp("lake")),
+            timezone="Europe/Paris",
+            analysis=CPU,
+            workers=1,
+            return_state=True,
+        )
+    return Night(prefect_server, state, heard)
+
+
+class Night:
+    """A flow run as the API tells of it."""
+
+    def __init__(self, api_url: str, state: State[Any], heard: list[Summary | None]) -> None:
+        self.state, self.heard, self._api_url = state, heard, api_url
+        self.flow_run_id: UUID | None = state.state_details.flow_run_id
+
+    def post(self, path: str) -> list[dict[str, Any]]:
+        of_this_run = {"flow_runs": {"id": {"any_": [str(self.flow_run_id)]}}}
+        found: list[dict[str, Any]] = httpx.post(self._api_url + path, json=of_this_run).raise_for_status().json()
+        return found
+
+
+def test_a_bad_recording_fails_its_own_task_run_and_no_other(night: Night) -> None:
+    runs = {run["name"]: run["state"] for run in night.post("/task_runs/filter")}
+    assert {name: state["type"] for name, state in runs.items()} == {
+        "one · 2001-03-04 20:00 · news": "COMPLETED",
+        "two · 2001-03-04 20:00 · news": "COMPLETED",
+        "two · 2001-03-04 21:30 · film": "FAILED",
+    }
+    assert "2130_film.mp4" in runs["two · 2001-03-04 21:30 · film"]["message"]
+
+
+def test_the_flow_ends_with_every_summary_and_says_that_some_failed(night: Night) -> None:
+    summaries = night.state.result(raise_on_failure=False)
+    assert sorted(summary.status for summary in summaries) == [Status.DONE, Status.DONE, Status.FAILED]
+    assert (night.state.name, night.state.message) == ("Some failed", "2 analysed, 1 failed")
+
+
+def test_the_flow_run_is_named_after_its_archive(night: Night, archive: Path) -> None:
+    (run,) = night.post("/flow_runs/filter")
+    assert run["name"] == f"{archive.name} · whatever is new"
+
+
+def test_artifacts_show_coverage_and_progress_and_what_to_look_at(night: Night) -> None:
+    artifacts = {artifact["key"]: artifact["data"] for artifact in night.post("/artifacts/filter")}
+    assert artifacts["progress"] == 100
+    assert '"channel": "two"' in artifacts["coverage"]
+    assert '"failed": 1' in artifacts["coverage"]
+    assert "2130_film.mp4" in artifacts["problems"]
+
+
+def test_a_listener_hears_what_is_due_and_then_each_summary(night: Night) -> None:
+    assert night.heard[0] is None
+    assert sum(isinstance(summary, Summary) for summary in night.heard) == 3
+
+
+def test_a_night_on_which_nothing_worked_is_a_failed_run(prefect_server: str, archive: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad" / "2001-03-04").mkdir(parents=True)
+    (tmp_path / "bad" / "2001-03-04" / "2000_news.mp4").write_text("no video")
+    state: State[Any] = analyse_archive(
+        str(tmp_path), str(tmp_path / "lake"), timezone="UTC", analysis=CPU, workers=1, return_state=True
+    )
+    assert state.is_failed()
+    assert [summary.status for summary in state.result(raise_on_failure=False)] == [Status.FAILED]
+
+
+def test_workers_never_import_prefect(prefect_server: str) -> None:
+    @flow
+    def look_into_a_worker() -> bool:
+        with workers.pool(1) as pool:
+            # By value, as every lambda travels: the name of this module would have the worker import it.
+            loaded: bool = pool.submit(lambda: "prefect" in __import__("sys").modules).result()
+            return loaded
+
+    assert "prefect" in sys.modules
+    assert look_into_a_worker() is False
+
+
+def test_a_transient_error_is_tried_again(prefect_server: str, archive: Path, tmp_path: Path) -> None:
+    pool = Failing([TransientError("the share went away"), ConnectionResetError("and again")])
+    summary = _analyse_one(archive / "one" / "2001-03-04" / "2000_news.mp4", tmp_path, pool)
+    assert (summary.status, pool.calls) == (Status.DONE, 3)
+
+
+@pytest.mark.parametrize("error", [LakeError("no space left"), PermissionError(13, "not yours"), ValueError("a bug")])
+def test_a_permanent_error_is_not_tried_again(
+    prefect_server: str, archive: Path, tmp_path: Path, error: Exception
+) -> None:
+    pool = Failing([error])
+    with pytest.raises(type(error)):
+        _analyse_one(archive / "one" / "2001-03-04" / "2000_news.mp4", tmp_path, pool)
+    assert pool.calls == 1
+
+
+def test_a_failed_recording_is_not_tried_again() -> None:
+    recording = Recording("x.mp4", "one", "news", datetime(2001, 3, 4, tzinfo=UTC))
+    failed: State[Any] = Failed(data=Summary(recording, Status.FAILED, reason="x.mp4: not a video"))
+    assert not is_transient(analyse_recording, None, failed)  # type: ignore[arg-type]
+
+
+def test_a_missing_limit_on_a_configured_server_is_an_error_that_says_what_to_do(
+    prefect_server: str, archive: Path, tmp_path: Path
+) -> None:
+    with get_client(sync_client=True) as client:
+        client.delete_global_concurrency_limit_by_name("decode")
+    try:
+        with pytest.raises(UsageError, match=r"no concurrency limit 'decode'; create it with deploy/limits\.sh"):
+            analyse_archive(str(archive), str(tmp_path), timezone="UTC", analysis=CPU)
+    finally:
+        server.create_limits()
+
+
+def test_slots_that_a_killed_run_left_taken_are_freed(prefect_server: str) -> None:
+    with get_client(sync_client=True) as client:
+        taken = {"names": ["decode"], "slots": 1, "mode": "concurrency"}
+        httpx.post(f"{prefect_server}/v2/concurrency_limits/increment", json=taken).raise_for_status()
+        assert client.read_global_concurrency_limit_by_name("decode").active_slots == 1
+        server.create_limits()
+        assert client.read_global_concurrency_limit_by_name("decode").active_slots == 0
+
+
+class Failing(Executor):
+    """Runs what it is given in this process, once it has failed in the given ways."""
+
+    def __init__(self, errors: list[Exception]) -> None:
+        self._errors, self.calls = errors, 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        self.calls += 1
+        if self._errors:
+            raise self._errors.pop(0)
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def _analyse_one(path: Path, lake: Path, pool: Executor) -> Summary:
+    recording = Recording(str(path), "one", "news", datetime(2001, 3, 4, 20, tzinfo=UTC))
+
+    @flow
+    def one() -> Summary:
+        quick = analyse_recording.with_options(retry_delay_seconds=0)
+        summary: Summary = quick(recording, str(lake), CPU, pool, ["decode"])  # type: ignore[assignment]
+        return summary
+
+    return one()

@@ -1,0 +1,72 @@
+"""The catalogue is data, and bad data is refused with its name."""
+
+from pathlib import Path
+
+import pytest
+
+from gfpipe.errors import ModelError
+from gfpipe.models import catalog, converters
+from gfpipe.models.card import Card
+
+from .conftest import site_entry
+
+
+def test_every_source_in_the_catalogue_is_pinned_or_brought_by_hand() -> None:
+    for entry in catalog.read().values():
+        source = entry.source
+        if source.address == "file:":
+            continue
+        promised = source.sha256 or source.sha256_prefix or ""
+        assert len(promised) == 64 if source.sha256 else len(promised) >= 8, entry.id
+        assert set(promised) <= set("0123456789abcdef"), entry.id
+
+
+def test_every_model_says_what_it_is_for_and_what_not() -> None:
+    cards = [entry.card for entry in catalog.read().values() if entry.card]
+    assert {"face-detection", "perceived-gender", "age"} <= {card.task for card in cards}
+    for card in cards:
+        assert card.licence, card.id
+        assert card.lineage, card.id
+        assert card.intended_uses, card.id
+        assert card.excluded_uses, card.id
+        assert bool(card.heads) == (card.task in ("perceived-gender", "age")), card.id
+
+
+def test_every_converter_can_be_imported() -> None:
+    for name in converters.CONVERTERS:
+        assert callable(converters.converter(name))
+
+
+def test_no_model_predicts_ethnicity() -> None:
+    for entry in catalog.read().values():
+        for head in entry.card.heads if entry.card else ():
+            assert head.attribute in ("perceived_gender", "age"), entry.id
+
+
+def test_a_card_survives_the_way_to_disk_and_back() -> None:
+    for entry in catalog.read().values():
+        if entry.card:
+            assert Card.from_json(entry.card.to_json()) == entry.card
+
+
+def test_a_card_of_a_later_format_is_refused() -> None:
+    card = next(entry.card for entry in catalog.read().values() if entry.card)
+    with pytest.raises(ModelError, match="update gfpipe"):
+        Card.from_json(card.to_json().replace('"format": 1', '"format": 2'))
+
+
+@pytest.mark.parametrize(
+    ("source", "more", "complaint"),
+    [
+        ("wheel:madeup==1.0", 'member = "x"', "no sha256"),
+        ("wheel:madeup==1.0", f'sha256 = "{"0" * 64}"', "no member"),
+        ("ftp://example.org/x", f'sha256 = "{"0" * 64}"', "unknown source"),
+        ("file:/x", 'colour = "blue"', "unknown fields: colour"),
+    ],
+)
+def test_a_bad_entry_is_refused_by_file_and_name(tmp_path: Path, source: str, more: str, complaint: str) -> None:
+    site_entry(tmp_path, source, more)
+    with pytest.raises(ModelError, match=complaint) as error:
+        catalog.read(tmp_path / "catalog.toml")
+    assert str(tmp_path / "catalog.toml") in str(error.value)
+    assert "'ours'" in str(error.value)

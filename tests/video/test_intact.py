@@ -1,0 +1,233 @@
+"""Every kind of intact file an archive holds: each second is stood for once, by the picture shown then."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gfpipe.errors import UsageError
+from gfpipe.video.encode import write_video
+from gfpipe.video.frames import Sampling
+from gfpipe.video.reader import open_video
+from tests.video.film import FPS, HEIGHT, WIDTH, Seen, film, pictures, see
+
+FRAME = 1 / FPS
+WRAP = 2**33 / 90_000
+KINDS: dict[str, Callable[[Path], Path]] = {
+    "MP4": lambda d: film(d / "a.mp4"),
+    "MP4 with its index last": lambda d: film(d / "last.mp4", index_first=False),
+    "MP4 starting late": lambda d: film(d / "late.mp4", start_seconds=5),
+    "Matroska": lambda d: film(d / "a.mkv"),
+    "TS starting at an hour": lambda d: film(d / "a.ts", start_seconds=3600),
+    "TS whose clock wraps": lambda d: film(d / "wrap.ts", start_seconds=WRAP - 3),
+    "TS, open GOP, H.264": lambda d: film(d / "open.ts", open_gop=True),
+    "TS, open GOP, MPEG-2": lambda d: film(d / "open2.ts", codec="mpeg2video", open_gop=True, gop=12),
+    "TS, interlaced H.264": lambda d: film(d / "tff.ts", interlaced=True),
+    "TS, interlaced MPEG-2": lambda d: film(d / "ilace.ts", codec="mpeg2video", interlaced=True, gop=12),
+    "MPEG program stream": lambda d: film(d / "a.mpg", codec="mpeg2video"),
+    "groups of ten seconds": lambda d: film(d / "long.mp4", gop=250),
+    "groups of ten seconds in TS": lambda d: film(d / "long.ts", gop=250, b_frames=3, start_seconds=77),
+    "keyframes at cuts": lambda d: film(d / "cuts.mp4", gop=250, keyframes=[7, 13, 60, 61, 130]),
+    "keyframes each 0.48 s": lambda d: film(d / "dense.ts", gop=12),
+    "not a whole number of seconds": lambda d: film(d / "odd.mp4", seconds=7.64),
+}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def intact(request: pytest.FixtureRequest, reel: Path) -> Path:
+    return KINDS[request.param](reel)
+
+
+def shown_at(seen: Seen, sampling: Sampling) -> NDArray[np.float64]:
+    """The moments whose pictures the samples ought to be."""
+    return seen.seconds + (seen.steps / 2 if sampling is Sampling.EXACT else 0)
+
+
+@pytest.mark.parametrize("every", [1.0, 0.3])
+@pytest.mark.parametrize("sampling", Sampling)
+def test_steps_cover_the_recording_and_samples_show_their_own_moment(
+    intact: Path, sampling: Sampling, every: float
+) -> None:
+    seen = see(intact, sampling, every)
+    duration = 7.64 if intact.stem == "odd" else 8.0
+    assert seen.lost == ()
+    assert seen.seconds[0] == pytest.approx(0, abs=1e-6)
+    assert seen.steps.sum() == pytest.approx(duration, abs=FRAME)
+    np.testing.assert_allclose(seen.seconds[1:], (seen.seconds + seen.steps)[:-1], atol=1e-6)
+    assert seen.steps.max() <= every + FRAME + 1e-6
+    whole = slice(None)
+    if intact.suffix in {".ts", ".mpg"} and sampling is Sampling.EXACT and seen.steps[-1] < every - FRAME / 2:
+        # Such a file does not say when it ends, so the middle of a shorter last interval cannot be known.
+        assert seen.seconds[-1] <= seen.numbers[-1] * FRAME < duration
+        whole = slice(-1)
+    expected = np.floor(shown_at(seen, sampling) * FPS + 1e-3)
+    np.testing.assert_array_equal(seen.numbers[whole], expected[whole])
+
+
+def test_any_two_keyframe_samples_in_a_row_stand_for_more_than_every(intact: Path) -> None:
+    steps = see(intact, Sampling.KEYFRAMES, 1.0).steps
+    assert ((steps[:-1] + steps[1:])[:-1] > 1.0).all()
+
+
+def test_keyframes_are_taken_before_pictures_in_between(reel: Path) -> None:
+    path = film(reel / "prefer.mp4", gop=250, keyframes=[20, 110])
+    assert see(path, Sampling.KEYFRAMES, 1.0).numbers.tolist()[:2] == [0, 20]
+    assert 110 in see(path, Sampling.KEYFRAMES, 1.0).numbers
+
+
+def test_close_keyframes_are_thinned_to_the_last_within_reach(reel: Path) -> None:
+    path = film(reel / "thin.ts", gop=12)
+    np.testing.assert_array_equal(see(path, Sampling.KEYFRAMES, 1.0).numbers, range(0, 200, 24))
+
+
+def test_a_cut_at_a_keyframe_costs_at_most_one_step(reel: Path) -> None:
+    """The time given to the first shot errs by less than a step, wherever its keyframe falls."""
+    for cut in (33, 61, 90, 118, 149):
+        path = film(reel / f"cut{cut}.mp4", gop=12, keyframes=[cut])
+        seen = see(path, Sampling.KEYFRAMES, 1.0)
+        first_shot = seen.steps[seen.numbers < cut].sum()
+        assert abs(first_shot - cut / FPS) <= seen.steps.max() + 1e-6
+
+
+@pytest.mark.parametrize("sampling", Sampling)
+@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
+def test_variable_frame_rate_goes_by_timestamps(reel: Path, ending: str, sampling: Sampling) -> None:
+    times = np.cumsum(np.random.default_rng(3).integers(1, 5, 200)) / FPS
+    times -= times[0]
+    path = film(reel / f"vfr{ending}", times=times)
+    seen = see(path, sampling, 1.0)
+    assert seen.lost == ()
+    assert seen.steps.sum() == pytest.approx(times[-1] + FRAME, abs=FRAME)
+    assert seen.steps.max() <= 1.0 + seen.info.frame_seconds + FRAME
+    expected = np.searchsorted(times, shown_at(seen, sampling) + 1e-3, side="right") - 1
+    np.testing.assert_array_equal(seen.numbers, expected)
+
+
+@pytest.mark.parametrize("sampling", Sampling)
+def test_non_square_pixels_become_square_at_the_height_of_the_source(reel: Path, sampling: Sampling) -> None:
+    path = film(reel / "wide.ts", seconds=2, codec="mpeg2video", pixel_aspect=Fraction(4, 3))
+    reader = open_video(path, sampling, 1.0)
+    (batch,) = reader
+    assert (reader.info.width, reader.info.display_width) == (WIDTH, 256)
+    assert batch.pixels.shape[1:3] == (HEIGHT, 256)
+    assert (batch.source_width, batch.source_height) == (WIDTH, HEIGHT)
+
+
+@pytest.mark.parametrize("sampling", Sampling)
+def test_an_edit_list_that_hides_the_start_hides_it_here_too(reel: Path, mp4: Path, sampling: Sampling) -> None:
+    path = remux(mp4, reel / "edited.mp4", shift_seconds=-0.52)
+    seen = see(path, sampling, 1.0)
+    assert seen.lost == ()
+    assert seen.steps.sum() == pytest.approx(7.48, abs=FRAME)
+    np.testing.assert_array_equal(seen.numbers, 13 + np.floor(shown_at(seen, sampling) * FPS + 1e-3))
+
+
+@pytest.mark.parametrize("sampling", Sampling)
+def test_sound_that_goes_on_longer_is_no_part_of_the_duration(reel: Path, mp4: Path, sampling: Sampling) -> None:
+    path = remux(mp4, reel / "sound.mp4", sound_seconds=12)
+    seen = see(path, sampling, 1.0)
+    assert seen.info.duration_seconds == pytest.approx(8)
+    assert (seen.steps.sum(), seen.lost) == (pytest.approx(8), ())
+
+
+@pytest.mark.parametrize("sampling", Sampling)
+def test_the_first_of_several_video_streams_is_watched(reel: Path, mp4: Path, sampling: Sampling) -> None:
+    seen = see(remux(mp4, reel / "two.mp4", second="video"), sampling, 1.0)
+    assert seen.pictures.shape[1:3] == (HEIGHT, WIDTH)
+    np.testing.assert_array_equal(seen.numbers, np.floor(shown_at(seen, sampling) * FPS + 1e-3))
+
+
+@pytest.mark.parametrize("sampling", Sampling)
+def test_cover_art_is_not_watched(reel: Path, mp4: Path, sampling: Sampling) -> None:
+    seen = see(remux(mp4, reel / "cover.mp4", second="cover"), sampling, 1.0)
+    np.testing.assert_array_equal(seen.numbers, np.floor(shown_at(seen, sampling) * FPS + 1e-3))
+
+
+def test_a_broadcast_cut_anywhere_begins_at_its_first_whole_picture(ts: Path, reel: Path) -> None:
+    packets = ts.read_bytes()
+    path = reel / "joined.ts"
+    path.write_bytes(packets[188 * (len(packets) // 188 // 20) :])
+    keyframes, exact = see(path, Sampling.KEYFRAMES), see(path, Sampling.EXACT)
+    for seen in (keyframes, exact):
+        assert seen.lost == ()
+        assert seen.steps.sum() == pytest.approx(7, abs=FRAME)
+    assert keyframes.numbers[0] == 25
+    assert exact.numbers[0] == 37
+
+
+@pytest.mark.parametrize("sampling", Sampling)
+def test_batches_are_bounded_in_frames_and_bytes(reel: Path, mp4: Path, sampling: Sampling) -> None:
+    assert max(len(batch) for batch in open_video(mp4, sampling, FRAME)) == 32
+    large = write_video(reel / "large.mp4", [np.zeros((1080, 1920, 3), dtype=np.uint8)] * 12, gop=4)
+    sizes = [batch.pixels.nbytes for batch in open_video(large, sampling, FRAME)]
+    assert len(sizes) > 1
+    assert max(sizes) <= 64 << 20
+
+
+def test_pictures_of_more_than_1080_lines_are_reduced(reel: Path) -> None:
+    tall = np.zeros((1440, 1920, 3), dtype=np.uint8)
+    path = write_video(reel / "tall.mp4", [tall] * 3)
+    (batch,) = open_video(path, Sampling.KEYFRAMES, 1.0)
+    assert batch.pixels.shape[1:3] == (1080, 1440)
+    assert (batch.source_width, batch.source_height) == (1920, 1440)
+
+
+def test_both_ways_of_exact_sampling_agree(reel: Path, mp4: Path) -> None:
+    """decord reads the MP4; the same packets in a transport stream are read by PyAV."""
+    by_decord, by_pyav = (see(p, Sampling.EXACT, 0.32) for p in (mp4, remux(mp4, reel / "same.ts")))
+    np.testing.assert_allclose(by_decord.seconds, by_pyav.seconds, atol=1e-6)
+    np.testing.assert_allclose(by_decord.steps, by_pyav.steps, atol=1e-6)
+    np.testing.assert_array_equal(by_decord.numbers, by_pyav.numbers)
+    difference = np.abs(by_decord.pictures.astype(int) - by_pyav.pictures.astype(int))
+    assert difference.mean() < 3
+
+
+def test_a_name_that_looks_like_a_protocol_is_a_file(reel: Path, mp4: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(reel)
+    Path("20:00_news.mp4").write_bytes(mp4.read_bytes())
+    for sampling in Sampling:
+        assert see(Path("20:00_news.mp4"), sampling).steps.sum() == pytest.approx(8)
+
+
+@pytest.mark.parametrize("every", [0.0, -1.0, float("nan")])
+def test_an_impossible_step_is_refused(mp4: Path, every: float) -> None:
+    with pytest.raises(UsageError, match="above zero"):
+        open_video(mp4, Sampling.KEYFRAMES, every)
+
+
+def remux(
+    source: Path, path: Path, shift_seconds: float = 0, sound_seconds: float = 0, second: str | None = None
+) -> Path:
+    """Copy a film's packets into another file, beside sound, another film or cover art."""
+    with av.open(str(source)) as old, av.open(str(path), "w") as new:
+        stream = old.streams.video[0]
+        copy = new.add_stream_from_template(stream)
+        if sound_seconds:
+            sound = new.add_stream("aac", rate=48_000)
+        if second:
+            other = new.add_stream("libx264" if second == "video" else "mjpeg", rate=FPS)
+            other.width, other.height = 2 * WIDTH, HEIGHT
+            other.pix_fmt = "yuv420p" if second == "video" else "yuvj420p"
+            if second == "cover":
+                other.disposition = av.stream.Disposition.attached_pic
+        for packet in old.demux(stream):
+            if packet.dts is not None and packet.pts is not None and stream.time_base is not None:
+                packet.pts += round(shift_seconds / stream.time_base)
+                packet.dts += round(shift_seconds / stream.time_base)
+                packet.stream = copy
+                new.mux(packet)
+        if sound_seconds:
+            for index in range(int(sound_seconds * 48_000) // 1024):
+                silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+                silence.sample_rate, silence.pts = 48_000, index * 1024
+                new.mux(sound.encode(silence))
+            new.mux(sound.encode(None))
+        if second:
+            for picture in pictures(1 if second == "cover" else 50, first=1000, width=2 * WIDTH):
+                new.mux(other.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            new.mux(other.encode(None))
+    return path
