@@ -111,7 +111,7 @@ def analyse_archive(
     found = {recording.recording_id: stage.finished(recording, lake, provenance) for recording in wanted.recordings}
     summaries = [summary for summary in found.values() if summary is not None]
     due = [recording for recording in wanted.recordings if found[recording.recording_id] is None]
-    with _progress(due, summaries) as note:
+    with _progress(due, tuple(summaries)) as note:
         for summary in _analyse_all(due, lake, analysis, workers, scheduler):
             summaries.append(summary)
             note(summary)

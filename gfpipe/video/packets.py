@@ -125,8 +125,8 @@ class Packets(AbstractContextManager["Packets"]):
                     self._position = packet.pos or self._position
                     if packet.size and (packet.pts is not None or packet.dts is not None):
                         yield packet
-            except av.error.EOFError:
-                return
+            except (av.error.EOFError, IndexError):
+                return  # PyAV ends with an IndexError where streams turned up that were not there at the start
             except av.error.FFmpegError as exc:
                 if isinstance(exc, OSError):
                     # FFmpeg says EIO of damaged files too; the operating system knows whether the place failed.

@@ -65,7 +65,8 @@ def open_container(path: str | Path) -> InputContainer:
     if check_readable(path) == 0:
         raise RecordingError(f"{path}: the file is empty (0 bytes); copy it again from where it was recorded")
     try:
-        return av.open(str(Path(path).absolute()), mode="r")  # a bare "20:00.ts" looks like a protocol
+        # Absolute, for a bare "20:00.ts" looks like a protocol; merged, for a broadcaster may renumber its streams.
+        return av.open(str(Path(path).absolute()), mode="r", options={"merge_pmt_versions": "1"})
     except av.error.FFmpegError as exc:
         check_readable(path)  # a share that went away meanwhile is not the file's own fault
         raise RecordingError(

@@ -66,7 +66,7 @@ def test_a_bad_recording_fails_its_own_task_run_and_no_other(night: Night) -> No
 
 
 def test_the_flow_ends_with_every_summary_and_says_that_some_failed(night: Night) -> None:
-    summaries = night.state.result(raise_on_failure=False)
+    summaries: Any = night.state.result(raise_on_failure=False)
     assert sorted(summary.status for summary in summaries) == [Status.DONE, Status.DONE, Status.FAILED]
     assert (night.state.name, night.state.message) == ("Some failed", "2 analysed, 1 failed")
 
@@ -96,7 +96,8 @@ def test_a_night_on_which_nothing_worked_is_a_failed_run(prefect_server: str, ar
         str(tmp_path), str(tmp_path / "lake"), timezone="UTC", analysis=CPU, workers=1, return_state=True
     )
     assert state.is_failed()
-    assert [summary.status for summary in state.result(raise_on_failure=False)] == [Status.FAILED]
+    summaries: Any = state.result(raise_on_failure=False)
+    assert [summary.status for summary in summaries] == [Status.FAILED]
 
 
 def test_workers_never_import_prefect(prefect_server: str) -> None:

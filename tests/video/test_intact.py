@@ -177,7 +177,7 @@ def test_pictures_of_more_than_1080_lines_are_reduced(reel: Path) -> None:
 
 
 def test_both_ways_of_exact_sampling_agree(reel: Path, mp4: Path) -> None:
-    """decord reads the MP4; the same packets in a transport stream are read by PyAV."""
+    """The MP4 is read by decord; the same packets in a transport stream, by PyAV."""
     by_decord, by_pyav = (see(p, Sampling.EXACT, 0.32) for p in (mp4, remux(mp4, reel / "same.ts")))
     np.testing.assert_allclose(by_decord.seconds, by_pyav.seconds, atol=1e-6)
     np.testing.assert_allclose(by_decord.steps, by_pyav.steps, atol=1e-6)
