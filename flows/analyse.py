@@ -5,13 +5,19 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePath
 from typing import Any, Final, cast
 from uuid import UUID
 
 from prefect import Task, flow, task
-from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.concurrency.sync import concurrency
@@ -54,7 +60,7 @@ def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> boo
     task_run_name="{recording.label}",
     cache_policy=NO_CACHE,  # the finished shard is the cache
     retries=2,
-    retry_delay_seconds=[5, 60],
+    retry_delay_seconds=20,
     retry_condition_fn=is_transient,
 )
 def analyse_recording(
@@ -72,8 +78,8 @@ def analyse_recording(
 
 def _run_name() -> str:
     given = flow_run.parameters
-    nights = f"{given['since'] or 'the beginning'} to {given['until'] or 'today'}"
-    what = nights if given["since"] or given["until"] else "whatever is new"
+    nights = f"{given['since'] or 'the beginning'} to {given['until'] or 'the end'}"
+    what = nights if given["since"] or given["until"] else f"new by {flow_run.get_scheduled_start_time():%Y-%m-%d}"
     return " · ".join([PurePath(given["archive"]).name, *(given["channels"] or []), what])
 
 
@@ -111,21 +117,31 @@ def analyse_archive(
     found = {recording.recording_id: stage.finished(recording, lake, provenance) for recording in wanted.recordings}
     summaries = [summary for summary in found.values() if summary is not None]
     due = [recording for recording in wanted.recordings if found[recording.recording_id] is None]
+    errors: list[BaseException] = []
     with _progress(due, tuple(summaries)) as note:
-        for summary in _analyse_all(due, lake, analysis, workers, scheduler):
-            summaries.append(summary)
-            note(summary)
+        for outcome in _analyse_all(due, lake, analysis, workers, scheduler):
+            summaries.append(outcome.summary)
+            errors += outcome.errors
+            note(outcome.summary)
     headline = tables.headline(summaries, len(wanted.rejected))
     coverage = tables.coverage(wanted.recordings, wanted.rejected, summaries)
     create_table_artifact(tables.newest(coverage), "coverage", f"{headline}; newest first")
     if problems := tables.problems(wanted.rejected, summaries):
-        create_table_artifact(problems, "problems", f"{len(problems)} files to look at")
-    return _verdict(headline, due, summaries)  # type: ignore[return-value]  # Prefect hands out the state's data
+        create_markdown_artifact(problems, "problems", headline)
+    return _verdict(headline, summaries, errors)  # type: ignore[return-value]  # Prefect hands out the state's data
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of one recording; the errors are not of its own making."""
+
+    summary: Summary
+    errors: tuple[BaseException, ...] = ()
 
 
 def _analyse_all(
     due: Sequence[Recording], lake: str, analysis: Analysis, processes: int, scheduler: str | None
-) -> Iterator[Summary]:
+) -> Iterator[_Outcome]:
     """Analyse recordings, as many at once as there are workers; yields in the order in which they end."""
     limits = ["decode", "gpu"] if _uses_gpu(analysis, scheduler) else ["decode"]
     server.require_limits(*limits)
@@ -137,7 +153,7 @@ def _analyse_all(
             runner.submit(analyse_recording, {"recording": recording, **shared}): recording for recording in due
         }
         for run in as_completed(list(runs)):
-            yield _summary_of(run, runs[run])
+            yield _outcome(run, runs[run])
 
 
 def _threads(number: int) -> ThreadPoolTaskRunner[Any]:
@@ -148,19 +164,21 @@ def _uses_gpu(analysis: Analysis, scheduler: str | None) -> bool:
     return analysis.device == "cuda" or (scheduler is None and resolve_device(analysis.device).type == "cuda")
 
 
-def _summary_of(run: PrefectFuture[Any], recording: Recording) -> Summary:
+def _outcome(run: PrefectFuture[Any], recording: Recording) -> _Outcome:
     run.wait()  # it may be announced a moment before its state is known
-    outcome = run.state.result(raise_on_failure=False)
-    if isinstance(outcome, Summary):
-        return outcome
-    return Summary(recording, Status.FAILED, reason=str(outcome) or type(outcome).__name__)
+    found = run.state.result(raise_on_failure=False)
+    if isinstance(found, Summary):
+        return _Outcome(found)
+    return _Outcome(Summary(recording, Status.FAILED, reason=str(found) or type(found).__name__), (found,))
 
 
-def _verdict(headline: str, due: Sequence[Recording], summaries: Sequence[Summary]) -> State[list[Summary]]:
-    """Nights with a bad file are no alarm, but are named; a night on which nothing worked is one."""
-    failed = sum(summary.status is Status.FAILED and not summary.reused for summary in summaries)
-    if due and failed == len(due):
-        return Failed(message=headline, data=list(summaries))
+def _verdict(headline: str, summaries: Sequence[Summary], errors: Sequence[BaseException]) -> State[list[Summary]]:
+    """A bad file is named and is no alarm; a full disk is one, and so is an archive of which nothing can be read."""
+    failed = sum(summary.status is Status.FAILED for summary in summaries)
+    if errors:
+        return Failed(message=f"{headline}; the first error: {errors[0]}", data=list(summaries))
+    if summaries and failed == len(summaries):
+        return Failed(message=f"{headline}: nothing could be read", data=list(summaries))
     return Completed(name="Some failed" if failed else "Completed", message=headline, data=list(summaries))
 
 

@@ -41,10 +41,8 @@ def _answer(house: warehouse.Warehouse, question: str, form: warehouse.Format, p
     if path is not None:
         warehouse.write(result, form, path)
         console.say(f"{result.num_rows} rows written to {path}")
-    elif form == "table":
-        print(warehouse.as_text(result))
     else:
-        warehouse.write(result, form, "/dev/stdout")
+        print(warehouse.as_text(result, form).rstrip("\n"))
 
 
 def _prompt(house: warehouse.Warehouse, form: warehouse.Format) -> None:

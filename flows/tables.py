@@ -46,28 +46,25 @@ def _coverage_row(
     }
 
 
-def problems(rejected: Iterable[Rejected], summaries: Iterable[Summary]) -> list[Row]:
-    """One row for each file that somebody must look at, and why."""
-    rows: list[Row] = [
-        {
-            "what": summary.status.value,
-            "recording": summary.recording.label,
-            "why": summary.reason or "",
-            "file": summary.recording.path,
-        }
+def problems(rejected: Iterable[Rejected], summaries: Iterable[Summary]) -> str:
+    """Every file that somebody must look at, and why, in Markdown: the cells of a table would not wrap."""
+    entries = [
+        (summary.status.value, summary.recording.label, summary.recording.path, summary.reason or "")
         for summary in summaries
         if summary.status is not Status.DONE
     ]
-    rows += [
-        {
-            "what": "rejected",
-            "recording": " · ".join(filter(None, (row.channel, row.programme))) or PurePath(row.path).name,
-            "why": row.problem,
-            "file": row.path,
-        }
-        for row in rejected
+    entries += [
+        ("rejected", " · ".join(filter(None, (row.channel, row.programme))), row.path, row.problem) for row in rejected
     ]
-    return sorted(rows, key=lambda row: (row["what"], row["recording"]))
+    shown = sorted(entries)[:_PAGE]
+    more = [f"… and {len(entries) - _PAGE} more: `gfpipe status`"] if len(entries) > _PAGE else []
+    return "\n".join([_problem(*entry) for entry in shown] + more) if entries else ""
+
+
+def _problem(what: str, recording: str, path: str, why: str) -> str:
+    name = recording or PurePath(path).name
+    reason = " ".join(why.removeprefix(f"{path}: ").split())
+    return f"- **{name}** — {what}: {reason}\n\n  `{path}`\n"
 
 
 def published_coverage(rows: Iterable[Mapping[str, Any]]) -> list[Row]:

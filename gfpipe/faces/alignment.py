@@ -1,6 +1,8 @@
 """Cuts aligned chips out of frames: every face upright, of one size, its five landmarks near their places.
 
-    landmarks -> similarity to the template -> grid of sample points -> bilinear samples of the region -> averages
+landmarks -> similarity to the template -> grid of sample points -> bilinear samples of the region -> averages
+
+The template is that of the small networks trained on dlib's chips, moved to the points that RetinaFace marks.
 """
 
 import math
@@ -35,7 +37,7 @@ def cut_chips(
 
     Each chip pixel is the average of at least 4x4 bilinear samples, and of so many more for large faces that samples
     lie no further than about a pixel of the frame apart: nothing finer than the chip can alias into it. Beyond the
-    frame's edge its outermost pixels go on. Only the region under a face is ever turned into floats, one face after the other.
+    frame's edge its outermost pixels go on. Only the region under one face at a time is ever turned into floats.
 
     Args:
         pixels: (N, H, W, 3) uint8, RGB.
@@ -56,7 +58,7 @@ def cut_chips(
     return chips
 
 
-def fit_similarity(points: NDArray[np.float32], target: NDArray[np.float64]) -> NDArray[np.complex128]:
+def fit_similarity(points: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.complex128]:
     """The similarity that brings each set of points closest to ``target`` by least squares.
 
     Umeyama (1991), equations 34 to 42, which in the plane come down to one division of complex numbers: with points
@@ -69,15 +71,14 @@ def fit_similarity(points: NDArray[np.float32], target: NDArray[np.float64]) -> 
     Returns:
         (F, 2) complex a and b with ``w = a z + b``; a is 0 for points that all coincide, or are not finite.
     """
-    z = np.asarray(points, np.float64) @ np.array([1, 1j])
-    w = np.asarray(target, np.float64) @ np.array([1, 1j])
+    z = _complex(points)
+    w = _complex(target)
     z_mean, w_mean = z.mean(axis=1), w.mean()
     centred = z - z_mean[:, None]
     spread = (np.abs(centred) ** 2).sum(axis=1)
-    usable = np.isfinite(spread) & (spread > 1e-6)
-    product = (centred.conj() * (w - w_mean)).sum(axis=1)
-    a = np.where(usable, np.where(usable, product, 0) / np.where(usable, spread, 1), 0)
-    return np.stack((a, w_mean - a * np.where(usable, z_mean, 0)), axis=1)
+    usable = spread > 1e-6
+    a = usable * (centred.conj() * (w - w_mean)).sum(axis=1) / np.where(usable, spread, 1)
+    return np.stack((a, w_mean - a * z_mean), axis=1)
 
 
 def invert(similarity: NDArray[np.complex128], landmarks: NDArray[np.float32], size: int) -> NDArray[np.complex64]:
@@ -89,13 +90,21 @@ def invert(similarity: NDArray[np.complex128], landmarks: NDArray[np.float32], s
     a, b = similarity.T
     usable = np.abs(a) > 1e-4  # a face of 10,000 chips' width
     c = np.where(usable, 1 / np.where(usable, a, 1), 1)
-    centre = np.nan_to_num(np.asarray(landmarks, np.float64), posinf=0, neginf=0).mean(axis=1) @ np.array([1, 1j])
+    centre = _complex(landmarks).mean(axis=1)
     d = np.where(usable, -b * c, centre - (1 + 1j) * size / 2)
     return np.stack((c, d), axis=1).astype(np.complex64)
 
 
 def _template(template: Sequence[Point] | None, size: int) -> NDArray[np.float64]:
     return np.array(template) if template else np.array(TEMPLATE) * (size / TEMPLATE_SIZE)
+
+
+def _complex(points: NDArray[np.floating]) -> NDArray[np.complex128]:
+    """Points (…, 2) as x + iy; all of a set are 0 where one of them is not finite."""
+    finite = np.isfinite(points).all(axis=(-2, -1), keepdims=True)
+    xy = np.where(finite, points, 0).astype(np.float64)
+    result: NDArray[np.complex128] = xy[..., 0] + 1j * xy[..., 1]
+    return result
 
 
 def _cut(frame: NDArray[np.uint8], scale: complex, shift: complex, size: int, device: str | torch.device) -> Tensor:

@@ -1,9 +1,13 @@
 """Finds the faces in a batch of frames.
 
-    frames -> working size -> network -> boxes above the threshold -> one box a face -> pixels of the frames
+frames -> working size -> network -> boxes above the threshold -> one box a face -> pixels of the frames
+
+The default threshold was measured: on 11 clips with faces and 4 of other things 0.8 keeps every face that 0.7 finds in
+the labelled ones, while headlights begin to look like faces at 0.7.
 """
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -93,7 +97,8 @@ class Detector:
 
     def prepare(self, pixels: NDArray[np.uint8]) -> Tensor:
         """The network's input for ``pixels``, (N, 3, h, w) float32: resized with anti-aliasing and normalised."""
-        height, width = working_size(*pixels.shape[1:3], self._architecture.working_pixels)
+        _, frame_height, frame_width, _ = pixels.shape
+        height, width = working_size(frame_height, frame_width, self._architecture.working_pixels)
         frames = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)
         if frames.shape[2:] != (height, width):
             # On the CPU bytes are resized as bytes, several times faster; CUDA has only the floating-point way.
@@ -103,9 +108,20 @@ class Detector:
             frames = frames.flip(1)
         return frames.float().sub_(self._mean).mul_(self._scale).contiguous(memory_format=torch.channels_last)
 
+    @torch.inference_mode()
+    def outputs(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The network's own outputs at P anchors: boxes (N, P, 4), logits (N, P, 2) and landmarks (N, P, 10).
+
+        In full float32: with cuDNN's default (TF32) a GPU and a CPU would not agree to 1e-3.
+        """
+        precise = torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False)
+        with precise if self.device.type == "cuda" else nullcontext():
+            boxes, logits, landmarks = self._network(inputs)
+        return boxes, logits, landmarks
+
     def _find(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Frame index, boxes, landmarks and scores in pixels of ``inputs``."""
-        box_regression, logits, landmark_regression = self._network(inputs)
+        box_regression, logits, landmark_regression = self.outputs(inputs)
         all_scores = logits.softmax(dim=-1)[..., 1]
         frame, anchor = (all_scores > self.score_threshold).nonzero(as_tuple=True)
         scores = all_scores[frame, anchor]

@@ -8,6 +8,7 @@ Batch norm is always folded into the convolutions, so that weights published eit
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import pairwise
 from typing import Final
 
 import torch
@@ -100,7 +101,9 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = {
         working_pixels=640 * 360,
         anchor_sizes=((10.0, 20.0), (32.0, 64.0), (128.0, 256.0)),
     ),
-    "retinaface-resnet50": Architecture(_resnet50, working_pixels=960 * 540),  # 960 is retinaface-pytorch's longest side
+    "retinaface-resnet50": Architecture(
+        _resnet50, working_pixels=960 * 540
+    ),  # 960 is retinaface-pytorch's longest side
 }
 
 
@@ -132,7 +135,7 @@ def load_network(architecture: Architecture, weights: Mapping[str, Tensor]) -> n
 def fold_batch_norm(module: nn.Module) -> None:
     """Replace, in place, each convolution followed by batch norm by one convolution with a bias."""
     children = list(module.named_children())
-    for (conv_name, conv), (norm_name, norm) in zip(children, children[1:], strict=False):
+    for (conv_name, conv), (norm_name, norm) in pairwise(children):
         if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
             setattr(module, conv_name, fuse_conv_bn_eval(conv, norm))
             setattr(module, norm_name, nn.Identity())

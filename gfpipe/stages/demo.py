@@ -96,14 +96,14 @@ def run(archive: Path, on_done: Callable[[Programme], None] = lambda _: None) ->
         FetchError: the footage is not in the cache and cannot be fetched.
         ChecksumError: what was fetched is not what the catalogue promises.
     """
-    footage = _Footage.load()
+    source = footage()
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for programme in threads.map(lambda each: _write(archive, each, footage), PROGRAMMES):
+        for programme in threads.map(lambda each: _write(archive, each, source), PROGRAMMES):
             on_done(programme)
     return PROGRAMMES
 
 
-def _write(archive: Path, programme: Programme, footage: "_Footage") -> Programme:
+def _write(archive: Path, programme: Programme, source: "Footage") -> Programme:
     path = archive / programme.path
     if path.exists():
         return programme
@@ -117,7 +117,7 @@ def _write(archive: Path, programme: Programme, footage: "_Footage") -> Programm
     unfinished = unfinished.with_suffix(path.suffix)
     write_video(
         unfinished,
-        footage.frames(programme.shots),
+        source.frames(programme.shots),
         FPS,
         codec="mpeg2video" if broadcast else "libx264",
         gop=12 if broadcast else 2 * FPS,
@@ -131,26 +131,40 @@ def _write(archive: Path, programme: Programme, footage: "_Footage") -> Programm
     return programme
 
 
+def footage() -> "Footage":
+    """Fetch the clips, on first use, and decode them.
+
+    Raises:
+        FetchError: they are not in the models folder and cannot be fetched.
+        ChecksumError: what was fetched is not what the catalogue promises.
+    """
+    street = list(read_frames(store.fetch_source("bikes")))
+    return Footage(
+        Image.open(store.fetch_source("astronaut")).convert("RGB"),
+        tuple(read_frames(store.fetch_source("carphone"))),
+        tuple(frame for first, last in _STREET_WITHOUT_FACES for frame in street[first:last]),
+    )
+
+
 @dataclass(frozen=True)
-class _Footage:
+class Footage:
+    """Three clips, from which shots are made.
+
+    Attributes:
+        portrait: a woman, 512x512.
+        car: frames of a man, (144, 176, 3) uint8 each.
+        street: frames without a face, (272, 640, 3) uint8 each.
+    """
+
     portrait: Image.Image
     car: tuple[NDArray[np.uint8], ...]
     street: tuple[NDArray[np.uint8], ...]
 
-    @classmethod
-    def load(cls) -> "_Footage":
-        street = list(read_frames(store.fetch_source("bikes")))
-        return cls(
-            Image.open(store.fetch_source("astronaut")).convert("RGB"),
-            tuple(read_frames(store.fetch_source("carphone"))),
-            tuple(frame for first, last in _STREET_WITHOUT_FACES for frame in street[first:last]),
-        )
-
     def frames(self, shots: tuple[tuple[str, int], ...]) -> Iterator[NDArray[np.uint8]]:
         """Every frame of the shots in turn, (360, 640, 3) uint8."""
         draw: Mapping[str, Callable[[float, int], NDArray[np.uint8]]] = {
-            "woman": lambda seconds, width: self._woman(seconds, width),
-            "man": lambda seconds, width: self._man(seconds, width),
+            "woman": self._woman,
+            "man": self._man,
             "street": lambda seconds, width: _fit(Image.fromarray(_there_and_back(self.street, seconds)), width),
             "both": lambda seconds, width: np.hstack(
                 [self._woman(seconds, width // 2), self._man(seconds, width // 2)]

@@ -6,9 +6,6 @@ damage it says nothing; there, and wherever decord fails or its count does not a
 start. Both mean the same: interval, middle, and the picture shown then.
 """
 
-from __future__ import annotations  # PyAV's Packet is generic in its stubs only
-
-import heapq
 import math
 from collections import deque
 from collections.abc import Iterator
@@ -19,17 +16,16 @@ from typing import Final
 
 import decord
 import numpy as np
-from av.packet import Packet
-from av.video.frame import PictureType, VideoFrame
+from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from gfpipe.video.frames import LostRange
 from gfpipe.video.packets import Packets
 from gfpipe.video.pictures import to_rgb
 from gfpipe.video.probe import open_container, video_stream
-from gfpipe.video.samples import Sample, SampleReader, hole_between
+from gfpipe.video.samples import Sample, SampleReader
+from gfpipe.video.watch import Watch
 
 decord.logging.set_level(decord.logging.QUIET)
 
@@ -51,7 +47,7 @@ class ExactReader(SampleReader):
                 for sample in self._by_decord(frames, starts, end):
                     yield sample
                     done += 1
-            except (decord.DECORDError, RuntimeError, StopIteration):
+            except (decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError):
                 pass  # decord met damage: PyAV goes on, and knows what is lost
             else:
                 self._lose_tail(end)
@@ -65,6 +61,8 @@ class ExactReader(SampleReader):
             return None
         with open_container(self.path) as container:
             promised = video_stream(container, self.path).frames
+            if len(container.streams.video) > 1:
+                return None  # which of them decord would take is its own affair
         width, height = self._size
         try:
             frames = decord.VideoReader(
@@ -75,7 +73,7 @@ class ExactReader(SampleReader):
                 fault_tol=_FAULTS,
             )
             starts, end = _shown_by_decord(frames)
-        except (decord.DECORDError, RuntimeError, AssertionError):
+        except (decord.DECORDError, RuntimeError, AssertionError):  # also where decord counts no frame
             return None
         slack = 2 * self.info.frame_seconds
         agrees = (
@@ -158,7 +156,7 @@ class _Span:
 
 def _spans(packets: Packets) -> Iterator[_Span]:
     """Cover the recording from zero to its end with what is shown, without a gap."""
-    watch = _Watch(packets)
+    watch = Watch(packets, tolerance=1.5)
     shown = _Span(0.0, 0.0, None)
     for packet in chain(packets, [None]):
         if packet is not None:
@@ -175,43 +173,6 @@ def _spans(packets: Packets) -> Iterator[_Span]:
             shown = _Span(at, at, frame if watch.trusts(frame, gap=missing < at) else None)
     if packets.end_seconds > shown.start:
         yield _Span(shown.start, packets.end_seconds, shown.frame)
-
-
-class _Watch:
-    """Compares the frames that come out of a decoder with the packets that went in.
-
-    A picture is missing where the file has no packet, where a packet gave no frame, and from a damaged picture that
-    others refer to up to the next picture that refers to none.
-    """
-
-    def __init__(self, packets: Packets) -> None:
-        self._packets = packets
-        self._tolerance = 1.5 * packets.info.frame_seconds  # the second field of a picture may give no frame
-        self._expected: list[float] = []
-        self._is_broken = False
-
-    def expect(self, packet: Packet[VideoStream]) -> None:
-        if not packet.is_discard:
-            heapq.heappush(self._expected, self._packets.seconds(packet))
-
-    def missing_since(self, before: float, at: float) -> float:
-        """From when on pictures are missing between two frames; ``at`` where there are none."""
-        since = at
-        while self._expected and self._expected[0] < at + 1e-6:
-            due = heapq.heappop(self._expected)
-            if due > before + 1e-6:
-                since = min(since, due)
-        if hole := hole_between(self._packets.holes, before, at):
-            return min(since, hole.start_seconds)
-        return since if at - since > self._tolerance else at
-
-    def trusts(self, frame: VideoFrame, *, gap: bool) -> bool:
-        """Whether a frame shows what was broadcast; ``gap``: frames are missing before it."""
-        if frame.pict_type == PictureType.I:
-            self._is_broken = frame.is_corrupt
-        elif gap or (frame.is_corrupt and frame.pict_type != PictureType.B):
-            self._is_broken = True
-        return not (self._is_broken or frame.is_corrupt)
 
 
 def _shown_by_decord(frames: decord.VideoReader) -> tuple[NDArray[np.float64], float]:

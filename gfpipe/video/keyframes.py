@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from gfpipe.video.packets import Packets
 from gfpipe.video.pictures import to_rgb
 from gfpipe.video.samples import Sample, SampleReader, hole_between
+from gfpipe.video.watch import Watch
 
 # A group of pictures is decoded once it turns out too long, and so kept until then; a heavy one is decoded sooner.
 _GROUP_BYTES: Final = 32 << 20
@@ -46,10 +47,12 @@ class _Candidate:
 class _Group:
     """A group of pictures: kept while it may prove short enough to be skipped, decoded as soon as it is not."""
 
-    def __init__(self, keyframe: Packet[VideoStream] | None, begin: float) -> None:
+    def __init__(self, keyframe: Packet[VideoStream] | None, begin: float, watch: Watch) -> None:
         self.begin = begin
         self.starts_clean = keyframe is not None and not keyframe.is_discard
+        self.shown = begin  # the last picture that came out of the decoder
         self.packets: list[Packet[VideoStream]] = []
+        self.watch = watch
         self.weight = 0
         self.is_decoding = False
         self.is_broken = False
@@ -93,7 +96,7 @@ class _Walk:
         self._reach = every_seconds + packets.info.frame_seconds / 2
         self._size = size
         self._reformatter = VideoReformatter()
-        self._start = -packets.info.frame_seconds / 2
+        self._latest = -packets.info.frame_seconds / 2  # moments come in order, whatever a decoder makes of damage
         self._taken_at: float | None = None  # None: take the next picture there is, for time is being lost
         self._next: _Candidate | None = None
         steady = packets.stream.average_rate == packets.stream.base_rate
@@ -102,14 +105,14 @@ class _Walk:
 
     def taken(self) -> Iterator[_Taken]:
         """Moments and pictures in order; None where the picture turned out damaged."""
-        group = _Group(None, 0.0)
+        group = self._group(None, 0.0)
         for packet in self._packets:
             at = self._packets.seconds(packet)
             if packet.is_keyframe:
                 if at > group.begin + self._reach:
                     yield from self._open(group)
                 yield from self._finish(group)
-                group = _Group(packet, at)
+                group = self._group(packet, at)
                 if not packet.is_discard:
                     yield from self._offer(_Candidate(at, packet))
             if group.is_decoding:
@@ -121,6 +124,10 @@ class _Walk:
         yield from self._finish(group)
         if self._next and self._packets.end_seconds > (self._taken_at or 0.0) + self._reach:
             yield self._take(self._next)
+
+    def _group(self, keyframe: Packet[VideoStream] | None, begin: float) -> _Group:
+        skipped = _MOST_B_FRAMES if self._thrift == "NONREF" else 0
+        return _Group(keyframe, begin, Watch(self._packets, tolerance=skipped + 1.5))
 
     def _offer(self, candidate: _Candidate) -> Iterator[_Taken]:
         """Let a picture wait until it is known whether a later one is within reach; take it at once after a loss."""
@@ -140,6 +147,7 @@ class _Walk:
     def _take(self, candidate: _Candidate) -> _Taken:
         picture = candidate.picture if isinstance(candidate.picture, VideoFrame) else self._keyframe(candidate.picture)
         self._taken_at = candidate.at if picture else None
+        self._latest = candidate.at
         return candidate.at, to_rgb(picture, self._size, self._reformatter) if picture else None
 
     def _keyframe(self, packet: Packet[VideoStream]) -> VideoFrame | None:
@@ -167,20 +175,30 @@ class _Walk:
         """Offer the pictures that become ready; nothing after a loss is to be trusted before the next keyframe."""
         if group.is_broken:
             return
+        if packet:
+            group.watch.expect(packet)
         for frame in self._packets.decode(packet):
             at = self._packets.seconds(frame)
-            if at <= (self._start if self._taken_at is None else self._taken_at):
+            whole_until = group.watch.missing_since(group.shown, at)
+            trusted = group.watch.trusts(frame, gap=whole_until < at)
+            group.shown = max(group.shown, at)
+            if at <= self._latest:
                 continue
-            if group.starts_clean and (frame.is_corrupt or hole_between(self._packets.holes, group.begin, at)):
-                group.is_broken = True
-                if self._next:
-                    yield self._take(self._next)
-                    self._next = None
-                self._taken_at = None
-                yield at, None
-                return
-            if not frame.is_corrupt:
+            if trusted:
                 yield from self._offer(_Candidate(at, frame))
+            elif group.starts_clean:
+                group.is_broken = True
+                yield from self._give_up(whole_until)
+                return
+
+    def _give_up(self, at: float) -> Iterator[_Taken]:
+        """From here on time is being lost."""
+        if self._next:
+            yield self._take(self._next)
+            self._next = None
+        self._taken_at = None
+        self._latest = max(self._latest, at)
+        yield self._latest, None
 
     def _finish(self, group: _Group) -> Iterator[_Taken]:
         if group.is_decoding:

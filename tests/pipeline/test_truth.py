@@ -59,8 +59,8 @@ def fitted(path: Path) -> list[NDArray[np.uint8]]:
 
 
 def _width_at(path: Path) -> int:
-    height, width, _ = next(read_frames(path)).shape
-    return min(round(width * HEIGHT / height / 2) * 2, WIDTH)
+    height, width = next(read_frames(path)).shape[:2]
+    return int(min(round(width * HEIGHT / height / 2) * 2, WIDTH))
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def public_footage(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> li
     names = ("akiyo_cif", "bowing", "mother_daughter_cif", "short_hamilton_clip")
     rows = [f"{shared}/video/{name}.mp4,public,{name},2001-03-04T2{i}:00Z" for i, name in enumerate(names)]
     (folder / "public.csv").write_text("\n".join(["path,channel,programme,start", *rows]) + "\n")
-    analyse_all(folder / "public.csv", folder / "lake", Analysis(every_seconds=0.5))
+    analyse_all(folder / "public.csv", folder / "lake", Analysis())
     warehouse.build(folder / "lake")
     with warehouse.open(folder / "lake") as house:
         samples = "select r.programme, s.* from sample_gender as s join recordings as r using (recording_id)"
@@ -124,7 +124,7 @@ def public_footage(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> li
 
 def test_akiyo_is_a_woman_throughout(public_footage: list[dict[str, Any]]) -> None:
     samples = [row for row in public_footage if row["programme"] == "akiyo_cif"]
-    assert len(samples) >= 24
+    assert len(samples) == 12
     assert {(row["female_faces"], row["male_faces"], row["undecided_faces"]) for row in samples} == {(1, 0, 0)}
 
 
@@ -133,8 +133,8 @@ def test_bowing_shows_a_man_while_he_is_in_the_room(public_footage: list[dict[st
     on_screen = [row for row in samples if row["male_faces"]]
     assert not any(row["female_faces"] for row in samples)
     begin, end = on_screen[0]["seconds"], on_screen[-1]["seconds"] + on_screen[-1]["step_seconds"]
-    assert begin == pytest.approx(35 / 29.97, abs=0.55)
-    assert end == pytest.approx(215 / 29.97, abs=0.55)
+    assert begin == pytest.approx(35 / 29.97, abs=1.0)
+    assert end == pytest.approx(215 / 29.97, abs=1.0)
 
 
 @pytest.mark.slow

@@ -40,6 +40,8 @@ def without(source: Path, path: Path, begin: float, end: float) -> Path:
 def accounted(seen: Seen, sampling: Sampling, duration: float = 8.0) -> None:
     """Samples and lost ranges share the time without overlap, and every sample shows its own moment."""
     assert seen.steps.sum() + seen.lost_seconds == pytest.approx(duration, abs=FRAME)
+    assert (np.diff(seen.seconds) > 0).all()
+    assert seen.steps.max() <= 1 + FRAME
     for lost in seen.lost:
         overlap = np.minimum(seen.seconds + seen.steps, lost.end_seconds) - np.maximum(seen.seconds, lost.start_seconds)
         assert overlap.max() <= 1e-3
@@ -160,5 +162,4 @@ def test_what_decord_cannot_decode_is_left_to_the_one_that_reports_it(
     """Heavy damage in an MP4 ends decord; the samples before and after it are all there, once."""
     seen = see(scratch(mp4, reel / "heavy.mp4", 0.45, 0.55, flips=2000), sampling, 0.5)
     assert seen.lost_seconds > 0.5
-    assert (np.diff(seen.seconds) > 0).all()
     accounted(seen, sampling)

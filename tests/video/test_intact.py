@@ -227,7 +227,7 @@ def remux(
                 new.mux(sound.encode(silence))
             new.mux(sound.encode(None))
         if second:
-            for picture in pictures(1 if second == "cover" else 50, first=1000, width=2 * WIDTH):
+            for picture in pictures(1 if second == "cover" else 200, first=1000, width=2 * WIDTH):
                 new.mux(other.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
             new.mux(other.encode(None))
     return path

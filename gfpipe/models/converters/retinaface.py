@@ -20,7 +20,7 @@ def from_onnx(graph: bytes) -> dict[str, Tensor]:
     """
     try:
         model = onnx.load_from_string(graph)
-    except Exception as exc:  # noqa: BLE001  # protobuf raises its own DecodeError, which it does not export stably
+    except Exception as exc:  # protobuf raises its own DecodeError, which it does not export stably
         raise ModelError("the RetinaFace source is not an ONNX graph") from exc
     values = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     weights: dict[str, Tensor] = {}

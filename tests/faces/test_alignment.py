@@ -1,0 +1,134 @@
+"""Chips: upright, of the right size, anti-aliased, and never a crash."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from gfpipe.faces import alignment
+from gfpipe.faces.alignment import TEMPLATE, cut_chips, fit_similarity
+
+FIRST = np.zeros(1, np.int64)
+
+
+def moved(scale: float, degrees: float, shift: complex) -> NDArray[np.float32]:
+    """The template's points after a similarity, (1, 5, 2)."""
+    turn = scale * np.exp(1j * np.radians(degrees))
+    points = np.array(TEMPLATE) @ np.array([1, 1j]) * turn + shift
+    return np.stack((points.real, points.imag), axis=-1)[None].astype(np.float32)
+
+
+def umeyama(points: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Umeyama (1991), equations 34 to 42, by singular values: scale times rotation, (2, 2)."""
+    source, goal = points - points.mean(0), target - target.mean(0)
+    u, d, vt = np.linalg.svd(goal.T @ source / len(points))
+    s = np.array([1, np.sign(np.linalg.det(u) * np.linalg.det(vt))])
+    result: NDArray[np.float64] = (u * s) @ vt * (d * s).sum() / source.var(axis=0).sum()
+    return result
+
+
+def test_the_similarity_is_umeyamas() -> None:
+    rng = np.random.default_rng(0)
+    target = np.array(TEMPLATE)
+    points = rng.normal(100, 30, (50, 5, 2))  # mirrored sets among them, which want a reflection
+    a = fit_similarity(points.astype(np.float32), target)[:, 0]
+    for one, value in zip(points, a, strict=True):
+        expected = umeyama(one, target)
+        np.testing.assert_allclose([value.real, value.imag], [expected[0, 0], expected[1, 0]], rtol=1e-3, atol=1e-5)
+
+
+def test_a_known_similarity_is_found_again() -> None:
+    a, b = fit_similarity(moved(3.0, 25.0, 40 + 70j), np.array(TEMPLATE))[0]
+    assert a == pytest.approx(np.exp(-1j * np.radians(25)) / 3, abs=1e-6)
+    assert a * (40 + 70j) + b == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize(("scale", "degrees"), [(1.5, 0), (2.0, -30), (6.0, 90), (15.0, 170)])
+def test_the_landmarks_arrive_at_the_template(scale: float, degrees: float) -> None:
+    turn = scale * np.exp(1j * np.radians(degrees))
+    landmarks = moved(scale, degrees, 350 + 350j - turn * (16 + 16j))
+    rows, columns = np.mgrid[:700, :700]
+    for point, (x, y) in zip(landmarks[0], TEMPLATE, strict=True):
+        # A bright disc of two chip pixels around one landmark ends up around its place in the template.
+        disc = np.hypot(columns + 0.5 - point[0], rows + 0.5 - point[1]) < 2 * scale
+        pixels = np.where(disc, 255, 0).astype(np.uint8)[None, ..., None].repeat(3, axis=3)
+        chip = cut_chips(pixels, FIRST, landmarks, 32)[0, 0].numpy()
+        places = np.arange(32) + 0.5
+        centre = (chip.sum(0) @ places / chip.sum(), chip.sum(1) @ places / chip.sum())
+        assert centre == pytest.approx((x, y), abs=0.2)
+
+
+def test_a_chip_of_another_size_is_the_same_picture() -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (1, 24, 24, 3), np.uint8).repeat(20, 1).repeat(20, 2)
+    landmarks = moved(8.0, 10.0, 100 + 90j)
+    small, large = (cut_chips(pixels, FIRST, landmarks, size) for size in (32, 96))
+    assert torch.nn.functional.avg_pool2d(large, 3).sub(small).abs().mean() < 1.5
+
+
+@pytest.mark.parametrize("scale", [1.0, 3.0, 9.0, 27.0])
+def test_nothing_finer_than_the_chip_aliases_into_it(scale: float) -> None:
+    """Black and white by turns, two pixels each: a chip pixel that covers many of them is grey."""
+    stripes = (np.indices((1000, 1000)).sum(0) // 2 % 2 * 255).astype(np.uint8)
+    pixels = stripes[None, ..., None].repeat(3, axis=3)
+    chip = cut_chips(pixels, FIRST, moved(4 * scale, 7.0, 10 + 40j) if scale < 9 else moved(scale, 7.0, 120 + 40j), 32)
+    assert chip.std() < 20
+    assert chip.mean() == pytest.approx(127.5, abs=3)
+
+
+def test_faces_are_cut_from_their_own_frames_in_the_order_given() -> None:
+    pixels = np.stack([np.full((64, 64, 3), value, np.uint8) for value in (10, 90, 200)])
+    chips = cut_chips(pixels, np.array([2, 0, 1, 2]), moved(1.5, 0, 5 + 5j).repeat(4, axis=0), 16)
+    assert chips.shape == (4, 3, 16, 16)
+    np.testing.assert_allclose(chips.mean(dim=(1, 2, 3)).numpy(), [200, 10, 90, 200], rtol=1e-5)
+
+
+def test_colours_stay_in_their_planes() -> None:
+    pixels = np.full((1, 50, 50, 3), (250, 100, 5), np.uint8)
+    chip = cut_chips(pixels, FIRST, moved(1, 0, 5 + 5j), 32)[0]
+    np.testing.assert_allclose(chip.mean(dim=(1, 2)).numpy(), [250, 100, 5], rtol=1e-5)
+
+
+def test_beyond_the_edge_the_outermost_pixels_go_on() -> None:
+    pixels = np.zeros((1, 40, 40, 3), np.uint8)
+    pixels[:, :, 0] = 77
+    chip = cut_chips(pixels, FIRST, moved(1, 0, -25 + 4j), 32)
+    np.testing.assert_allclose(chip[..., :24].numpy(), 77, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "landmarks",
+    [
+        np.zeros((1, 5, 2)),
+        np.full((1, 5, 2), 30.0),
+        np.full((1, 5, 2), np.nan),
+        np.full((1, 5, 2), np.inf),
+        np.full((1, 5, 2), 1e9) * np.arange(1, 6)[None, :, None],
+        moved(1.0, 0.0, 5000 + 5000j),
+        moved(1.0, 0.0, -5000 - 5000j),
+        moved(1e-5, 0.0, 30 + 30j),
+        np.linspace(0, 40, 5)[None, :, None].repeat(2, axis=2),
+        moved(1.0, 0.0, 40)[..., ::1] * [-1, 1],
+    ],
+    ids=["zero", "one point", "nan", "inf", "huge", "right of", "left of", "tiny", "in a line", "mirrored"],
+)
+def test_landmarks_of_no_face_give_a_chip_without_nan(landmarks: NDArray[np.float64]) -> None:
+    pixels = np.random.default_rng(2).integers(0, 256, (1, 48, 64, 3), np.uint8)
+    chip = cut_chips(pixels, FIRST, landmarks.astype(np.float32), 32)
+    assert torch.isfinite(chip).all()
+    assert chip.min() >= 0
+    assert chip.max() <= 255.001
+
+
+def test_no_faces_give_no_chips() -> None:
+    chips = cut_chips(np.zeros((1, 9, 9, 3), np.uint8), FIRST[:0], np.zeros((0, 5, 2), np.float32), 32)
+    assert chips.shape == (0, 3, 32, 32)
+
+
+def test_a_template_of_ones_own_is_followed() -> None:
+    rows, columns = np.mgrid[:100, :100]
+    pixels = np.where(columns < 50, 0, 255).astype(np.uint8)[None, ..., None].repeat(3, axis=3)
+    template = tuple((x + 8, y + 8) for x, y in TEMPLATE)
+    landmarks = np.array(template, np.float32)[None] + 20
+    chip = cut_chips(pixels, FIRST, landmarks, 48, template)[0, 0].numpy()
+    np.testing.assert_allclose(chip[24], np.where(np.arange(48) + 20 < 50, 0, 255), atol=40)
+    assert alignment.TEMPLATE_SIZE == 32

@@ -1,0 +1,152 @@
+"""The detector: the same faces whatever the training, in frames of any size and number."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gfpipe.errors import UnknownModelError
+from gfpipe.faces import detector
+from gfpipe.faces.detector import Detections, Detector
+from gfpipe.models.store import StoredModel
+from tests.faces.conftest import clip
+
+LEAST_HEIGHT = 24  # pixels, the frame scaled to 360 lines
+
+
+@pytest.fixture(scope="module")
+def detect(mobilenet: StoredModel) -> Detector:
+    return detector.load(mobilenet)
+
+
+@pytest.fixture(scope="module")
+def portrait(photos: list[NDArray[np.uint8]], detect: Detector) -> NDArray[np.uint8]:
+    """A photograph of one face, (1, H, W, 3)."""
+    return next(photo for photo in photos if len(detect(photo)) == 1)
+
+
+def overlaps(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Intersection over union of (A, 4) and (B, 4) boxes, (A, B)."""
+    sides = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
+    shared_area = sides.clip(0).prod(axis=2)
+    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (a, b)]
+    union = areas[0][:, None] + areas[1][None, :] - shared_area
+    return np.asarray(shared_area / union, np.float32)
+
+
+def matched(found: Detections, others: Detections, frame_height: int) -> tuple[int, int]:
+    """How many of the faces of 24 px and more the others have too, at an overlap of 0.5; and of how many."""
+    tall = (found.boxes[:, 3] - found.boxes[:, 1]) * 360 / frame_height >= LEAST_HEIGHT
+    hits = 0
+    for frame in np.unique(found.frame_index[tall]):
+        mine, theirs = found.boxes[tall & (found.frame_index == frame)], others.boxes[others.frame_index == frame]
+        hits += int((overlaps(mine, theirs).max(axis=1, initial=0) >= 0.5).sum())
+    return hits, int(tall.sum())
+
+
+@pytest.mark.slow
+def test_another_training_of_the_network_finds_the_same_faces(
+    detect: Detector, other_training: StoredModel, photos: list[NDArray[np.uint8]], shared: Path
+) -> None:
+    oracle = detector.load(other_training)
+    clips = [clip(path, every=50) for path in sorted((shared / "video").glob("*.mp4"))]
+    counts = np.zeros((2, 2), int)
+    for pixels in [*photos, *clips]:
+        ours, theirs = detect(pixels), oracle(pixels)
+        counts += [matched(ours, theirs, pixels.shape[1]), matched(theirs, ours, pixels.shape[1])]
+    (ours_too, ours_all), (theirs_too, theirs_all) = counts
+    assert ours_all >= 80
+    assert ours_too / ours_all >= 0.9, f"the other training misses {ours_all - ours_too} of {ours_all}"
+    assert theirs_too / theirs_all >= 0.9, f"ours misses {theirs_all - theirs_too} of {theirs_all}"
+
+
+@pytest.mark.slow
+def test_a_man_is_seen_while_he_is_in_the_room_and_nobody_before_or_after(detect: Detector, shared: Path) -> None:
+    found = set(detect(clip(shared / "video" / "bowing.mp4", every=5)).frame_index * 5)
+    assert not [frame for frame in found if not 35 <= frame <= 215]
+    assert {60, 80, 100, 120, 160, 180, 195} <= found  # he faces the camera; between 135 and 155 he bows
+
+
+def test_a_news_anchor_is_found_once_in_every_frame(detect: Detector, shared: Path) -> None:
+    pixels = clip(shared / "video" / "akiyo_cif.mp4", every=30)
+    np.testing.assert_array_equal(detect(pixels).frame_index, np.arange(len(pixels)))
+
+
+def test_no_frames_and_no_faces_give_no_detections(detect: Detector) -> None:
+    for pixels in (np.zeros((0, 90, 160, 3), np.uint8), np.full((2, 90, 160, 3), 127, np.uint8)):
+        found = detect(pixels)
+        assert len(found) == 0
+        assert (found.boxes.shape, found.landmarks.shape) == ((0, 4), (0, 5, 2))
+        assert (found.frame_index.dtype, found.boxes.dtype) == (np.int64, np.float32)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 4000), (3000, 8), (33, 31)])
+def test_frames_of_any_shape_are_accepted(detect: Detector, size: tuple[int, int]) -> None:
+    assert len(detect(np.zeros((1, *size, 3), np.uint8))) == 0
+
+
+def test_a_face_is_found_in_the_same_place_whatever_the_format_of_the_frame(
+    detect: Detector, portrait: NDArray[np.uint8]
+) -> None:
+    alone = detect(portrait)
+    for above, beside in ((0, 300), (300, 0), (17, 5)):
+        framed = detect(np.pad(portrait, ((0, 0), (above, above), (beside, beside), (0, 0))))
+        assert len(framed) == 1
+        moved = framed.boxes - np.array([beside, above] * 2, np.float32)
+        assert overlaps(moved, alone.boxes)[0, 0] > 0.8
+
+
+def test_each_face_belongs_to_its_own_frame_of_a_batch(detect: Detector, portrait: NDArray[np.uint8]) -> None:
+    empty, turned = np.zeros_like(portrait), portrait[:, :, ::-1]
+    found = detect(np.concatenate((portrait, empty, turned, portrait)))
+    np.testing.assert_array_equal(found.frame_index, [0, 2, 3])
+    np.testing.assert_allclose(found.boxes[0], found.boxes[2], atol=1e-2)
+    width = portrait.shape[2]
+    np.testing.assert_allclose(width - found.boxes[1, [2, 0]], found.boxes[0, [0, 2]], atol=0.03 * width)
+
+
+def test_the_eye_on_the_left_of_the_picture_comes_first(detect: Detector, portrait: NDArray[np.uint8]) -> None:
+    left_eye, right_eye, nose, left_mouth, right_mouth = detect(portrait).landmarks[0]
+    assert left_eye[0] < nose[0] < right_eye[0]
+    assert left_mouth[0] < right_mouth[0]
+    assert max(left_eye[1], right_eye[1]) < nose[1] < min(left_mouth[1], right_mouth[1])
+
+
+def test_boxes_end_at_the_edge_of_the_frame(detect: Detector, portrait: NDArray[np.uint8]) -> None:
+    x1, y1, x2, y2 = detect(portrait).boxes[0]
+    cut = portrait[:, int(y1 + 0.15 * (y2 - y1)) :, int(x1 + 0.1 * (x2 - x1)) :]
+    found = detect(cut)
+    assert len(found) == 1
+    assert found.boxes.min() >= 0
+    assert (found.boxes[:, 2:] <= [cut.shape[2], cut.shape[1]]).all()
+
+
+def test_a_higher_threshold_keeps_a_subset(
+    mobilenet: StoredModel, detect: Detector, photos: list[NDArray[np.uint8]]
+) -> None:
+    strict = detector.load(mobilenet, score_threshold=0.999)
+    kept = [strict(photo) for photo in photos]
+    assert 0 < sum(map(len, kept)) < sum(len(detect(photo)) for photo in photos)
+    assert min(found.scores.min() for found in kept if len(found)) > 0.999
+
+
+@pytest.mark.parametrize(("height", "width"), [(1080, 1920), (360, 640), (1920, 1080), (576, 768), (540, 1280)])
+def test_a_frame_costs_the_same_whatever_its_format(height: int, width: int) -> None:
+    area = 640 * 360
+    rows, columns = detector.working_size(height, width, area)
+    assert (rows % 32, columns % 32) == (0, 0)
+    assert rows * columns == pytest.approx(area, rel=0.1)
+    assert rows / columns == pytest.approx(height / width, rel=0.1)
+
+
+def test_a_classifier_is_no_detector(mobilenet: StoredModel) -> None:
+    stored = StoredModel(replace(mobilenet.card, id="mine", network="resnet18"), mobilenet.weights)
+    with pytest.raises(UnknownModelError, match=r"mine: 'resnet18' is no face detector; choose one of retinaface"):
+        detector.load(stored)
+
+
+def test_detections_of_unequal_length_are_refused() -> None:
+    with pytest.raises(ValueError, match="2 faces, but"):
+        Detections(np.zeros(2, np.int64), np.zeros((1, 4), np.float32), np.zeros((2, 5, 2), np.float32), np.zeros(2))

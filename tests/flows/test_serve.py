@@ -1,0 +1,154 @@
+"""The serve command, as a site runs it: a server of its own, a schedule, and nothing left behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+
+from flows.serve import schedule
+from flows.server import Server
+from gfpipe.errors import UsageError
+
+T = TypeVar("T")
+COMMAND = "from flows.cli import main; main()"
+PATIENCE_SECONDS = 240.0  # a busy machine starts a server, a flow run and a worker, one after the other
+
+
+@pytest.fixture(scope="module")
+def served(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Served"]:
+    """``gfpipe serve`` on a free port, with an analysis every twenty seconds."""
+    home = tmp_path_factory.mktemp("serve")
+    (home / "gfpipe.toml").write_text(
+        f'archive = "{archive}"\nlake = "lake"\ntimezone = "Europe/Paris"\nworkers = 1\n'
+        'analyse_schedule = "every 20 seconds"\n[analysis]\ndevice = "cpu"\n'
+    )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "serve", "--config", str(home / "gfpipe.toml"), "--port", str(port)],
+        env={**environment, "PREFECT_HOME": str(home / "prefect")},
+    )
+    try:
+        yield Served(process, port)
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Served:
+    """The served site, seen through its API."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", port: int) -> None:
+        self.process, self.url = process, f"http://127.0.0.1:{port}"
+
+    def post(self, path: str, **query: Any) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = httpx.post(self.url + "/api" + path, json=query, timeout=60).json()
+        return found
+
+    def analysis(self) -> dict[str, Any]:
+        """The first scheduled run to have ended."""
+        ended = {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED"]}}}
+
+        def first() -> dict[str, Any] | None:
+            assert self.process.poll() is None, "gfpipe serve has ended"
+            try:
+                return next(iter(self.post("/flow_runs/filter", flow_runs=ended)), None)
+            except httpx.TransportError:
+                return None  # the server is not up yet
+
+        return wait_for(first)
+
+
+@pytest.mark.slow
+def test_a_scheduled_run_and_its_artifacts_can_be_read_back_through_the_api(served: Served, archive: Path) -> None:
+    run = served.analysis()
+    assert run["name"].startswith(f"{archive.name} · new by 20")
+    assert (run["state_name"], run["state"]["message"]) == ("Some failed", "2 analysed, 1 failed")
+    assert run["auto_scheduled"]
+    of_this_run = {"id": {"any_": [run["id"]]}}
+    tasks = {task["name"]: task["state_name"] for task in served.post("/task_runs/filter", flow_runs=of_this_run)}
+    assert tasks == {
+        "one · 2001-03-04 20:00 · news": "Completed",
+        "two · 2001-03-04 20:00 · news": "Completed",
+        "two · 2001-03-04 21:30 · film": "Failed",
+    }
+    artifacts = {item["key"]: item["data"] for item in served.post("/artifacts/filter", flow_runs=of_this_run)}
+    assert set(artifacts) == {"coverage", "problems", "progress"}
+    assert "2130_film.mp4" in artifacts["problems"]
+
+
+@pytest.mark.slow
+def test_both_deployments_are_served(served: Served) -> None:
+    served.analysis()
+    flows = {flow["id"]: flow["name"] for flow in served.post("/flows/filter")}
+    names = {f"{flows[item['flow_id']]}/{item['name']}" for item in served.post("/deployments/filter")}
+    assert names == {"analyse/nightly", "publish/nightly"}
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_server_too(served: Served) -> None:
+    served.analysis()
+    served.process.send_signal(signal.SIGINT)
+    served.process.wait(timeout=PATIENCE_SECONDS)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(served.url)
+
+
+@pytest.mark.slow
+def test_a_server_does_not_outlive_a_killed_command() -> None:
+    script = "import sys, time; from flows.server import Server; print(Server().url, flush=True); time.sleep(600)"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as command:
+        assert command.stdout is not None
+        url = command.stdout.readline().strip()
+        command.kill()
+    wait_for(lambda: not _listens(url) or None)
+
+
+def test_a_taken_port_is_wrong_use() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(UsageError, match=rf"port {port} is taken"):
+            Server(port)
+
+
+@pytest.mark.parametrize("text", ["0 3 * * *", "every 30 minutes"])
+def test_a_schedule_is_a_cron_line_or_an_interval(text: str) -> None:
+    assert schedule(text, "Europe/Paris").timezone == "Europe/Paris"
+
+
+@pytest.mark.parametrize("text", ["at night", "every minute", "61 3 * * *"])
+def test_any_other_schedule_is_wrong_use(text: str) -> None:
+    with pytest.raises(UsageError, match="neither a cron line"):
+        schedule(text, None)
+
+
+def wait_for(ask: Callable[[], T | None]) -> T:
+    """Ask until there is an answer."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        if (answer := ask()) is not None:
+            return answer
+        time.sleep(0.5)
+    pytest.fail(f"no answer in {PATIENCE_SECONDS:.0f} s")
+
+
+def _listens(url: str) -> bool:
+    try:
+        httpx.get(url, timeout=2)
+    except httpx.ConnectError:
+        return False
+    except httpx.TransportError:
+        return True
+    return True
