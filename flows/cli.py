@@ -250,3 +250,7 @@ def main() -> None:
     except KeyboardInterrupt:
         console.say("Stopped. What is finished is kept; run the same command again to go on.", "yellow")
         sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
