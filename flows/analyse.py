@@ -20,7 +20,7 @@ from prefect.artifacts import (
 )
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.concurrency.sync import concurrency
+from prefect.concurrency.sync import ConcurrencySlotAcquisitionError, concurrency
 from prefect.futures import PrefectFuture, as_completed
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
@@ -53,7 +53,7 @@ def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> boo
         return False
     if isinstance(error, OSError):
         return isinstance(error, ConnectionError | TimeoutError) or error.errno in _NETWORK_ERRORS
-    return is_pool_failure(error)
+    return isinstance(error, ConcurrencySlotAcquisitionError) or is_pool_failure(error)  # the former: a busy server
 
 
 @task(

@@ -14,7 +14,7 @@ import typer
 
 from flows import console, tables
 from gfpipe.errors import GfpipeError, UsageError
-from gfpipe.settings import DEFAULT_PATTERN, Analysis
+from gfpipe.settings import DEFAULT_PATTERN, Analysis, Settings
 
 app = typer.Typer(
     name="gfpipe",
@@ -82,21 +82,11 @@ def analyse(
     Run it again at any time: what is finished is not decoded twice, what was interrupted or failed is done again.
     """
     start = time.monotonic()
-    order = {
-        "archive": archive,
-        "lake": lake,
-        "pattern": pattern,
-        "timezone": timezone,
-        "since": since and since.date(),
-        "until": until and until.date(),
-        "channels": channel,
-        "analysis": Analysis(str(sampling), every, detector, classifier, str(device), min_face),
-        "workers": workers,
-        "scheduler": scheduler,
-    }
+    analysis = Analysis(str(sampling), every, detector, classifier, str(device), min_face)
+    site = Settings(archive, lake, pattern, timezone, analysis, workers, scheduler)
     from flows import run  # noqa: PLC0415
 
-    summaries, rejected = run.analyse(order)
+    summaries, rejected = run.analyse(site, since and since.date(), until and until.date(), channel)
     console.say(console.summary_line(summaries, time.monotonic() - start))
     if rejected or any(summary.reason for summary in summaries):
         console.say(f"Some recordings are missing or incomplete; why: gfpipe status --lake {lake}", "yellow")
@@ -250,7 +240,3 @@ def main() -> None:
     except KeyboardInterrupt:
         console.say("Stopped. What is finished is kept; run the same command again to go on.", "yellow")
         sys.exit(130)
-
-
-if __name__ == "__main__":
-    main()

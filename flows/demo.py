@@ -5,7 +5,7 @@ from pathlib import Path
 
 from flows import console, run, server, tables
 from gfpipe import warehouse
-from gfpipe.settings import DEFAULT_PATTERN, Analysis
+from gfpipe.settings import Settings
 from gfpipe.stages import demo as stage
 from gfpipe.stages.demo import PROGRAMMES, Programme
 
@@ -25,20 +25,7 @@ def run_demo(folder: Path) -> None:
     archive, lake = folder / "archive", str(folder / "lake")
     start = time.monotonic()
     with server.available(lambda: _make(archive), console.say):
-        summaries, _ = run.analyse(
-            {
-                "archive": str(archive),
-                "lake": lake,
-                "pattern": DEFAULT_PATTERN,
-                "timezone": stage.TIMEZONE,
-                "since": None,
-                "until": None,
-                "channels": None,
-                "analysis": Analysis(),
-                "workers": 0,
-                "scheduler": None,
-            }
-        )
+        summaries, _ = run.analyse(Settings(str(archive), lake, timezone=stage.TIMEZONE))
         published = run.publish(lake)
     console.table(_beside_the_truth(archive, lake), "Seconds of face time by perceived gender, estimated and true")
     console.table(tables.screen_time(published.screen_time), "Screen time by perceived gender")

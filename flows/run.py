@@ -1,37 +1,39 @@
 """The flows as commands run them: with a server of their own where none is configured, and with progress."""
 
 from contextlib import ExitStack
+from datetime import date
 from typing import Any
 
 from flows import console, server
 from gfpipe.archive import manifest
 from gfpipe.errors import GfpipeError
 from gfpipe.recording import Rejected, Summary
-from gfpipe.stages import analyse as analyse_stage
+from gfpipe.settings import Analysis, Settings
 from gfpipe.stages.publish import Published
 
 
-def analyse(order: dict[str, Any]) -> tuple[list[Summary], tuple[Rejected, ...]]:
-    """Run the analysis flow with a progress bar; ``order`` holds its parameters.
+def analyse(
+    site: Settings, since: date | None = None, until: date | None = None, channels: list[str] | None = None
+) -> tuple[list[Summary], tuple[Rejected, ...]]:
+    """Run the analysis flow with a progress bar.
 
     Raises:
         UsageError: wrong use, said before Prefect takes its seconds to start.
         GfpipeError: models cannot be fetched, the lake cannot be written, no server came up.
     """
-    holdings = manifest.read(order["archive"], order["pattern"], order["timezone"])
-    wanted = holdings.between(order["since"], order["until"]).on(order["channels"])
-    console.say(f"{len(wanted.recordings)} recordings in {order['archive']}")
-    for row in wanted.rejected:
+    holdings = manifest.read(site.archive, site.pattern, site.timezone).between(since, until).on(channels)
+    console.say(f"{len(holdings.recordings)} recordings in {site.archive}")
+    for row in holdings.rejected:
         console.say(f"rejected  {row.path}\n          {row.problem}", "yellow")
     with ExitStack() as stack:
-        stack.enter_context(server.available(lambda: _prepare(order), console.say, slots=order["workers"]))
+        stack.enter_context(server.available(lambda: _prepare(site.analysis), console.say, slots=site.workers))
         from flows.analyse import analyse_archive, heard_by  # noqa: PLC0415 - importing Prefect takes seconds
 
         server.quiet()
         progress = stack.enter_context(console.AnalysisProgress())
         stack.enter_context(heard_by(progress.hear))
-        state = analyse_archive(**order, return_state=True)
-    return _result(state), wanted.rejected
+        state = analyse_archive(**site.order, since=since, until=until, channels=channels, return_state=True)
+    return _result(state), holdings.rejected
 
 
 def publish(lake: str) -> Published:
@@ -45,12 +47,15 @@ def publish(lake: str) -> Published:
 
         server.quiet()
         state = publish_lake(lake, return_state=True)
-    return _result(state)  # type: ignore[no-any-return]
+    published: Published = _result(state)
+    return published
 
 
-def _prepare(order: dict[str, Any]) -> None:
+def _prepare(analysis: Analysis) -> None:
     """While the server starts: fetch what is missing, and load what the flow will need."""
-    analyse_stage.prepare(order["analysis"])
+    from gfpipe.stages import analyse as stage  # noqa: PLC0415 - importing torch takes seconds
+
+    stage.prepare(analysis)
     import flows.analyse  # noqa: F401, PLC0415
 
 

@@ -7,6 +7,7 @@ again. Started from here it comes up beside whatever else a command must load, a
 process is gone, however it went, so is the server.
 """
 
+import fcntl
 import logging
 import os
 import signal
@@ -17,12 +18,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from gfpipe import workers
 from gfpipe.errors import GfpipeError, UsageError
 
 START_SECONDS: Final = 180.0  # a busy machine, and a database that must be brought up to date first
+_IN_MEMORY: Final = "sqlite+aiosqlite:///file::memory:?cache=shared&uri=true&check_same_thread=false"
 _GPU_SLOTS: Final = 4  # recordings that share a GPU
 
 
@@ -45,14 +47,16 @@ class Server:
                 listener.bind(("127.0.0.1", port))
             except OSError as exc:
                 raise UsageError(f"port {port} is taken by another program; choose another with --port") from exc
+            database, lock = _database(full=full)
             listener.listen(128)  # from now on who calls is kept waiting, not refused
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             self.api_url = f"{self.url}/api"
+            self._lock = lock
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "flows.server", str(listener.fileno()), "full" if full else "ephemeral"],
                 stdin=subprocess.PIPE,
-                pass_fds=[listener.fileno()],
-                env={**os.environ, "PREFECT_API_URL": "", "PREFECT_SERVER_UI_API_URL": self.api_url},
+                pass_fds=[listener.fileno(), *([lock.fileno()] if lock else [])],
+                env={**os.environ, "PREFECT_API_URL": "", "PREFECT_SERVER_UI_API_URL": self.api_url} | database,
                 start_new_session=True,  # Ctrl-C is for the command; the server must outlast its last report
             )
 
@@ -82,6 +86,37 @@ class Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        if self._lock:
+            self._lock.close()
+
+
+def _database(*, full: bool) -> tuple[dict[str, str], IO[str] | None]:
+    """Where a server of ours keeps its runs, and the lock on it: two servers on one SQLite file block each other.
+
+    The one with the UI uses Prefect's own file; those of commands share another, so that it is up to date already,
+    one at a time, and a second that runs meanwhile keeps its runs in memory.
+
+    Raises:
+        UsageError: another server with a UI has the file.
+    """
+    from prefect.settings import get_current_settings  # noqa: PLC0415
+
+    home, url = get_current_settings().home, "PREFECT_SERVER_DATABASE_CONNECTION_URL"
+    if url in os.environ or "PREFECT_API_DATABASE_CONNECTION_URL" in os.environ:
+        return {}, None  # the site has a database of its own, such as PostgreSQL
+    name = "prefect" if full else "gfpipe"
+    home.mkdir(parents=True, exist_ok=True)
+    lock = (home / f"{name}.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the server inherits it; it goes when both are gone
+    except BlockingIOError as exc:
+        lock.close()
+        if full:
+            raise UsageError(
+                f"another gfpipe serve keeps its runs in {home}; stop it, or give this one a folder with PREFECT_HOME"
+            ) from exc
+        return {url: _IN_MEMORY}, None
+    return {url: f"sqlite+aiosqlite:///{home / name}.db"}, lock
 
 
 def configured() -> str | None:

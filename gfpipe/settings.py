@@ -69,6 +69,12 @@ class Settings:
     analyse_schedule: str = "0 3 * * *"
     publish_schedule: str = "0 6 * * *"
 
+    @property
+    def order(self) -> dict[str, Any]:
+        """What the analysis is told of the site: parameters of its flow, by name."""
+        names = ("archive", "lake", "pattern", "timezone", "analysis", "workers", "scheduler")
+        return {name: getattr(self, name) for name in names}
+
 
 def load(path: str | Path) -> Settings:
     """Read ``gfpipe.toml``; relative archive and lake folders are taken from where the file lies.

@@ -5,6 +5,7 @@ ResNet-50 network; the quarter-width MobileNet (Howard et al. 2017, table 1, wid
 Batch norm is always folded into the convolutions, so that weights published either way end up as one network.
 """
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -74,7 +75,10 @@ class RetinaFaceMobileNet(RetinaFace):  # type: ignore[misc]  # the package has 
 
 def _resnet50() -> nn.Module:
     layers = {"layer2": 1, "layer3": 2, "layer4": 3}
-    return RetinaFace("Resnet50", pretrained=False, in_channels=256, return_layers=layers, out_channels=256)  # type: ignore[no-any-return]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the package calls torchvision as one did in 2020
+        network: nn.Module = RetinaFace("Resnet50", False, in_channels=256, return_layers=layers, out_channels=256)
+    return network
 
 
 @dataclass(frozen=True)

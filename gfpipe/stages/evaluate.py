@@ -31,7 +31,9 @@ Progress = Callable[[int, int], None]
 
 UNDETECTED: Final = "undetected"
 _BATCH: Final = 16
-_PADDING: Final = 0.25  # of each side: data sets crop so close that faces touch the edges, which broadcasts rarely do
+# Of each side: data sets crop so close that faces touch the edges, which broadcasts rarely do. More of it only adds
+# reflected faces; 5 to 50 % were tried on two samples of UTKFace.
+_PADDING: Final = 0.15
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ def run(config: Config, progress: Progress | None = None) -> Report:
     classify = classifier.load(stored.card.classifier, stored.weights, device)
     if Attribute.PERCEIVED_GENDER not in classify.attributes:
         raise UsageError(f"{config.model} says nothing about perceived gender: choose another model")
-    detect = detector.load(store.open_model(config.detector), device)
+    # A face fills these images: it is large enough, and enlarged it only outgrows what the detector marks best.
+    detect = detector.load(store.open_model(config.detector), device, enlargement=1.0)
 
     labels: list[str] = []
     predictions: list[str] = []

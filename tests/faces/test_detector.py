@@ -79,7 +79,8 @@ def test_no_frames_and_no_faces_give_no_detections(detect: Detector) -> None:
         found = detect(pixels)
         assert len(found) == 0
         assert (found.boxes.shape, found.landmarks.shape) == ((0, 4), (0, 5, 2))
-        assert (found.frame_index.dtype, found.boxes.dtype) == (np.int64, np.float32)
+        assert found.frame_index.dtype == np.int64
+        assert found.boxes.dtype == np.float32
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 4000), (3000, 8), (33, 31)])
@@ -148,5 +149,6 @@ def test_a_classifier_is_no_detector(mobilenet: StoredModel) -> None:
 
 
 def test_detections_of_unequal_length_are_refused() -> None:
+    one = np.zeros(1, np.float32)
     with pytest.raises(ValueError, match="2 faces, but"):
-        Detections(np.zeros(2, np.int64), np.zeros((1, 4), np.float32), np.zeros((2, 5, 2), np.float32), np.zeros(2))
+        Detections(np.zeros(2, np.int64), np.zeros((1, 4), np.float32), np.zeros((2, 5, 2), np.float32), one)
