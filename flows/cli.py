@@ -152,9 +152,11 @@ def evaluate(
     device: Annotated[Device, typer.Option(help="Where the networks run.")] = Device.AUTO,
 ) -> None:
     """Hold a model's answers against labels: accuracy overall and by perceived gender, undetected faces as errors."""
-    from flows.evaluate import evaluate_with_progress  # noqa: PLC0415
+    from gfpipe.stages import evaluate as stage  # noqa: PLC0415
 
-    evaluate_with_progress(model, data, detector, device)
+    with console.counting("images") as progress:
+        report = stage.run(stage.Config(model, data, detector, str(device)), progress)
+    console.console.print(stage.table(report), markup=False, highlight=False)
 
 
 @models.command("list", epilog=_example("gfpipe models list"))

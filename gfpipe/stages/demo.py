@@ -114,7 +114,6 @@ def _write(archive: Path, programme: Programme, source: "Footage") -> Programme:
     cuts = set(accumulate(seconds * FPS for _, seconds in programme.shots))
     broadcast = path.suffix == ".ts"
     unfinished = path.with_name(f".{path.name}")
-    unfinished = unfinished.with_suffix(path.suffix)
     write_video(
         unfinished,
         source.frames(programme.shots),

@@ -7,14 +7,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 import pytest
+from prefect.settings import PREFECT_HOME, temporary_settings
 
 from flows.serve import schedule
-from flows.server import Server
+from flows.server import Server, _database
 from gfpipe.errors import UsageError
 
 T = TypeVar("T")
@@ -121,6 +123,22 @@ def test_a_taken_port_is_wrong_use() -> None:
         port = other.getsockname()[1]
         with pytest.raises(UsageError, match=rf"port {port} is taken"):
             Server(port)
+
+
+def test_two_servers_never_write_to_one_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", raising=False)
+    with temporary_settings({PREFECT_HOME: tmp_path}), ExitStack() as held:
+        (first, lock), (second, no_lock) = _database(full=False), _database(full=False)
+        assert lock is not None
+        held.enter_context(lock)
+        assert str(tmp_path) in str(first)
+        assert "memory" in str(second)
+        assert no_lock is None
+        _, served = _database(full=True)
+        assert served is not None
+        held.enter_context(served)
+        with pytest.raises(UsageError, match="another gfpipe serve"):
+            _database(full=True)
 
 
 @pytest.mark.parametrize("text", ["0 3 * * *", "every 30 minutes"])
