@@ -136,7 +136,7 @@ def sql(
         raise UsageError("choose one of --csv, --json and --parquet")
     from flows import shell  # noqa: PLC0415
 
-    shell.run(lake, command, "csv" if csv else "json" if json else "parquet" if parquet else "table", parquet)
+    shell.run(lake, command, "csv" if csv else "json" if json else "table", parquet)
 
 
 @app.command(

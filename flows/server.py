@@ -74,7 +74,7 @@ class Server:
             self.stop()
             raise GfpipeError(
                 f"Prefect's server did not come up ({exc or type(exc).__name__}); what it said stands above. "
-                "If its database is damaged, move ~/.prefect/prefect.db away"
+                "If its database is damaged, move gfpipe.db and prefect.db out of ~/.prefect"
             ) from exc
 
     def stop(self) -> None:

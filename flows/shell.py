@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 from flows import console
 from gfpipe import warehouse
@@ -17,8 +18,11 @@ where table_catalog in ('gfpipe', 'temp') order by all
 """
 
 
-def run(lake: str, command: str | None, form: warehouse.Format, path: Path | None) -> None:
-    """Answer ``command``, or every question typed until the end of input.
+Form = Literal["table", "csv", "json"]
+
+
+def run(lake: str, command: str | None, form: Form, path: Path | None) -> None:
+    """Answer ``command``, or every question typed until the end of input, as ``form`` or into a Parquet file.
 
     Raises:
         LakeError: the lake was never published.
@@ -36,16 +40,16 @@ def run(lake: str, command: str | None, form: warehouse.Format, path: Path | Non
             _prompt(house, form)
 
 
-def _answer(house: warehouse.Warehouse, question: str, form: warehouse.Format, path: Path | None) -> None:
+def _answer(house: warehouse.Warehouse, question: str, form: Form, path: Path | None) -> None:
     result = house.query(question)
     if path is not None:
-        warehouse.write(result, form, path)
+        warehouse.write(result, "parquet", path)
         console.say(f"{result.num_rows} rows written to {path}")
     else:
         print(warehouse.as_text(result, form).rstrip("\n"))
 
 
-def _prompt(house: warehouse.Warehouse, form: warehouse.Format) -> None:
+def _prompt(house: warehouse.Warehouse, form: Form) -> None:
     import readline  # noqa: F401, PLC0415 - importing it gives the prompt its history and editing
 
     console.say(f"{house.path}, read-only. {_HELP}")
@@ -72,7 +76,7 @@ def _prompt(house: warehouse.Warehouse, form: warehouse.Format) -> None:
         statement = ""
 
 
-def _try(house: warehouse.Warehouse, question: str, form: warehouse.Format) -> None:
+def _try(house: warehouse.Warehouse, question: str, form: Form) -> None:
     try:
         _answer(house, question, form, None)
     except GfpipeError as exc:

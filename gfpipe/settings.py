@@ -30,7 +30,7 @@ class Analysis:
     classifier: str = "cydral-gender-v1"
     device: str = "auto"
     min_face: float = 24.0
-    min_score: float = 0.8
+    min_score: float = 0.9
 
     def __post_init__(self) -> None:
         if self.sampling not in ("keyframes", "exact"):

@@ -1,14 +1,15 @@
 """Where the work runs: processes of this machine, or a Dask cluster, behind one standard Executor.
 
-Workers keep their models loaded and never import Prefect. loky's processes do not re-import the parent's
-main module (the standard pool's do, and with it, under Prefect, five seconds of Prefect in every worker),
-and its pool replaces itself when a worker is killed.
+Workers keep their models loaded and never import Prefect. loky's processes do not re-import the parent's main module;
+the standard pool's do, and with it, under Prefect, five seconds of Prefect in every worker.
 """
 
 import os
 import signal
+import threading
+import time
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -35,32 +36,55 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class _Processes(Executor):
-    """A loky pool that is made anew after a worker was killed."""
+def is_pool_failure(error: BaseException) -> bool:
+    """Whether a worker died under the work (killed, out of memory, machine gone), rather than the work failing."""
+    dask = {"KilledWorker", "CommClosedError"}
+    return isinstance(error, BrokenExecutor | TransientError) or type(error).__name__ in dask
+
+
+class _Processes(ThreadPoolExecutor):
+    """Threads that each own one process: a recording that kills its worker takes no other recording with it."""
 
     def __init__(self, workers: int) -> None:
-        self._workers = workers
-        self._pool: Any = None
+        super().__init__(workers, thread_name_prefix="worker")
+        self._threads_each = max(1, cores() // workers)
+        self._process_of: dict[int, Any] = {}
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        self._pool = self._living()
-        return self._pool.submit(fn, *args, **kwargs)  # type: ignore[no-any-return]
+        return super().submit(self._in_own_process, fn, *args, **kwargs)
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=wait, kill_workers=cancel_futures)
+    def kill(self) -> None:
+        """End at once: work that has not begun is dropped, work under way is broken off."""
+        self.shutdown(wait=False, cancel_futures=True)
+        for process in self._process_of.values():
+            process.shutdown(wait=False, kill_workers=True)
 
-    def _living(self) -> Any:
-        from loky import get_reusable_executor  # noqa: PLC0415 - only where a pool is opened
+    def close(self) -> None:
+        """End once all work is done."""
+        self.shutdown()
+        for process in self._process_of.values():
+            process.shutdown()
 
-        # A worker that idles between two recordings must keep its models: no time-out.
-        return get_reusable_executor(
-            self._workers,
-            timeout=None,
-            initializer=_start_worker,
-            initargs=(max(1, cores() // self._workers),),
-            env={"OMP_NUM_THREADS": str(max(1, cores() // self._workers))},
-        )
+    def _in_own_process(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        me = threading.get_ident()
+        process = self._process_of.get(me) or self._process_of.setdefault(me, _process(self._threads_each))
+        try:
+            return process.submit(fn, *args, **kwargs).result()
+        except BrokenExecutor:
+            del self._process_of[me]  # the next work gets a new process
+            raise
+
+
+def _process(threads: int) -> Any:
+    from loky import ProcessPoolExecutor  # noqa: PLC0415 - only where a pool is opened
+
+    return ProcessPoolExecutor(
+        1,
+        timeout=None,  # a worker that idles between two recordings keeps its models
+        initializer=_start_worker,
+        initargs=(os.getpid(), threads),
+        env={"OMP_NUM_THREADS": str(threads)},
+    )
 
 
 @contextmanager
@@ -69,9 +93,9 @@ def _processes(workers: int) -> Iterator[Executor]:
     try:
         yield executor
     except BaseException:
-        executor.shutdown(wait=False, cancel_futures=True)
+        executor.kill()
         raise
-    executor.shutdown()
+    executor.close()
 
 
 @contextmanager
@@ -88,18 +112,16 @@ def _cluster(scheduler: str) -> Iterator[Executor]:
         yield client.get_executor(pure=False)
 
 
-def _start_worker(threads: int) -> None:
+def _start_worker(parent: int, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it ends the pool
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     import torch  # noqa: PLC0415 - the parent may not need torch at all
 
     torch.set_num_threads(threads)
 
 
-def is_pool_failure(error: BaseException) -> bool:
-    """Whether a worker died under the work (killed, out of memory, machine gone), rather than the work failing."""
-    from concurrent.futures import BrokenExecutor  # noqa: PLC0415
-
-    return isinstance(error, BrokenExecutor | TransientError) or type(error).__name__ in {
-        "KilledWorker",
-        "CommClosedError",
-    }
+def _end_with(parent: int) -> None:
+    """Leave no worker behind when the parent was killed and could not say goodbye."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)

@@ -2,13 +2,17 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
+from concurrent.futures import BrokenExecutor
+from pathlib import Path
 
 import pytest
 
 from gfpipe import workers
 from gfpipe.errors import UsageError
+from tests.conftest import ROOT
 
 
 def imported(module: str) -> bool:
@@ -44,7 +48,7 @@ def test_torch_shares_the_cores_among_the_workers() -> None:
 
 def test_a_killed_worker_is_replaced() -> None:
     with workers.pool(1) as pool:
-        with pytest.raises(Exception, match="terminated|killed|SIGKILL") as caught:
+        with pytest.raises(Exception, match=r"terminated|killed|SIGKILL") as caught:
             pool.submit(die).result()
         assert workers.is_pool_failure(caught.value)
         assert pool.submit(double, 21).result() == 42
@@ -52,12 +56,54 @@ def test_a_killed_worker_is_replaced() -> None:
 
 def test_a_dask_cluster_runs_the_same_work() -> None:
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster:
-        with workers.pool(scheduler=cluster.scheduler_address) as pool:
-            assert list(pool.map(double, range(3))) == [0, 2, 4]
+    cluster = distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None)
+    with cluster, workers.pool(scheduler=cluster.scheduler_address) as pool:
+        assert list(pool.map(double, range(3))) == [0, 2, 4]
 
 
 def test_a_scheduler_that_does_not_answer_is_wrong_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "SCHEDULER_TIMEOUT", "1s")
-    with pytest.raises(UsageError, match="no Dask scheduler answers at tcp://127.0.0.1:9"):
+    with pytest.raises(UsageError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         workers.pool(scheduler="tcp://127.0.0.1:9").__enter__()
+
+
+def test_a_killed_worker_takes_no_other_work_with_it() -> None:
+    with workers.pool(2) as pool:
+        pool.submit(double, 0).result()
+        others = [pool.submit(double, number) for number in range(8)]
+        victim = pool.submit(die)
+        with pytest.raises(BrokenExecutor):
+            victim.result()
+        assert [other.result() for other in others] == [2 * number for number in range(8)]
+
+
+def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", _PARENT], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    for _ in range(100):
+        if not alive(worker):
+            return
+        time.sleep(0.1)
+    os.kill(worker, signal.SIGKILL)
+    pytest.fail("the worker was still there ten seconds after its parent was killed")
+
+
+_PARENT = """
+import os, time
+from gfpipe import workers
+with workers.pool(1) as pool:
+    print(pool.submit(os.getpid).result(), flush=True)
+    pool.submit(time.sleep, 60).result()
+"""
+
+
+def alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    # An orphan that nobody reaps is as good as gone.
+    return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()

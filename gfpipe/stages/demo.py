@@ -26,8 +26,8 @@ TIMEZONE: Final = "Europe/Paris"
 
 # Kinds of shots, and how many women and men each shows.
 _SHOWS: Final = {"woman": (1, 0), "man": (0, 1), "both": (1, 1), "street": (0, 0)}
-# A cyclist's face comes past between these parts of the street.
-_STREET_WITHOUT_FACES: Final = ((0, 85), (140, 250))
+# Cyclists pass between these parts of the street, and their faces can be seen.
+_STREET_WITHOUT_FACES: Final = ((0, 30), (45, 75), (83, 102), (137, 250))
 
 
 @dataclass(frozen=True)

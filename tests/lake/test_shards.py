@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gfpipe.errors import LakeError
-from gfpipe.lake import schedule, schema, shards
+from gfpipe.lake import schedule, schema, shards, tables
 from gfpipe.lake.shards import Provenance, ShardWriter
 from gfpipe.recording import Recording, Rejected, Status, Summary
 
@@ -125,16 +125,16 @@ def test_a_kill_between_two_renames_leaves_no_mark(
     lake = str(tmp_path / "lake")
     analyse(lake, recording)
     commits = 0
-    real = shards.TableWriter.commit
+    real = tables.TableWriter.commit
 
-    def dies(table: shards.TableWriter) -> None:
+    def dies(table: tables.TableWriter) -> None:
         nonlocal commits
         if commits == survivors:
             raise KeyboardInterrupt
         commits += 1
         real(table)
 
-    monkeypatch.setattr(shards.TableWriter, "commit", dies)
+    monkeypatch.setattr(tables.TableWriter, "commit", dies)
     other = Provenance("digest2", *list(vars(RUN).values())[1:])
     with pytest.raises(KeyboardInterrupt):
         analyse(lake, recording, other)
@@ -164,7 +164,7 @@ def test_a_full_disk_is_said_in_plain_words_and_leaves_nothing(recording: Record
         with disk_errors("lake"), full.open("wb", buffering=0) as file:
             file.write(b"x")
 
-    with pytest.raises(LakeError, match="no space left.*free some"):
+    with pytest.raises(LakeError, match=r"no space left.*free some"):
         write()
 
 
