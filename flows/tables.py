@@ -30,13 +30,19 @@ def _channel_and_day(item: Recording | Rejected) -> tuple[str, str]:
 def _coverage_row(
     channel: str, day: str, items: Sequence[Recording | Rejected], summary_of: Mapping[str, Summary]
 ) -> Row:
-    found = [summary_of.get(item.recording_id) for item in items if isinstance(item, Recording)]
+    found = [summary_of.get(item.recording_id) if isinstance(item, Recording) else None for item in items]
     summaries = [summary for summary in found if summary is not None]
     by_status = {status: sum(summary.status is status for summary in summaries) for status in Status}
+    lengths = [
+        item.scheduled_seconds or (summary.duration_seconds if summary else None)
+        for item, summary in zip(items, found, strict=True)
+        if isinstance(item, Recording)
+    ]
     return {
         "channel": channel,
         "day": day,
-        "scheduled": len(items),
+        "recordings": len(items),
+        "scheduled": _scheduled(sum(filter(None, lengths)), len(items) - sum(map(bool, lengths))),
         "done": by_status[Status.DONE],
         "partial": by_status[Status.PARTIAL],
         "failed": by_status[Status.FAILED],
@@ -73,7 +79,8 @@ def published_coverage(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
         {
             "channel": row["channel"] or "unknown",
             "day": f"{row['air_date']:%Y-%m-%d}" if isinstance(row["air_date"], date) else "unknown",
-            "scheduled": row["recordings"],
+            "recordings": row["recordings"],
+            "scheduled": _scheduled(row["scheduled_seconds"] or 0, row["unknown_length_recordings"]),
             "done": row["done_recordings"],
             "partial": row["partial_recordings"],
             "failed": row["failed_recordings"],
@@ -85,6 +92,11 @@ def published_coverage(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
         }
         for row in rows
     ]
+
+
+def _scheduled(seconds: float, unknown: int) -> str:
+    """How long it should have been; recordings of which nobody knows are named, or a gap would look like none."""
+    return clock(seconds) + (f" + {unknown} of unknown length" if unknown else "")
 
 
 def screen_time(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
