@@ -48,7 +48,8 @@ def test_the_file_map_names_every_module_and_no_other() -> None:
 
 def test_every_option_and_command_of_the_readme_exists() -> None:
     commands = getattr(get_command(app), "commands")  # noqa: B009 - typed only for groups
-    for line in re.findall(r"^(?:\.venv/bin/)?gfpipe .*$|`gfpipe [^`]*`", README, re.MULTILINE):
+    shell = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
+    for line in re.findall(r"^gfpipe .*$", shell, re.MULTILINE) + re.findall(r"`gfpipe [^`]*`", README):
         name, *rest = line.strip("`").partition("gfpipe ")[2].partition("#")[0].split()
         assert name in commands, line
         known = {option for parameter in commands[name].params for option in parameter.opts}
