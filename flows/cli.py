@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from flows import console, tables
-from gfpipe.errors import GfpipeError, UsageError
+from gfpipe.errors import FetchError, GfpipeError, UsageError
 from gfpipe.settings import DEFAULT_PATTERN, Analysis, Settings
 
 app = typer.Typer(
@@ -205,10 +205,17 @@ def models_pull(
         raise UsageError("name the models to pull, or give --all")
     if source and len(names or []) != 1:
         raise UsageError("--from FILE is for one model")
+    missed = 0
     for name in names or [item.id for item in store.listing() if item.fetchable]:
-        with console.downloading(name) as progress:
-            folder = store.pull(name, source, progress)
-        console.say(f"{name}: {folder}")
+        try:
+            with console.downloading(name) as progress:
+                folder = store.pull(name, source, progress)
+            console.say(f"{name}: {folder}")
+        except FetchError as exc:  # one that is out of reach must not keep the others
+            console.say(f"{name}: {exc}", "red")
+            missed += 1
+    if missed:
+        raise typer.Exit(1)
 
 
 @app.command(epilog=_example("gfpipe demo --out demo"))

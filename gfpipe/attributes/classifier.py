@@ -69,7 +69,15 @@ class Classifier:
 
         Args:
             chips: (F, 3, S, S) float32, RGB in 0..255, S = ``chip_size``; F may be 0. Moved to the device if elsewhere.
+                Or (F, V, 3, S, S): V views of each face, whose outputs are averaged.
         """
+        if chips.ndim == 5:
+            faces, views = chips.shape[:2]
+            return self._read(self._outputs(chips.flatten(0, 1)).view(faces, views, self.spec.outputs).mean(dim=1))
+        return self._read(self._outputs(chips))
+
+    def _outputs(self, chips: Tensor) -> Tensor:
+        """The network's raw outputs for any number of chips, (F, outputs), on the CPU."""
         size = self.chip_size
         if chips.ndim != 4 or tuple(chips.shape[1:]) != (3, size, size):
             raise ValueError(f"{self.model_id} takes chips of shape (F, 3, {size}, {size}), got {tuple(chips.shape)}")
@@ -77,7 +85,7 @@ class Classifier:
             outputs = [self.outputs(batch) for batch in torch.split(chips, BATCH)] if len(chips) else []
         if not outputs:
             outputs = [torch.zeros(0, self.spec.outputs)]
-        return self._read(torch.cat(outputs).float().cpu())
+        return torch.cat(outputs).float().cpu()
 
     def outputs(self, chips: Tensor) -> Tensor:
         """The network's raw outputs for one batch of chips, (F, outputs): logits, or what its graph gives."""

@@ -31,6 +31,7 @@ class InputSpec:
     Attributes:
         size: the side of the square chip in pixels; None where any size will do (detectors).
         channels: ``RGB`` or ``BGR``, the order of the network's planes and of ``mean`` and ``std``.
+        half_pixel_views: the answer is the mean over a chip and its four neighbours, shifted by half a pixel.
         template: where eyes, nose and mouth corners (left to right in the picture) belong, in pixels of the chip.
     """
 
@@ -39,6 +40,7 @@ class InputSpec:
     std: tuple[float, float, float]
     channels: str = "RGB"
     template: tuple[Point, ...] = ()
+    half_pixel_views: bool = False
 
     def __post_init__(self) -> None:
         if self.channels not in ("RGB", "BGR"):

@@ -15,14 +15,16 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-Point = tuple[float, float]
+from gfpipe.attributes.spec import InputSpec, Point
 
 # Where RetinaFace's points belong in a chip of 32 pixels: eyes, nose, corners of the mouth.
 TEMPLATE_SIZE: Final = 32
 TEMPLATE: Final[tuple[Point, ...]] = ((9.51, 9.15), (21.81, 9.27), (15.61, 16.87), (10.34, 21.54), (21.00, 21.68))
 
-_LEAST_OVERSAMPLING: Final = 4
+# Of a face, at least: four along each side of a pixel in a chip of 32.
+_LEAST_SAMPLES: Final = 128
 _MOST_OVERSAMPLING: Final = 32
+_VIEWS: Final = ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2))  # in half pixels; the first is the chip as it is
 
 
 def cut_chips(
@@ -35,8 +37,8 @@ def cut_chips(
 ) -> Tensor:
     """Cut one chip for each face.
 
-    Each chip pixel is the average of at least 4x4 bilinear samples, and of so many more for large faces that samples
-    lie no further than about a pixel of the frame apart: nothing finer than the chip can alias into it. Beyond the
+    Each chip pixel is the average of bilinear samples, at least 128 along each side of the chip and so many more for
+    large faces that they lie no further than about a pixel of the frame apart: nothing finer can alias. Beyond the
     frame's edge its outermost pixels go on. Only the region under one face at a time is ever turned into floats.
 
     Args:
@@ -56,6 +58,32 @@ def cut_chips(
     for face, (frame, (scale, shift)) in enumerate(zip(frame_index, to_frame, strict=True)):
         chips[face] = _cut(pixels[frame], complex(scale), complex(shift), size, device)
     return chips
+
+
+def chips_for(
+    wanted: InputSpec,
+    pixels: NDArray[np.uint8],
+    frame_index: NDArray[np.int64],
+    landmarks: NDArray[np.float32],
+    device: str | torch.device = "cpu",
+) -> Tensor:
+    """Cut what a classifier wants to see of each face; arguments as for :func:`cut_chips`.
+
+    Returns:
+        (F, 3, S, S), or (F, 5, 3, S, S) where the classifier looks from several views: the chip as it is, and shifted
+        by half a chip pixel to the left, the right, up and down. In a chip of 32 pixels a landmark is off by about as
+        much, and the mean answer is less of a lottery.
+    """
+    if wanted.size is None:
+        raise ValueError("the size of the chips is not known")
+    if not wanted.half_pixel_views:
+        return cut_chips(pixels, frame_index, landmarks, wanted.size, wanted.template or None, device)
+    # Two pixels for one, and one more pixel on every side: each view is a window of it, averaged two by two.
+    finer = 2 * (_template(wanted.template, wanted.size) + 0.5)
+    fine = cut_chips(pixels, frame_index, landmarks, 2 * (wanted.size + 1), [(x, y) for x, y in finer], device)
+    span = 2 * wanted.size
+    views = [F.avg_pool2d(fine[..., y : y + span, x : x + span], 2) for x, y in _VIEWS]
+    return torch.stack(views, dim=1)
 
 
 def fit_similarity(points: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.complex128]:
@@ -120,7 +148,7 @@ def _cut(frame: NDArray[np.uint8], scale: complex, shift: complex, size: int, de
         [scale.real * size / width, -scale.imag * size / width, 2 * centre.real / width - 1],
         [scale.imag * size / height, scale.real * size / height, 2 * centre.imag / height - 1],
     ]
-    times = _oversampling(abs(scale))
+    times = _oversampling(abs(scale), size)
     shape = [1, 3, size * times, size * times]
     grid = F.affine_grid(torch.tensor([theta], device=device), shape, align_corners=False)
     samples = F.grid_sample(region, grid, mode="bilinear", padding_mode="border", align_corners=False)
@@ -133,6 +161,6 @@ def _span(values: NDArray[np.float64], limit: int) -> tuple[int, int]:
     return first, max(min(math.ceil(values.max()) + 1, limit), first + 1)
 
 
-def _oversampling(frame_pixels: float) -> int:
-    """Samples along each side of a chip pixel that ``frame_pixels`` pixels of the frame go into."""
-    return min(max(math.ceil(frame_pixels), _LEAST_OVERSAMPLING), _MOST_OVERSAMPLING)
+def _oversampling(frame_pixels: float, size: int) -> int:
+    """Samples along each side of one of ``size`` chip pixels, which ``frame_pixels`` pixels of the frame go into."""
+    return min(max(math.ceil(frame_pixels), math.ceil(_LEAST_SAMPLES / size)), _MOST_OVERSAMPLING)

@@ -173,8 +173,8 @@ def working_size(height: int, width: int, area: int, enlargement: float = LARGES
 def _agreed(frame: Tensor, boxes: Tensor, landmarks: Tensor, scores: Tensor, kept: Tensor) -> Tensor:
     """Landmarks of the kept faces, (F, 5, 2): the mean over all anchors that found the same face, weighted by score.
 
-    What box voting does for boxes (Gidaris & Komodakis, ICCV 2015, section 5): one anchor's points jitter, and a chip
-    is cut by them. On 4,000 faces of UTKFace it mended more answers than it spoiled, 49 against 32.
+    What box voting does for boxes (Gidaris & Komodakis, ICCV 2015): one anchor's points jitter, and a chip is cut by
+    them. Worth a tenth of a point of accuracy on UTKFace.
     """
     same = (frame[kept, None] == frame[None]) & (box_iou(boxes[kept], boxes) >= _SAME_FACE)
     weights = same * scores

@@ -20,7 +20,7 @@ from gfpipe.attributes.device import resolve_device
 from gfpipe.attributes.spec import Attribute
 from gfpipe.errors import RecordingError, UsageError
 from gfpipe.faces import detector as detectors
-from gfpipe.faces.alignment import cut_chips
+from gfpipe.faces.alignment import chips_for
 from gfpipe.faces.detector import Detections, Detector
 from gfpipe.lake import schema, shards
 from gfpipe.lake.shards import Provenance, ShardWriter
@@ -97,12 +97,11 @@ def _analyse(recording: Recording, lake: str, config: Analysis, provenance: Prov
             with clock("detect"):
                 detections = detector(frames.pixels)
             with clock("chips"):
-                chips = cut_chips(
+                chips = chips_for(
+                    classifier.spec.input,
                     frames.pixels,
                     detections.frame_index,
                     detections.landmarks,
-                    classifier.chip_size,
-                    classifier.template,
                     classifier.device,
                 )
             with clock("classify"):

@@ -23,7 +23,7 @@ from gfpipe.evaluation import datasets
 from gfpipe.evaluation.datasets import LabelledImage, Skipped
 from gfpipe.evaluation.metrics import Estimate, MetricFrame, accuracy_by
 from gfpipe.faces import detector
-from gfpipe.faces.alignment import cut_chips
+from gfpipe.faces.alignment import chips_for
 from gfpipe.faces.detector import Detections, Detector
 from gfpipe.models import store
 
@@ -84,7 +84,7 @@ def run(config: Config, progress: Progress | None = None) -> Report:
     classify = classifier.load(stored.card.classifier, stored.weights, device)
     if Attribute.PERCEIVED_GENDER not in classify.attributes:
         raise UsageError(f"{config.model} says nothing about perceived gender: choose another model")
-    # A face fills these images: it is large enough, and enlarged it only outgrows what the detector marks best.
+    # A face fills these images: enlarged it would only outgrow what the detector marks best.
     detect = detector.load(store.open_model(config.detector), device, enlargement=1.0)
 
     labels: list[str] = []
@@ -141,9 +141,7 @@ def _predict(pixels: NDArray[np.uint8], detect: Detector, classify: Classifier, 
     found = detect(pixels)
     chosen = centred_face(found, count, height, width)
     faces = chosen[chosen >= 0]
-    chips = cut_chips(
-        pixels, found.frame_index[faces], found.landmarks[faces], classify.chip_size, classify.template, device
-    )
+    chips = chips_for(classify.spec.input, pixels, found.frame_index[faces], found.landmarks[faces], device)
     predictions = np.full(count, UNDETECTED, dtype="<U10")
     predictions[chosen >= 0] = np.where(classify(chips).p_female >= 0.5, "female", "male")
     return [str(prediction) for prediction in predictions]

@@ -123,6 +123,14 @@ def test_no_faces_give_no_answers(device: torch.device) -> None:
     assert ages.shape == (0,)
 
 
+def test_several_views_of_a_face_are_answered_by_their_mean_output() -> None:
+    model, chips = load(GENDER), noise(32, 12)
+    with torch.inference_mode():
+        expected = model.outputs(chips).view(4, 3, 2).mean(dim=1).softmax(dim=1)[:, 0]
+    assert np.abs(model(chips.view(4, 3, 3, 32, 32)).p_female - expected.numpy()).max() < 1e-6
+    assert model(torch.zeros(0, 5, 3, 32, 32)).p_female.shape == (0,)
+
+
 def test_answers_do_not_depend_on_the_batch() -> None:
     model, chips = load(GENDER), noise(32, classifier.BATCH + 44)
     singly = np.concatenate([model(chip[None]).p_female for chip in chips[:: len(chips) - 1]])

@@ -5,8 +5,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from gfpipe.attributes.spec import InputSpec
 from gfpipe.faces import alignment
-from gfpipe.faces.alignment import TEMPLATE, cut_chips, fit_similarity
+from gfpipe.faces.alignment import TEMPLATE, chips_for, cut_chips, fit_similarity
 
 FIRST = np.zeros(1, np.int64)
 
@@ -132,3 +133,30 @@ def test_a_template_of_ones_own_is_followed() -> None:
     chip = cut_chips(pixels, FIRST, landmarks, 48, template)[0, 0].numpy()
     np.testing.assert_allclose(chip[24], np.where(np.arange(48) + 20 < 50, 0, 255), atol=40)
     assert alignment.TEMPLATE_SIZE == 32
+
+
+def test_views_are_the_chip_and_the_chip_shifted_by_half_a_pixel() -> None:
+    """On a ramp, half a chip pixel to the side is half the ramp's step."""
+    frame = np.broadcast_to(np.arange(200, dtype=np.uint8)[None, :, None], (200, 200, 3))[None].copy()
+    landmarks = (np.array([TEMPLATE]) * 4 + 20).astype(np.float32)  # four frame pixels to a chip pixel
+    index = np.zeros(1, np.int64)
+    wanted = InputSpec(32, (0, 0, 0), (1, 1, 1), template=TEMPLATE, half_pixel_views=True)
+    views = chips_for(wanted, frame, index, landmarks)
+    plain = cut_chips(frame, index, landmarks, 32)
+    assert views.shape == (1, 5, 3, 32, 32)
+    assert (views[:, 0] - plain).abs().max() < 0.01
+    shifts = (views - views[:, :1]).mean(dim=(0, 2, 3, 4))
+    assert shifts.tolist() == pytest.approx([0, -2, 2, 0, 0], abs=0.01)
+
+
+def test_a_classifier_that_wants_one_view_gets_one() -> None:
+    wanted = InputSpec(64, (0, 0, 0), (1, 1, 1))
+    chips = chips_for(
+        wanted, np.zeros((1, 90, 90, 3), np.uint8), np.zeros(0, np.int64), np.zeros((0, 5, 2), np.float32)
+    )
+    assert chips.shape == (0, 3, 64, 64)
+    several = InputSpec(64, (0, 0, 0), (1, 1, 1), half_pixel_views=True)
+    chips = chips_for(
+        several, np.zeros((1, 90, 90, 3), np.uint8), np.zeros(0, np.int64), np.zeros((0, 5, 2), np.float32)
+    )
+    assert chips.shape == (0, 5, 3, 64, 64)
