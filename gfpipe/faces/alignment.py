@@ -23,6 +23,7 @@ TEMPLATE: Final[tuple[Point, ...]] = ((9.51, 9.15), (21.81, 9.27), (15.61, 16.87
 
 # Of a face, at least: four along each side of a pixel in a chip of 32.
 _LEAST_SAMPLES: Final = 128
+_MOST_SAMPLES: Final = 256
 _MOST_OVERSAMPLING: Final = 32
 _VIEWS: Final = ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2))  # in half pixels; the first is the chip as it is
 
@@ -140,18 +141,23 @@ def _cut(frame: NDArray[np.uint8], scale: complex, shift: complex, size: int, de
     corners = shift + scale * size * np.array([0, 1, 1j, 1 + 1j])
     left, right = _span(corners.real, frame.shape[1])
     top, bottom = _span(corners.imag, frame.shape[0])
-    region = torch.from_numpy(frame[top:bottom, left:right]).to(device).permute(2, 0, 1)[None].float()
+    width, height = right - left, bottom - top
+    region = torch.from_numpy(frame[top:bottom, left:right]).to(device).permute(2, 0, 1)[None]
+    step = max(int(abs(scale) * size / _MOST_SAMPLES), 1)
+    if step > 1:  # a large face is reduced first: on a CPU bytes are, far faster than every pixel of it is sampled
+        region = region if region.device.type == "cpu" else region.float()
+        reduced = (math.ceil(height / step), math.ceil(width / step))
+        region = F.interpolate(region, reduced, mode="bilinear", antialias=True)
     # affine_grid and grid_sample both run from -1 to 1, from edge to edge.
     centre = shift + scale * size * (0.5 + 0.5j) - complex(left, top)
-    width, height = right - left, bottom - top
     theta = [
         [scale.real * size / width, -scale.imag * size / width, 2 * centre.real / width - 1],
         [scale.imag * size / height, scale.real * size / height, 2 * centre.imag / height - 1],
     ]
-    times = _oversampling(abs(scale), size)
+    times = _oversampling(abs(scale) / step, size)
     shape = [1, 3, size * times, size * times]
     grid = F.affine_grid(torch.tensor([theta], device=device), shape, align_corners=False)
-    samples = F.grid_sample(region, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    samples = F.grid_sample(region.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
     return F.avg_pool2d(samples, times)[0]
 
 
