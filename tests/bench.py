@@ -5,9 +5,9 @@ throwing them away) in the same run, and the share of each step.
 """
 
 import argparse
+import re
 import resource
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -122,8 +122,10 @@ def decode(path: Path, sampling: Sampling) -> int:
 def peak_memory(_: int) -> float:
     """MiB that this worker has ever held."""
     time.sleep(0.05)  # or one worker would answer for all
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage would count what the parent held when it started this process
+        return int(re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())[0]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def footage(seconds: int, width: int, height: int) -> Iterator[NDArray[np.uint8]]:
