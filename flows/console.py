@@ -101,12 +101,11 @@ class AnalysisProgress:
         self._bar.advance(self._task)
         length = clock(summary.analysed_seconds)
         line = f"[{self._done}/{self._total}] {summary.status:<7} {summary.recording.label}  {length}"
+        if not errors.is_terminal:  # no bar says it
+            line += f"  [{self.speed}]"
         if summary.reason:
             line += f"\n        {summary.reason.removeprefix(f'{summary.recording.path}: ')}"
-        if errors.is_terminal:
-            self._bar.console.print(line, style=_STYLES[summary.status], markup=False, highlight=False)
-        else:
-            say(f"{line}  [{self.speed}]")
+        self._bar.console.print(line, style=_STYLES[summary.status], markup=False, highlight=False, soft_wrap=True)
 
     @property
     def speed(self) -> str:

@@ -1,7 +1,10 @@
 """The demo: an archive whose true screen time is known, analysed, published and held against the truth."""
 
+import sys
 import time
+from os.path import relpath
 from pathlib import Path
+from shutil import which
 
 from flows import console, run, server, tables
 from gfpipe import warehouse
@@ -11,9 +14,9 @@ from gfpipe.stages.demo import PROGRAMMES, Programme
 
 _NEXT = """
 Try next:
-  gfpipe sql --lake {lake} -c "from screen_time_by_programme"
-  gfpipe analyse {archive} --lake {exact} --timezone {zone} --sampling exact --every 0.5
-  gfpipe analyse YOUR/ARCHIVE --lake lake --timezone YOUR/ZONE   (see: gfpipe analyse --help)"""
+  {gfpipe} sql --lake {lake} -c "from screen_time_by_programme"
+  {gfpipe} analyse {archive} --lake {exact} --timezone {zone} --sampling exact --every 0.5
+  {gfpipe} analyse YOUR/ARCHIVE --lake lake --timezone YOUR/ZONE     (--help says more)"""
 
 
 def run_demo(folder: Path) -> None:
@@ -35,7 +38,8 @@ def run_demo(folder: Path) -> None:
             console.problem(summary.status, summary.recording.path, summary.reason)
     console.say(f"Done in {time.monotonic() - start:.0f} s.", "bold")
     exact = folder / "lake-exact"
-    console.say(_NEXT.format(lake=lake, archive=archive, exact=exact, zone=stage.TIMEZONE))
+    gfpipe = "gfpipe" if which("gfpipe") else relpath(sys.argv[0])
+    console.say(_NEXT.format(gfpipe=gfpipe, lake=lake, archive=archive, exact=exact, zone=stage.TIMEZONE))
 
 
 def _make(archive: Path) -> None:
