@@ -31,6 +31,7 @@ app.add_typer(models, name="models")
 
 Lake = Annotated[str, typer.Option("--lake", help="Folder (or object store's URL) of the Parquet shards.")]
 _DEFAULTS = Analysis()
+_INTERRUPTED = 130  # what Typer makes of Ctrl-C
 
 
 class Sampling(StrEnum):
@@ -242,10 +243,11 @@ def serve(
 def main() -> None:
     """Entry point of ``gfpipe``: errors become one line and an exit code."""
     try:
-        app(standalone_mode=True)
+        app()
     except GfpipeError as exc:
         console.say(f"gfpipe: {exc}", "red")
         sys.exit(2 if isinstance(exc, UsageError) else 1)
-    except KeyboardInterrupt:
-        console.say("Stopped. What is finished is kept; run the same command again to go on.", "yellow")
-        sys.exit(130)
+    except SystemExit as exc:
+        if exc.code == _INTERRUPTED:
+            console.say("Stopped. What is finished is kept; run the same command again to go on.", "yellow")
+        raise

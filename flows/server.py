@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from pathlib import Path
 from typing import IO, Any, Final
 
 from gfpipe import workers
@@ -52,9 +53,12 @@ class Server:
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             self.api_url = f"{self.url}/api"
             self._lock = lock
+            self._log = None if full else _home() / "gfpipe-server.log"
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "flows.server", str(listener.fileno()), "full" if full else "ephemeral"],
                 stdin=subprocess.PIPE,
+                # A command shows its own progress; who serves wants to see everything.
+                stderr=self._log.open("w") if self._log else None,
                 pass_fds=[listener.fileno(), *([lock.fileno()] if lock else [])],
                 env={**os.environ, "PREFECT_API_URL": "", "PREFECT_SERVER_UI_API_URL": self.api_url} | database,
                 start_new_session=True,  # Ctrl-C is for the command; the server must outlast its last report
@@ -73,7 +77,8 @@ class Server:
         except httpx.HTTPError as exc:
             self.stop()
             raise GfpipeError(
-                f"Prefect's server did not come up ({exc or type(exc).__name__}); what it said stands above. "
+                f"Prefect's server did not come up ({exc or type(exc).__name__}); "
+                f"what it said stands {f'in {self._log}' if self._log else 'above'}. "
                 "If its database is damaged, move gfpipe.db and prefect.db out of ~/.prefect"
             ) from exc
 
@@ -99,13 +104,10 @@ def _database(*, full: bool) -> tuple[dict[str, str], IO[str] | None]:
     Raises:
         UsageError: another server with a UI has the file.
     """
-    from prefect.settings import get_current_settings  # noqa: PLC0415
-
-    home, url = get_current_settings().home, "PREFECT_SERVER_DATABASE_CONNECTION_URL"
+    home, url = _home(), "PREFECT_SERVER_DATABASE_CONNECTION_URL"
     if url in os.environ or "PREFECT_API_DATABASE_CONNECTION_URL" in os.environ:
         return {}, None  # the site has a database of its own, such as PostgreSQL
     name = "prefect" if full else "gfpipe"
-    home.mkdir(parents=True, exist_ok=True)
     lock = (home / f"{name}.lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the server inherits it; it goes when both are gone
@@ -117,6 +119,15 @@ def _database(*, full: bool) -> tuple[dict[str, str], IO[str] | None]:
             ) from exc
         return {url: _IN_MEMORY}, None
     return {url: f"sqlite+aiosqlite:///{home / name}.db"}, lock
+
+
+def _home() -> Path:
+    """Prefect's own folder, ``~/.prefect`` unless ``PREFECT_HOME`` says otherwise."""
+    from prefect.settings import get_current_settings  # noqa: PLC0415
+
+    home = Path(get_current_settings().home)
+    home.mkdir(parents=True, exist_ok=True)
+    return home
 
 
 def configured() -> str | None:
