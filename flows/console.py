@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, Self
 
 from rich.box import SIMPLE_HEAD
@@ -58,9 +59,17 @@ def coverage(rows: Iterable[Mapping[str, Any]]) -> None:
 
 def problem(status: str, path: str, reason: str) -> None:
     """Print a file that is not wholly analysed and, quieter, why."""
-    console.print(f"{status:<9}{path}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{status:<9}{short(path)}", markup=False, highlight=False, soft_wrap=True)
     why = reason.removeprefix(f"{path}: ")
     console.print(f"{'':<9}{why}", style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+def short(path: str | Path) -> str:
+    """A path as it is from here, where it lies below; else as it is."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
 
 
 class AnalysisProgress:

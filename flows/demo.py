@@ -25,7 +25,7 @@ def run_demo(folder: Path) -> None:
     Raises:
         GfpipeError: footage or models cannot be fetched, or a step failed.
     """
-    archive, lake = folder / "archive", str(folder / "lake")
+    archive, lake = folder.absolute() / "archive", str(folder / "lake")
     start = time.monotonic()
     with server.available(lambda: _make(archive), console.say):
         summaries, _ = run.analyse(Settings(str(archive), lake, timezone=stage.TIMEZONE))
@@ -39,11 +39,11 @@ def run_demo(folder: Path) -> None:
     console.say(f"Done in {time.monotonic() - start:.0f} s.", "bold")
     exact = folder / "lake-exact"
     gfpipe = "gfpipe" if which("gfpipe") else relpath(sys.argv[0])
-    console.say(_NEXT.format(gfpipe=gfpipe, lake=lake, archive=archive, exact=exact, zone=stage.TIMEZONE))
+    console.say(_NEXT.format(gfpipe=gfpipe, lake=lake, archive=folder / "archive", exact=exact, zone=stage.TIMEZONE))
 
 
 def _make(archive: Path) -> None:
-    console.say(f"making a small archive of real footage in {archive} …")
+    console.say(f"making a small archive of real footage in {console.short(archive)} …")
     stage.run(archive, lambda programme: console.say(f"  {programme.path}"))
 
 

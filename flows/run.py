@@ -24,7 +24,7 @@ def analyse(
     holdings = manifest.read(site.archive, site.pattern, site.timezone).between(since, until).on(channels)
     console.say(f"{len(holdings.recordings)} recordings in {site.archive}")
     for row in holdings.rejected:
-        console.say(f"rejected  {row.path}\n          {row.problem}", "yellow")
+        console.say(f"rejected  {console.short(row.path)}\n          {row.problem}", "yellow")
     with ExitStack() as stack:
         stack.enter_context(server.available(lambda: _prepare(site.analysis), console.say, slots=site.workers))
         from flows.analyse import analyse_archive, heard_by  # noqa: PLC0415 - importing Prefect takes seconds

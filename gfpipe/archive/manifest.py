@@ -72,14 +72,14 @@ def read(archive: str | Path, pattern: str, timezone: str | None = None) -> Mani
     Raises:
         UsageError: no such archive, nothing in it that can be used, a bad pattern, time zone or manifest.
     """
-    path, zone = Path(archive).expanduser(), _zone(timezone)
+    path, zone = Path(archive).expanduser().absolute(), _zone(timezone)  # workers may stand elsewhere
     if path.is_dir():
         rows = _folder_rows(path, Pattern(pattern))
     elif path.is_file():
         rows = _manifest_rows(path)
     else:
         raise UsageError(f"{archive}: no such folder or manifest; is the archive mounted?")
-    return _sort_out(str(archive), [_with_zone(row, zone) for row in rows])
+    return _sort_out(str(path), [_with_zone(row, zone) for row in rows])
 
 
 _Row = Recording | Rejected
