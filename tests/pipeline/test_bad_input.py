@@ -5,6 +5,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from gfpipe.errors import FetchError, LakeError
@@ -37,6 +39,18 @@ def test_a_text_file_named_mp4(archive: Path, tmp_path: Path) -> None:
     what, why = analysed(archive, tmp_path / "lake", "2100_bad.mp4")
     assert what == "failed"
     assert "2100_bad.mp4: not a video file" in why
+
+
+def test_sound_without_pictures(archive: Path, tmp_path: Path) -> None:
+    with av.open(str(archive / NIGHT / "2100_radio.mp4"), "w") as container:
+        stream = container.add_stream("aac", rate=48_000)
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        silence.sample_rate = 48_000
+        container.mux(stream.encode(silence))
+        container.mux(stream.encode(None))
+    what, why = analysed(archive, tmp_path / "lake", "2100_radio.mp4")
+    assert what == "failed"
+    assert "no video stream" in why
 
 
 def test_zero_bytes(archive: Path, tmp_path: Path) -> None:
