@@ -3,6 +3,8 @@
 Exit codes: 0 all went well, 1 something failed (some recordings, a check, the disk), 2 wrong use, 130 Ctrl-C.
 """
 
+import atexit
+import os
 import sys
 import time
 from datetime import datetime
@@ -242,6 +244,7 @@ def serve(
 
 def main() -> None:
     """Entry point of ``gfpipe``: errors become one line and an exit code."""
+    atexit.register(_say_no_more)
     try:
         app()
     except GfpipeError as exc:
@@ -251,3 +254,12 @@ def main() -> None:
         if exc.code == _INTERRUPTED:
             console.say("Stopped. What is finished is kept; run the same command again to go on.", "yellow")
         raise
+
+
+def _say_no_more() -> None:
+    """Close the curtain before the interpreter takes DuckDB apart.
+
+    Where Prefect's threads still hold on to it, DuckDB's bindings list every object as leaked, on standard error.
+    """
+    sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
