@@ -101,9 +101,9 @@ def status(lake: Lake) -> None:
     """Show coverage by channel and day: scheduled, analysed, failed, and why."""
     from gfpipe import warehouse  # noqa: PLC0415
 
-    coverage = warehouse.report(lake, "coverage").to_pylist()
-    console.coverage(coverage)
-    for row in warehouse.report(lake, "failures").to_pylist():
+    coverage, failures = warehouse.report(lake, "coverage", "failures")
+    console.coverage(coverage.to_pylist())
+    for row in failures.to_pylist():
         console.problem(row["status"], row["path"], row["reason"])
 
 

@@ -138,18 +138,22 @@ class _Speed(ProgressColumn):
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar for so many things of so many; says nothing where nobody watches."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, disable=not errors.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    with _bar(what, MofNCompleteColumn(), TimeRemainingColumn()) as progress:
+        yield progress
 
 
 @contextmanager
 def downloading(name: str) -> Iterator[Callable[[int, int | None], None]]:
     """A bar for something that is fetched; says nothing where nobody watches."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=errors, disable=not errors.is_terminal) as bar:
-        task = bar.add_task(name, total=None)
+    with _bar(name, DownloadColumn()) as progress:
+        yield progress
+
+
+@contextmanager
+def _bar(what: str, *columns: ProgressColumn) -> Iterator[Callable[[int, int | None], None]]:
+    shown = (TextColumn("{task.description}"), BarColumn(), *columns)
+    with Progress(*shown, console=errors, disable=not errors.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 

@@ -49,23 +49,15 @@ def deployments(site: Settings) -> list[RunnerDeployment]:
     Raises:
         UsageError: a schedule is neither a cron line nor ``every N seconds|minutes|hours``.
     """
-    analysis = {
-        "archive": _absolute(site.archive),
-        "lake": _absolute(site.lake),
-        "pattern": site.pattern,
-        "timezone": site.timezone,
-        "analysis": site.analysis,
-        "workers": site.workers,
-        "scheduler": site.scheduler,
-    }
+    order = site.order | {"archive": _absolute(site.archive), "lake": _absolute(site.lake)}
     common: dict[str, Any] = {
         "entrypoint_type": EntrypointType.MODULE_PATH,  # found wherever gfpipe is installed
         # A night that takes longer than a day is finished, not joined by the next.
         "concurrency_limit": ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
     }
     nightly = (
-        (analyse_archive, site.analyse_schedule, analysis),
-        (publish_lake, site.publish_schedule, {"lake": analysis["lake"]}),
+        (analyse_archive, site.analyse_schedule, order),
+        (publish_lake, site.publish_schedule, {"lake": order["lake"]}),
     )
     return [
         cast(

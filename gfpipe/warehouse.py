@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -170,10 +170,10 @@ def open(lake: Path | str, memory_limit: str | None = None) -> Warehouse:  # noq
     return Warehouse(lake, connection)
 
 
-def report(lake: Path | str, name: str) -> pa.Table:
-    """Make one report of ``sql/reports`` on the lake as it is this moment, without publishing anything.
+def report(lake: Path | str, *names: str) -> tuple[pa.Table, ...]:
+    """Make reports of ``sql/reports`` on the lake as it is this moment, without publishing anything.
 
-    Builds in memory only what the report reads: ``coverage`` and ``failures`` never touch faces.
+    Builds in memory, once, only what the reports read: ``coverage`` and ``failures`` never touch faces.
 
     Raises:
         LakeError: the lake is missing, empty or unreadable.
@@ -182,8 +182,8 @@ def report(lake: Path | str, name: str) -> pa.Table:
     with _errors_of(lake), duckdb.connect() as connection:
         _write_schemas(lake)
         _set_up(connection, lake)
-        _create(connection, name)
-        return connection.sql(f"from {name}").to_arrow_table()
+        _create(connection, *names)
+        return tuple(connection.sql(f"from {name}").to_arrow_table() for name in names)
 
 
 def write(result: pa.Table, form: Format, path: Path | str) -> None:
@@ -219,8 +219,8 @@ def _drawn(result: pa.Table) -> str:
     return drawing.getvalue()
 
 
-def _create(connection: duckdb.DuckDBPyConnection, only: str | None = None) -> None:
-    """Run the files of ``sql/`` in the order of what they read; with `only`, no more than that one needs."""
+def _create(connection: duckdb.DuckDBPyConnection, *only: str) -> None:
+    """Run the files of ``sql/`` in the order of what they read; with `only`, no more than those need."""
     for sql in _read("macros").values():
         connection.execute(sql)
     made_as = {name: kind for folder, kind in _MATERIALISED.items() for name in _read(folder)}
@@ -228,14 +228,14 @@ def _create(connection: duckdb.DuckDBPyConnection, only: str | None = None) -> N
     reads = {
         name: set() if name in _read("staging") else connection.get_table_names(sql) for name, sql in files.items()
     }
-    for name in TopologicalSorter(_needed_by(only, reads) if only else reads).static_order():
+    for name in TopologicalSorter(_needed_by(only or reads, reads)).static_order():
         connection.execute(f"create {made_as[name]} {name} as {files[name]}")
 
 
-def _needed_by(name: str, reads: Mapping[str, set[str]]) -> dict[str, set[str]]:
-    needed = {name: reads[name]}
-    for source in reads[name]:
-        needed |= _needed_by(source, reads)
+def _needed_by(names: Iterable[str], reads: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    needed: dict[str, set[str]] = {}
+    for name in names:
+        needed |= {name: reads[name]} | _needed_by(reads[name], reads)
     return needed
 
 

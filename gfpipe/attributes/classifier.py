@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gfpipe.attributes import networks
-from gfpipe.attributes.spec import FEMALE, Activation, Attribute, ClassifierSpec, Head, Point
+from gfpipe.attributes.spec import FEMALE, Activation, Attribute, ClassifierSpec, Head
 from gfpipe.errors import ModelError
 
 BATCH = 256  # chips at once: bounds memory at 224 px and is past the knee of throughput at 32 px
@@ -53,11 +53,6 @@ class Classifier:
     def model_id(self) -> str:
         """The model that answers."""
         return self.spec.model_id
-
-    @property
-    def template(self) -> tuple[Point, ...]:
-        """Where the five landmarks belong in a chip, in its pixels."""
-        return self.spec.input.template
 
     @property
     def attributes(self) -> frozenset[Attribute]:

@@ -78,7 +78,7 @@ def chips_for(
     if wanted.size is None:
         raise ValueError("the size of the chips is not known")
     if not wanted.half_pixel_views:
-        return cut_chips(pixels, frame_index, landmarks, wanted.size, wanted.template or None, device)
+        return cut_chips(pixels, frame_index, landmarks, wanted.size, wanted.template, device)
     # Two pixels for one, and one more pixel on every side: each view is a window of it, averaged two by two.
     finer = 2 * (_template(wanted.template, wanted.size) + 0.5)
     fine = cut_chips(pixels, frame_index, landmarks, 2 * (wanted.size + 1), [(x, y) for x, y in finer], device)

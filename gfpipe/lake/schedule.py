@@ -17,18 +17,7 @@ def record(lake: str, source: str, recordings: Iterable[Recording], rejected: It
         LakeError: the lake cannot be written.
     """
     now = datetime.now(UTC)
-    rows = [
-        {
-            "recording_id": recording.recording_id,
-            "path": recording.path,
-            "channel": recording.channel,
-            "programme": recording.programme,
-            "started_at": recording.start.astimezone(UTC),
-            "timezone": recording.timezone,
-            "scheduled_seconds": recording.scheduled_seconds,
-        }
-        for recording in recordings
-    ]
+    rows = [{"recording_id": each.recording_id, **schema.recording_columns(each)} for each in recordings]
     rows += [
         {
             "path": row.path,

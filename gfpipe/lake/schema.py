@@ -4,9 +4,12 @@ Every row carries the ``config_digest`` of the run that wrote it, so that shards
 that were interrupted half-way can be told apart by a join and are never counted together.
 """
 
-from typing import Final
+from datetime import UTC
+from typing import Any, Final
 
 import pyarrow as pa
+
+from gfpipe.recording import Recording
 
 VERSION: Final = 1
 
@@ -118,3 +121,15 @@ TABLES: Final = {
     "attributes": ATTRIBUTES,
     "schedule": SCHEDULE,
 }
+
+
+def recording_columns(recording: Recording) -> dict[str, Any]:
+    """What ``recordings`` and ``schedule`` both say of a recording, by column."""
+    return {
+        "path": recording.path,
+        "channel": recording.channel,
+        "programme": recording.programme,
+        "started_at": recording.start.astimezone(UTC),
+        "timezone": recording.timezone,
+        "scheduled_seconds": recording.scheduled_seconds,
+    }

@@ -196,12 +196,7 @@ def _parts(table: str, recording: Recording) -> tuple[str, ...]:
 
 def _recording_row(recording: Recording, provenance: Provenance, summary: Summary) -> dict[str, Any]:
     return {
-        "path": recording.path,
-        "channel": recording.channel,
-        "programme": recording.programme,
-        "started_at": recording.start.astimezone(UTC),
-        "timezone": recording.timezone,
-        "scheduled_seconds": recording.scheduled_seconds,
+        **schema.recording_columns(recording),
         "status": str(summary.status),
         "reason": summary.reason,
         "duration_seconds": summary.duration_seconds,

@@ -36,33 +36,23 @@ class Storage:
         """Whether the file is there."""
         return bool(self._split()[0].exists(self.path(*parts)))
 
-    def read_metadata(self, *parts: str) -> pq.FileMetaData:
-        """Footer of a Parquet file.
+    def read_table(self, *parts: str) -> Any:
+        """A whole, small Parquet file as a pyarrow table.
 
         Raises:
             LakeError: the file is not Parquet; a shard is never half-written, so something else wrote there.
         """
-        with self._file(*parts) as file:
-            return pq.read_metadata(file)
-
-    def read_table(self, *parts: str) -> Any:
-        """A whole, small Parquet file as a pyarrow table."""
-        with self._file(*parts) as file:
-            return pq.read_table(file)
+        path = self.path(*parts)
+        try:
+            with self._split()[0].open(path, "rb") as file:
+                return pq.read_table(file)
+        except (OSError, ValueError) as exc:
+            raise LakeError(f"{path}: cannot be read as Parquet: {exc}") from exc
 
     def delete(self, *parts: str) -> None:
         """Remove a file; one that is gone already is no error."""
         with suppress(FileNotFoundError):
             self._split()[0].rm_file(self.path(*parts))
-
-    @contextmanager
-    def _file(self, *parts: str) -> Iterator[Any]:
-        path = self.path(*parts)
-        try:
-            with self._split()[0].open(path, "rb") as file:
-                yield file
-        except (OSError, ValueError) as exc:
-            raise LakeError(f"{path}: cannot be read as Parquet: {exc}") from exc
 
     def _split(self) -> tuple[Any, str]:
         fs, path = fsspec.core.url_to_fs(self.url)

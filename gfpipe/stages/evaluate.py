@@ -26,9 +26,11 @@ from gfpipe.faces import detector
 from gfpipe.faces.alignment import chips_for
 from gfpipe.faces.detector import Detections, Detector
 from gfpipe.models import store
+from gfpipe.settings import Analysis
 
 Progress = Callable[[int, int], None]
 
+_PIPELINE: Final = Analysis()  # faces are found here as they are in recordings
 UNDETECTED: Final = "undetected"
 _BATCH: Final = 16
 # Of each side: data sets crop so close that faces touch the edges, which broadcasts rarely do. More of it only adds
@@ -49,8 +51,8 @@ class Config:
 
     model: str
     data: str
-    detector: str = "retinaface-mobilenet0.25"
-    device: str = "auto"
+    detector: str = _PIPELINE.detector
+    device: str = _PIPELINE.device
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def run(config: Config, progress: Progress | None = None) -> Report:
     if Attribute.PERCEIVED_GENDER not in classify.attributes:
         raise UsageError(f"{config.model} says nothing about perceived gender: choose another model")
     # A face fills these images: enlarged it would only outgrow what the detector marks best.
-    detect = detector.load(store.open_model(config.detector), device, enlargement=1.0)
+    detect = detector.load(store.open_model(config.detector), device, _PIPELINE.min_score, enlargement=1.0)
 
     labels: list[str] = []
     predictions: list[str] = []

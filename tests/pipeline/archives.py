@@ -65,7 +65,7 @@ def totals(lake: Path) -> list[dict[str, Any]]:
 
 def status(lake: Path) -> dict[str, tuple[str, str]]:
     """By file name: what `gfpipe status` says became of it, and why; intact recordings are not listed."""
-    rows: Sequence[dict[str, Any]] = warehouse.report(lake, "failures").to_pylist()
+    rows: Sequence[dict[str, Any]] = warehouse.report(lake, "failures")[0].to_pylist()
     return {Path(row["path"]).name: (row["status"], row["reason"]) for row in rows}
 
 

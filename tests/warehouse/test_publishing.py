@@ -80,7 +80,8 @@ def test_a_schedule_alone_is_published_as_not_analysed_yet(tmp_path: Path) -> No
 
 def test_a_report_can_be_made_without_publishing(tmp_path: Path) -> None:
     a_lake(tmp_path)
-    assert warehouse.report(tmp_path, "coverage").column("done_recordings").to_pylist() == [1]
+    (coverage,) = warehouse.report(tmp_path, "coverage")
+    assert coverage.column("done_recordings").to_pylist() == [1]
     assert not (tmp_path / "gfpipe.duckdb").exists()
 
 
