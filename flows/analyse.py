@@ -44,6 +44,7 @@ _NETWORK_ERRORS: Final = frozenset(
 _CLUSTER_IN_FLIGHT: Final = 64  # recordings handed to a Dask cluster at once; the limit "decode" says how many run
 
 Listener = Callable[[Sequence[Recording], Summary | None], object]
+Work = Callable[[Recording, str, Analysis], Summary]
 _listener: ContextVar[Listener | None] = ContextVar("_listener", default=None)
 
 
@@ -65,11 +66,11 @@ def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> boo
     retry_condition_fn=is_transient,
 )
 def analyse_recording(
-    recording: Recording, lake: str, analysis: Analysis, pool: Executor, limits: list[str]
+    recording: Recording, lake: str, analysis: Analysis, pool: Executor, limits: list[str], work: Work = stage.run
 ) -> State[Summary]:
     """Have a worker write the shards of one recording; what is wrong with the file is the run's state and message."""
     with concurrency(limits, strict=True):
-        summary: Summary = pool.submit(stage.run, recording, lake, analysis).result()
+        summary: Summary = pool.submit(work, recording, lake, analysis).result()
     if summary.status is Status.FAILED:
         return Failed(message=summary.reason, data=summary)
     if summary.status is Status.PARTIAL:
@@ -77,11 +78,16 @@ def analyse_recording(
     return Completed(message=f"{tables.clock(summary.analysed_seconds)} analysed, {summary.faces} faces", data=summary)
 
 
-def _run_name() -> str:
+def run_name(where: str, otherwise: str) -> str:
+    """Name a flow run after the archive or lake, the channels and the nights that it was given."""
     given = flow_run.parameters
     nights = f"{given['since'] or 'the beginning'} to {given['until'] or 'the end'}"
-    what = nights if given["since"] or given["until"] else f"new by {flow_run.get_scheduled_start_time():%Y-%m-%d}"
-    return " · ".join([PurePath(given["archive"]).name, *(given["channels"] or []), what])
+    what = nights if given["since"] or given["until"] else otherwise
+    return " · ".join([PurePath(given[where]).name, *(given["channels"] or []), what])
+
+
+def _run_name() -> str:
+    return run_name("archive", f"new by {flow_run.get_scheduled_start_time():%Y-%m-%d}")
 
 
 @flow(name="analyse", flow_run_name=_run_name)
@@ -115,21 +121,26 @@ def analyse_archive(
     schedule.record(lake, holdings.source, holdings.recordings, holdings.rejected)
     wanted = holdings.between(since, until).on(channels)
     provenance = stage.prepare(analysis)
-    found = {recording.recording_id: stage.finished(recording, lake, provenance) for recording in wanted.recordings}
-    summaries = [summary for summary in found.values() if summary is not None]
-    due = [recording for recording in wanted.recordings if found[recording.recording_id] is None]
-    errors: list[BaseException] = []
-    with _progress(due, tuple(summaries)) as note:
-        for outcome in _analyse_all(due, lake, analysis, workers, scheduler):
-            summaries.append(outcome.summary)
-            errors += outcome.errors
-            note(outcome.summary)
+    found = [stage.finished(recording, lake, provenance) for recording in wanted.recordings]
+    orders = Orders(stage.run, lake, analysis, workers, scheduler)
+    summaries, errors = do_what_is_due(orders, wanted.recordings, found, tables.headline)
     headline = tables.headline(summaries, len(wanted.rejected))
     coverage = tables.coverage(wanted.recordings, wanted.rejected, summaries)
     create_table_artifact(tables.newest(coverage), "coverage", f"{headline}; newest first")
     if problems := tables.problems(wanted.rejected, summaries):
         create_markdown_artifact(problems, "problems", headline)
-    return _verdict(headline, summaries, errors)  # type: ignore[return-value]  # Prefect hands out the state's data
+    return verdict(headline, summaries, errors)  # type: ignore[return-value]  # Prefect hands out the state's data
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What workers do with each recording (a stage's ``run``, to the lake, as configured), and where they are."""
+
+    work: Work
+    lake: str
+    analysis: Analysis
+    processes: int
+    scheduler: str | None
 
 
 @dataclass(frozen=True)
@@ -140,16 +151,43 @@ class _Outcome:
     errors: tuple[BaseException, ...] = ()
 
 
-def _analyse_all(
-    due: Sequence[Recording], lake: str, analysis: Analysis, processes: int, scheduler: str | None
-) -> Iterator[_Outcome]:
-    """Analyse recordings, as many at once as there are workers; yields in the order in which they end."""
-    limits = ["decode", "gpu"] if _uses_gpu(analysis, scheduler) else ["decode"]
+def do_what_is_due(
+    orders: Orders,
+    recordings: Sequence[Recording],
+    finished: Sequence[Summary | None],
+    headline: Callable[[Sequence[Summary]], str],
+) -> tuple[list[Summary], list[BaseException]]:
+    """Have every recording worked on that is not finished, one task run each; the UI and the listener hear how far.
+
+    Args:
+        orders: what is done with each.
+        recordings: all that are wanted.
+        finished: for each, what was made of it before; None where there is work to do.
+        headline: puts summaries into one line.
+
+    Returns:
+        The summaries of all recordings, and errors that are not of their own making.
+    """
+    summaries = [summary for summary in finished if summary is not None]
+    due = [recording for recording, summary in zip(recordings, finished, strict=True) if summary is None]
+    errors: list[BaseException] = []
+    with _progress(due, tuple(summaries), headline) as note:
+        for outcome in _each_in_a_worker(due, orders):
+            summaries.append(outcome.summary)
+            errors += outcome.errors
+            note(outcome.summary)
+    return summaries, errors
+
+
+def _each_in_a_worker(due: Sequence[Recording], orders: Orders) -> Iterator[_Outcome]:
+    """Work on recordings, as many at once as there are workers; yields in the order in which they end."""
+    limits = ["decode", "gpu"] if _uses_gpu(orders.analysis, orders.scheduler) else ["decode"]
     server.require_limits(*limits)
-    in_flight = processes or (_CLUSTER_IN_FLIGHT if scheduler else workers.cores())
+    in_flight = orders.processes or (_CLUSTER_IN_FLIGHT if orders.scheduler else workers.cores())
     # The pool is closed first: where the flow is interrupted, threads must not wait for workers to finish.
-    with _threads(in_flight) as runner, workers.pool(processes, scheduler) as pool:
-        shared = {"lake": lake, "analysis": analysis, "pool": pool, "limits": limits}
+    with _threads(in_flight) as runner, workers.pool(orders.processes, orders.scheduler) as pool:
+        order = {"lake": orders.lake, "analysis": orders.analysis, "work": orders.work}
+        shared = order | {"pool": pool, "limits": limits}
         runs: dict[PrefectFuture[Any], Recording] = {
             runner.submit(analyse_recording, {"recording": recording, **shared}): recording for recording in due
         }
@@ -173,7 +211,7 @@ def _outcome(run: PrefectFuture[Any], recording: Recording) -> _Outcome:
     return _Outcome(Summary(recording, Status.FAILED, reason=str(found) or type(found).__name__), (found,))
 
 
-def _verdict(headline: str, summaries: Sequence[Summary], errors: Sequence[BaseException]) -> State[list[Summary]]:
+def verdict(headline: str, summaries: Sequence[Summary], errors: Sequence[BaseException]) -> State[list[Summary]]:
     """A bad file is named and is no alarm; a full disk is one, and so is an archive of which nothing can be read."""
     failed = sum(summary.status is Status.FAILED for summary in summaries)
     if errors:
@@ -197,12 +235,14 @@ def heard_by(listener: Listener) -> Iterator[None]:
 
 
 @contextmanager
-def _progress(due: Sequence[Recording], before: Sequence[Summary]) -> Iterator[Callable[[Summary], None]]:
+def _progress(
+    due: Sequence[Recording], before: Sequence[Summary], headline: Callable[[Sequence[Summary]], str]
+) -> Iterator[Callable[[Summary], None]]:
     """Tell the UI and the listener how far the run is."""
     listener, ended = _listener.get() or (lambda _due, _summary: None), list[Summary]()
 
     def text() -> str:
-        return f"{len(ended)} of {len(due)} recordings: {tables.headline([*before, *ended])}"
+        return f"{len(ended)} of {len(due)} recordings: {headline([*before, *ended])}"
 
     artifact = cast("UUID", create_progress_artifact(0.0 if due else 100.0, "progress", text()))
     listener(due, None)

@@ -7,15 +7,16 @@ import atexit
 import os
 import sys
 import time
-from datetime import datetime
-from enum import StrEnum
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from flows import console, tables
-from gfpipe.errors import FetchError, GfpipeError, UsageError
+from flows import cli_figures, cli_labels, cli_models, console, tables
+from flows.options import Channel, Device, Lake, Networks, Panel, Sampling, Scheduler, Since, Until, Workers, example
+from gfpipe.errors import GfpipeError, UsageError
+from gfpipe.recording import Status
 from gfpipe.settings import DEFAULT_PATTERN, Analysis, Settings
 
 app = typer.Typer(
@@ -26,40 +27,21 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-models = typer.Typer(
-    help="The catalogue of models: what there is, what is known of it, fetching it.", no_args_is_help=True
-)
-app.add_typer(models, name="models")
+app.add_typer(cli_figures.app)
+app.add_typer(cli_labels.label, name="label", rich_help_panel=Panel.EVIDENCE)
+app.add_typer(cli_labels.speech, name="speech", rich_help_panel=Panel.EVIDENCE)
+app.add_typer(cli_models.app, name="models", rich_help_panel=Panel.MODELS)
 
-Lake = Annotated[str, typer.Option("--lake", help="Folder (or object store's URL) of the Parquet shards.")]
 _DEFAULTS = Analysis()
 _INTERRUPTED = 130  # what Typer makes of Ctrl-C
 
 
-class Sampling(StrEnum):
-    """Choices of --sampling."""
-
-    KEYFRAMES = "keyframes"
-    EXACT = "exact"
-
-
-class Device(StrEnum):
-    """Choices of --device."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-
-
-def _example(*lines: str) -> str:
-    return "[bold]Example:[/bold]\n\n" + "\n\n".join(f"[cyan]{line}[/cyan]" for line in lines)
-
-
 @app.command(
-    epilog=_example(
+    rich_help_panel=Panel.ANALYSE,
+    epilog=example(
         "gfpipe analyse /mnt/archive --lake lake --timezone Europe/Paris --since 2001-03-01 --until 2001-03-31",
         "gfpipe analyse night.csv --lake lake --sampling exact --every 0.5",
-    )
+    ),
 )
 def analyse(
     archive: Annotated[str, typer.Argument(help="Folder of recordings, or a CSV/Parquet manifest.")],
@@ -70,15 +52,15 @@ def analyse(
     every: Annotated[float, typer.Option(help="Seconds that one frame stands for, at most.")] = _DEFAULTS.every_seconds,
     detector: Annotated[str, typer.Option(help="Face detector: see gfpipe models list.")] = _DEFAULTS.detector,
     classifier: Annotated[str, typer.Option(help="Perceived-gender model.")] = _DEFAULTS.classifier,
-    device: Annotated[Device, typer.Option(help="Where the networks run.")] = Device.AUTO,
+    device: Networks = Device.AUTO,
     min_face: Annotated[
         float, typer.Option(help="Lower faces are kept but not counted; lines of a 360-line picture.")
     ] = _DEFAULTS.min_face,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that analyse; 0: one a core.")] = 0,
-    scheduler: Annotated[str | None, typer.Option(help="Dask scheduler whose workers do the work.")] = None,
-    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day, local time.")] = None,
-    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day.")] = None,
-    channel: Annotated[list[str] | None, typer.Option(help="Only this channel; may be given again.")] = None,
+    workers: Workers = 0,
+    scheduler: Scheduler = None,
+    since: Since = None,
+    until: Until = None,
+    channel: Channel = None,
 ) -> None:
     """Find every face in an archive's recordings and write what is perceived to the lake.
 
@@ -96,7 +78,59 @@ def analyse(
         raise typer.Exit(1)
 
 
-@app.command(epilog=_example("gfpipe status --lake lake"))
+@app.command(
+    rich_help_panel=Panel.ANALYSE,
+    epilog=example(
+        "gfpipe reclassify --lake lake --classifier my-gender-v2 --dry-run",
+        "gfpipe reclassify --lake lake --classifier my-gender-v2",
+    ),
+)
+def reclassify(
+    lake: Lake,
+    classifier: Annotated[str, typer.Option(help="The perceived-gender model that all is to be under.")],
+    device: Networks = Device.AUTO,
+    workers: Workers = 0,
+    scheduler: Scheduler = None,
+    since: Since = None,
+    until: Until = None,
+    channel: Channel = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many recordings it would take.")] = False,
+) -> None:
+    """Estimate history under one model: figures of two models must not stand in one series.
+
+    The recordings are decoded again, and no face is looked for anew. Run it again
+    at any time: what is under the model already is left alone.
+    """
+    nights = since and since.date(), until and until.date()
+    if dry_run:
+        _say_what_is_due(lake, Analysis(classifier=classifier, device=str(device)), *nights, channel)
+        return
+    start = time.monotonic()
+    from flows import run  # noqa: PLC0415
+
+    summaries = run.reclassify(lake, classifier, str(device), workers, scheduler, *nights, channel)
+    console.say(console.summary_line(summaries, time.monotonic() - start))
+    console.say(f"To have the figures follow: gfpipe publish --lake {lake}")
+    if any(summary.status is Status.FAILED for summary in summaries):
+        raise typer.Exit(1)
+
+
+def _say_what_is_due(
+    lake: str, analysis: Analysis, since: date | None, until: date | None, channels: list[str] | None
+) -> None:
+    from gfpipe.archive.manifest import Manifest  # noqa: PLC0415
+    from gfpipe.lake import shards  # noqa: PLC0415
+    from gfpipe.stages import reclassify as stage  # noqa: PLC0415 - importing torch takes seconds
+
+    stage.prepare(analysis)
+    wanted = Manifest(lake, tuple(shards.analysed(lake))).between(since, until).on(channels).recordings
+    due = [recording for recording in wanted if stage.finished(recording, lake, analysis) is None]
+    for recording in due:
+        console.console.print(recording.label, markup=False, highlight=False, soft_wrap=True)
+    console.say(f"{len(due)} of {len(wanted)} recordings would be read again")
+
+
+@app.command(rich_help_panel=Panel.ANALYSE, epilog=example("gfpipe status --lake lake"))
 def status(lake: Lake) -> None:
     """Show coverage by channel and day: scheduled, analysed, failed, and why."""
     from gfpipe import warehouse  # noqa: PLC0415
@@ -107,7 +141,7 @@ def status(lake: Lake) -> None:
         console.problem(row["status"], row["path"], row["reason"])
 
 
-@app.command(epilog=_example("gfpipe publish --lake lake"))
+@app.command(rich_help_panel=Panel.ANALYSE, epilog=example("gfpipe publish --lake lake"))
 def publish(lake: Lake) -> None:
     """Build the warehouse LAKE/gfpipe.duckdb anew and print screen time by channel."""
     from flows import run  # noqa: PLC0415
@@ -122,10 +156,11 @@ def publish(lake: Lake) -> None:
 
 
 @app.command(
-    epilog=_example(
+    rich_help_panel=Panel.FIGURES,
+    epilog=example(
         'gfpipe sql --lake lake -c "from screen_time_by_channel"',
         'gfpipe sql --lake lake -c "select * from coverage" --csv > coverage.csv',
-    )
+    ),
 )
 def sql(
     lake: Lake,
@@ -143,16 +178,17 @@ def sql(
 
 
 @app.command(
-    epilog=_example(
+    rich_help_panel=Panel.MODELS,
+    epilog=example(
         "gfpipe evaluate cydral-gender-v1 --data utkface=UTKFace",
         "gfpipe evaluate cydral-gender-v1 --data csv=faces.csv",
-    )
+    ),
 )
 def evaluate(
     model: Annotated[str, typer.Argument(help="A model's id, or its folder.")],
     data: Annotated[str, typer.Option(help="utkface=FOLDER, or csv=FILE with columns file and perceived_gender.")],
     detector: Annotated[str, typer.Option(help="Face detector.")] = _DEFAULTS.detector,
-    device: Annotated[Device, typer.Option(help="Where the networks run.")] = Device.AUTO,
+    device: Networks = Device.AUTO,
 ) -> None:
     """Hold a model's answers against labels: accuracy overall and by perceived gender, undetected faces as errors."""
     from gfpipe.stages import evaluate as stage  # noqa: PLC0415
@@ -162,66 +198,7 @@ def evaluate(
     console.console.print(stage.table(report), markup=False, highlight=False)
 
 
-@models.command("list", epilog=_example("gfpipe models list"))
-def models_list() -> None:
-    """Show every model of the catalogue, and whether it is in the models folder."""
-    from gfpipe.models import store  # noqa: PLC0415
-
-    console.table(
-        [
-            {
-                "model": item.id,
-                "task": item.card.task if item.card else "demo footage",
-                "here": "yes" if item.present else "by hand" if not item.fetchable else "no",
-                "licence": item.licence,
-                "source": item.source,
-            }
-            for item in store.listing()
-        ],
-        "Models",
-    )
-    console.say(f"models folder: {store.models_folder()}")
-
-
-@models.command("show", epilog=_example("gfpipe models show cydral-gender-v1"))
-def models_show(model: Annotated[str, typer.Argument(help="A model's id, or its folder.")]) -> None:
-    """Print a model's card: source, licence, what it was measured to do, what it is for and what not."""
-    from gfpipe.models import store  # noqa: PLC0415
-
-    console.console.print_json(store.card(model).to_json())
-
-
-@models.command(
-    "pull", epilog=_example("gfpipe models pull --all", "gfpipe models pull retinaface-resnet50 --from weights.zip")
-)
-def models_pull(
-    names: Annotated[list[str] | None, typer.Argument(help="Ids of models.")] = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="All that the catalogue has a reachable source for.")
-    ] = False,
-    source: Annotated[Path | None, typer.Option("--from", help="A file brought by hand, for one model.")] = None,
-) -> None:
-    """Fetch models into the models folder; copy that folder to serve a machine without network."""
-    from gfpipe.models import store  # noqa: PLC0415
-
-    if everything == bool(names):
-        raise UsageError("name the models to pull, or give --all")
-    if source and len(names or []) != 1:
-        raise UsageError("--from FILE is for one model")
-    missed = 0
-    for name in names or [item.id for item in store.listing() if item.fetchable]:
-        try:
-            with console.downloading(name) as progress:
-                folder = store.pull(name, source, progress)
-            console.say(f"{name}: {folder}")
-        except FetchError as exc:  # one that is out of reach must not keep the others
-            console.say(f"{name}: {exc}", "red")
-            missed += 1
-    if missed:
-        raise typer.Exit(1)
-
-
-@app.command(epilog=_example("gfpipe demo --out demo"))
+@app.command(rich_help_panel=Panel.ANALYSE, epilog=example("gfpipe demo --out demo"))
 def demo(out: Annotated[Path, typer.Option(help="Folder for the demo's archive and lake.")] = Path("demo")) -> None:
     """Make a small archive of real footage whose true screen time is known, and run everything on it."""
     from flows.demo import run_demo  # noqa: PLC0415
@@ -229,7 +206,7 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for the demo's archive a
     run_demo(out)
 
 
-@app.command(epilog=_example("gfpipe serve --config gfpipe.toml"))
+@app.command(rich_help_panel=Panel.ANALYSE, epilog=example("gfpipe serve --config gfpipe.toml"))
 def serve(
     config: Annotated[Path, typer.Option(help="The site's settings; deploy/gfpipe.toml is an example.")] = Path(
         "gfpipe.toml"

@@ -6,14 +6,17 @@ from os.path import relpath
 from pathlib import Path
 from shutil import which
 
-from flows import console, run, server, tables
+from flows import console, figures, run, server
 from gfpipe import warehouse
+from gfpipe.estimates import Question
 from gfpipe.settings import Settings
 from gfpipe.stages import demo as stage
+from gfpipe.stages import label, report, stats
 from gfpipe.stages.demo import PROGRAMMES, Programme
 
 _NEXT = """
 Try next:
+  {gfpipe} stats --lake {lake} --by channel,date
   {gfpipe} sql --lake {lake} -c "from screen_time_by_programme"
   {gfpipe} analyse {archive} --lake {exact} --timezone {zone} --sampling exact --every 0.5
   {gfpipe} analyse YOUR/ARCHIVE --lake lake --timezone YOUR/ZONE     (--help says more)"""
@@ -29,17 +32,27 @@ def run_demo(folder: Path) -> None:
     start = time.monotonic()
     with server.available(lambda: _make(archive), console.say):
         summaries, _ = run.analyse(Settings(str(archive), lake, timezone=stage.TIMEZONE))
+        _label(folder / "labels.csv", lake)
         published = run.publish(lake)
     console.table(_beside_the_truth(archive, lake), "Seconds of face time by perceived gender, estimated and true")
-    console.table(tables.screen_time(published.screen_time), "Screen time by perceived gender")
+    figures.show(stats.run(lake, Question(by=("channel",))).to_pylist(), ["channel"])
     console.coverage(published.coverage)
     for summary in summaries:
         if summary.reason:
             console.problem(summary.status, summary.recording.path, summary.reason)
-    console.say(f"Done in {time.monotonic() - start:.0f} s.", "bold")
+    report.run(lake, folder / "report.html")
+    console.say(f"Done in {time.monotonic() - start:.0f} s. All of it on one page: {folder / 'report.html'}", "bold")
     exact = folder / "lake-exact"
     gfpipe = "gfpipe" if which("gfpipe") else relpath(sys.argv[0])
     console.say(_NEXT.format(gfpipe=gfpipe, lake=lake, archive=folder / "archive", exact=exact, zone=stage.TIMEZONE))
+
+
+def _label(file: Path, lake: str) -> None:
+    """Answer for some of the faces as a person would, and bring the answers in."""
+    warehouse.build(lake)
+    stage.label(lake, file)
+    summary = label.run(lake, file)
+    console.say(f"{summary.labels} faces labelled as people would see them, in {console.short(file)}")
 
 
 def _make(archive: Path) -> None:

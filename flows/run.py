@@ -7,6 +7,7 @@ from typing import Any
 from flows import console, server
 from gfpipe.archive import manifest
 from gfpipe.errors import GfpipeError
+from gfpipe.lake import shards
 from gfpipe.recording import Rejected, Summary
 from gfpipe.settings import Analysis, Settings
 from gfpipe.stages.publish import Published
@@ -36,6 +37,41 @@ def analyse(
     return _result(state), holdings.rejected
 
 
+def reclassify(
+    lake: str,
+    classifier: str,
+    device: str = "auto",
+    workers: int = 0,
+    scheduler: str | None = None,
+    since: date | None = None,
+    until: date | None = None,
+    channels: list[str] | None = None,
+) -> list[Summary]:
+    """Run the flow that brings a lake under one classifier, with a progress bar.
+
+    Returns:
+        What became of each recording; one that failed is left as it was.
+
+    Raises:
+        UsageError: wrong use, said before Prefect takes its seconds to start.
+        GfpipeError: the model cannot be fetched, the lake cannot be read or written, no server came up.
+    """
+    holdings = manifest.Manifest(lake, tuple(shards.analysed(lake))).between(since, until).on(channels)
+    console.say(f"{len(holdings.recordings)} recordings in {lake}")
+    analysis = Analysis(classifier=classifier, device=device)
+    with ExitStack() as stack:
+        stack.enter_context(server.available(lambda: _prepare_to_reclassify(analysis), console.say, slots=workers))
+        from flows.analyse import heard_by  # noqa: PLC0415 - importing Prefect takes seconds
+        from flows.reclassify import reclassify_lake  # noqa: PLC0415
+
+        server.quiet()
+        progress = stack.enter_context(console.AnalysisProgress())
+        stack.enter_context(heard_by(progress.hear))
+        state = reclassify_lake(lake, classifier, device, since, until, channels, workers, scheduler, return_state=True)
+    summaries: list[Summary] = _result(state)
+    return summaries
+
+
 def publish(lake: str) -> Published:
     """Run the publishing flow.
 
@@ -57,6 +93,13 @@ def _prepare(analysis: Analysis) -> None:
 
     stage.prepare(analysis)
     import flows.analyse  # noqa: F401, PLC0415
+
+
+def _prepare_to_reclassify(analysis: Analysis) -> None:
+    from gfpipe.stages import reclassify as stage  # noqa: PLC0415 - importing torch takes seconds
+
+    stage.prepare(analysis)
+    import flows.reclassify  # noqa: F401, PLC0415
 
 
 def _result(state: Any) -> Any:

@@ -2,11 +2,18 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from gfpipe.errors import UsageError
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,31 @@ class Timings:
         return self.decode + self.detect + self.chips + self.classify + self.write
 
 
+class Clock:
+    """Adds up :class:`Timings`."""
+
+    def __init__(self) -> None:
+        self.timings = Timings()
+
+    @contextmanager
+    def __call__(self, step: str) -> Iterator[None]:
+        """Count what is done in a block to a step."""
+        start = time.perf_counter()
+        yield
+        spent = getattr(self.timings, step) + time.perf_counter() - start
+        self.timings = replace(self.timings, **{step: spent})
+
+    def each(self, step: str, batches: Iterable[_T]) -> Iterator[_T]:
+        """Iterate, counting only the time the iterator itself takes."""
+        iterator = iter(batches)
+        while True:
+            with self(step):
+                batch = next(iterator, None)
+            if batch is None:
+                return
+            yield batch
+
+
 @dataclass(frozen=True)
 class Summary:
     """What one analysis of one recording came to; small enough to travel between machines.
@@ -120,6 +152,12 @@ class Summary:
 def zone_name(moment: datetime) -> str:
     """IANA name of the zone of a moment where it is known, else the offset from UTC such as ``+02:00``."""
     return getattr(moment.tzinfo, "key", None) or moment.isoformat()[-6:]
+
+
+def in_zone(moment: datetime, name: str) -> datetime:
+    """The same moment in a zone of a name that :func:`zone_name` gave."""
+    is_offset = name[0] in "+-"
+    return moment.astimezone(datetime.strptime(name, "%z").tzinfo if is_offset else ZoneInfo(name))
 
 
 def _slug(text: str) -> str:

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -80,6 +80,34 @@ class Warehouse:
         except (duckdb.Error, RuntimeError, ValueError) as exc:
             raise UsageError(f"not a question that the warehouse can answer: {exc}") from exc
 
+    def lend(self, name: str, table: pa.Table) -> None:
+        """Let questions read `table` as a relation `name`, for as long as this warehouse is open."""
+        self._connection.register(f"_{name}", table)
+        self.redefine(name, f"from _{name}")
+        self._connection.unregister(f"_{name}")
+
+    def redefine(self, name: str, sql: str, downstream: Iterable[str] = ()) -> None:
+        """Put `sql` in the place of a relation, in this session alone; what was published stays ``gfpipe.<name>``.
+
+        Args:
+            name: the relation; it may be a new one.
+            sql: a ``select``.
+            downstream: marts that rest on it and are to be built anew, in this order.
+
+        Raises:
+            UsageError: `sql` is not a valid ``select``.
+            LakeError: what it reads cannot be read.
+        """
+        try:
+            _refuse_all_but_a_question(sql)
+            self._connection.execute(f"create or replace temp table {name} as {sql}")
+            for mart in downstream:
+                self._connection.execute(f"create or replace temp table {mart} as {_read('marts')[mart]}")
+        except (duckdb.OperationalError, duckdb.InternalError) as exc:
+            raise LakeError(f"{self.path}: {exc}") from exc
+        except (duckdb.Error, RuntimeError, ValueError) as exc:
+            raise UsageError(f"not a question that the warehouse can answer: {exc}") from exc
+
     def check(self) -> tuple[CheckFailure, ...]:
         """Ask every check of ``sql/checks``; empty when all is well."""
         return tuple(failure for name, sql in _read("checks").items() if (failure := self._ask(name, sql)))
@@ -108,7 +136,10 @@ class Warehouse:
         return CheckFailure(name, rows, tuple(found.drop_columns(["offending_rows"]).to_pylist()))
 
 
-def build(lake: Path | str, memory_limit: str | None = None) -> Path:
+Derive = Callable[[Warehouse], Mapping[str, pa.Table]]
+
+
+def build(lake: Path | str, memory_limit: str | None = None, derive: Derive | None = None) -> Path:
     """Build ``LAKE/gfpipe.duckdb`` anew from the shards that are in the lake now, and put it in place in one step.
 
     Whoever reads the old warehouse keeps it until they open it again; whoever is killed leaves the old one in place.
@@ -118,6 +149,7 @@ def build(lake: Path | str, memory_limit: str | None = None) -> Path:
         lake: the lake's folder.
         memory_limit: how much DuckDB may hold before it spills beside the warehouse, such as ``"8GB"``;
             DuckDB's own default (80 % of the machine's) where None.
+        derive: makes further tables out of the finished ones, by name.
 
     Returns:
         Where the warehouse is.
@@ -133,6 +165,9 @@ def build(lake: Path | str, memory_limit: str | None = None) -> Path:
             connection.execute(f"attach {_quoted(scratch / NAME)} as gfpipe")
             connection.execute("use gfpipe")
             _create(connection)
+            for name, table in derive(Warehouse(lake, connection)).items() if derive else ():
+                connection.register(f"_{name}", table)
+                connection.execute(f"create table gfpipe.{name} as from _{name}")
             connection.execute("use memory")
             connection.execute("detach gfpipe")  # writes everything into the one file
         _flush(scratch / NAME)

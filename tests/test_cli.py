@@ -11,6 +11,7 @@ import pytest
 
 from flows.cli import main
 from tests.conftest import ROOT
+from tests.labelling.lakes import NORTH, lake
 from tests.pipeline.archives import programme
 
 COMMANDS = (
@@ -24,6 +25,14 @@ COMMANDS = (
     ["models", "list"],
     ["models", "show"],
     ["models", "pull"],
+    ["reclassify"],
+    ["stats"],
+    ["report"],
+    ["export"],
+    ["label", "import"],
+    ["label", "list"],
+    ["label", "remove"],
+    ["speech", "import"],
 )
 
 
@@ -70,6 +79,20 @@ def test_every_command_has_help_with_an_example(gfpipe: Command, command: list[s
         (["models", "show", "cydral"], "did you mean cydral-"),
         (["models", "pull"], "--all"),
         (["serve", "--config", "nowhere.toml"], r"nowhere\.toml: no such file"),
+        (["stats", "--lake", "lake", "--format", "parquet"], "needs a file: --out FILE"),
+        (["stats", "--lake", "lake", "--out", "figures"], "choose one with --format"),
+        (["stats", "--lake", "lake", "--format", "xlsx"], "parquet"),
+        (["stats", "--lake", "lake", "--sensitivity", "--min-face", "36"], "about the whole archive"),
+        (["stats", "--lake", "lake", "--exclude", "nowhere.csv"], "does not exist"),
+        (["stats", "--lake", "lake", "--since", "yesterday"], "%Y-%m-%d"),
+        (["export", "--lake", "lake"], "Missing option"),
+        (["export", "--lake", "lake", "--out", "figures", "--shape", "wide"], "tidy"),
+        (["report"], "Missing option"),
+        (["reclassify", "--lake", "lake"], "Missing option"),
+        (["reclassify", "--lake", "lake", "--classifier", "nothing", "--dry-run"], "nothing"),
+        (["label", "import", "--lake", "lake"], "Missing argument"),
+        (["label", "remove", "nowhere.csv", "--lake", "lake"], "never imported"),
+        (["speech", "import", "nowhere", "--lake", "lake"], "nowhere: no such file or folder"),
     ],
 )
 def test_wrong_use_is_said_in_a_line_and_exits_with_2(gfpipe: Command, arguments: list[str], said: str) -> None:
@@ -79,12 +102,49 @@ def test_wrong_use_is_said_in_a_line_and_exits_with_2(gfpipe: Command, arguments
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("command", ["status", "publish", "sql"])
+@pytest.mark.parametrize("command", ["status", "publish", "sql", "stats", "report", "export --out figures"])
 def test_a_lake_that_is_not_there_exits_with_1(gfpipe: Command, command: str, tmp_path: Path) -> None:
-    result = gfpipe(command, "--lake", str(tmp_path / "lake"))
+    result = gfpipe(*command.split(), "--lake", str(tmp_path / "lake"))
     assert result.code == 1
     assert "there is no such lake" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_labels_come_in_are_listed_and_go_again(gfpipe: Command, tmp_path: Path) -> None:
+    home, file = lake(tmp_path / "lake"), tmp_path / "labels.csv"
+    file.write_text(f"recording,seconds,box,answer,remark\n{NORTH},3,10 10 90 90,woman,\n{NORTH},4,10 10 90 90,man,\n")
+    imported = gfpipe("label", "import", str(file), "--lake", home)
+    assert imported.code == 0, imported.stderr
+    assert "2 labels in 1 recordings: 1 female, 1 male" in imported.stderr
+    assert "Columns that were not used: remark" in imported.stderr
+    assert "labels.csv" in gfpipe("label", "list", "--lake", home).stdout
+
+    assert "would be removed" in gfpipe("label", "remove", str(file), "--lake", home, "--dry-run").stderr
+    assert "2 labels were removed" in gfpipe("label", "remove", str(file), "--lake", home).stderr
+    assert "holds no labels" in gfpipe("label", "list", "--lake", home).stderr
+
+
+def test_a_file_of_labels_that_is_wrong_exits_with_2_and_names_the_lines(gfpipe: Command, tmp_path: Path) -> None:
+    home, file = lake(tmp_path / "lake"), tmp_path / "labels.csv"
+    file.write_text(f"recording,seconds,box,answer\n{NORTH},3,10 10 90 90,lady\nnowhere.mp4,4,10 10 90 90,man\n")
+    said = gfpipe("label", "import", str(file), "--lake", home)
+    assert said.code == 2
+    assert "labels.csv, line 2: answer 'lady' is unknown" in said.stderr
+    assert "labels.csv, line 3: no recording" in said.stderr
+    assert gfpipe("label", "list", "--lake", home).stdout == ""
+
+
+def test_speech_of_no_recording_is_named_and_exits_with_1(gfpipe: Command, tmp_path: Path) -> None:
+    home, folder = lake(tmp_path / "lake"), tmp_path / "segments" / "north" / "2024-03-07"
+    folder.mkdir(parents=True)
+    for name in ("1900_news", "2359_nothing"):
+        (folder / f"{name}.csv").write_text("labels\tstart\tstop\nfemale\t0.0\t30.0\n")
+    said = gfpipe("speech", "import", str(tmp_path / "segments"), "--lake", home)
+    assert said.code == 1
+    assert "1 recordings: female 0:00:30" in said.stderr
+    assert "2359_nothing.csv" in said.stdout
+    assert "1 files were left out" in said.stderr
+    assert gfpipe("speech", "import", str(folder / "1900_news.csv"), "--lake", home).code == 0
 
 
 @pytest.mark.slow

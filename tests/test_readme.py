@@ -8,6 +8,7 @@ from typer.main import get_command
 
 from flows.cli import app
 from gfpipe import warehouse
+from gfpipe.stages import publish
 from tests.conftest import ROOT
 from tests.pipeline.archives import analyse_all, programme
 
@@ -20,7 +21,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     programme(folder / "archive", "tv/2001-03-04/2000_news.mp4")
     (folder / "archive" / "tv/2001-03-04/2100_bad.mp4").write_text("no video")
     analyse_all(folder / "archive", folder / "lake")
-    warehouse.build(folder / "lake")
+    publish.run(folder / "lake")
     return folder / "lake"
 
 

@@ -114,12 +114,43 @@ SCHEDULE: Final = pa.schema(
     ]
 )
 
+# What people said of faces on screen. Without a config_digest: an answer outlives the analysis, and is matched with
+# whatever face stands there today.
+LABELS: Final = pa.schema(
+    [
+        pa.field("recording_id", pa.string(), nullable=False),
+        pa.field("seconds", pa.float64(), nullable=False),  # the moment looked at, from the recording's start
+        pa.field("x1", pa.float32(), nullable=False),  # pixels of the source frame
+        pa.field("y1", pa.float32(), nullable=False),
+        pa.field("x2", pa.float32(), nullable=False),
+        pa.field("y2", pa.float32(), nullable=False),
+        pa.field("answer", pa.string(), nullable=False),  # female, male, undecided or no_face
+        pa.field("weight", pa.float64(), nullable=False),  # how many faces of the archive this one stands for
+        pa.field("annotator", pa.string()),
+        pa.field("whole_picture", pa.bool_(), nullable=False),  # every face of the picture was marked
+        pa.field("imported_at", _UTC, nullable=False),
+    ]
+)
+
+# What inaSpeechSegmenter heard.
+SPEECH: Final = pa.schema(
+    [
+        pa.field("recording_id", pa.string(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),  # female, male, music, noise or noEnergy
+        pa.field("start_seconds", pa.float64(), nullable=False),
+        pa.field("stop_seconds", pa.float64(), nullable=False),
+        pa.field("imported_at", _UTC, nullable=False),
+    ]
+)
+
 TABLES: Final = {
     "recordings": RECORDINGS,
     "samples": SAMPLES,
     "faces": FACES,
     "attributes": ATTRIBUTES,
     "schedule": SCHEDULE,
+    "labels": LABELS,
+    "speech": SPEECH,
 }
 
 

@@ -7,30 +7,40 @@ before that leaves no row in ``recordings``, and what nobody vouches for is neve
 """
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+import fsspec
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from gfpipe import __version__
+from gfpipe.errors import LakeError
 from gfpipe.lake import schema
 from gfpipe.lake.storage import Storage
 from gfpipe.lake.tables import TableWriter
-from gfpipe.recording import Recording, Status, Summary
+from gfpipe.recording import Recording, Status, Summary, in_zone
 
+# Raised by one whenever the same file and the same models would give other rows than before. Where that is because
+# other samples or faces are found, `reclassify` must leave the rows of earlier methods alone.
+METHOD: Final = 2
 _ROW_TABLES: Final = ("samples", "faces", "attributes")
+_KEY: Final = ("recording_id", "config_digest")
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """How rows came about; columns of ``recordings``, and metadata of every shard."""
+    """How rows came about; columns of ``recordings``, and metadata of every shard. Make one with :meth:`of`."""
 
     config_digest: str
     sampling: str
@@ -40,6 +50,59 @@ class Provenance:
     detector_sha256: str
     classifier_id: str
     classifier_sha256: str
+    min_score: float = 0.9  # lakes of METHOD 1 do not say; it was this unless a site had chosen otherwise
+
+    @classmethod
+    def of(cls, **facts: Any) -> "Provenance":
+        """Give the digest to what rows come from: all fields but the digest, by name."""
+        what_matters = facts | {"method": METHOD, "schema": schema.VERSION}
+        digest = hashlib.blake2b(json.dumps(what_matters, sort_keys=True).encode(), digest_size=8).hexdigest()
+        return cls(config_digest=digest, **facts)
+
+    def under(self, classifier_id: str, classifier_sha256: str) -> "Provenance":
+        """The same, but for the classifier (and with today's method)."""
+        facts = vars(self) | {"classifier_id": classifier_id, "classifier_sha256": classifier_sha256}
+        return Provenance.of(**{name: value for name, value in facts.items() if name != "config_digest"})
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What the lake holds of a recording: its row of ``recordings``, and how it came about."""
+
+    recording: Recording
+    row: Mapping[str, Any]
+    provenance: Provenance
+
+    @property
+    def summary(self) -> Summary:
+        """What the run that wrote it came to."""
+        return Summary(
+            self.recording,
+            Status(self.row["status"]),
+            duration_seconds=self.row["duration_seconds"],
+            analysed_seconds=self.row["analysed_seconds"],
+            lost_seconds=self.row["lost_seconds"],
+            samples=self.row["sample_count"],
+            faces=self.row["face_count"],
+            reason=self.row["reason"],
+            reused=True,
+        )
+
+
+def stored(lake: str, recording: Recording) -> Stored | None:
+    """The marks of a finished analysis, whatever its configuration; None where there are none.
+
+    Raises:
+        LakeError: the shard is there but cannot be read.
+    """
+    storage, parts = Storage(lake), _parts("recordings", recording)
+    if not storage.exists(*parts):
+        return None
+    table = storage.read_table(*parts)
+    said = {field.name: table.schema.metadata.get(f"gfpipe.{field.name}".encode()) for field in fields(Provenance)}
+    kinds: dict[str, Any] = {field.name: field.type for field in fields(Provenance)}
+    provenance = Provenance(**{name: kinds[name](value.decode()) for name, value in said.items() if value is not None})
+    return Stored(recording, table.to_pylist()[0], provenance)
 
 
 def finished(lake: str, recording: Recording, config_digest: str) -> Summary | None:
@@ -50,26 +113,40 @@ def finished(lake: str, recording: Recording, config_digest: str) -> Summary | N
     Raises:
         LakeError: the shard is there but cannot be read.
     """
-    storage = Storage(lake)
-    parts = _parts("recordings", recording)
-    if not storage.exists(*parts):
+    found = stored(lake, recording)
+    if found is None or found.provenance.config_digest != config_digest or found.summary.status is Status.FAILED:
         return None
-    row = storage.read_table(*parts).to_pylist()[0]
-    if row["config_digest"] != config_digest or row["status"] == Status.FAILED:
+    if found.row["source_fingerprint"] not in (None, fingerprint(recording.path)):
         return None
-    if row["source_fingerprint"] not in (None, fingerprint(recording.path)):
-        return None
-    return Summary(
-        recording,
-        Status(row["status"]),
-        duration_seconds=row["duration_seconds"],
-        analysed_seconds=row["analysed_seconds"],
-        lost_seconds=row["lost_seconds"],
-        samples=row["sample_count"],
-        faces=row["face_count"],
-        reason=row["reason"],
-        reused=True,
-    )
+    return found.summary
+
+
+def analysed(lake: str) -> list[Recording]:
+    """Every recording of which the lake holds samples, in order of air time.
+
+    Raises:
+        LakeError: there is no such lake, or it cannot be read.
+    """
+    files, folder = fsspec.core.url_to_fs(lake)[0], Storage(lake).path("recordings", f"v{schema.VERSION}")
+    if not files.exists(folder):
+        raise LakeError(f"{lake}: nothing has been analysed yet; run: gfpipe analyse ARCHIVE --lake {lake}")
+    columns = ["path", "channel", "programme", "started_at", "timezone", "scheduled_seconds"]
+    try:
+        rows = ds.dataset(folder, schema.RECORDINGS, format="parquet", filesystem=files)
+        found = rows.to_table(columns, filter=ds.field("status") != str(Status.FAILED))
+    except (OSError, pa.ArrowException) as exc:
+        raise LakeError(f"{folder}: cannot be read as Parquet: {exc}") from exc
+    return sorted((_recording(**row) for row in found.to_pylist()), key=lambda each: each.start)
+
+
+def rows(lake: str, found: Stored, table: str) -> pa.Table:
+    """The rows of a table that the mark vouches for, in the order in which they were written.
+
+    Raises:
+        LakeError: the shard is missing or cannot be read.
+    """
+    of_all_runs = Storage(lake).read_table(*_parts(table, found.recording))
+    return of_all_runs.filter(pc.field("config_digest") == found.provenance.config_digest)
 
 
 def fingerprint(path: str) -> str | None:
@@ -103,6 +180,7 @@ class ShardWriter:
         face_sample: NDArray[np.int64],
         faces: Mapping[str, Any],
         attributes: Mapping[str, Any],
+        shot: NDArray[np.int32] | None = None,
     ) -> None:
         """Append samples and their faces.
 
@@ -112,6 +190,7 @@ class ShardWriter:
             face_sample: (F,) which of the N samples each face is in, ascending.
             faces: columns of the ``faces`` table but for the keys, each (F, …).
             attributes: columns of the ``attributes`` table but for the keys, each (F, …).
+            shot: (N,) which shot each sample is part of; None where nobody looked.
 
         Raises:
             LakeError: the disk is full or the folder forbidden.
@@ -129,6 +208,7 @@ class ShardWriter:
             seconds=seconds,
             step_seconds=step_seconds,
             aired_at=start + (seconds * 1e6).round().astype("timedelta64[us]"),
+            shot=shot,
             face_count=per_sample,
         )
         self._append("faces", **keys, **faces)
@@ -136,6 +216,15 @@ class ShardWriter:
         self.samples += len(seconds)
         self.faces += len(face_sample)
         self.analysed_seconds += float(step_seconds.sum())
+
+    def keep(self, attributes: pa.Table) -> None:
+        """Append rows of ``attributes`` that other models left, of the same faces.
+
+        Raises:
+            LakeError: the disk is full or the folder forbidden.
+        """
+        columns = {name: attributes[name].combine_chunks() for name in attributes.column_names if name not in _KEY}
+        self._append("attributes", **columns)
 
     def finish(self, summary: Summary, **facts: Any) -> None:
         """Put the shards in their places, the mark of completion last; ``facts`` are more columns of ``recordings``.
@@ -213,6 +302,10 @@ def _recording_row(recording: Recording, provenance: Provenance, summary: Summar
         "analysed_at": datetime.now(UTC),
         "gfpipe_version": __version__,
     }
+
+
+def _recording(timezone: str, started_at: datetime, **known: Any) -> Recording:
+    return Recording(start=in_zone(started_at, timezone), **known)
 
 
 def _size(path: str) -> int | None:

@@ -1,14 +1,9 @@
 """Find and read the faces of one recording.
 
-recording -> frame batches -> detections -> chips -> p_female -> four shards
+recording -> frame batches -> detections -> shots and tracks -> chips -> p_female -> four shards
 """
 
-import hashlib
-import json
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any, Final
 
@@ -22,16 +17,15 @@ from gfpipe.errors import RecordingError, UsageError
 from gfpipe.faces import detector as detectors
 from gfpipe.faces.alignment import chips_for
 from gfpipe.faces.detector import Detections, Detector
-from gfpipe.lake import schema, shards
+from gfpipe.faces.tracks import Tracker, Tracks
+from gfpipe.lake import shards
 from gfpipe.lake.shards import Provenance, ShardWriter
 from gfpipe.models import store
-from gfpipe.recording import Recording, Status, Summary, Timings
+from gfpipe.recording import Clock, Recording, Status, Summary, Timings
 from gfpipe.settings import Analysis
 from gfpipe.video.frames import FrameBatch, LostRange, Reader, Sampling
 from gfpipe.video.reader import open_video
 
-# Raised by one whenever the same file and the same models would give other rows than before.
-METHOD: Final = 1
 _LINES: Final = 360  # face heights are compared on a picture of this many lines
 
 
@@ -46,14 +40,11 @@ def prepare(config: Analysis) -> Provenance:
     detector, classifier = store.card(config.detector), store.card(config.classifier)
     if all(head.attribute is not Attribute.PERCEIVED_GENDER for head in classifier.heads):
         raise UsageError(f"{classifier.id} is a model for {classifier.task}; choose one for perceived gender")
-    what_matters = {key: value for key, value in asdict(config).items() if key != "device"}
-    what_matters |= {"detector": detector.sha256, "classifier": classifier.sha256}
-    what_matters |= {"method": METHOD, "schema": schema.VERSION}
-    return Provenance(
-        config_digest=hashlib.blake2b(json.dumps(what_matters, sort_keys=True).encode(), digest_size=8).hexdigest(),
+    return Provenance.of(
         sampling=config.sampling,
         every_seconds=config.every_seconds,
         min_face=config.min_face,
+        min_score=config.min_score,
         detector_id=detector.id,
         detector_sha256=detector.sha256,
         classifier_id=classifier.id,
@@ -90,12 +81,13 @@ def run(recording: Recording, lake: str, config: Analysis) -> Summary:
 
 def _analyse(recording: Recording, lake: str, config: Analysis, provenance: Provenance) -> Summary:
     detector, classifier = _models(config.detector, config.classifier, config.device, config.min_score)
-    clock = _Clock()
+    clock, tracker = Clock(), Tracker()
     reader = open_video(recording.path, Sampling(config.sampling), config.every_seconds, recording.scheduled_seconds)
     with shards.writer(lake, recording, provenance) as write:
         for frames in clock.each("decode", reader):
             with clock("detect"):
                 detections = detector(frames.pixels)
+                tracks = tracker(frames, detections)
             with clock("chips"):
                 chips = chips_for(
                     classifier.spec.input,
@@ -107,7 +99,7 @@ def _analyse(recording: Recording, lake: str, config: Analysis, provenance: Prov
             with clock("classify"):
                 attributes = classifier(chips)
             with clock("write"):
-                _write(write, frames, detections, attributes, config.min_face)
+                _write(write, frames, detections, tracks, attributes, config.min_face)
         summary = _summary(recording, reader, write, clock.timings)
         write.finish(summary, **_facts(reader))
     return summary
@@ -125,7 +117,12 @@ def _models(detector: str, classifier: str, device: str, min_score: float) -> tu
 
 
 def _write(
-    write: ShardWriter, frames: FrameBatch, detections: Detections, attributes: Attributes, min_face: float
+    write: ShardWriter,
+    frames: FrameBatch,
+    detections: Detections,
+    tracks: Tracks,
+    attributes: Attributes,
+    min_face: float,
 ) -> None:
     _, height, width, _ = frames.pixels.shape
     to_source = np.array([frames.source_width / width, frames.source_height / height], np.float32)
@@ -141,9 +138,10 @@ def _write(
         "detector_score": detections.scores,
         "height_360": height_360,
         "below_min_face": height_360 < min_face,
+        "track_id": tracks.track_id,
     }
     answers = {"p_female": attributes.p_female, "age_years": attributes.age_years}
-    write.write(frames.seconds, frames.step_seconds, detections.frame_index, faces, answers)
+    write.write(frames.seconds, frames.step_seconds, detections.frame_index, faces, answers, tracks.shot)
 
 
 def _summary(recording: Recording, reader: Reader, write: ShardWriter, timings: Timings) -> Summary:
@@ -177,27 +175,3 @@ def _facts(reader: Reader) -> dict[str, Any]:
         "codec": info.codec,
         "container": info.container,
     }
-
-
-class _Clock:
-    """Adds up wall-clock seconds by step."""
-
-    def __init__(self) -> None:
-        self.timings = Timings()
-
-    @contextmanager
-    def __call__(self, step: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        spent = getattr(self.timings, step) + time.perf_counter() - start
-        self.timings = replace(self.timings, **{step: spent})
-
-    def each(self, step: str, batches: Reader) -> Iterator[FrameBatch]:
-        """Iterate, counting only the time the iterator itself takes."""
-        iterator = iter(batches)
-        while True:
-            with self(step):
-                batch = next(iterator, None)
-            if batch is None:
-                return
-            yield batch

@@ -4,19 +4,22 @@ Two people who published their picture for such use, and a street: `carphone` (a
 woman, portrait by NASA, public domain; panned and zoomed) and `bikes` (those parts where no face is on screen).
 """
 
+import csv
 import os
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import accumulate
 from math import cos, pi
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from gfpipe import warehouse
 from gfpipe.models import store
 from gfpipe.video.encode import read_frames, write_video
 
@@ -26,6 +29,13 @@ TIMEZONE: Final = "Europe/Paris"
 
 # Kinds of shots, and how many women and men each shows.
 _SHOWS: Final = {"woman": (1, 0), "man": (0, 1), "both": (1, 1), "street": (0, 0)}
+# Who is where in the picture, from one x to another.
+_PEOPLE: Final[Mapping[str, tuple[tuple[str, float, float], ...]]] = {
+    "woman": (("female", 0, WIDTH),),
+    "man": (("male", 0, WIDTH),),
+    "both": (("female", 0, WIDTH / 2), ("male", WIDTH / 2, WIDTH)),
+    "street": (),
+}
 # Cyclists pass between these parts of the street, and their faces can be seen.
 _STREET_WITHOUT_FACES: Final = ((0, 30), (45, 75), (83, 102), (137, 250))
 
@@ -61,6 +71,11 @@ class Programme:
         """True face time of men."""
         return sum(_SHOWS[kind][1] * seconds for kind, seconds in self.shots)
 
+    def shown_at(self, seconds: float) -> str:
+        """The kind of shot on screen at a moment, seconds from the start."""
+        ends = list(accumulate(length for _, length in self.shots))
+        return self.shots[min(bisect_right(ends, seconds), len(ends) - 1)][0]
+
     @property
     def cuts(self) -> int:
         """Cuts from one shot to the next."""
@@ -68,23 +83,21 @@ class Programme:
 
 
 PROGRAMMES: Final = (
+    Programme("north/2024-03-07/1900_evening news.mp4", (("woman", 9), ("street", 4), ("man", 5), ("both", 4))),
+    Programme("north/2024-03-07/2000_portrait.mp4", (("woman", 11), ("both", 3), ("woman", 6))),
+    Programme("north/2024-03-07/2100_talk.mp4", (("both", 9), ("man", 6), ("woman", 5))),
     Programme(
-        "north/2024-03-07/1900_evening news.mp4",
-        (("woman", 12), ("street", 6), ("man", 9), ("both", 8), ("street", 5)),
+        "north/2024-03-08/1900_evening news.ts", (("man", 8), ("street", 5), ("woman", 8)), start_seconds=3_990.5
     ),
-    Programme("north/2024-03-07/2100_portrait.mp4", (("woman", 14), ("both", 5), ("woman", 11))),
-    Programme(
-        "north/2024-03-08/1900_evening news.ts",
-        (("man", 13), ("street", 7), ("woman", 6), ("man", 8), ("both", 6)),
-        start_seconds=35_990.5,
-    ),
-    Programme(
-        "south/2024-03-07/2000_magazine.ts",
-        (("street", 4), ("man", 16), ("both", 9), ("man", 7), ("street", 4)),
-        start_seconds=1_234.56,
-    ),
-    Programme("south/2024-03-08/2000_magazine.mp4", (("both", 15), ("street", 5), ("man", 12), ("woman", 8))),
-    Programme("south/2024-03-08/2200_late talk.mp4", (("man", 15), ("woman", 15), ("street", 10)), damage="cut"),
+    Programme("north/2024-03-08/2000_portrait.mp4", (("man", 12), ("street", 3), ("woman", 4))),
+    Programme("north/2024-03-08/2100_talk.ts", (("woman", 7), ("both", 6), ("man", 7)), start_seconds=95_443.7),
+    Programme("south/2024-03-07/1900_magazine.ts", (("street", 4), ("man", 10), ("both", 6)), start_seconds=1_234.56),
+    Programme("south/2024-03-07/2000_film.mp4", (("man", 9), ("street", 6), ("woman", 6))),
+    Programme("south/2024-03-07/2100_talk.mp4", (("man", 12), ("both", 4), ("man", 4))),
+    Programme("south/2024-03-08/1900_magazine.mp4", (("both", 8), ("street", 4), ("man", 7), ("woman", 3))),
+    Programme("south/2024-03-08/2000_film.ts", (("man", 13), ("woman", 4), ("street", 4)), start_seconds=77.0),
+    Programme("south/2024-03-08/2100_talk.mp4", (("woman", 5), ("man", 11), ("both", 5))),
+    Programme("south/2024-03-08/2200_late talk.mp4", (("man", 10), ("woman", 10), ("street", 10)), damage="cut"),
     Programme("south/2024-03-08/2330_night.mp4", (), damage="text"),
 )
 
@@ -101,6 +114,55 @@ def run(archive: Path, on_done: Callable[[Programme], None] = lambda _: None) ->
         for programme in threads.map(lambda each: _write(archive, each, source), PROGRAMMES):
             on_done(programme)
     return PROGRAMMES
+
+
+def label(lake: Path | str, file: Path) -> None:
+    """Answer for the faces of half the pictures as somebody would who looks at it, and write the CSV of answers.
+
+    Every face of such a picture is marked: one that the detector missed by the place where it is, and what the
+    detector took for a face, as none.
+
+    Raises:
+        LakeError: the lake was never published.
+    """
+    with warehouse.open(lake) as house:
+        found = house.query(_FOUND).to_pylist()
+    drawn = np.random.default_rng(0)  # by chance: every second picture could be in step with the programme
+    rows = [row for picture in found if drawn.random() < 0.5 for row in _answers(picture)]
+    with file.open("w", newline="", encoding="utf-8") as text:
+        table = csv.DictWriter(text, ["recording", "seconds", "box", "answer", "annotator", "whole_picture"])
+        table.writeheader()
+        table.writerows(rows)
+
+
+# A picture a row, with the boxes of its counted faces.
+_FOUND: Final = """
+select
+    recordings.path,
+    samples.seconds,
+    coalesce(list([faces.x1, faces.y1, faces.x2, faces.y2] order by faces.face_index)
+        filter (where not faces.below_min_face), []) as boxes
+from samples
+inner join recordings using (recording_id)
+left join faces using (recording_id, sample_index)
+group by all
+order by all
+"""
+
+
+def _answers(picture: Mapping[str, Any]) -> Iterator[dict[str, object]]:
+    (programme,) = (each for each in PROGRAMMES if picture["path"].endswith(each.path))
+    moment = picture["seconds"] + 0.5 / FPS  # the sample is the picture shown at its start
+    boxes = list(picture["boxes"])
+    common: dict[str, object] = {"recording": programme.path, "seconds": f"{moment:.3f}"}
+    common |= {"annotator": "demo", "whole_picture": "yes"}
+    for answer, left, right in _PEOPLE[programme.shown_at(moment)]:
+        inside = [box for box in boxes if left <= (box[0] + box[2]) / 2 < right]
+        box = inside[0] if inside else [(3 * left + right) / 4, HEIGHT / 4, (left + 3 * right) / 4, HEIGHT * 3 / 4]
+        boxes = [other for other in boxes if other is not box]
+        yield common | {"box": " ".join(f"{edge:.1f}" for edge in box), "answer": answer}
+    for box in boxes:
+        yield common | {"box": " ".join(f"{edge:.1f}" for edge in box), "answer": "no_face"}
 
 
 def _write(archive: Path, programme: Programme, source: "Footage") -> Programme:

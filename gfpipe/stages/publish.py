@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gfpipe import warehouse
+from gfpipe.estimates import estimates
 from gfpipe.warehouse import CheckFailure
 
 
@@ -31,7 +32,7 @@ def run(lake: Path | str, memory_limit: str | None = None) -> Published:
     Raises:
         LakeError: the lake is missing, empty, unreadable, or its disk is full.
     """
-    path = warehouse.build(lake, memory_limit)
+    path = warehouse.build(lake, memory_limit, lambda house: {"estimates": estimates(house)})
     with warehouse.open(lake, memory_limit) as house:
         return Published(
             warehouse=path,

@@ -1,9 +1,24 @@
+with found as (
+    select
+        recording_number,
+        count(*) as faces
+    from face_gender
+    group by recording_number
+),
+
+shown as (
+    select
+        recording_number,
+        sum(faces) as faces_in_samples
+    from sample_gender
+    group by recording_number
+)
+
 select
-    faces.recording_id,
-    faces.sample_index,
-    faces.face_index
-from faces
-anti join sample_gender
-    on
-        faces.recording_id = sample_gender.recording_id
-        and faces.sample_index = sample_gender.sample_index
+    recordings.recording_id,
+    found.faces,
+    coalesce(shown.faces_in_samples, 0) as faces_in_samples
+from found
+inner join recordings on found.recording_number = recordings.recording_number
+left join shown on found.recording_number = shown.recording_number
+where found.faces > coalesce(shown.faces_in_samples, 0)

@@ -1,10 +1,10 @@
 with found as (
     select
-        recording_id,
+        recording_number,
         count(*) as samples,
         sum(face_count) as faces
-    from samples
-    group by recording_id
+    from sample_gender
+    group by recording_number
 )
 
 select
@@ -14,7 +14,7 @@ select
     recordings.face_count,
     coalesce(found.faces, 0) as faces
 from recordings
-left join found on recordings.recording_id = found.recording_id
+left join found on recordings.recording_number = found.recording_number
 where
     recordings.sample_count <> coalesce(found.samples, 0)
     or recordings.face_count <> coalesce(found.faces, 0)

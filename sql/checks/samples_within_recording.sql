@@ -6,7 +6,7 @@ select
     sample_gender.step_seconds,
     recordings.duration_seconds
 from sample_gender
-inner join recordings on sample_gender.recording_id = recordings.recording_id
+inner join recordings on sample_gender.recording_number = recordings.recording_number
 where
     sample_gender.seconds < 0
     or sample_gender.step_seconds < 0

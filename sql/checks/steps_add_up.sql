@@ -1,9 +1,16 @@
 -- To within a millisecond a recording: what the recording says was analysed is what its samples stand for.
+with steps as (
+    select
+        recording_number,
+        sum(step_seconds) as sum_of_steps
+    from sample_gender
+    group by recording_number
+)
+
 select
     recordings.recording_id,
     recordings.analysed_seconds,
-    coalesce(sum(sample_gender.step_seconds), 0) as sum_of_steps
+    coalesce(steps.sum_of_steps, 0) as sum_of_steps
 from recordings
-left join sample_gender on recordings.recording_id = sample_gender.recording_id
-group by recordings.recording_id, recordings.analysed_seconds
-having not coalesce(abs(recordings.analysed_seconds - coalesce(sum(sample_gender.step_seconds), 0)) <= 1e-3, false)
+left join steps on recordings.recording_number = steps.recording_number
+where not coalesce(abs(recordings.analysed_seconds - coalesce(steps.sum_of_steps, 0)) <= 1e-3, false)

@@ -1,6 +1,8 @@
-select stg_attributes.*
+select
+    stg_attributes.*,
+    recordings.recording_number
 from stg_attributes
-semi join recordings
+inner join recordings
     on
         stg_attributes.recording_id = recordings.recording_id
         and stg_attributes.config_digest = recordings.config_digest

@@ -1,6 +1,8 @@
-select stg_faces.*
+select
+    stg_faces.*,
+    recordings.recording_number
 from stg_faces
-semi join recordings
+inner join recordings
     on
         stg_faces.recording_id = recordings.recording_id
         and stg_faces.config_digest = recordings.config_digest

@@ -1,6 +1,8 @@
-select stg_samples.*
+select
+    stg_samples.*,
+    recordings.recording_number
 from stg_samples
-semi join recordings
+inner join recordings
     on
         stg_samples.recording_id = recordings.recording_id
         and stg_samples.config_digest = recordings.config_digest

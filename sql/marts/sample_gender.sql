@@ -1,28 +1,46 @@
 -- Counted faces in each sample, by perceived gender; samples without a face are there, with zeros.
+-- A composition has room for 99 faces of a kind: of a picture with more faces than that the first 99 count.
 with counted as (
     select
-        recording_id,
+        recording_number,
         sample_index,
-        count(*) filter (where perceived_gender = 'female') as female_faces,
-        count(*) filter (where perceived_gender = 'male') as male_faces,
-        count(*) filter (where perceived_gender = 'undecided') as undecided_faces
+        count(*) as faces,
+        composition(size, case when not below_min_face and face_index < 99 then perceived_gender end) as composition,
+        composition(size, case when not below_min_face and face_index < 99 then track_perceived_gender end)
+            as tracked_composition
     from classified_faces
-    where not below_min_face
-    group by recording_id, sample_index
+    group by recording_number, sample_index
+),
+
+shown as (
+    select
+        samples.*,
+        coalesce(counted.faces, 0) as faces,
+        coalesce(counted.composition, 0) as composition,
+        coalesce(counted.tracked_composition, 0) as tracked_composition
+    from samples
+    left join counted
+        on
+            samples.recording_number = counted.recording_number
+            and samples.sample_index = counted.sample_index
 )
 
 select
-    samples.recording_id,
-    samples.sample_index,
-    samples.seconds,
-    samples.step_seconds,
-    samples.aired_at,
-    samples.shot,
-    cast(coalesce(counted.female_faces, 0) as integer) as female_faces,
-    cast(coalesce(counted.male_faces, 0) as integer) as male_faces,
-    cast(coalesce(counted.undecided_faces, 0) as integer) as undecided_faces
-from samples
-left join counted
-    on
-        samples.recording_id = counted.recording_id
-        and samples.sample_index = counted.sample_index
+    recording_id,
+    recording_number,
+    sample_index,
+    seconds,
+    step_seconds,
+    aired_at,
+    shot,
+    face_count,
+    cast(faces as integer) as faces,
+    faces_in(composition, 0) as female_faces,
+    faces_in(composition, 1) as male_faces,
+    faces_in(composition, 2) as undecided_faces,
+    faces_in(tracked_composition, 0) as tracked_female_faces,
+    faces_in(tracked_composition, 1) as tracked_male_faces,
+    faces_in(tracked_composition, 2) as tracked_undecided_faces,
+    composition,
+    tracked_composition
+from shown

@@ -1,6 +1,6 @@
 select
     channel,
-    unnest(totals(screen_time)) -- noqa: AL03
-from screen_time
+    unnest(totals(rollup)) -- noqa: AL03
+from rollup
 group by channel
 order by channel

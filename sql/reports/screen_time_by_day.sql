@@ -1,8 +1,8 @@
--- The day is the local date on which a recording started, as in coverage.
+-- The day on which it was on air, by the clock on the wall: a programme past midnight belongs to two days.
 select
     channel,
-    air_date,
-    unnest(totals(screen_time)) -- noqa: AL03
-from screen_time
-group by channel, air_date
-order by channel, air_date
+    date,
+    unnest(totals(rollup)) -- noqa: AL03
+from rollup
+group by channel, date
+order by channel, date

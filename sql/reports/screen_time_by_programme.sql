@@ -1,7 +1,7 @@
 select
     channel,
     programme,
-    unnest(totals(screen_time)) -- noqa: AL03
-from screen_time
+    unnest(totals(rollup)) -- noqa: AL03
+from rollup
 group by channel, programme
 order by channel, programme

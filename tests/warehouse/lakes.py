@@ -17,10 +17,15 @@ NIGHT = datetime(2001, 3, 5, 3, 0, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Face:
-    """One face: what the classifier says, and whether it is large enough to count."""
+    """One face: what the classifier says, how many lines high it is (24 and more count), and its track."""
 
     p_female: float
-    small: bool = False
+    height: float = 60.0
+    track: int | None = None
+
+    def box(self, place: int) -> dict[str, float]:
+        """Faces stand side by side: a square in a picture of 360 lines."""
+        return {"x1": 100.0 * place, "y1": 0.0, "x2": 100.0 * place + self.height, "y2": self.height}
 
 
 @dataclass
@@ -55,8 +60,8 @@ class Show:
                 }
             )
             for number, face in enumerate(found):
-                box = {"x1": 0.0, "y1": 0.0, "x2": 9.0, "y2": 9.0, "landmarks": [1.0] * 10, "detector_score": 0.9}
-                size = {"height_360": 12.0 if face.small else 60.0, "below_min_face": face.small}
+                box = face.box(number) | {"landmarks": [1.0] * 10, "detector_score": 0.9, "track_id": face.track}
+                size = {"height_360": face.height, "below_min_face": face.height < 24}
                 faces.append(at | {"face_index": number} | box | size)
                 for place, model in enumerate(self.models):
                     p_female = face.p_female if place == 0 else 1 - face.p_female
@@ -83,6 +88,8 @@ class Show:
                 "duration_seconds": seconds,
                 "analysed_seconds": seconds,
                 "lost_seconds": 0.0,
+                "width": 640,
+                "height": 360,
                 "frame_seconds": 0.04,
                 "sample_count": samples,
                 "face_count": faces,
@@ -124,6 +131,28 @@ def write_schedule(lake: Path, *rows: dict[str, Any], name: str = "archive") -> 
     usual: dict[str, Any] = {"path": "/archive/x.ts", "channel": "One", "programme": "News", "timezone": "UTC"}
     usual |= {"started_at": EVENING, "seen_at": NIGHT}
     write_shard(lake / "schedule" / "v1" / f"{name}.parquet", "schedule", [usual | row for row in rows])
+
+
+def write_labels(lake: Path, *rows: dict[str, Any], name: str = "labels") -> None:
+    """Write labels; each row names what differs from an ordinary one: a woman's face, the first one of its picture."""
+    usual: dict[str, Any] = {"seconds": 0.0, "answer": "female", "weight": 1.0, "annotator": "Ada"}
+    usual |= {"whole_picture": False, "imported_at": NIGHT} | Face(1.0).box(0)
+    write_shard(lake / "labels" / "v1" / f"{name}.parquet", "labels", [usual | row for row in rows])
+
+
+def write_speech(lake: Path, show: Show, *segments: tuple[str, float, float]) -> None:
+    """Write what was heard in a recording: label, start and stop in seconds."""
+    rows = [
+        {
+            "recording_id": show.recording_id,
+            "label": label,
+            "start_seconds": start,
+            "stop_seconds": stop,
+            "imported_at": NIGHT,
+        }
+        for label, start, stop in segments
+    ]
+    write_shard(lake / "speech" / "v1" / f"{show.recording_id}.parquet", "speech", rows)
 
 
 def failed(show: Show, reason: str = "not a video") -> Show:

@@ -38,6 +38,15 @@ BREAKAGES: dict[str, Callable[[Rows], None]] = {
 }
 
 
+# What no lake could bring about, only a fault of our own: the warehouse itself is broken.
+FAULTS: dict[str, str] = {
+    "kinds_of_time_add_up": "update rollup set both_seconds = both_seconds + 1",
+    "rollup_adds_up": "delete from rollup",
+    "compositions_agree": "update compositions set female_faces = 0",
+    "tracked_faces_add_up": "update sample_gender set tracked_male_faces = 0 where sample_index = 1",
+}
+
+
 def failures(lake: Path, change: Callable[[Rows], None] | None = None) -> dict[str, warehouse.CheckFailure]:
     show = Show(samples=[(1.0, [Face(0.9), Face(0.1)]), (1.0, [Face(0.1)]), (1.0, [])])
     rows = show.rows()
@@ -54,13 +63,22 @@ def test_an_intact_lake_passes_every_check(tmp_path: Path) -> None:
 
 
 def test_every_check_is_broken_by_a_test() -> None:
-    assert {file.stem for file in (ROOT / "sql" / "checks").glob("*.sql")} == set(BREAKAGES)
+    assert {file.stem for file in (ROOT / "sql" / "checks").glob("*.sql")} == {*BREAKAGES, *FAULTS}
 
 
 @pytest.mark.parametrize("name", BREAKAGES)
 def test_a_check_finds_what_it_guards_against(tmp_path: Path, name: str) -> None:
     failure = failures(tmp_path, BREAKAGES[name])[name]
     assert failure.rows == len(failure.examples) == 1
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_check_finds_a_fault_of_our_own(tmp_path: Path, name: str) -> None:
+    assert failures(tmp_path) == {}
+    with duckdb.connect(tmp_path / warehouse.NAME) as connection:
+        connection.execute(FAULTS[name])
+    with warehouse.open(tmp_path) as house:
+        assert [(failure.name, failure.rows) for failure in house.check()] == [(name, 1)]
 
 
 def test_an_inaccuracy_below_a_millisecond_is_none(tmp_path: Path) -> None:
@@ -107,6 +125,6 @@ def test_macros_hold_for_values_at_the_edge() -> None:
             connection.execute(file.read_text(encoding="utf-8"))
         found = connection.execute(
             "select perceived_gender(null), perceived_gender('nan'::float), perceived_gender(1.1), "
-            "share(1, 0), share(0, 2)"
+            "share(1, 0), share(0, 2), face_size(null), face_size(47.99), face_size(48), face_size(95.99), face_size(96)"
         ).fetchall()
-    assert found == [(None, None, None, None, 0.0)]
+    assert found == [(None, None, None, None, 0.0, None, "small", "medium", "medium", "large")]

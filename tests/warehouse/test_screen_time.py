@@ -46,16 +46,34 @@ def test_face_time_counts_every_face_and_presence_time_every_sample_once(tmp_pat
     assert row == {
         "channel": "One",
         "recordings": 1,
-        "analysed_hours": pytest.approx(8 / 3600),
+        "hours_analysed": pytest.approx(8 / 3600),
+        "hours_scheduled": pytest.approx(8 / 3600),  # nobody scheduled it; it was as long as it turned out to be
+        "coverage": 1.0,
+        "unknown_length_recordings": 0,
         "analysed_seconds": 8.0,
         "female_face_seconds": 3.5,
         "male_face_seconds": 2.5,
         "undecided_face_seconds": 1.0,
         "female_presence_seconds": 2.0,
         "male_presence_seconds": 2.5,
+        "undecided_presence_seconds": 1.0,
+        "only_female_seconds": 1.5,
+        "only_male_seconds": 2.0,
+        "both_seconds": 0.5,
+        "only_undecided_seconds": 1.0,
+        "no_face_seconds": 3.0,
         "share_female_face_time": pytest.approx(3.5 / 6),
+        "female_to_male_ratio": pytest.approx(1.4),
+        "share_undecided_face_time": pytest.approx(1 / 7),
+        "share_female_face_time_tracks": pytest.approx(3.5 / 6),
+        "mean_faces": 0.875,
         "share_female_presence_time": 0.25,
         "share_male_presence_time": 0.3125,
+        "share_only_female_time": 0.1875,
+        "share_only_male_time": 0.25,
+        "share_both_time": 0.0625,
+        "share_only_undecided_time": 0.125,
+        "share_no_face_time": 0.375,
     }
 
 
@@ -69,7 +87,7 @@ def test_a_sample_says_how_many_women_and_men_it_shows(tmp_path: Path) -> None:
 
 
 def test_small_faces_are_kept_but_stay_out_of_screen_time(tmp_path: Path) -> None:
-    write_show(tmp_path, Show(samples=[(1.0, [WOMAN, Face(0.05, small=True)])]))
+    write_show(tmp_path, Show(samples=[(1.0, [WOMAN, Face(0.05, height=12)])]))
     with published(tmp_path) as house:
         row = one_row(house, "from screen_time")
         kept = one_row(house, "select count(*) as faces from faces")
@@ -138,10 +156,15 @@ def test_a_failed_recording_adds_no_time_and_keeps_its_reason(tmp_path: Path) ->
 def test_a_lake_whose_only_recording_failed_can_be_published(tmp_path: Path) -> None:
     write_show(tmp_path, failed(Show()), "recordings")  # and no shard of any other table at all
     with published(tmp_path) as house:
-        assert house.query("from screen_time_by_channel").num_rows == 0
-        assert house.query("from faces").column_names == house.query("from stg_faces").column_names
+        row = one_row(house, "from screen_time_by_channel")
+        assert house.query("from faces").column_names == [
+            *house.query("from stg_faces").column_names,
+            "recording_number",
+        ]
         assert house.query("select count(*) as n from failures").to_pylist() == [{"n": 1}]
         assert house.check() == ()
+    assert (row["recordings"], row["analysed_seconds"], row["unknown_length_recordings"]) == (0, 0.0, 1)
+    assert (row["share_female_face_time"], row["coverage"], row["hours_scheduled"]) == (None, None, None)
 
 
 def test_a_channel_may_be_called_anything(tmp_path: Path) -> None:
@@ -156,9 +179,9 @@ def test_days_and_programmes_add_up_to_their_channel(tmp_path: Path) -> None:
     write_show(tmp_path, Show(samples=[(1.0, [WOMAN])], changes=tokyo))
     write_show(tmp_path, Show(programme="Film", samples=[(2.0, [MAN])]))
     with published(tmp_path) as house:
-        days = house.query("select air_date, analysed_seconds from screen_time_by_day").to_pylist()
+        days = house.query("select date, analysed_seconds from screen_time_by_day").to_pylist()
         programmes = house.query("select programme, analysed_seconds from screen_time_by_programme").to_pylist()
-    assert [(f"{row['air_date']}", row["analysed_seconds"]) for row in days] == [
+    assert [(f"{row['date']}", row["analysed_seconds"]) for row in days] == [
         ("2001-03-04", 2.0),
         ("2001-03-05", 1.0),
     ]

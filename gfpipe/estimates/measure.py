@@ -1,0 +1,192 @@
+"""Answer a question: the warehouse's own sums, with 95 % intervals, and corrected for misclassification."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from gfpipe.estimates.correction import LABELS, CorrectedGroup, correct
+from gfpipe.estimates.question import Question, group, narrow
+from gfpipe.estimates.sample import Frame, Sample, resample
+from gfpipe.statistics.bootstrap import FEWEST_RECORDINGS, interval
+from gfpipe.statistics.misclassification import lang_reiczigel
+from gfpipe.statistics.screen_time import Corrected
+from gfpipe.warehouse import Warehouse
+
+_FACES: Final = ("female_face_seconds", "male_face_seconds")
+_ALL_FACES: Final = (*_FACES, "undecided_face_seconds")
+_TIME: Final = ("analysed_seconds",)
+# Each figure is a sum over a sum, so that its interval takes the hours analysed as given.
+_FIGURES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "share_female_face_time": (_FACES[:1], _FACES),
+    "share_undecided_face_time": (("undecided_face_seconds",), _ALL_FACES),
+    "share_female_face_time_tracks": (
+        ("tracked_female_face_seconds",),
+        ("tracked_female_face_seconds", "tracked_male_face_seconds"),
+    ),
+    "mean_faces": (_ALL_FACES, _TIME),
+    "share_female_presence_time": (("female_presence_seconds",), _TIME),
+    "share_male_presence_time": (("male_presence_seconds",), _TIME),
+    "share_only_female_time": (("only_female_seconds",), _TIME),
+    "share_only_male_time": (("only_male_seconds",), _TIME),
+    "share_both_time": (("both_seconds",), _TIME),
+    "share_only_undecided_time": (("only_undecided_seconds",), _TIME),
+    "share_no_face_time": (("no_face_seconds",), _TIME),
+}
+_UNSEEN: Final = "nothing was analysed"
+_MIXED: Final = "recordings of several models: gfpipe reclassify, or --mix-models"
+_CORRECTED: Final = tuple(
+    f"share_{what}_corrected" for what in ("female_face_time", "female_presence_time", "male_presence_time")
+)
+_ANALYTIC: Final = "share_female_face_time_corrected_analytic"
+_ENDS: Final = ("low", "high")
+_ESTIMATES: Final = (
+    *(f"{name}_{end}" for name in (*_FIGURES, "female_to_male_ratio") for end in _ENDS),
+    *(column for name in _CORRECTED for column in (name, *(f"{name}_{end}" for end in _ENDS))),
+    *(f"{_ANALYTIC}_{end}" for end in _ENDS),
+    "sensitivity",
+    "specificity",
+)
+_SUMS: Final = tuple(dict.fromkeys(name for parts in _FIGURES.values() for names in parts for name in names))
+_RECORDINGS: Final = f"""
+select
+    group_index,
+    recording_id,
+    any_value(channel) as channel,
+    any_value(programme_class) as programme_class,
+    {", ".join(f"sum({name}) as {name}" for name in _SUMS)}
+from chosen
+where analysed_seconds > 0
+group by group_index, recording_id
+order by group_index, recording_id
+"""
+
+
+def measure(house: Warehouse, question: Question) -> pa.Table:
+    """Measure screen time by whatever is asked.
+
+    Returns:
+        A row a group, in order: the columns of `question.by`, ``model_id``, ``models`` (how many), ``hours_excluded``,
+        those of the SQL macro ``totals``; for each share or mean of these ``<figure>_low`` and ``<figure>_high``; the
+        corrected figures with theirs, and the ``sensitivity`` and ``specificity`` that were found. ``interval_note``
+        and ``correction_note`` say why a row has none. Where recordings were classified by several models, every
+        figure is null, unless the question allows to mix them.
+
+    Raises:
+        UsageError: the question cannot be answered as asked.
+        LakeError: the warehouse cannot be read.
+    """
+    narrow(house, question)
+    return measure_by(house, question.by, question)
+
+
+def measure_by(house: Warehouse, by: tuple[str, ...], question: Question) -> pa.Table:
+    """Measure what a question asks, by something else; the warehouse was narrowed to it."""
+    totals = house.query(_totals(group(house, by)))
+    labels = house.query(LABELS).to_pandas()
+    recordings = house.query(_RECORDINGS).to_pandas()
+    sample = resample(recordings, labels, question.draws)
+    corrected = correct(house, sample, labels) if len(labels) else {}
+    nothing = CorrectedGroup(problem="no face" if len(labels) else "no labels: gfpipe label import")
+    found = {
+        index: _figures(rows, sample, corrected.get(index, nothing))
+        for index, rows in recordings.groupby("group_index")
+    }
+    return _assemble(totals, found, question.mix_models)
+
+
+def _totals(by: tuple[str, ...]) -> str:
+    names = ", ".join(f'"{name}"' for name in ("group_index", *by))
+    return f"""
+    select
+        {names},
+        {"" if "model_id" in by else "string_agg(distinct model_id, ' + ' order by model_id) as model_id,"}
+        count(distinct model_id) as models,
+        sum(hidden_seconds) / 3600 as hours_excluded,
+        sum(least(analysed_seconds + hidden_seconds, scheduled_seconds)) / nullif(sum(scheduled_seconds), 0) as covered,
+        unnest(totals(chosen))
+    from chosen
+    group by {names}
+    order by group_index
+    """
+
+
+def _figures(rows: Frame, sample: Sample, corrected: CorrectedGroup) -> dict[str, Any]:
+    """Intervals, and what was corrected, of one group."""
+    enough = len(rows) >= FEWEST_RECORDINGS
+    freedom = sample.freedom(rows["recording_id"]) if enough else 0
+    weights = sample.weights[sample.units(rows["recording_id"])]
+    sums = dict(zip(_SUMS, rows[list(_SUMS)].to_numpy().T @ weights, strict=True))
+    found: dict[str, Any] = {} if enough else {"interval_note": f"fewer than {FEWEST_RECORDINGS} recordings"}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for name, (parts, wholes) in _FIGURES.items():
+            draws = sum(sums[part] for part in parts) / sum(sums[whole] for whole in wholes)
+            found |= _with_ends(name, interval(draws, freedom, np.inf if name == "mean_faces" else 1.0))
+        low, high = (found[f"share_female_face_time_{end}"] for end in _ENDS)
+        found |= _with_ends("female_to_male_ratio", (_odds(low), _odds(high)))
+        if corrected.seconds is None:
+            return found | {"correction_note": corrected.problem}
+        return found | _corrected(corrected.seconds, corrected, sums["analysed_seconds"], freedom)
+
+
+def _corrected(
+    seconds: Corrected, group: CorrectedGroup, analysed: NDArray[np.float64], freedom: int
+) -> dict[str, float]:
+    share = seconds.share
+    draws = (share, *(np.clip(each / analysed, 0, 1) for each in (seconds.female_presence, seconds.male_presence)))
+    found: dict[str, float] = {}
+    for name, figure in zip(_CORRECTED, draws, strict=True):
+        found |= {name: float(figure[0])} | _with_ends(name, interval(figure, freedom))
+    sensitivity, specificity = seconds.hits / seconds.female_face, seconds.rejections / seconds.male_face
+    if freedom:
+        apparent = seconds.apparent / seconds.faces
+        analytic = lang_reiczigel(
+            float(apparent[0]),
+            _effective(apparent),
+            float(sensitivity[0]),
+            min(group.women, _effective(sensitivity)),
+            float(specificity[0]),
+            min(group.men, _effective(specificity)),
+        )
+        found |= _with_ends(_ANALYTIC, analytic)
+    return found | {"sensitivity": float(sensitivity[0]), "specificity": float(specificity[0])}
+
+
+def _effective(draws: NDArray[np.float64]) -> float:
+    """How many independent faces would give a share with the standard error of these draws."""
+    variance = float(np.nanvar(draws[1:]))
+    return float(draws[0] * (1 - draws[0])) / variance if variance else math.inf
+
+
+def _odds(share: float) -> float:
+    return share / (1 - share) if share < 1 else math.nan
+
+
+def _with_ends(name: str, ends: tuple[float, float]) -> dict[str, float]:
+    return {f"{name}_{end}": value for end, value in zip(_ENDS, ends, strict=True)}
+
+
+def _assemble(totals: pa.Table, found: Mapping[int, dict[str, Any]], mix_models: bool) -> pa.Table:
+    """Put what was found beside the sums, null where it is not known."""
+    rows = [found.get(group, {}) for group in totals["group_index"].to_pylist()]
+    mixed = [models > 1 and not mix_models for models in totals["models"].to_pylist()]
+    for name in _ESTIMATES:
+        known = [None if mix else _known(row.get(name)) for row, mix in zip(rows, mixed, strict=True)]
+        totals = totals.append_column(name, pa.array(known, pa.float64()))
+    for name in ("interval_note", "correction_note"):
+        notes = [_MIXED if mix else row.get(name) if row else _UNSEEN for row, mix in zip(rows, mixed, strict=True)]
+        totals = totals.append_column(name, pa.array(notes, pa.string()))
+    # What was excluded on purpose is no gap.
+    totals = totals.set_column(totals.column_names.index("coverage"), "coverage", totals["covered"])
+    for index, name in enumerate(totals.column_names):
+        if name in _FIGURES or name == "female_to_male_ratio":
+            totals = totals.set_column(index, name, pc.if_else(pa.array(mixed), None, totals[name]))
+    return totals.drop_columns(["group_index", "covered"])
+
+
+def _known(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else value

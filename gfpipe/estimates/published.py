@@ -1,0 +1,51 @@
+"""The questions that everybody asks, answered once at publishing: the table ``estimates`` of the warehouse."""
+
+from typing import Final
+
+import pyarrow as pa
+
+from gfpipe.estimates.measure import measure_by
+from gfpipe.estimates.question import Question, narrow
+from gfpipe.warehouse import Warehouse
+
+GROUPINGS: Final = (
+    (),
+    ("channel",),
+    ("month",),
+    ("channel", "month"),
+    ("channel", "programme"),
+    ("weekday", "hour"),
+)
+_KEYS: Final = {
+    "channel": pa.string(),
+    "programme": pa.string(),
+    "month": pa.string(),
+    "weekday": pa.int64(),
+    "hour": pa.int64(),
+}
+
+
+def estimates(house: Warehouse, question: Question = Question()) -> pa.Table:  # noqa: B008 - frozen
+    """Measure every grouping; ``grouping`` is ``all`` or names its columns, which are null in the others.
+
+    Args:
+        house: the warehouse, its marts ready.
+        question: what is to be left out or counted otherwise; ``by`` is of no account.
+
+    Raises:
+        UsageError: the question cannot be answered as asked.
+        LakeError: the warehouse cannot be read.
+    """
+    narrow(house, question)
+    parts = [_keyed(", ".join(by) or "all", measure_by(house, by, question)) for by in GROUPINGS]
+    return pa.concat_tables(parts, promote_options="permissive")
+
+
+def _keyed(grouping: str, found: pa.Table) -> pa.Table:
+    """Put the grouping and all keys first, null where `found` has none."""
+    keys = {
+        name: found[name].cast(kind) if name in found.column_names else pa.nulls(len(found), kind)
+        for name, kind in _KEYS.items()
+    }
+    others = {name: found[name] for name in found.column_names if name not in _KEYS}
+    return pa.table({"grouping": pa.repeat(grouping, len(found)), **keys, **others})

@@ -1,0 +1,207 @@
+"""What is asked of an archive: which rows of the rollup, in which groups."""
+
+from dataclasses import dataclass
+from datetime import date
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+
+from gfpipe.archive import annotations
+from gfpipe.errors import UsageError
+from gfpipe.statistics.bootstrap import DRAWS
+from gfpipe.warehouse import Warehouse
+
+_BY: Final = ("channel", "programme", "date", "week", "month", "year", "weekday", "hour", "model")
+_COLUMN: Final = {"model": "model_id"}
+_OUR_OWN: Final = ("year", "model", "channel_group", "programme_class", "hidden_seconds", "group_index")
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which screen time, and by what.
+
+    Attributes:
+        by: channel, programme, date, week, month, year, weekday, hour, model, or a column of the two CSV files.
+        min_face: count faces from this many lines of a 360-line picture, instead of what the analysis said.
+        exclude: CSV of channel, start, end, reason: what is left out.
+        programmes: CSV of programme and classes such as genre.
+        channels_file: CSV of channel and what is known of it; ``group`` says which channels share their labels.
+        only_channels: nothing means all.
+        since, until: first and last day on air.
+        mix_models: give one figure where recordings were classified by several models.
+        draws: of the bootstrap.
+    """
+
+    by: tuple[str, ...] = ()
+    min_face: float | None = None
+    exclude: Path | None = None
+    programmes: Path | None = None
+    channels_file: Path | None = None
+    only_channels: tuple[str, ...] = ()
+    since: date | None = None
+    until: date | None = None
+    mix_models: bool = False
+    draws: int = DRAWS
+
+
+def narrow(house: Warehouse, question: Question) -> None:
+    """Redefine the rollup, and what it rests on, as the question has it; define ``asked``, the rows that are asked for.
+
+    Besides the rollup's columns ``asked`` has those of the CSV files, ``year``, ``channel_group``,
+    ``programme_class`` (the first of the programme's classes) and ``hidden_seconds`` (that were excluded).
+
+    Raises:
+        UsageError: a CSV file is not right, or there is no such channel.
+        LakeError: the warehouse cannot be read.
+    """
+    if question.min_face is not None:
+        _count_faces_from(house, question.min_face)
+    if question.exclude is not None:
+        _exclude(house, question.exclude)
+    classes = _lend_classes(house, "programme", question.programmes)
+    groups = _lend_classes(house, "channel", question.channels_file)
+    channel_group = 'coalesce("group", channel)' if "group" in groups else "channel"
+    house.redefine(
+        "channel_groups",
+        f"""
+        select distinct channel, {channel_group} as channel_group
+        from rollup
+        left join channel_classes using (channel)
+        """,
+    )
+    house.redefine(
+        "asked",
+        f"""
+        select
+            *,
+            year(date) as year,
+            {_quoted(classes[0]) if classes else "''"} as programme_class,
+            {"coalesce(excluded_seconds, 0)" if question.exclude else "0"} as hidden_seconds
+        from rollup
+        left join programme_classes using (programme)
+        left join channel_classes using (channel)
+        left join channel_groups using (channel)
+        {"left join excluded using (recording_id, date, hour)" if question.exclude else ""}
+        where {" and ".join(_conditions(house, question))}
+        """,
+    )
+
+
+def group(house: Warehouse, by: tuple[str, ...]) -> tuple[str, ...]:
+    """Define ``chosen``: what is ``asked``, numbered by group (``group_index`` from 0).
+
+    Returns:
+        The columns that groups are made by.
+
+    Raises:
+        UsageError: nothing can be grouped by that.
+    """
+    classes = (house.query(f"from {key}_classes limit 0").column_names[1:] for key in ("programme", "channel"))
+    known = [*_BY, *chain.from_iterable(classes)]
+    for name in by:
+        if name not in known:
+            raise UsageError(f"--by {name}: choose from {', '.join(known)}")
+    if len(set(by)) < len(by):
+        raise UsageError(f"--by {','.join(by)}: a name stands there twice")
+    names = tuple(_COLUMN.get(name, name) for name in by)
+    order = ", ".join(map(_quoted, names)) or "true"
+    house.redefine("chosen", f"select *, dense_rank() over (order by {order}) - 1 as group_index from asked")
+    return names
+
+
+def _conditions(house: Warehouse, question: Question) -> list[str]:
+    conditions = ["true"]
+    if question.since:
+        conditions.append(f"date >= date '{question.since}'")
+    if question.until:
+        conditions.append(f"date <= date '{question.until}'")
+    if question.only_channels:
+        _refuse_unknown_channels(house, question.only_channels)
+        house.lend("only_channels", pa.table({"channel": list(question.only_channels)}))
+        conditions.append("channel in (from only_channels)")
+    return conditions
+
+
+def _count_faces_from(house: Warehouse, lines: float) -> None:
+    if not 0 <= lines <= 360:
+        raise UsageError(f"--min-face {lines:g}: choose between 0 and 360 lines")
+    house.redefine(
+        "classified_faces",
+        f"select * replace (height_360 < {lines} as below_min_face) from classified_faces",
+        ("sample_gender", "compositions", "rollup", "labelled_faces"),
+    )
+
+
+def _exclude(house: Warehouse, path: Path) -> None:
+    """Leave intervals out: only the recordings that they touch are added up anew."""
+    zones = house.query("select distinct channel, timezone from recordings where timezone is not null").to_pylist()
+    house.lend("exclusions", annotations.exclusions(path, [(row["channel"], row["timezone"]) for row in zones]))
+    house.redefine(
+        "touched",
+        """
+        select distinct recordings.recording_id
+        from recordings
+        inner join exclusions
+            on
+                recordings.channel = exclusions.channel
+                and recordings.timezone = exclusions.timezone
+                and recordings.started_at < exclusions.ends
+                and recordings.started_at + to_seconds(recordings.analysed_seconds + recordings.lost_seconds)
+                > exclusions.starts
+        """,
+    )
+    house.redefine("untouched", "from compositions anti join touched using (recording_id)")
+    house.redefine("before", "select recording_id, date, hour, analysed_seconds from rollup")
+    house.redefine(
+        "sample_gender",
+        """
+        with on_air as (
+            select sample_gender.*, recordings.channel, recordings.timezone
+            from sample_gender
+            inner join recordings using (recording_id)
+            semi join touched using (recording_id)
+        )
+
+        select on_air.* exclude (channel, timezone)
+        from on_air
+        asof left join exclusions
+            on
+                on_air.channel = exclusions.channel
+                and on_air.timezone = exclusions.timezone
+                and on_air.aired_at >= exclusions.starts
+        where exclusions.ends is null or on_air.aired_at >= exclusions.ends
+        """,
+        ("compositions",),
+    )
+    house.redefine("compositions", "from compositions union all by name from untouched", ("rollup",))
+    house.redefine(
+        "excluded",
+        """
+        select recording_id, date, hour, before.analysed_seconds - rollup.analysed_seconds as excluded_seconds
+        from before
+        inner join rollup using (recording_id, date, hour)
+        """,
+    )
+
+
+def _lend_classes(house: Warehouse, key: str, path: Path | None) -> tuple[str, ...]:
+    """What a CSV file says of each programme or channel, as ``<key>_classes``; the names of its other columns."""
+    taken = {*house.query("from rollup limit 0").column_names, *_OUR_OWN}
+    table = annotations.classes(path, key, taken) if path else pa.table({key: pa.array([], pa.string())})
+    house.lend(f"{key}_classes", table)
+    return tuple(table.column_names[1:])
+
+
+def _refuse_unknown_channels(house: Warehouse, channels: tuple[str, ...]) -> None:
+    known = {row["channel"] for row in house.query("select distinct channel from rollup").to_pylist()}
+    for channel in channels:
+        if channel not in known:
+            raise UsageError(
+                f"--channel {channel}: there is none; choose from {', '.join(sorted(filter(None, known)))}"
+            )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

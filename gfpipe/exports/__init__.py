@@ -1,0 +1,1 @@
+"""The shapes in which figures leave: pure functions from tables to tables."""

@@ -1,0 +1,73 @@
+"""One row a figure: what to feed ggplot2, a spreadsheet's pivot table, a dashboard."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import pyarrow as pa
+
+_BESIDE: Final = ("model_id", "recordings", "hours_analysed", "hours_scheduled", "coverage")
+_ANALYTIC: Final = "_analytic"
+
+
+def tidy(figures: pa.Table, by: Sequence[str]) -> pa.Table:
+    """Turn a row a group into a row a group, estimand and method; what is not known is there, empty, with the reason.
+
+    Args:
+        figures: (G, …) what ``estimates.measure`` gives.
+        by: the columns that groups are made by.
+
+    Returns:
+        by, estimand, method (raw, tracks, corrected), unit, value, low, high, note; hours analysed and coverage beside.
+    """
+    columns = figures.column_names
+    rows = [_rows(figures, by, name, _unit(name), name) for name in columns if _unit(name)]
+    rows += [
+        _rows(figures, by, name.removesuffix(f"{_ANALYTIC}_low"), "share", name.removesuffix("_low"))
+        for name in columns
+        if name.endswith(f"{_ANALYTIC}_low")
+    ]
+    return pa.concat_tables(rows).sort_by([(name, "ascending") for name in (*by, "estimand", "method")])
+
+
+def _unit(column: str) -> str | None:
+    """What a figure is counted in; None where the column is none: the end of an interval, a note, what is beside."""
+    if column.endswith(("_low", "_high")) or column == "analysed_seconds":
+        return None
+    if column.startswith("share_") or column in ("sensitivity", "specificity"):
+        return "share"
+    return (
+        "seconds"
+        if column.endswith("_seconds")
+        else {"female_to_male_ratio": "ratio", "mean_faces": "faces"}.get(column)
+    )
+
+
+def _estimand(column: str) -> tuple[str, str]:
+    """What a figure measures, and how."""
+    for method in ("tracks", "corrected"):
+        if column.endswith(f"_{method}"):
+            return column.removesuffix(f"_{method}"), method
+    return (column.removeprefix("tracked_"), "tracks") if column.startswith("tracked_") else (column, "raw")
+
+
+def _rows(figures: pa.Table, by: Sequence[str], column: str, unit: str | None, interval: str) -> pa.Table:
+    estimand, method = _estimand(column)
+    names = {"value": column, "low": f"{interval}_low", "high": f"{interval}_high"}
+    known = set(figures.column_names)
+    measured = {
+        name: figures[source].cast(pa.float64()) if source in known else pa.nulls(len(figures), pa.float64())
+        for name, source in names.items()
+    }
+    if interval.endswith(_ANALYTIC):
+        method += ", analytic interval"
+    note = figures["correction_note" if method.startswith("corrected") else "interval_note"]
+    if names["low"] not in known and method == "raw":
+        note = pa.nulls(len(figures), pa.string())  # a sum has no interval, and nothing is missing
+    what = {"estimand": estimand, "method": method, "unit": unit}
+    return pa.table(
+        {name: figures[name] for name in by}
+        | {name: pa.repeat(pa.scalar(text, pa.string()), len(figures)) for name, text in what.items()}
+        | measured
+        | {"note": note}
+        | {name: figures[name] for name in _BESIDE if name not in by}
+    )

@@ -1,0 +1,125 @@
+"""Labels and speech in the lake: one file for each source, replaced when the source is imported again.
+
+They carry no ``config_digest``: what a human answered, or was heard, survives a new analysis of the pictures.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import fsspec
+
+from gfpipe.errors import UsageError
+from gfpipe.labelling.labels import Label
+from gfpipe.labelling.speech import Segment
+from gfpipe.lake import schema
+from gfpipe.lake.storage import Storage
+from gfpipe.lake.tables import TableWriter
+
+
+@dataclass(frozen=True)
+class Import:
+    """A file of labels that the lake holds.
+
+    Attributes:
+        source: where the file was.
+        labels: how many are in it.
+        imported_at: when.
+    """
+
+    source: str
+    labels: int
+    imported_at: datetime
+
+
+def write_labels(lake: str, source: Path, labels: Sequence[Label]) -> int:
+    """Keep the labels of one file; those of an earlier import of the same file are replaced.
+
+    Returns:
+        How many labels were replaced.
+
+    Raises:
+        LakeError: the lake cannot be written.
+    """
+    replaced = _count(lake, _place(source))
+    _write(lake, "labels", _place(source), source, [asdict(label) for label in labels])
+    return replaced
+
+
+def remove_labels(lake: str, source: Path, dry_run: bool = False) -> int:
+    """Take back what was imported from a file, which need not exist any more.
+
+    Returns:
+        How many labels are (or, on a dry run, would be) gone.
+
+    Raises:
+        UsageError: nothing was imported from it.
+        LakeError: the lake cannot be read or written.
+    """
+    place = _place(source)
+    if not Storage(lake).exists(*place):
+        there = ", ".join(each.source for each in imports(lake)) or "nothing"
+        raise UsageError(f"{_absolute(source)}: never imported into {lake}; it holds labels from: {there}")
+    labels = _count(lake, place)
+    if not dry_run:
+        Storage(lake).delete(*place)
+    return labels
+
+
+def imports(lake: str) -> tuple[Import, ...]:
+    """Every file of labels that was imported, by name.
+
+    Raises:
+        LakeError: the lake cannot be read.
+    """
+    storage, files = Storage(lake), fsspec.core.url_to_fs(lake)[0]
+    found = files.glob(storage.path("labels", f"v{schema.VERSION}", "*.parquet"))
+    names = (PurePosixPath(path).name for path in found)
+    return tuple(
+        sorted((_import(storage, name) for name in names if name[0] not in "._"), key=lambda each: each.source)
+    )
+
+
+def write_speech(lake: str, recording_id: str, source: Path, segments: Sequence[Segment]) -> None:
+    """Keep what was heard in one recording; what an earlier import said of it is replaced.
+
+    Raises:
+        LakeError: the lake cannot be written.
+    """
+    rows = [{"recording_id": recording_id, **asdict(segment)} for segment in segments]
+    _write(lake, "speech", ("speech", f"v{schema.VERSION}", f"{recording_id}.parquet"), source, rows)
+
+
+def _place(source: Path) -> tuple[str, ...]:
+    name = hashlib.blake2b(_absolute(source).encode(), digest_size=8).hexdigest()
+    return ("labels", f"v{schema.VERSION}", f"{name}.parquet")
+
+
+def _absolute(source: Path) -> str:
+    return str(source.expanduser().resolve())
+
+
+def _count(lake: str, place: tuple[str, ...]) -> int:
+    storage = Storage(lake)
+    return int(storage.read_table(*place).num_rows) if storage.exists(*place) else 0
+
+
+def _import(storage: Storage, name: str) -> Import:
+    table = storage.read_table("labels", f"v{schema.VERSION}", name)
+    source = table.schema.metadata[b"gfpipe.source"].decode()
+    return Import(source, table.num_rows, table["imported_at"][0].as_py())
+
+
+def _write(lake: str, table: str, place: tuple[str, ...], source: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    columns["imported_at"] = [datetime.now(UTC)] * len(rows)
+    writer = TableWriter(Storage(lake), place, schema.TABLES[table], {"source": _absolute(source)})
+    try:
+        writer.append(columns, len(rows))
+        writer.close()
+        writer.commit()
+    finally:
+        writer.discard()

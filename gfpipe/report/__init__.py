@@ -1,0 +1,1 @@
+"""The report: one page about an archive, for readers and for print."""

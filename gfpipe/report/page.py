@@ -1,0 +1,321 @@
+"""The page: what the warehouse holds about an archive, as one self-contained HTML document.
+
+Contents ─► figures (SVG), sentences, tables ─► report.html.jinja ─► HTML
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+
+import jinja2
+import pyarrow as pa
+import pyarrow.compute as pc
+from markupsafe import Markup
+
+from gfpipe.report import figures, numbers, periods, sentences, tables
+from gfpipe.report.contents import Contents, Facts
+from gfpipe.report.drawing import GREY, Drawing, draw, share_domain
+from gfpipe.report.figures import METHODS, STATES
+from gfpipe.report.numbers import Row, known
+from gfpipe.report.tables import CORRECTED, SHARE, TRACKS, DataTable
+
+__all__ = ["Contents", "Facts", "render"]
+
+PROGRAMMES_SHOWN: Final = 50
+PANELS_SHOWN: Final = 12
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure with everything that stands beside it.
+
+    Attributes:
+        identity: its id in the page.
+        says: its message in one sentence, which is also its text alternative.
+        drawing: itself; None where one sentence says all.
+        table: the numbers in it.
+        notes: how to read it, below.
+        legend: name, shape and colour of what is in it.
+    """
+
+    identity: str
+    says: Markup
+    drawing: Drawing | None
+    table: DataTable
+    notes: tuple[str, ...] = ()
+    legend: tuple[tuple[str, str, str], ...] = ()
+
+
+def render(contents: Contents) -> str:
+    """Make the page; nothing in it is fetched from anywhere, and nothing needs JavaScript."""
+    channels = _most_hours(contents.channels)
+    return _template().render(
+        headline=contents.headline,
+        share=CORRECTED if known(contents.headline.get(CORRECTED)) is not None else SHARE,
+        facts=contents.facts,
+        period=_period(contents),
+        channels=[row["channel"] for row in channels],
+        measures=tables.measures(contents.headline),
+        figures={figure.identity: figure for figure in _figures(contents, channels) if figure},
+        programmes=_programmes(contents.programmes),
+        confusion=tables.confusion(contents.confusion.to_pylist()) if contents.confusion.num_rows else None,
+        labelled=_total(contents.confusion, "faces"),
+        recall=_recall(contents.recall),
+        n=numbers,
+        SHARE=SHARE,
+        CORRECTED=CORRECTED,
+        TRACKS=TRACKS,
+    )
+
+
+def _figures(contents: Contents, channels: Sequence[Row]) -> Iterable[Figure | None]:
+    months = contents.months.to_pylist()
+    yield _trend([row for row in months if row.get("channel") is None])
+    yield _trend_by_channel([row for row in months if row.get("channel") is not None], channels)
+    yield _kinds_of_time(contents.headline, channels)
+    yield _weekday_hours(contents.weekday_hours)
+    yield _channels(channels)
+    yield _coverage(contents.coverage, contents.headline)
+    yield _sensitivity(contents.sensitivity, contents.headline)
+
+
+def _trend(found: Sequence[Row]) -> Figure | None:
+    rows = periods.with_missing_months(found)
+    if not rows:
+        return None
+    name = _measure(rows)
+    if _with_value(rows, name) < 2:
+        return Figure("trend", sentences.trend(rows, name), None, tables.months(rows, name))
+    notes = [_how(rows, name), *_interval_notes(rows, name, "Bars or shading"), _scale_note(share_domain(rows, [name]))]
+    if any((known(row.get("coverage")) or 1) < figures.LOW_COVERAGE for row in rows):
+        notes.append(f"Hollow dots: less than {_percent(figures.LOW_COVERAGE)} of what was scheduled was analysed.")
+    if any(not known(row.get("hours_analysed")) for row in rows):
+        notes.append("×: a month with no time analysed; the line breaks there.")
+    return Figure(
+        "trend",
+        sentences.trend(rows, name),
+        draw("trend", lambda size: figures.trend(rows, name, size)),
+        tables.months(rows, name),
+        _told(notes),
+    )
+
+
+def _trend_by_channel(found: Sequence[Row], channels: Sequence[Row]) -> Figure | None:
+    shown = [str(row["channel"]) for row in channels[:PANELS_SHOWN]]
+    of = {channel: [row for row in found if row["channel"] == channel] for channel in shown}
+    span = (
+        {"month": min((row["month"] for row in found), default=None)},
+        {"month": max((row["month"] for row in found), default=None)},
+    )
+    if len(channels) < 2 or span[0] == span[1]:
+        return None
+    panels = {channel: periods.with_missing_months([*span, *of[channel]]) for channel in shown if of[channel]}
+    rows = [row for panel in panels.values() for row in panel]
+    name = _measure(rows)
+    more = len(channels) - len(shown)
+    notes = [_how(rows, name), *_interval_notes(rows, name, "Shading"), "Hollow dots and breaks as above."]
+    if more > 0:
+        notes.append(f"The {len(shown)} channels with most hours; {more} more are in the warehouse.")
+    return Figure(
+        "trend-by-channel",
+        sentences.trend_by_channel(panels, name),
+        draw("trend-by-channel", lambda size: figures.trend_by_channel(panels, name, size)),
+        tables.months([row for row in rows if "channel" in row], name),
+        _told(notes),
+    )
+
+
+def _kinds_of_time(headline: Row, channels: Sequence[Row]) -> Figure | None:
+    rows = channels if len(channels) > 1 else []
+    everything = {**headline, "channel": "all"}
+    if not known(headline.get("analysed_seconds")):
+        return None
+    return Figure(
+        "kinds-of-time",
+        sentences.kinds_of_time(headline),
+        draw("kinds-of-time", lambda size: figures.kinds_of_time([everything, *rows], size)),
+        tables.kinds_of_time(headline, rows),
+        ("Per cent of the time analysed. Women and men: at least one face of each at the same moment.",),
+        tuple((words, "square", colour) for words, colour in figures.KINDS_OF_TIME.values()),
+    )
+
+
+def _weekday_hours(table: pa.Table) -> Figure | None:
+    rows = [row for row in table.to_pylist() if row.get("weekday") is not None and row.get("hour") is not None]
+    if not any(known(row.get("hours_analysed")) for row in rows):
+        return None
+    name = _measure(rows)
+    notes = ["Women’s share of face time in per cent, darker where it is higher.", _how(rows, name)]
+    if any(known(row.get(name)) is not None and not figures.is_certain(row, name) for row in rows):
+        points = round(100 * figures.UNCERTAIN)
+        notes.append(f"In brackets: no 95 % interval, or one wider than {points} points; no more than a hint.")
+    return Figure(
+        "weekday-hours",
+        sentences.weekday_hours(rows, name),
+        draw("weekday-hours", lambda size: figures.weekday_hours(rows, name, size)),
+        tables.weekday_hours(rows, name),
+        _told(notes),
+        _week_legend(rows, name),
+    )
+
+
+def _week_legend(rows: Sequence[Row], name: str) -> tuple[tuple[str, str, str], ...]:
+    analysed = [row for row in rows if known(row.get("hours_analysed"))]
+    legend = []
+    if len(analysed) < 7 * 24:
+        legend.append(("no time analysed", "dot", GREY))
+    if _with_value(analysed, name) < len(analysed):
+        legend.append(("time analysed, but no share to give", "square", figures.NO_FACE))
+    return tuple(legend)
+
+
+def _channels(channels: Sequence[Row]) -> Figure | None:
+    methods = [method for method in METHODS if any(known(row.get(method)) is not None for row in channels)]
+    if not methods:
+        return None
+    name = _measure(channels)
+    order = sorted(channels, key=lambda row: -(known(row.get(name)) or 0))
+    notes = [*_interval_notes(order, name, "Bars"), _scale_note(share_domain(order, methods))]
+    if 0 < _with_value(order, CORRECTED) < _with_value(order, SHARE):
+        notes.append("Corrected only where enough faces were labelled.")
+    return Figure(
+        "channels",
+        sentences.channels(order, name),
+        draw("channels", lambda size: figures.channels(order, methods, size)),
+        tables.channels(order, methods),
+        _told(notes),
+        tuple(METHODS[method] for method in methods),
+    )
+
+
+def _coverage(table: pa.Table, headline: Row) -> Figure | None:
+    calendar = periods.calendar(table)
+    if not calendar.cells:
+        return None
+    states = {cell["state"] for cell in calendar.cells}
+    notes = [f"One cell is one {calendar.unit}; the colour says how much of the hours scheduled was analysed."]
+    if any(cell["short"] for cell in calendar.cells):
+        notes.append("Half-high cells: less than half of the hours that are usual for the channel.")
+    if figures.is_folded(calendar):
+        notes.append("On a phone the calendar is folded into several lines.")
+    if calendar.undated:
+        notes.append(f"{calendar.undated} entries of the schedule have no date and stand nowhere in it.")
+    return Figure(
+        "coverage",
+        sentences.coverage(calendar, headline),
+        draw("coverage", lambda size: figures.coverage_calendar(calendar, size)),
+        tables.coverage(calendar),
+        _told(notes),
+        tuple(
+            (words, {"nothing": "cross", "none": "line"}.get(state, "square"), colour)
+            for state, (words, colour) in STATES.items()
+            if state in states
+        ),
+    )
+
+
+def _sensitivity(table: pa.Table, headline: Row) -> Figure | None:
+    rows = table.to_pylist()
+    if all(known(row.get("share")) is None for row in rows):
+        return None
+    notes = ["As counted, not corrected."]
+    if numbers.has_interval(headline, SHARE):
+        notes.append("The grey band is the headline’s own 95 % interval.")
+    scale = _scale_note(share_domain([*({SHARE: row.get("share")} for row in rows), headline], [SHARE]))
+    return Figure(
+        "sensitivity",
+        sentences.sensitivity(rows),
+        draw("sensitivity", lambda size: figures.sensitivity(rows, headline, size)),
+        tables.sensitivity(rows),
+        _told([*notes, scale]),
+    )
+
+
+def _programmes(table: pa.Table) -> Mapping[str, Any]:
+    order = table.sort_by([("hours_analysed", "descending")]) if table.num_rows else table
+    shown, rest = order.slice(0, PROGRAMMES_SHOWN).to_pylist(), order.slice(PROGRAMMES_SHOWN)
+    return {
+        "table": tables.programmes(shown, _with_value(shown, CORRECTED) > 0) if shown else None,
+        "more": rest.num_rows,
+        "more_hours": _total(rest, "hours_analysed"),
+    }
+
+
+def _recall(table: pa.Table) -> Mapping[str, Any]:
+    rows = table.to_pylist()
+    looked_at = any(known(row.get(name)) is not None for row in rows for name in ("recall_female", "recall_male"))
+    reasons = sorted({str(row["reason"]) for row in rows if row.get("reason")})
+    return {
+        "table": tables.recall(rows) if looked_at else None,
+        "reasons": reasons or ["no picture was marked as a whole"],
+    }
+
+
+def _measure(rows: Sequence[Row]) -> str:
+    """Corrected, where every row that has a share has it corrected; never both in one series."""
+    return CORRECTED if 0 < _with_value(rows, SHARE) == _with_value(rows, CORRECTED) else SHARE
+
+
+def _how(rows: Sequence[Row], name: str) -> str:
+    if name == CORRECTED:
+        return "Corrected for the classifier’s errors."
+    corrected, all_of_them = _with_value(rows, CORRECTED), _with_value(rows, SHARE)
+    if corrected:
+        return f"As counted: a correction is known for {corrected} of {all_of_them} only."
+    return "As counted, not corrected for the classifier’s errors."
+
+
+def _interval_notes(rows: Sequence[Row], name: str, drawn: str) -> list[str]:
+    valued = [row for row in rows if known(row.get(name)) is not None]
+    without = [row for row in valued if not numbers.has_interval(row, name)]
+    if not without:
+        return [f"{drawn}: 95 % intervals."]
+    reasons = "; ".join(sorted({str(row["interval_note"]) for row in without if row.get("interval_note")}))
+    because = f" ({reasons})" if reasons else ""
+    if len(without) == len(valued):
+        return [f"No intervals{because}."]
+    return [f"{drawn}: 95 % intervals; {len(without)} of {len(valued)} have none{because}."]
+
+
+def _scale_note(domain: tuple[float, float]) -> str:
+    return f"The scale begins at {_percent(domain[0])}, not at zero." if domain[0] else ""
+
+
+def _percent(share: float) -> str:
+    return numbers.Form(0, "%").text(share)
+
+
+def _with_value(rows: Iterable[Row], name: str) -> int:
+    return sum(known(row.get(name)) is not None for row in rows)
+
+
+def _told(notes: Iterable[str]) -> tuple[str, ...]:
+    return tuple(note for note in notes if note)
+
+
+def _most_hours(channels: pa.Table) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = channels.to_pylist()
+    named = [{**row, "channel": row.get("channel") or periods.UNKNOWN} for row in rows]
+    return sorted(named, key=lambda row: -(known(row.get("hours_analysed")) or 0))
+
+
+def _period(contents: Contents) -> str | None:
+    if contents.facts.period:
+        return periods.span(*contents.facts.period)
+    days = [day for day in contents.coverage["air_date"].unique().to_pylist() if day is not None]
+    return periods.span(min(days), max(days)) if days else None
+
+
+def _total(table: pa.Table, column: str) -> float:
+    return float(pc.sum(table[column]).as_py() or 0) if table.num_rows else 0.0
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["day"] = periods.day
+    return environment.from_string(files("gfpipe.report").joinpath("report.html.jinja").read_text(encoding="utf-8"))

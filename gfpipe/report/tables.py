@@ -1,0 +1,226 @@
+"""Tables of the page: rows of the warehouse, column by column."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from markupsafe import Markup, escape
+
+from gfpipe.report import figures, periods
+from gfpipe.report.numbers import COUNT, HOURS, PERCENT, POINTS, RATIO, Form, Row, group_of, interval, known, number
+from gfpipe.report.periods import UNKNOWN, WEEKDAYS
+
+SHARE: Final = "share_female_face_time"
+TRACKS: Final = "share_female_face_time_tracks"
+CORRECTED: Final = "share_female_face_time_corrected"
+
+_UNDER: Final = Markup('<span class="under">{}</span>')
+_SIZES: Final = ("large", "medium", "small")
+_PEOPLE: Final = {"female": "a woman", "male": "a man", "undecided": "undecided", "no_face": "no face"}
+_SEEN: Final = {"female": "woman", "male": "man", "undecided": "undecided", None: "not found"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell.
+
+    Attributes:
+        content: what it says.
+        numeric: whether it is set as a number.
+    """
+
+    content: Markup | str
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class DataTable:
+    """One table: a heading and a cell for each column; the first `keys` columns head their rows."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    keys: int = 1
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of numbers: its heading, the value's name in SQL, how it is written, whether an interval follows."""
+
+    heading: str
+    name: str
+    form: Form
+    with_interval: bool = False
+
+
+_HOURS: Final = Column("Hours analysed", "hours_analysed", HOURS)
+_COVERAGE: Final = Column("Coverage", "coverage", PERCENT)
+
+
+def months(rows: Iterable[Row], name: str) -> DataTable:
+    """Give the numbers behind the trend, by channel where the rows have one."""
+    rows = list(rows)
+    keys = ("channel", "month") if any(row.get("channel") is not None for row in rows) else ("month",)
+    scheduled = Column("Hours scheduled", "hours_scheduled", HOURS)
+    return _of(rows, keys, [_share(name), _HOURS, scheduled, _COVERAGE])
+
+
+def weekday_hours(rows: Iterable[Row], name: str) -> DataTable:
+    """Give the numbers behind the week's cells."""
+    rows = sorted(rows, key=lambda row: (row["weekday"], row["hour"]))
+    return _of(rows, ("weekday", "hour"), [_share(name), _HOURS])
+
+
+def channels(rows: Iterable[Row], names: Sequence[str]) -> DataTable:
+    """Give each channel's share by each method."""
+    methods = [Column(figures.METHODS[name][0].capitalize(), name, PERCENT, with_interval=True) for name in names]
+    return _of(rows, ("channel",), [*methods, _HOURS, _COVERAGE])
+
+
+def kinds_of_time(headline: Row, channels: Iterable[Row]) -> DataTable:
+    """Give how the time analysed divides, for everything and by channel."""
+    columns = [Column(words.capitalize(), name, PERCENT) for name, (words, _) in figures.KINDS_OF_TIME.items()]
+    table = _of(channels, ("channel",), columns)
+    return replace(table, rows=(_row(headline, ("channel",), columns, {"channel": "all"}), *table.rows))
+
+
+def coverage(calendar: periods.Calendar) -> DataTable:
+    """Give the hours behind each cell of the calendar; cells with nothing scheduled or recorded have no row."""
+    columns = [
+        Column("Hours scheduled", "coverage_hours_scheduled", HOURS),
+        Column("Hours analysed", "coverage_hours_analysed", HOURS),
+        Column("Coverage", "coverage_share", PERCENT),
+    ]
+    key = {"day": "air_date", "week": "week", "month": "month"}[calendar.unit]
+    names = {start: calendar.cell_name(start) for start in calendar.starts}
+    shown = []
+    for cell in calendar.cells:
+        if cell["state"] != "none":
+            start = cell["start"]
+            value = {"day": f"{start}", "week": f"{start:%G-W%V}", "month": f"{start:%Y-%m}"}[calendar.unit]
+            shown.append(_row({**cell, key: value}, ("channel", key), columns, {key: names[start]}))
+    return DataTable(("Channel", calendar.unit.capitalize(), *(column.heading for column in columns)), tuple(shown), 2)
+
+
+def sensitivity(rows: Iterable[Row]) -> DataTable:
+    """Give the headline's share under each variant."""
+    return _of(rows, ("variant",), [Column("Share", "share", PERCENT), Column("Points", "difference", POINTS)])
+
+
+def programmes(rows: Iterable[Row], corrected: bool) -> DataTable:
+    """Give programmes with their hours and shares; below them the channel, the coverage and the intervals."""
+    columns = [Column("As counted", SHARE, PERCENT, with_interval=True)]
+    if corrected:
+        columns.append(Column("Corrected", CORRECTED, PERCENT, with_interval=True))
+    shown = []
+    for row in rows:
+        name = escape(row.get("programme") or UNKNOWN) + _UNDER.format(row.get("channel") or UNKNOWN)
+        group = group_of(row, ("channel", "programme"))
+        hours = number(row, "hours_analysed", HOURS, group) + _UNDER.format(number(row, "coverage", PERCENT, group))
+        shares = _row(row, ("channel", "programme"), columns, {})[2:]
+        shown.append((Cell(name), Cell(hours, numeric=True), *shares))
+    return DataTable(("Programme", "Hours analysed, coverage", *(column.heading for column in columns)), tuple(shown))
+
+
+def measures(headline: Row) -> DataTable:
+    """Give every estimand of the whole archive, as counted and corrected, each with its interval."""
+    corrected = any(known(headline.get(f"{name}_corrected")) is not None for name, _, _ in _MEASURES)
+    rows = []
+    for name, form, words in _MEASURES:
+        cells = [Cell(words), _number_cell(headline, name, form, "all", True)]
+        if corrected:
+            cells.append(_number_cell(headline, f"{name}_corrected", form, "all", True, missing=""))
+        rows.append(tuple(cells))
+    return DataTable(("", "As counted", *(["Corrected"] if corrected else [])), tuple(rows))
+
+
+_MEASURES: Final = (
+    (SHARE, PERCENT, "Women’s share of face time"),
+    (TRACKS, PERCENT, "… the same over tracks"),
+    ("female_to_male_ratio", RATIO, "Women’s face time for each second of men’s"),
+    ("share_female_presence_time", PERCENT, "Time with at least one woman on screen"),
+    ("share_male_presence_time", PERCENT, "Time with at least one man on screen"),
+    ("mean_faces", RATIO, "Faces on screen, on average"),
+    ("share_undecided_face_time", PERCENT, "Face time of undecided faces, of all face time"),
+    ("share_only_female_time", PERCENT, "Time with women only"),
+    ("share_both_time", PERCENT, "Time with women and men"),
+    ("share_only_male_time", PERCENT, "Time with men only"),
+    ("share_only_undecided_time", PERCENT, "Time with undecided faces only"),
+    ("share_no_face_time", PERCENT, "Time with no face"),
+)
+
+
+def recall(rows: Iterable[Row]) -> DataTable:
+    """Give how many of the women's and men's faces were found, and the share if as many of both had been."""
+    columns = [
+        Column("Women’s faces found", "recall_female", PERCENT),
+        Column("Men’s faces found", "recall_male", PERCENT),
+        Column("Women’s share", SHARE, PERCENT),
+        Column("… were both found alike", "share_recall_corrected", PERCENT),
+    ]
+    shown = []
+    for row in rows:
+        group = f"detector_recall, {group_of(row, ('channel',))}"  # its share is not always the channel's own
+        below = row.get("reason") or Markup("{} faces").format(number(row, "faces", COUNT, group))
+        name = escape(row.get("channel") or UNKNOWN) + _UNDER.format(below)
+        shown.append((Cell(name), *(_number_cell(row, column.name, column.form, group) for column in columns)))
+    return DataTable(("Channel", *(column.heading for column in columns)), tuple(shown))
+
+
+def confusion(rows: Iterable[Row]) -> DataTable:
+    """Add the labelled faces up over channels: what people said, and what was counted."""
+    rows = list(rows)
+    answers = [answer for answer in _PEOPLE if any(row.get("answer") == answer for row in rows)]
+    shown = []
+    for size in _SIZES:
+        for answer in answers:
+            of = [row for row in rows if row.get("size") == size and row.get("answer") == answer]
+            sums = {seen: sum(known(row.get("faces")) or 0 for row in of if row.get("perceived_gender") == seen)
+                    for seen in _SEEN}  # fmt: skip
+            if of:
+                shown.append(_confusion_row(size, answer, sums))
+    return DataTable(("People said", *_SEEN.values(), "read the same"), tuple(shown))
+
+
+def _confusion_row(size: str, answer: str, sums: dict[str | None, float]) -> tuple[Cell, ...]:
+    group = f"size={size}, answer={answer}"
+    counts = [
+        _number_cell({"faces": count}, "faces", COUNT, f"{group}, perceived_gender={seen or 'null'}")
+        for seen, count in sums.items()
+    ]
+    found = sum(count for seen, count in sums.items() if seen)
+    same = {"share_read_the_same": sums[answer] / found if answer in sums and found else None}
+    name = escape(_PEOPLE[answer]) + _UNDER.format(size)
+    return (Cell(name), *counts, _number_cell(same, "share_read_the_same", PERCENT, group))
+
+
+def _share(name: str) -> Column:
+    return Column("Women’s share", name, PERCENT, with_interval=True)
+
+
+def _of(rows: Iterable[Row], keys: tuple[str, ...], columns: Sequence[Column]) -> DataTable:
+    headings = (*(key.capitalize() for key in keys), *(column.heading for column in columns))
+    return DataTable(headings, tuple(_row(row, keys, columns, {}) for row in rows), len(keys))
+
+
+def _row(row: Row, keys: tuple[str, ...], columns: Sequence[Column], names: dict[str, str]) -> tuple[Cell, ...]:
+    group = group_of(row, keys) or "all"
+    heads = [Cell(names.get(key) or _key(key, row.get(key))) for key in keys]
+    numbers = [_number_cell(row, column.name, column.form, group, column.with_interval) for column in columns]
+    return (*heads, *numbers)
+
+
+def _key(key: str, value: Any) -> str:
+    if value is None:
+        return UNKNOWN
+    if key == "weekday":
+        return WEEKDAYS[value - 1]
+    return f"{value:02d}:00" if key == "hour" else periods.month_name(value) if key == "month" else str(value)
+
+
+def _number_cell(
+    row: Row, name: str, form: Form, group: str, with_interval: bool = False, missing: str | None = None
+) -> Cell:
+    if missing is not None and known(row.get(name)) is None:
+        return Cell(missing, numeric=True)
+    shown = number(row, name, form, group)
+    return Cell(shown + interval(row, name, form, group) if with_interval else shown, numeric=True)

@@ -1,0 +1,127 @@
+"""Figures out, in the shapes that others read: INA's open data, tidy CSV, described Parquet."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gfpipe import __version__, estimates, warehouse
+from gfpipe.errors import UsageError
+from gfpipe.estimates.question import Question, narrow
+from gfpipe.exports import columns, ina
+from gfpipe.exports.tidy import tidy
+from gfpipe.lake.storage import disk_errors
+from gfpipe.warehouse import Warehouse
+
+_WHAT_IT_IS: Final = """# Screen time by perceived gender
+
+Time on screen of faces that a viewer would read as women's or men's: perceived gender, estimated from pictures. It is
+not speaking time, and says nothing about how anybody identifies. Face time is seconds times faces: two women shown for
+a minute are two minutes. The classifier errs; read the corrected figures and their intervals where there are any,
+and the hours analysed beside every figure. A gap in what was analysed is not a trend.
+"""
+_MODELS: Final = "select distinct model_id from asked where analysed_seconds > 0 order by model_id"
+
+
+class Shape(StrEnum):
+    """What an export can look like."""
+
+    INA = "ina"
+    TIDY = "tidy"
+    PARQUET = "parquet"
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file of the export: what is in it, and what its columns mean where that is not what they mean everywhere."""
+
+    rows: pa.Table
+    about: str
+    meaning: Mapping[str, str] | None = None
+
+
+def run(
+    lake: str, out: Path, question: Question, shapes: Collection[Shape] = tuple(Shape), country: str | None = None
+) -> tuple[Path, ...]:
+    """Write the export, and a README that says what each file and column is.
+
+    Args:
+        lake: a published lake.
+        out: folder to write into; files of the same names are replaced.
+        question: what to measure; ``by`` is for tidy and Parquet, INA's shape has its own.
+        shapes: what to write.
+        country: whose public holidays INA's shape marks, such as ``FR``; None for nobody's.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UsageError: something asked for cannot be had.
+        LakeError: the lake was never published, or the folder cannot be written.
+    """
+    with warehouse.open(lake) as house:
+        if {Shape.TIDY, Shape.PARQUET} & set(shapes):
+            files = _figures(estimates.measure(house, question), question, shapes)
+        else:
+            narrow(house, question)
+            files = {}
+        models = house.query(_MODELS)["model_id"].to_pylist()
+        if Shape.INA in shapes:
+            if len(models) > 1 and not question.mix_models:
+                raise UsageError(
+                    f"{' and '.join(models)} would stand in one series: gfpipe reclassify, or --mix-models"
+                )
+            files |= _ina(house, country)
+    with disk_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+        for name, file in files.items():
+            _write(file.rows, out / name)
+        readme = _readme(files, question, models)
+        (out / "README.md").write_text(readme, encoding="utf-8")
+    return tuple(out / name for name in (*files, "README.md"))
+
+
+def _ina(house: Warehouse, country: str | None) -> dict[str, _File]:
+    hours, channels = house.query(ina.HOURS.format(relation="asked")), house.query("from channel_classes")
+    found = ina.tables(hours, channels, country)
+    return {name: _File(rows, ina.ABOUT[name], ina.MEANING) for name, rows in found.items()}
+
+
+def _figures(figures: pa.Table, question: Question, shapes: Collection[Shape]) -> dict[str, _File]:
+    groups = ", ".join(question.by) or "the whole archive"
+    found = {}
+    if Shape.TIDY in shapes:
+        found["screen_time.csv"] = _File(
+            tidy(figures, figures.column_names[: len(question.by)]), f"by {groups}: a row a figure"
+        )
+    if Shape.PARQUET in shapes:
+        about = f"by {groups}: a column a figure; each column carries its description"
+        found["screen_time.parquet"] = _File(columns.described(figures), about)
+    return found
+
+
+def _write(rows: pa.Table, path: Path) -> None:
+    if path.suffix == ".parquet":
+        pq.write_table(rows, path)  # not DuckDB, which would lose the descriptions
+    else:
+        warehouse.write(rows, "csv", path)
+
+
+def _readme(files: Mapping[str, _File], question: Question, models: Sequence[str]) -> str:
+    described = (f"## {name}\n\n{file.about}\n\n{_columns(file)}" for name, file in files.items())
+    filters = {name: value for name, value in asdict(question).items() if value and name not in ("by", "draws")}
+    asked = ", ".join(f"{name} {getattr(value, 'name', value)}" for name, value in filters.items()) or "none"
+    made = f"gfpipe {__version__}, {datetime.now(UTC):%Y-%m-%d}; classifier: {', '.join(models)}; filters: {asked}"
+    return f"{_WHAT_IT_IS}\nMade by {made}.\n\n" + "\n\n".join(described) + "\n"
+
+
+def _columns(file: _File) -> str:
+    meaning = file.meaning or {column: columns.description(column) for column in file.rows.column_names}
+    ends = [column for column in meaning if column.endswith(("_low", "_high"))]
+    lines = [f"- `{column}`: {meaning[column]}" for column in file.rows.column_names if column not in ends]
+    return "\n".join([*lines, *(["- `…_low`, `…_high`: the ends of a figure's 95 % interval"] if ends else [])])

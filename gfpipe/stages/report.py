@@ -1,0 +1,99 @@
+"""Make the page that says everything of an archive: figures, their errors, coverage, method and limits."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gfpipe import __version__, warehouse
+from gfpipe.errors import LakeError
+from gfpipe.estimates import Question, estimates
+from gfpipe.report.contents import Contents, Facts
+from gfpipe.report.page import render
+from gfpipe.warehouse import Warehouse
+
+_EVERYTHING: Final = Question()
+# The undecided band is where the macro says so: nobody else knows its thresholds.
+_FACTS: Final = """
+select
+    (
+        select [max(p) filter (where said = 'male'), min(p) filter (where said = 'female')]
+        from (select cast(range / 100 as float) as p, perceived_gender(p) as said from range(101))
+    ) as undecided,
+    list(distinct classifier_id order by classifier_id) as models,
+    string_agg(distinct detector_id, ', ' order by detector_id) as detector,
+    string_agg(distinct sampling || ', at most ' || every_seconds || ' s each', '; ') as sampling,
+    max(min_face) as min_face
+from recordings
+"""
+
+
+def run(lake: Path | str, out: Path, question: Question = _EVERYTHING) -> None:
+    """Write the page about what a published lake holds; a question narrows it, its ``by`` is of no account.
+
+    Without a question the page only reads the warehouse: `estimates` and the reports of ``sql/reports``.
+
+    Raises:
+        UsageError: the question cannot be answered as asked.
+        LakeError: the lake was never published, or `out` cannot be written.
+    """
+    with warehouse.open(lake) as house:
+        page = render(_contents(house, str(lake), question))
+    _write(out, page)
+
+
+def _contents(house: Warehouse, lake: str, question: Question) -> Contents:
+    whole = question == _EVERYTHING
+    found = house.query("from estimates") if whole else estimates(house, question)
+
+    def by(*names: str) -> pa.Table:
+        return found.filter(pc.is_in(found["grouping"], pa.array([", ".join(names) or "all"])))
+
+    return Contents(
+        headline=by().to_pylist()[0],
+        months=pa.concat_tables([by("month"), by("channel", "month")]),
+        channels=by("channel"),
+        programmes=by("channel", "programme"),
+        weekday_hours=by("weekday", "hour"),
+        coverage=_coverage(house, question),
+        # Of the whole archive: beside figures of a part of it they would mislead.
+        sensitivity=house.query("from sensitivity_overall" + ("" if whole else " limit 0")),
+        recall=house.query("from detector_recall"),
+        confusion=house.query("from confusion"),
+        facts=_facts(house, lake, question),
+    )
+
+
+def _coverage(house: Warehouse, question: Question) -> pa.Table:
+    conditions = {
+        "air_date >= $since": ("since", question.since),
+        "air_date <= $until": ("until", question.until),
+        "list_contains($channels, channel)": ("channels", list(question.only_channels)),
+    }
+    chosen = {sql: given for sql, given in conditions.items() if given[1]}
+    return house.query(" and ".join(["from coverage where true", *chosen]), dict(chosen.values()))
+
+
+def _facts(house: Warehouse, lake: str, question: Question) -> Facts:
+    known: dict[str, Any] = house.query(_FACTS).to_pylist()[0]
+    known["min_face"] = known["min_face"] if question.min_face is None else question.min_face
+    return Facts(
+        lake=Path(lake).name,
+        **known | {name: tuple(known[name] or ()) for name in ("models", "undecided")},
+        exclusions=(f"what {question.exclude.name} names",) if question.exclude else (),
+        versions={"gfpipe": __version__},
+        generated_at=datetime.now(UTC),
+    )
+
+
+def _write(out: Path, page: str) -> None:
+    """Put the page in its place in one step."""
+    unfinished = out.with_name(f".{out.name}.tmp")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_text(page, encoding="utf-8")
+        unfinished.replace(out)
+    except OSError as exc:
+        raise LakeError(f"{out}: cannot be written: {exc.strerror or exc}; choose another --out") from exc

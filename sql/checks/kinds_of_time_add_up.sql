@@ -1,0 +1,13 @@
+-- Every moment analysed shows women only, men only, both, undecided faces only, or nobody.
+select
+    recording_id,
+    date,
+    hour,
+    analysed_seconds,
+    only_female_seconds + only_male_seconds + both_seconds + only_undecided_seconds + no_face_seconds as sum_of_kinds
+from rollup
+where
+    abs(
+        analysed_seconds
+        - (only_female_seconds + only_male_seconds + both_seconds + only_undecided_seconds + no_face_seconds)
+    ) > 1e-3

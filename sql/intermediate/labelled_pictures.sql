@@ -1,0 +1,26 @@
+-- Every label with the sample that stands for the moment looked at; none where that moment was not analysed.
+with labels as (
+    select
+        *,
+        row_number() over (order by recording_id, seconds, x1, y1, x2, y2, annotator, imported_at) as label_number
+    from stg_labels
+)
+
+select
+    labels.*,
+    recordings.recording_number,
+    recordings.channel,
+    recordings.classifier_id as model_id,
+    recordings.min_face,
+    (labels.y2 - labels.y1) * 360 / recordings.height as height_360,
+    samples.sample_index,
+    samples.step_seconds
+from labels
+left join recordings on labels.recording_id = recordings.recording_id
+left join sample_gender as samples
+    on
+        recordings.recording_number = samples.recording_number
+        and labels.seconds >= samples.seconds
+        and labels.seconds < samples.seconds + samples.step_seconds
+-- Where one sample ends and the next begins, rounding may let them share a moment.
+qualify row_number() over (partition by labels.label_number order by samples.seconds desc) = 1

@@ -1,0 +1,58 @@
+-- How long each recording showed each composition of faces, by the hour on the clock at which it was on air.
+-- Everything about who was on screen follows from these few rows, and so does its correction.
+with quarters as (
+    select
+        recording_number,
+        quarter_hour(aired_at) as quarter_index,
+        composition,
+        tracked_composition,
+        sum(step_seconds) as seconds,
+        count(*) as samples
+    from sample_gender
+    group by all
+),
+
+clock as (
+    select
+        played.recording_number,
+        played.quarter_index,
+        recordings.recording_id,
+        local_time(recordings.timezone, to_timestamp(played.quarter_index * 900)) as aired_at_local
+    from (select distinct recording_number, quarter_index from quarters) as played -- noqa: ST05, LT09
+    inner join recordings on played.recording_number = recordings.recording_number
+),
+
+methods as (
+    select
+        recording_number,
+        quarter_index,
+        'faces' as method,
+        composition,
+        seconds,
+        samples
+    from quarters
+    union all
+    select
+        recording_number,
+        quarter_index,
+        'tracks' as method,
+        tracked_composition as composition,
+        seconds,
+        samples
+    from quarters
+)
+
+select
+    clock.recording_id,
+    cast(clock.aired_at_local as date) as air_date,
+    cast(hour(clock.aired_at_local) as integer) as hour,
+    methods.method,
+    methods.composition,
+    faces_in(methods.composition, 0) as female_faces,
+    faces_in(methods.composition, 1) as male_faces,
+    faces_in(methods.composition, 2) as undecided_faces,
+    sum(methods.seconds) as seconds,
+    cast(sum(methods.samples) as bigint) as samples
+from methods
+inner join clock on methods.recording_number = clock.recording_number and methods.quarter_index = clock.quarter_index
+group by all

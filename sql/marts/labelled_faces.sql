@@ -1,0 +1,29 @@
+-- What people said of faces large enough to count, beside what the classifier says of them today; a face that the
+-- detector missed has no perceived gender.
+select
+    matched_labels.label_number,
+    matched_labels.recording_id,
+    matched_labels.channel,
+    matched_labels.model_id,
+    matched_labels.seconds,
+    matched_labels.sample_index,
+    found.face_index,
+    matched_labels.answer,
+    coalesce(found.size, face_size(matched_labels.height_360)) as size,
+    found.perceived_gender,
+    found.track_perceived_gender,
+    matched_labels.step_seconds,
+    matched_labels.weight,
+    matched_labels.annotator,
+    matched_labels.whole_picture,
+    coalesce(found.height_360, matched_labels.height_360) as height_360
+from matched_labels
+left join classified_faces as found
+    on
+        matched_labels.recording_number = found.recording_number
+        and matched_labels.sample_index = found.sample_index
+        and matched_labels.face_index = found.face_index
+where
+    matched_labels.sample_index is not null
+    and not matched_labels.taken_back
+    and not coalesce(found.below_min_face, matched_labels.height_360 < matched_labels.min_face)

@@ -1,0 +1,6 @@
+select
+    hour,
+    unnest(totals(rollup)) -- noqa: AL03
+from rollup
+group by hour
+order by hour

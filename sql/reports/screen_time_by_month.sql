@@ -1,0 +1,6 @@
+select
+    month,
+    unnest(totals(rollup)) -- noqa: AL03
+from rollup
+group by month
+order by month

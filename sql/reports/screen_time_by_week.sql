@@ -1,0 +1,6 @@
+select
+    week,
+    unnest(totals(rollup)) -- noqa: AL03
+from rollup
+group by week
+order by week

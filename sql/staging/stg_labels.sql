@@ -1,0 +1,17 @@
+select
+    recording_id,
+    seconds,
+    x1,
+    y1,
+    x2,
+    y2,
+    answer,
+    weight,
+    annotator,
+    whole_picture,
+    imported_at
+from read_parquet(
+    getvariable('lake') || '/labels/v1/**/[!.]*.parquet',
+    union_by_name = true,
+    hive_partitioning = false
+)

@@ -1,0 +1,215 @@
+"""History read again under another model is what that model would have said from the start, and nothing is lost."""
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from gfpipe.errors import LakeError, UsageError
+from gfpipe.lake import shards, tables
+from gfpipe.models import store
+from gfpipe.recording import Recording, Status, Summary
+from gfpipe.settings import Analysis
+from gfpipe.stages import demo, reclassify
+from gfpipe.video.encode import write_video
+from tests.pipeline.archives import FPS, analyse_all, totals
+
+OLD = Analysis(device="cpu")
+SHOTS = (("both", 3), ("street", 2), ("woman", 3))
+SPENT = {"analysed_at", *(f"{step}_seconds" for step in ("decode", "detect", "chips", "classify", "write"))}
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two people, nobody, one: in both containers, the broadcast's pixels being no squares."""
+    folder = tmp_path_factory.mktemp("archive") / "tv" / "2001-03-04"
+    folder.mkdir(parents=True)
+    source = demo.footage()
+    write_video(folder / "2000_film.mp4", source.frames(SHOTS), FPS, gop=50, keyframes={75, 125})
+    write_video(
+        folder / "2100_news.ts",
+        source.frames(SHOTS),
+        FPS,
+        codec="mpeg2video",
+        bit_rate=3_000_000,
+        gop=12,
+        pixel_aspect=Fraction(16, 15),
+        start_seconds=7_200.5,
+    )
+    return folder.parent.parent
+
+
+@pytest.fixture(scope="module")
+def new(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
+    """A classifier that looks at other chips than the old one, and says the opposite of it."""
+    old = store.open_model(OLD.classifier)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GFPIPE_MODELS", str(tmp_path_factory.mktemp("models")))
+        card = replace(old.card, id="contrary", input=replace(old.card.input, half_pixel_views=False))
+        weights = {name: w.flip(0) if name.startswith("head.") else w for name, w in old.weights.items()}
+        return replace(OLD, classifier=str(store.save_model(card, weights)))
+
+
+def rows(lake: Path, table: str) -> list[dict[str, Any]]:
+    files = sorted((lake / table / "v1").rglob("[!._]*.parquet"))
+    found = [row for file in files for row in pq.ParquetFile(file).read().to_pylist()]
+    return sorted(found, key=lambda row: [str(row.get(key)) for key in ("recording_id", "model_id")])
+
+
+def reclassify_all(lake: Path, config: Analysis) -> list[Summary]:
+    return [reclassify.run(recording, str(lake), config) for recording in shards.analysed(str(lake))]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampling", ["keyframes", "exact"])
+def test_the_lake_says_what_a_new_analysis_would_say(
+    archive: Path, tmp_path: Path, new: Analysis, sampling: str
+) -> None:
+    lake, fresh = tmp_path / "lake", tmp_path / "fresh"
+    old, new = replace(OLD, sampling=sampling, every_seconds=0.5), replace(new, sampling=sampling, every_seconds=0.5)
+    analyse_all(archive, lake, old)
+    before = rows(lake, "attributes")
+    summaries = reclassify_all(lake, replace(OLD, classifier=new.classifier))  # the lake knows how it was sampled
+    analyse_all(archive, fresh, new)
+    assert [summary.status for summary in summaries] == [Status.DONE, Status.DONE]
+    assert rows(lake, "samples") == rows(fresh, "samples")
+    assert [each | dict.fromkeys(SPENT) for each in rows(lake, "recordings")] == [
+        each | dict.fromkeys(SPENT) for each in rows(fresh, "recordings")
+    ]
+    assert rows(lake, "faces") == rows(fresh, "faces")
+    after = rows(lake, "attributes")
+    by_new = [row for row in after if row["model_id"] == "contrary"]
+    by_old = [row | {"config_digest": ""} for row in after if row["model_id"] != "contrary"]
+    expected = rows(fresh, "attributes")
+    assert by_old == [row | {"config_digest": ""} for row in before]
+    assert len(by_new) == len(expected) > 30
+    assert [row | {"p_female": 0} for row in by_new] == [row | {"p_female": 0} for row in expected]
+    # Where pixels are no squares, landmarks went to pixels of the source and back, in single precision.
+    for row, like in zip(by_new, expected, strict=True):
+        assert row["p_female"] == pytest.approx(like["p_female"], abs=0 if "film" in row["recording_id"] else 1e-4)
+    assert totals(lake) == totals(fresh)
+
+
+@pytest.fixture
+def lake(archive: Path, tmp_path: Path) -> Path:
+    """Analysed under the old model."""
+    analyse_all(archive, tmp_path / "lake", OLD)
+    return tmp_path / "lake"
+
+
+def recordings(lake: Path) -> list[Recording]:
+    return shards.analysed(str(lake))
+
+
+def test_no_face_is_detected_again_and_a_later_analysis_has_nothing_to_do(
+    archive: Path, lake: Path, new: Analysis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("faces were detected again")
+
+    monkeypatch.setattr("gfpipe.faces.detector.Detector.__call__", never)
+    women = sum(row["female_face_seconds"] for row in totals(lake))
+    assert women > 8
+    assert not any(summary.reused for summary in reclassify_all(lake, new))
+    assert sum(row["male_face_seconds"] for row in totals(lake)) == pytest.approx(women, abs=1)
+    assert all(summary.reused for summary in analyse_all(archive, lake, new))
+    assert all(summary.reused for summary in reclassify_all(lake, new))
+    (known,) = {reclassify.finished(recording, str(lake), new) is not None for recording in recordings(lake)}
+    assert known
+
+
+def test_rows_of_an_earlier_method_are_brought_up_to_date_under_the_same_model(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(shards, "METHOD", 1)
+        analyse_all(archive, tmp_path, OLD)
+    before = rows(tmp_path, "attributes")
+    reclassify_all(tmp_path, OLD)
+    assert len(rows(tmp_path, "attributes")) == len(before)
+    assert all(summary.reused for summary in analyse_all(archive, tmp_path, OLD))
+
+
+@pytest.mark.parametrize("what", ["gone", "changed"])
+def test_a_file_that_is_not_what_it_was_keeps_its_rows_and_says_why(
+    archive: Path, lake: Path, tmp_path: Path, new: Analysis, what: str
+) -> None:
+    film, news = recordings(lake)
+    moved = replace(film, path=str(tmp_path / "film.mp4"))
+    if what == "changed":
+        Path(moved.path).write_bytes(Path(film.path).read_bytes() + b"more")
+    before = {table: rows(lake, table) for table in ("recordings", "samples", "faces", "attributes")}
+    summary = reclassify.run(moved, str(lake), new)
+    assert summary.status is Status.FAILED
+    assert {"gone": "there is no such file", "changed": "not the file that was analysed"}[what] in str(summary.reason)
+    assert before == {table: rows(lake, table) for table in before}
+    assert reclassify.run(news, str(lake), new).status is Status.DONE
+
+
+def test_other_frames_than_those_of_the_analysis_are_not_trusted(
+    lake: Path, new: Analysis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if a later decoder took other frames of the same file."""
+    real = reclassify.open_video
+    monkeypatch.setattr(reclassify, "open_video", lambda *args: real(*args[:2], 0.5, *args[3:]))
+    summaries = reclassify_all(lake, new)
+    assert {summary.status for summary in summaries} == {Status.FAILED}
+    assert all("other frames can be decoded today" in str(summary.reason) for summary in summaries)
+    assert {row["classifier_id"] for row in rows(lake, "recordings")} == {OLD.classifier}
+
+
+@pytest.mark.parametrize("survivors", range(4))
+def test_killed_at_any_moment_nothing_but_work_is_lost(
+    archive: Path, lake: Path, tmp_path: Path, new: Analysis, survivors: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the four renames: whatever is vouched for is whole, and running again completes it."""
+    real, commits = tables.TableWriter.commit, 0
+
+    def dies(table: tables.TableWriter) -> None:
+        nonlocal commits
+        if commits == survivors:
+            raise KeyboardInterrupt
+        commits += 1
+        real(table)
+
+    film, news = recordings(lake)
+    monkeypatch.setattr(tables.TableWriter, "commit", dies)
+    with pytest.raises(KeyboardInterrupt):
+        reclassify.run(film, str(lake), new)
+    monkeypatch.setattr(tables.TableWriter, "commit", real)
+    assert [row["programme"] for row in totals(lake) if row["samples"]] == ["news"]
+    assert shards.stored(str(lake), news) is not None
+    reclassify_all(lake, new)
+    analyse_all(archive, lake, new)
+    analyse_all(archive, tmp_path / "fresh", new)
+    assert totals(lake) == totals(tmp_path / "fresh")
+
+
+def test_what_cannot_be_done_is_said(archive: Path, lake: Path, tmp_path: Path, new: Analysis) -> None:
+    film, _ = recordings(lake)
+    with pytest.raises(LakeError, match="nothing has been analysed yet; run: gfpipe analyse"):
+        shards.analysed(str(tmp_path / "nowhere"))
+    with pytest.raises(LakeError, match="no analysis of it in"):
+        reclassify.run(replace(film, programme="never seen"), str(lake), new)
+    with pytest.raises(UsageError, match="choose one for perceived gender"):
+        reclassify.prepare(replace(new, classifier=OLD.detector))
+
+
+def test_a_failed_recording_has_nothing_to_read_again(lake: Path, archive: Path, tmp_path: Path) -> None:
+    (tmp_path / "more" / "tv" / "2001-03-05").mkdir(parents=True)
+    (tmp_path / "more" / "tv" / "2001-03-05" / "2000_bad.mp4").write_text("no video")
+    analyse_all(tmp_path / "more", lake, OLD)
+    assert [recording.programme for recording in recordings(lake)] == ["film", "news"]
+
+
+def test_recordings_come_back_from_the_lake_as_the_archive_named_them(archive: Path, tmp_path: Path) -> None:
+    from gfpipe.archive import manifest
+    from gfpipe.settings import DEFAULT_PATTERN
+
+    analyse_all(archive, tmp_path, OLD, timezone="Europe/Paris")
+    holdings = manifest.read(archive, DEFAULT_PATTERN, "Europe/Paris")
+    assert tuple(shards.analysed(str(tmp_path))) == holdings.recordings
+    assert [each.timezone for each in shards.analysed(str(tmp_path))] == ["Europe/Paris", "Europe/Paris"]

@@ -1,0 +1,217 @@
+"""The page, without a browser."""
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from functools import cache
+
+import pyarrow as pa
+import pytest
+
+from gfpipe.report import page as report
+from tests.report import examples
+from tests.report.pages import Page
+
+FIGURES = {
+    "kinds-of-time", "trend", "trend-by-channel", "weekday-hours", "channels", "coverage", "sensitivity"
+}  # fmt: skip
+
+
+@cache
+def contents(name: str) -> report.Contents:
+    return examples.small() if name == "small" else examples.large(channels=3, months=30, programmes=60)
+
+
+@cache
+def read(name: str) -> Page:
+    return Page(report.render(contents(name)))
+
+
+@pytest.mark.parametrize("name", ["small", "large"])
+def test_every_number_is_shown_as_it_is_but_rounded(name: str) -> None:
+    numbers = read(name).numbers
+    assert len(numbers) > 50
+    assert [number for number in numbers if not number.is_rounded] == []
+
+
+@pytest.mark.parametrize("name", ["small", "large"])
+def test_the_same_number_is_the_same_everywhere(name: str) -> None:
+    page = read(name)
+    given = {(number.name, number.group) for number in page.numbers} - {("hours_analysed", "programmes not listed")}
+    assert [key for key in given if len(page.of(*key)) > 1] == []
+
+
+def test_numbers_are_those_of_the_tables() -> None:
+    page, given = read("large"), contents("large")
+    assert page.of("share_female_face_time", "all") == {given.headline["share_female_face_time"]}
+    for row in given.channels.to_pylist():
+        for name in ("share_female_face_time_low", "share_female_face_time_corrected", "share_female_face_time_tracks"):
+            assert page.of(name, f"channel={row['channel']}") == {row[name]}
+    month = next(row for row in given.months.to_pylist() if row["month"] == "2015-02" and row["channel"] is None)
+    assert page.of("share_female_face_time_corrected", "month=2015-02") == {month["share_female_face_time_corrected"]}
+    cell = next(row for row in given.weekday_hours.to_pylist() if (row["weekday"], row["hour"]) == (3, 20))
+    assert page.of("share_female_face_time_corrected_high", "weekday=3, hour=20") == {
+        cell["share_female_face_time_corrected_high"]
+    }
+
+
+def test_the_calendar_adds_up_to_the_coverage_report() -> None:
+    page, coverage = read("large"), contents("large").coverage
+    analysed = sum(seconds for seconds in coverage["analysed_seconds"].to_pylist() if seconds) / 3600
+    assert sum(number.value for number in page.numbers if number.name == "coverage_hours_analysed") == pytest.approx(
+        analysed
+    )
+
+
+def test_headline_is_corrected_where_a_correction_is_known() -> None:
+    lead = read("large").text.split("Who was on screen")[0]
+    assert "Corrected for the classifier’s errors" in lead
+    assert "31.5\N{NO-BREAK SPACE}%" in lead, "the share as counted stands beside it"
+
+
+def test_headline_says_why_there_is_no_correction_and_no_interval() -> None:
+    lead = read("small").text.split("Who was on screen")[0]
+    assert examples.NO_LABELS in lead
+    assert examples.TOO_FEW_RECORDINGS in lead
+    assert "corrected" not in [heading.lower() for heading in re.findall(r"<th[^>]*>(\w+)</th>", read("small").html)]
+
+
+def test_text_of_the_archive_is_text_on_the_page() -> None:
+    html = report.render(
+        replace(contents("small"), facts=replace(contents("small").facts, lake="<b onclick=x>", models=("<i>",)))
+    )
+    assert "<script" not in html
+    assert "<b onclick" not in html
+    assert "<i>" not in html
+    assert examples.EVIL in Page(html).text
+
+
+def test_names_in_figures_are_text_too() -> None:
+    evil = examples.large(channels=2, months=3, programmes=1)
+    channels = evil.channels.to_pylist()
+    channels[0]["channel"] = "<script>alert(1)</script>"
+    assert "<script" not in report.render(replace(evil, channels=examples.estimates(channels)))
+
+
+@pytest.mark.parametrize("name", ["small", "large"])
+def test_nothing_is_fetched_from_anywhere(name: str) -> None:
+    page = read(name)
+    assert "://" not in page.html
+    assert "@import" not in page.html
+    assert {tag for tag, _ in page.tags} & {"script", "img", "iframe", "object", "video", "audio"} == set()
+    references = [given[key] for _, given in page.tags for key in ("src", "href", "xlink:href") if given.get(key)]
+    assert references == ["data:,"]
+    assert re.findall(r"url\((?!#)", page.html) == []
+
+
+@pytest.mark.parametrize("name", ["small", "large"])
+def test_ids_are_unique_and_those_referred_to_exist(name: str) -> None:
+    page = read(name)
+    assert len(page.ids) == len(set(page.ids))
+    assert set(re.findall(r"url\(#([^)]+)\)", page.html)) <= set(page.ids)
+
+
+def test_every_figure_has_a_text_alternative_with_numbers_and_its_table() -> None:
+    page = read("large")
+    pictures = [given for tag, given in page.tags if given.get("role") == "img"]
+    assert {str(given["aria-labelledby"]).removesuffix("-says") for given in pictures} == FIGURES
+    for figure in FIGURES:
+        alternative = re.search(rf'<p class="says" id="{figure}-says">(.*?)</p>', page.html, re.DOTALL)
+        assert alternative is not None
+        assert "<data " in alternative[1]
+        html = page.html.split(f'<figure id="{figure}">')[1].split("</figure>")[0]
+        assert html.count("<svg class=") >= 2
+        assert html.count("<tr>") > 1
+
+
+def test_a_missing_month_breaks_the_series_and_stands_in_its_table() -> None:
+    months = [row for row in contents("large").months.to_pylist() if row["month"] != "2015-03"]
+    page = Page(report.render(replace(contents("large"), months=examples.estimates(months))))
+    assert "No value for 1 of 30 months." in page.text
+    assert "March 2015" in page.text
+    assert page.of("share_female_face_time_corrected", "month=2015-03") == set()
+
+
+def test_a_series_is_never_half_corrected() -> None:
+    months = contents("large").months.to_pylist()
+    months[4] |= {"share_female_face_time_corrected": None}
+    page = Page(report.render(replace(contents("large"), months=examples.estimates(months))))
+    trend = page.html.split('<figure id="trend">')[1].split("</figure>")[0]
+    assert "a correction is known for 29 of 30 only" in trend
+    assert 'data-name="share_female_face_time_corrected"' not in trend
+
+
+def test_programmes_are_those_with_most_hours_and_the_rest_is_counted() -> None:
+    page = read("large")
+    table = page.html.split('<section id="by-programme">')[1].split("</section>")[0]
+    hours = [number.value for number in Page(table).numbers if number.name == "hours_analysed"]
+    listed, rest = hours[:-1], hours[-1]
+    every = sorted(contents("large").programmes["hours_analysed"].to_pylist(), reverse=True)
+    assert listed == every[: report.PROGRAMMES_SHOWN]
+    assert rest == pytest.approx(sum(every[report.PROGRAMMES_SHOWN :]))
+    assert "And 10 more programmes" in page.text
+
+
+def test_one_month_makes_no_trend() -> None:
+    assert "one month makes no trend" in read("small").text
+    assert '<figure id="trend-by-channel">' not in read("small").html
+
+
+def test_several_models_are_said_aloud() -> None:
+    assert "More than one model was used" in read("large").text
+    assert "More than one model was used" not in read("small").text
+
+
+def test_says_what_it_must_not_be_used_for() -> None:
+    for name in ("small", "large"):
+        text = " ".join(read(name).text.split())
+        assert "must not be used for" in text
+        assert "no statement of how a person identifies" in text
+        assert "perceived gender" in text
+
+
+def test_renders_where_everything_is_null() -> None:
+    given = contents("large")
+    keys = {"channel", "programme", "month", "weekday", "hour", "variant", "air_date", "size", "answer"}
+    blank = {
+        name: _without_values(getattr(given, name), keys)
+        for name in ("months", "channels", "programmes", "weekday_hours", "coverage", "sensitivity", "recall",
+                     "confusion")
+    }  # fmt: skip
+    page = Page(report.render(report.Contents(headline={}, facts=report.Facts(), **blank)))
+    assert "no face of a woman or a man was counted" in page.text
+    assert "nan" not in page.text.lower().split()
+    assert "None" not in page.text
+
+
+def test_renders_where_everything_is_empty() -> None:
+    given = contents("large")
+    tables = ("months", "channels", "programmes", "weekday_hours", "coverage", "sensitivity", "recall", "confusion")
+    empty = {name: getattr(given, name).slice(0, 0) for name in tables}
+    page = Page(report.render(report.Contents(headline={}, facts=report.Facts(), **empty)))
+    assert "Method and limits" in page.text
+    assert [given for _, given in page.tags if given.get("role") == "img"] == []
+
+
+@pytest.mark.slow
+def test_ten_years_of_ten_channels_take_seconds_from_a_cold_start() -> None:
+    measured = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from tests.report import examples; given = examples.large(); import time; start = time.perf_counter();"
+            "from gfpipe.report import page; page.render(given); print(time.perf_counter() - start)",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert float(measured.stdout) < 8, "4 s on two idle cores; the whole report has 10"
+
+
+def _without_values(table: pa.Table, keys: set[str]) -> pa.Table:
+    return pa.table({
+        name: table[name] if name in keys else pa.nulls(table.num_rows, table.schema.field(name).type)
+        for name in table.column_names
+    })  # fmt: skip

@@ -1,0 +1,181 @@
+"""Days, months and the calendar."""
+
+import json
+import re
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pytest
+
+from gfpipe.report import figures, periods
+from gfpipe.report.drawing import PHONE, readable_on, share_domain
+from gfpipe.report.figures import STATES
+from gfpipe.report.numbers import HOURS, PERCENT, POINTS, Row, element, known, number
+
+
+def coverage(*rows: tuple[str, date, float | None, float]) -> pa.Table:
+    names = ("channel", "air_date", "scheduled_seconds", "analysed_seconds")
+    return pa.Table.from_pylist([{**dict(zip(names, row, strict=True)), "recordings": 1} for row in rows])
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        (date(2024, 3, 7), date(2024, 3, 7), "7 March 2024"),
+        (date(2024, 3, 7), date(2024, 3, 8), "7–8 March 2024"),
+        (date(2024, 3, 7), date(2024, 4, 2), "7 March – 2 April 2024"),
+        (date(2014, 3, 7), date(2024, 4, 2), "7 March 2014 – 2 April 2024"),
+    ],
+)
+def test_a_period_is_said_without_repeating_itself(first: date, last: date, said: str) -> None:
+    assert periods.span(first, last) == said
+
+
+def test_months_without_rows_are_put_in() -> None:
+    rows = periods.with_missing_months([{"month": "2024-02", "n": 2}, {"month": "2023-11", "n": 1}])
+    assert rows == [
+        {"month": "2023-11", "n": 1},
+        {"month": "2023-12"},
+        {"month": "2024-01"},
+        {"month": "2024-02", "n": 2},
+    ]
+
+
+@pytest.mark.parametrize(("count", "most"), [(1, 9), (5, 9), (14, 9), (50, 9), (120, 9), (300, 9), (1200, 9)])
+def test_an_axis_of_months_names_some_and_not_too_many(count: int, most: int) -> None:
+    months = [f"{1950 + at // 12}-{at % 12 + 1:02d}" for at in range(3, 3 + count)]
+    labels = periods.month_labels(months, most)
+    assert 1 <= len(labels) <= most + 1
+    assert set(labels) <= set(months)
+
+
+@pytest.mark.parametrize(("days", "unit"), [(1, "day"), (62, "day"), (63, "week"), (730, "week"), (750, "month")])
+def test_a_cell_is_as_long_as_the_period_asks_for(days: int, unit: str) -> None:
+    first = date(2023, 1, 2)
+    drawn = periods.calendar(coverage(("a", first, 60.0, 60.0), ("a", first + timedelta(days - 1), 60.0, 60.0)))
+    assert drawn.unit == unit
+    assert len(drawn.cells) == len(drawn.starts)
+
+
+def test_gaps_of_both_kinds_are_told_from_what_was_analysed() -> None:
+    monday = date(2024, 3, 4)
+    drawn = periods.calendar(
+        coverage(
+            ("a", monday, 100.0, 99.5),
+            ("a", monday + timedelta(1), 100.0, 60.0),
+            ("a", monday + timedelta(2), 100.0, 0.0),
+            ("a", monday + timedelta(4), None, 50.0),
+            ("a", monday + timedelta(5), None, 0.0),
+            ("a", monday + timedelta(6), 100.0, 1.0),
+        )
+    )
+    assert [cell["state"] for cell in drawn.cells] == ["all", "half", "nothing", "none", "unknown", "nothing", "less"]
+    assert {cell["state"] for cell in drawn.cells} <= set(STATES)
+
+
+def test_far_fewer_hours_than_usual_are_shown_without_any_schedule_saying_so() -> None:
+    monday = date(2024, 3, 4)
+    rows = [("a", monday + timedelta(at), hours, hours) for at, hours in enumerate((10.0, 10.0, 4.0, 10.0))]
+    assert [cell["short"] for cell in periods.calendar(coverage(*rows)).cells] == [False, False, True, False]
+
+
+def test_entries_without_a_date_are_counted() -> None:
+    known_day = coverage(("a", date(2024, 3, 4), 1.0, 1.0))
+    undated = pa.Table.from_pylist(
+        [{"channel": None, "air_date": None, "scheduled_seconds": None, "analysed_seconds": 0.0, "recordings": 2}],
+        known_day.schema,
+    )
+    assert periods.calendar(pa.concat_tables([known_day, undated])).undated == 2
+    assert periods.calendar(undated).cells == ()
+
+
+def test_a_week_belongs_to_its_monday_also_at_new_year() -> None:
+    drawn = periods.calendar(coverage(("a", date(2023, 12, 31), 1.0, 1.0), ("a", date(2024, 12, 1), 1.0, 1.0)))
+    assert drawn.unit == "week"
+    assert drawn.starts[:2] == (date(2023, 12, 25), date(2024, 1, 1))
+
+
+def test_hours_of_the_week_without_analysis_carry_no_number_and_no_colour() -> None:
+    rows: list[Row] = [
+        {"weekday": 1, "hour": 9, "hours_analysed": 5.0, "share": 0.3, "share_low": 0.28, "share_high": 0.32},
+        {"weekday": 1, "hour": 10, "hours_analysed": 0.0, "share": None},
+        {"weekday": 1, "hour": 11, "hours_analysed": 0.1, "share": 0.9},
+        {"weekday": 1, "hour": 12, "hours_analysed": 0.1, "share": None},
+    ]
+    cells = {(c["weekday"], c["hour"]): c for c in figures.weekday_hours(rows, "share", PHONE).data["cells"]}
+    assert len(cells) == 7 * 24
+    assert [cells["Mon", hour]["text"] for hour in (8, 9, 10, 11, 12)] == ["•", "30", "•", "(90)", "–"]
+    assert [cells["Mon", hour]["fill"] is None for hour in (8, 9, 10, 11, 12)] == [True, False, True, False, False]
+
+
+def test_a_line_breaks_at_a_month_without_a_value_and_keeps_the_lonely_point() -> None:
+    rows: list[Row] = [{"month": "2024-01"}, {"month": "2024-02", "share": 0.3, "coverage": 0.5}, {"month": "2024-03"}]
+    points = figures.trend(rows, "share", PHONE).data["points"]
+    assert [point["share"] for point in points] == [None, 0.3, None]
+    assert (points[1]["lonely"], points[1]["hollow"]) == (True, True)
+
+
+def test_a_month_without_a_value_keeps_its_place_on_every_axis() -> None:
+    rows: list[Row] = [{"month": "2024-01", "share": 0.3}, {"month": "2024-02"}, {"month": "2024-03", "share": 0.4}]
+    spec = json.dumps(figures.trend(rows, "share", PHONE).chart.to_dict(validate=False))
+    axes = re.findall(r'"field": "month", "scale": \{"domain": (\[[^]]*\])', spec)
+    assert len(axes) == spec.count('"field": "month"') > 3
+    assert {tuple(json.loads(axis)) for axis in axes} == {("2024-01", "2024-02", "2024-03")}
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [((0.31, 0.33), (0.3, 0.34)), ((0.3, 0.3), (0.28, 0.32)), ((0.02, 0.4), (0.0, 0.4)), ((0.98, 1.0), (0.96, 1.0))],
+)
+def test_a_scale_holds_all_values_and_ends_at_round_numbers(
+    values: tuple[float, ...], scale: tuple[float, float]
+) -> None:
+    assert share_domain([{"share": value} for value in values], ["share"]) == scale
+
+
+def test_a_scale_holds_the_intervals() -> None:
+    low, high = share_domain([{"share": 0.3, "share_low": 0.21, "share_high": 0.47}], ["share"])
+    assert low <= 0.21
+    assert high >= 0.47
+
+
+def test_numbers_are_written_for_people() -> None:
+    assert PERCENT.text(0.41327) == "41.3\N{NO-BREAK SPACE}%"
+    assert POINTS.text(-0.84) == "\N{MINUS SIGN}0.8"
+    assert POINTS.text(1.26) == "+1.3"
+    assert POINTS.text(-0.01) == "0.0"
+    assert [HOURS.text(value) for value in (12345.6, 45.67, 2.5, 0.0312, 0.0)] == [
+        "12,346",
+        "45.7",
+        "2.50",
+        "0.031",
+        "0",
+    ]
+
+
+def test_numbers_that_nobody_knows_are_a_dash() -> None:
+    assert number({"share": None}, "share", PERCENT) == "–"
+    assert number({}, "share", PERCENT) == "–"
+    assert number({"share": float("nan")}, "share", PERCENT) == "–"
+    assert known(float("inf")) is None
+
+
+def test_a_number_carries_its_exact_value_its_name_and_its_group() -> None:
+    assert element(0.1 + 0.2, "share", PERCENT, 'channel="a&b"') == (
+        '<data value="0.30000000000000004" data-unit="%" data-name="share" data-group="channel=&#34;a&amp;b&#34;">'
+        "30.0\N{NO-BREAK SPACE}%</data>"
+    )
+
+
+@pytest.mark.parametrize(
+    "colour", [f"#{red:02x}{green:02x}80" for red in range(0, 256, 51) for green in range(0, 256, 51)]
+)
+def test_text_on_a_cell_has_enough_contrast(colour: str) -> None:
+    one, other = sorted((_luminance(colour), _luminance(readable_on(colour))))
+    assert (other + 0.05) / (one + 0.05) >= 4.5
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
