@@ -53,5 +53,8 @@ def test_every_option_and_command_of_the_readme_exists() -> None:
     for line in re.findall(r"^gfpipe .*$", shell, re.MULTILINE) + re.findall(r"`gfpipe [^`]*`", README):
         name, *rest = line.strip("`").partition("gfpipe ")[2].partition("#")[0].split()
         assert name in commands, line
-        known = {option for parameter in commands[name].params for option in parameter.opts}
+        command = commands[name]
+        for word in rest[:1]:
+            command = getattr(command, "commands", {}).get(word, command)
+        known = {option for parameter in command.params for option in parameter.opts}
         assert {word for word in rest if re.fullmatch(r"--[a-z-]+", word)} <= known, line

@@ -19,9 +19,9 @@ from gfpipe.video.frames import FrameBatch
 # such as two people in turn before one backdrop; what changes as much as the most within a shot is a whip pan, or
 # somebody who fills the picture.
 _LEAST_CHANGE: Final = 0.06
-_MOST_CHANGE: Final = 0.15
+_MOST_CHANGE: Final = 0.18
 _TIMES_USUAL: Final = 3.0
-_USUAL_CHANGE: Final = 0.05  # of a shot that has just begun
+_USUAL_CHANGE: Final = _MOST_CHANGE / _TIMES_USUAL  # of a shot that has just begun
 _MEMORY: Final = 0.7  # of what is usual in a shot, after a second
 _POINTS: Final = (64, 112)  # of a picture that are looked at: down and across
 _BITS: Final = 5  # of each channel

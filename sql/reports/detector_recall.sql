@@ -4,8 +4,8 @@ with marked as (
     select
         unnest(['all', channel]) as channel,
         answer,
-        face_index is not null as is_found,
-        weight * step_seconds as seconds
+        weight * step_seconds as seconds,
+        case when face_index is null then 0 else weight * step_seconds end as seconds_found
     from labelled_faces
     where whole_picture and answer in ('female', 'male')
 ),
@@ -15,9 +15,9 @@ recalls as (
         channel,
         count(*) filter (where answer = 'female') as female_faces,
         count(*) filter (where answer = 'male') as male_faces,
-        share(sum(seconds) filter (where answer = 'female' and is_found), sum(seconds) filter (where answer = 'female'))
+        share(sum(seconds_found) filter (where answer = 'female'), sum(seconds) filter (where answer = 'female'))
             as recall_female,
-        share(sum(seconds) filter (where answer = 'male' and is_found), sum(seconds) filter (where answer = 'male'))
+        share(sum(seconds_found) filter (where answer = 'male'), sum(seconds) filter (where answer = 'male'))
             as recall_male
     from marked
     group by channel
@@ -57,7 +57,7 @@ select
         when recalls.channel is null then 'no picture was marked whole'
         when recalls.female_faces = 0 then 'no woman was marked'
         when recalls.male_faces = 0 then 'no man was marked'
-        when recalls.recall_female = 0 or recalls.recall_male = 0 then 'no face was found'
+        when recalls.recall_female = 0 or recalls.recall_male = 0 then 'no face of one of them was found'
     end as reason
 from sums
 left join recalls on sums.channel = recalls.channel

@@ -125,6 +125,7 @@ def test_macros_hold_for_values_at_the_edge() -> None:
             connection.execute(file.read_text(encoding="utf-8"))
         found = connection.execute(
             "select perceived_gender(null), perceived_gender('nan'::float), perceived_gender(1.1), "
-            "share(1, 0), share(0, 2), face_size(null), face_size(47.99), face_size(48), face_size(95.99), face_size(96)"
+            "share(1, 0), share(0, 2), "
+            "face_size(null), face_size(47.99), face_size(48), face_size(95.99), face_size(96)"
         ).fetchall()
     assert found == [(None, None, None, None, 0.0, None, "small", "medium", "medium", "large")]

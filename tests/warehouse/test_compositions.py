@@ -64,14 +64,13 @@ def test_a_recording_s_pictures_are_added_up_by_composition_and_method(tmp_path:
 
 
 def test_a_track_reads_as_the_mean_of_its_faces_log_odds(tmp_path: Path) -> None:
-    track = [Face(p, track=7) for p in (0.9, 0.6, 0.2)]
+    track = [Face(p, track=7) for p in (0.8, 0.6, 0.2)]
     write_show(tmp_path, Show(samples=[(1.0, [face]) for face in track]))
     with published(tmp_path) as house:
         row = one_row(house, "select track_id, p_female, faces from tracks")
         readings = tuples(house, "select perceived_gender, track_perceived_gender from classified_faces order by 1")
-    odds = (9 * 1.5 * 0.25) ** (1 / 3)  # the geometric mean of the three odds
+    odds = (4 * 1.5 * 0.25) ** (1 / 3)  # the geometric mean of the three odds
     assert row == {"track_id": 7, "p_female": pytest.approx(odds / (1 + odds), abs=1e-6), "faces": 3}
-    assert 0.59 < odds / (1 + odds) < 0.6
     assert readings == [("female", "undecided"), ("female", "undecided"), ("male", "undecided")]
 
 
@@ -117,7 +116,7 @@ def test_pictures_belong_to_the_hour_in_which_they_were_on_air(tmp_path: Path) -
     with published(tmp_path) as house:
         rows = tuples(
             house,
-            "select air_date::varchar, hour, female_faces, male_faces, seconds from compositions where method = 'faces' "
-            "order by air_date, hour, seconds",
+            "select air_date::varchar, hour, female_faces, male_faces, seconds from compositions "
+            "where method = 'faces' order by air_date, hour, seconds",
         )
     assert rows == [("2001-03-04", 23, 0, 1, 2.0), ("2001-03-04", 23, 1, 0, 899.0), ("2001-03-05", 0, 0, 0, 10.0)]

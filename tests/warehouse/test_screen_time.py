@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gfpipe import warehouse
+from tests.warehouse.houses import one_row, published
 from tests.warehouse.lakes import (
     EVENING,
     NIGHT,
@@ -19,16 +19,6 @@ from tests.warehouse.lakes import (
 )
 
 WOMAN, MAN, UNSURE = Face(0.95), Face(0.05), Face(0.5)
-
-
-def published(lake: Path) -> warehouse.Warehouse:
-    warehouse.build(lake)
-    return warehouse.open(lake)
-
-
-def one_row(house: warehouse.Warehouse, sql: str) -> dict[str, object]:
-    (row,) = house.query(sql).to_pylist()
-    return dict(row)
 
 
 def test_face_time_counts_every_face_and_presence_time_every_sample_once(tmp_path: Path) -> None:
