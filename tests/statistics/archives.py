@@ -53,8 +53,8 @@ def archive(rng: np.random.Generator, women: float) -> Archive:
         minutes=rng.uniform(5, 60, programmes),
         women=rng.beta(8 * women, 8 * (1 - women), programmes),
         faces=rng.dirichlet([5, 10, 5, 2, 1], programmes),
-        sensitivity=rng.uniform(0.8, 0.95, programmes),
-        specificity=rng.uniform(0.94, 0.99, programmes),
+        sensitivity=rng.uniform(0.83, 0.95, programmes),
+        specificity=rng.uniform(0.93, 0.98, programmes),
     )
 
 

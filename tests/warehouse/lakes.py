@@ -23,7 +23,7 @@ class Face:
     height: float = 60.0
     track: int | None = None
 
-    def box(self, place: int) -> dict[str, float]:
+    def box(self, place: int) -> dict[str, Any]:
         """Faces stand side by side: a square in a picture of 360 lines."""
         return {"x1": 100.0 * place, "y1": 0.0, "x2": 100.0 * place + self.height, "y2": self.height}
 

@@ -107,7 +107,7 @@ def _rows(month: Month, rng: np.random.Generator, labels: float) -> tuple[Mappin
             "seconds": second.astype(float),
             "step_seconds": np.ones(samples),
             "aired_at": np.repeat(start, SECONDS) + second.astype("timedelta64[s]"),
-            "shot": shot - np.repeat(shot[::SECONDS], SECONDS),
+            "shot": shot,
             "face_count": face_count,
         },
         "faces": of_face
@@ -117,7 +117,7 @@ def _rows(month: Month, rng: np.random.Generator, labels: float) -> tuple[Mappin
             "detector_score": np.full(len(face), 0.99, np.float32),
             "height_360": height,
             "below_min_face": height < _COUNTED,
-            "track_id": track - _firsts(track, recording)[recording],
+            "track_id": track,
         },
         "attributes": of_face | {"model_id": "model", "p_female": p_female.astype(np.float32)},
         "recordings": _recordings(analysed, np.bincount(recording, minlength=len(analysed))),
@@ -195,11 +195,6 @@ def _schedule(shows: tuple[Recording, ...]) -> Columns:
         | {"recording_id": [show.recording_id for show in shows]}
         | {"seen_at": datetime(2024, 1, 1, tzinfo=UTC)}
     )
-
-
-def _firsts(track: NDArray[np.int64], recording: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The first track of each recording; of one without any, whatever."""
-    return track[np.searchsorted(recording, np.arange(recording[-1] + 1)).clip(max=len(track) - 1)]
 
 
 def _repeated(names: NDArray[Any], index: NDArray[np.int64]) -> pa.Array:

@@ -17,7 +17,7 @@ def label(show: Show, place: int = 0, **changes: Any) -> dict[str, Any]:
     return {"recording_id": show.recording_id} | Face(1.0).box(place) | changes
 
 
-def square(left: float, top: float = 0.0, size: float = 60.0) -> dict[str, float]:
+def square(left: float, top: float = 0.0, size: float = 60.0) -> dict[str, Any]:
     return {"x1": left, "y1": top, "x2": left + size, "y2": top + size}
 
 
@@ -148,7 +148,7 @@ def test_whoever_answers_anew_takes_the_older_answer_back(tmp_path: Path) -> Non
     show = Show(samples=[(1.0, [WOMAN])])
     write_show(tmp_path, show)
     write_labels(tmp_path, label(show, answer="male"), label(show, **square(200.0), answer="male"), name="first")
-    later = {"imported_at": NIGHT.replace(hour=5)}
+    later: dict[str, Any] = {"imported_at": NIGHT.replace(hour=5)}
     write_labels(tmp_path, label(show, **square(5.0), **later), label(show, **square(204.0), **later), name="second")
     with published(tmp_path) as house:
         assert tuples(house, MATCHES) == [("female", 0, "female", "medium"), ("female", None, None, "medium")]
@@ -161,7 +161,11 @@ def test_whoever_answers_anew_takes_the_older_answer_back(tmp_path: Path) -> Non
 def test_two_annotators_may_disagree_about_one_face(tmp_path: Path) -> None:
     show = Show(samples=[(1.0, [WOMAN])])
     write_show(tmp_path, show)
-    others = ({"annotator": "Ada"}, {"annotator": "Bo", "answer": "male"}, {"annotator": None, "answer": "undecided"})
+    others: tuple[dict[str, Any], ...] = (
+        {"annotator": "Ada"},
+        {"annotator": "Bo", "answer": "male"},
+        {"annotator": None, "answer": "undecided"},
+    )
     write_labels(tmp_path, *(label(show, **other) for other in others))
     with published(tmp_path) as house:
         assert sorted(tuples(house, "select answer, face_index from labelled_faces")) == [
