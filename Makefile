@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.locked
 
-.PHONY: demo test test-all check bench venv lock clean
+.PHONY: demo test test-all check bench bench-figures venv lock clean
 
 demo: venv ## make a small archive of real footage and count it, from start to end
 	$(BIN)/gfpipe demo --out demo
@@ -20,6 +20,9 @@ check: venv ## style, types, walls between the floors, SQL
 
 bench: venv ## speed and memory, on an archive made for the purpose
 	$(BIN)/python -m tests.bench
+
+bench-figures: venv ## how long figures of a large archive take; FACES=100000000 for the largest
+	$(BIN)/python -m tests.bench_figures --faces $(or $(FACES),20000000)
 
 venv: $(STAMP) ## the environment alone
 

@@ -98,11 +98,12 @@ def test_filters_choose_channels_and_days(lake: Path) -> None:
 
 def test_excluded_intervals_leave_the_figures_and_stay_in_the_accounts(tmp_path: Path) -> None:
     write_show(tmp_path, Show(samples=[(100.0, [WOMAN]), (100.0, [MAN]), (100.0, [MAN])]))
+    write_show(tmp_path, Show(start=EVENING + timedelta(days=1), samples=[(7.0, [WOMAN])]))  # is not touched
     publish.run(tmp_path)
     intervals = tmp_path / "commercials.csv"
     intervals.write_text("channel,start,end,reason\nOne,2001-03-04 20:01:40,2001-03-04 20:03:20,commercials\n")
     (row,) = ask(tmp_path, exclude=intervals)
-    assert (row["female_face_seconds"], row["male_face_seconds"]) == (100, 100)
+    assert (row["female_face_seconds"], row["male_face_seconds"]) == (107, 100)
     assert row["hours_excluded"] == pytest.approx(100 / 3600)
     assert row["coverage"] == 1
 

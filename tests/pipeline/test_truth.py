@@ -108,6 +108,27 @@ def test_face_time_by_perceived_gender_is_that_of_the_footage(
         assert sum(row[column] for row in found) == pytest.approx(true, rel=tolerance)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("sampling", "tolerance"), [("exact", 0.01), ("keyframes", 0.02)])
+def test_tracks_lower_the_error_of_face_time(archive: Path, tmp_path: Path, sampling: str, tolerance: float) -> None:
+    """What is left is time: a keyframe may stand for a moment of the next shot."""
+    analyse_all(archive, tmp_path / "lake", Analysis(sampling=sampling))
+    warehouse.build(tmp_path / "lake")
+    with warehouse.open(tmp_path / "lake") as house:
+        (found,) = house.query("select sum(columns('face_seconds')) from rollup").to_pylist()
+    true = {
+        "female": sum(shot.seconds for shots in PROGRAMMES.values() for shot in shots if shot.clip in WOMEN),
+        "male": sum(shot.seconds for shots in PROGRAMMES.values() for shot in shots if shot.clip in MEN),
+    }
+    error = {
+        kind: sum(abs(found[f"{kind}{gender}_face_seconds"] - seconds) for gender, seconds in true.items())
+        for kind in ("", "tracked_")
+    }
+    assert error["tracked_"] < error[""] / 2
+    assert error["tracked_"] < tolerance * sum(true.values())
+    assert found["tracked_undecided_face_seconds"] <= found["undecided_face_seconds"]
+
+
 @pytest.fixture(scope="module")
 def public_footage(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """Every sample of four well-known clips, as they are."""

@@ -111,10 +111,14 @@ def test_what_is_missing_failed_or_rejected_has_rows_without_time(tmp_path: Path
 
 def test_a_length_that_nobody_knows_is_in_no_coverage_and_is_counted_once(tmp_path: Path) -> None:
     write_show(tmp_path, failed(Show(programme="Film")))
+    write_show(tmp_path, Show(programme="Stream", samples=quarter_hours(8), changes={"duration_seconds": None}))
     write_show(tmp_path, Show(samples=quarter_hours(2)))
     with published(tmp_path) as house:
         row = one_row(house, "from screen_time_by_channel")
-    assert (row["unknown_length_recordings"], row["hours_scheduled"], row["coverage"]) == (1, 0.5, 1.0)
+        by_hour = tuples(house, "select hour, unknown_length_recordings, coverage from screen_time_by_hour")
+    assert (row["unknown_length_recordings"], row["hours_scheduled"], row["coverage"]) == (2, 0.5, 1.0)
+    assert row["hours_analysed"] == 2.5
+    assert by_hour == [(20, 2, 1.0), (21, 0, None)]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,63 @@
+"""How long figures of a large archive take: ``make bench-figures``, or with ``FACES=100000000``.
+
+Commands are timed as whole processes, Python's start included, beside the floor in the same run: a process that
+adds up the same rows in SQL, without intervals and correction.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from flows import console
+from gfpipe.stages import publish
+from tests.bench import timed
+from tests.warehouse import scale
+
+QUESTIONS = {
+    "stats --by channel": ["stats", "--by", "channel", "--format", "csv"],
+    "stats --by channel,month": ["stats", "--by", "channel,month", "--format", "csv"],
+    "stats --by weekday,hour": ["stats", "--by", "weekday,hour", "--format", "csv"],
+    "report": ["report", "--out", "{folder}/report.html"],
+}
+FLOOR = ["sql", "--csv", "-c", "select channel, month, unnest(totals(rollup)) from rollup group by all"]
+TIMES = 3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--faces", type=int, default=20_000_000, help="default 20,000,000")
+    parser.add_argument("--lake", type=Path, help="a lake that was published already, instead of a new one")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="gfpipe-bench-") as folder:
+        lake = given.lake or made(Path(folder, "lake"), given.faces)
+        floor = best(lake, folder, FLOOR)
+        rows = [{"question": "sums in SQL (the floor)", "seconds": f"{floor:.1f}", "× the floor": "1.0"}]
+        for name, command in QUESTIONS.items():
+            seconds = best(lake, folder, command)
+            rows.append({"question": name, "seconds": f"{seconds:.1f}", "× the floor": f"{seconds / floor:.1f}"})
+    console.table(rows, f"Best of {TIMES}, as whole processes")
+
+
+def made(lake: Path, faces: int) -> Path:
+    """A lake of about so many faces, published."""
+    console.say(f"making a lake of {faces:,} faces …")
+    scale.write(lake, faces)
+    seconds, published = timed(lambda: publish.run(lake))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    failed = len(published.failed_checks)
+    console.say(f"published in {seconds:.0f} s, peak memory {memory:.1f} GiB, {failed} checks failed")
+    return lake
+
+
+def best(lake: Path, folder: str, command: list[str]) -> float:
+    """The shortest of a few runs of ``gfpipe``, in seconds."""
+    name, *options = (part.format(folder=folder) for part in command)
+    line = [str(Path(sys.executable).with_name("gfpipe")), name, "--lake", str(lake), *options]
+    return min(timed(lambda: subprocess.run(line, check=True, capture_output=True))[0] for _ in range(TIMES))
+
+
+if __name__ == "__main__":
+    main()

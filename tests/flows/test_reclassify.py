@@ -1,0 +1,87 @@
+"""The flow that brings a lake under one model, on a real Prefect server and in real workers."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prefect.client.schemas.objects import State
+
+from flows import run
+from flows.analyse import heard_by
+from flows.reclassify import reclassify_lake
+from gfpipe.errors import LakeError, UsageError
+from gfpipe.lake import shards
+from gfpipe.models import store
+from gfpipe.recording import Status, Summary
+from gfpipe.settings import Analysis
+from tests.flows.conftest import NIGHT
+from tests.pipeline.archives import analyse_all
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def lake(archive: Path, tmp_path: Path) -> Path:
+    """Two recordings under the default model; the file of the second is gone."""
+    shutil.copytree(archive, tmp_path / "archive")
+    analyse_all(tmp_path / "archive", tmp_path / "lake", Analysis(device="cpu"))
+    (tmp_path / "archive" / "two" / NIGHT / "2000_news.mp4").unlink()
+    return tmp_path / "lake"
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Another model: the default one under another name."""
+    default = store.open_model(Analysis().classifier)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GFPIPE_MODELS", str(tmp_path_factory.mktemp("models")))
+        return str(store.save_model(replace(default.card, id="other"), default.weights))
+
+
+def test_each_recording_is_a_task_run_and_one_without_its_file_is_named_and_left(
+    prefect_server: str, lake: Path, other: str
+) -> None:
+    heard: list[Summary | None] = []
+    with heard_by(lambda due, summary: heard.append(summary)):
+        state: State[Any] = reclassify_lake(str(lake), other, "cpu", workers=1, return_state=True)
+    of_this_run = {"flow_runs": {"id": {"any_": [str(state.state_details.flow_run_id)]}}}
+
+    def post(path: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = httpx.post(prefect_server + path, json=of_this_run).raise_for_status().json()
+        return found
+
+    assert (state.name, state.message) == ("Some failed", "1 reclassified, 1 left as they were")
+    assert {each["name"]: each["state"]["type"] for each in post("/task_runs/filter")} == {
+        "one · 2001-03-04 20:00 · news": "COMPLETED",
+        "two · 2001-03-04 20:00 · news": "FAILED",
+    }
+    assert [each["name"] for each in post("/flow_runs/filter")] == ["lake · everything"]
+    artifacts = {artifact["key"]: artifact["data"] for artifact in post("/artifacts/filter")}
+    assert artifacts["progress"] == 100
+    assert "there is no such file" in artifacts["problems"]
+    assert heard[0] is None
+    assert sum(isinstance(summary, Summary) for summary in heard) == 2
+    found = [shards.stored(str(lake), recording) for recording in shards.analysed(str(lake))]
+    assert [each.provenance.classifier_id for each in found if each] == ["other", Analysis().classifier]
+
+
+def test_the_command_s_way_reuses_what_is_done_and_takes_only_what_is_asked_for(
+    prefect_server: str, lake: Path, other: str
+) -> None:
+    (first,) = run.reclassify(str(lake), other, "cpu", workers=1, channels=["one"])
+    (again,) = run.reclassify(str(lake), other, "cpu", workers=1, channels=["one"])
+    assert (first.status, first.reused) == (Status.DONE, False)
+    assert (again.status, again.reused) == (Status.DONE, True)
+    one, two = run.reclassify(str(lake), other, "cpu", workers=1)
+    assert (one.reused, two.status) == (True, Status.FAILED)
+    assert "there is no such file" in str(two.reason)
+
+
+def test_wrong_use_is_said_before_anything_starts(lake: Path, other: str, tmp_path: Path) -> None:
+    with pytest.raises(LakeError, match="nothing has been analysed yet"):
+        run.reclassify(str(tmp_path / "nowhere"), other)
+    with pytest.raises(UsageError, match="no channel 'three'; there are one, two"):
+        run.reclassify(str(lake), other, channels=["three"])
