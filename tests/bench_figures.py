@@ -22,7 +22,7 @@ QUESTIONS = {
     "stats --by weekday,hour": ["stats", "--by", "weekday,hour", "--format", "csv"],
     "report": ["report", "--out", "{folder}/report.html"],
 }
-FLOOR = ["sql", "--csv", "-c", "select channel, month, unnest(totals(rollup)) from rollup group by all"]
+FLOOR = ["sql", "--csv", "-c", "select channel, month, unnest(totals(rollup)) from rollup group by channel, month"]
 TIMES = 3
 
 

@@ -18,7 +18,7 @@ from gfpipe.warehouse import Warehouse
 # What the classifier said of faces that somebody labelled; who could not tell says nothing of its errors.
 LABELS: Final = """
 select
-    labelled_faces.recording_id,
+    recordings.recording_number,
     labelled_faces.channel,
     channel_groups.channel_group,
     labelled_faces.model_id,
@@ -27,7 +27,8 @@ select
     labelled_faces.perceived_gender,
     labelled_faces.weight * labelled_faces.step_seconds as weight
 from labelled_faces
-left join channel_groups using (channel)
+inner join recordings using (recording_id)
+left join channel_groups on labelled_faces.channel = channel_groups.channel
 where labelled_faces.perceived_gender is not null and labelled_faces.answer in ('female', 'male', 'no_face')
 order by all
 """
@@ -42,13 +43,12 @@ select
 from compositions
 inner join chosen
     on
-        compositions.recording_id = chosen.recording_id
+        compositions.recording_number = chosen.recording_number
         and compositions.air_date is not distinct from chosen.date
         and compositions.hour is not distinct from chosen.hour
-inner join units on compositions.recording_id = units.recording_id
+inner join units on compositions.recording_number = units.recording_number
 where compositions.method = 'faces' and compositions.composition > 0
 group by all
-order by all
 """
 
 
@@ -78,7 +78,7 @@ def correct(house: Warehouse, sample: Sample, labels: Frame) -> Mapping[int, Cor
 
     Labels of one channel group (``channel`` where nobody grouped them) and model tell what its faces are worth.
     """
-    house.lend("units", pa.table({"recording_id": sample.recordings.index, "unit": sample.recordings["unit"]}))
+    house.lend("units", pa.table({"recording_number": sample.recordings, "unit": sample.units(sample.recordings)}))
     seconds = house.query(_SECONDS).to_pandas()
     parts: dict[int, list[CorrectedGroup]] = {}
     for (channel_group, model), of_channel in seconds.groupby(["channel_group", "model_id"], dropna=False):
@@ -103,8 +103,8 @@ def _labels(rows: Frame, channel_group: object, sample: Sample) -> Labels:
         return np.asarray(rows[column].map({name: index for index, name in enumerate(names)}), np.int64)
 
     return Labels(
-        unit=sample.units(rows["recording_id"]),
-        recording=rows["recording_id"].factorize()[0],
+        unit=sample.units(rows["recording_number"].to_numpy()),
+        recording=rows["recording_number"].to_numpy(np.int64),
         at_hand=(rows["channel_group"] == channel_group).to_numpy(bool),
         size=place("size", SIZES),
         truth=place("answer", TRUTHS),

@@ -55,14 +55,14 @@ _SUMS: Final = tuple(dict.fromkeys(name for parts in _FIGURES.values() for names
 _RECORDINGS: Final = f"""
 select
     group_index,
-    recording_id,
+    recording_number,
     any_value(channel) as channel,
     any_value(programme_class) as programme_class,
     {", ".join(f"sum({name}) as {name}" for name in _SUMS)}
 from chosen
 where analysed_seconds > 0
-group by group_index, recording_id
-order by group_index, recording_id
+group by group_index, recording_number
+order by group_index, recording_number
 """
 
 
@@ -118,9 +118,10 @@ def _totals(by: tuple[str, ...]) -> str:
 def _figures(rows: Frame, sample: Sample, corrected: CorrectedGroup) -> dict[str, Any]:
     """Intervals, and what was corrected, of one group."""
     enough = len(rows) >= FEWEST_RECORDINGS
-    freedom = sample.freedom(rows["recording_id"]) if enough else 0
-    weights = sample.weights[sample.units(rows["recording_id"])]
-    sums = dict(zip(_SUMS, rows[list(_SUMS)].to_numpy().T @ weights, strict=True))
+    recordings = rows["recording_number"].to_numpy()
+    freedom = sample.freedom(recordings) if enough else 0
+    by_unit = rows[list(_SUMS)].groupby(sample.units(recordings)).sum()
+    sums = dict(zip(_SUMS, by_unit.to_numpy().T @ sample.weights[by_unit.index], strict=True))
     found: dict[str, Any] = {} if enough else {"interval_note": f"fewer than {FEWEST_RECORDINGS} recordings"}
     with np.errstate(invalid="ignore", divide="ignore"):
         for name, (parts, wholes) in _FIGURES.items():

@@ -15,7 +15,7 @@ from gfpipe.warehouse import Warehouse
 
 _BY: Final = ("channel", "programme", "date", "week", "month", "year", "weekday", "hour", "model")
 _COLUMN: Final = {"model": "model_id"}
-_OUR_OWN: Final = ("year", "model", "channel_group", "programme_class", "hidden_seconds", "group_index")
+_OUR_OWN: Final = ("recording_number", "year", "model", "channel_group", "programme_class", "hidden_seconds")
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Question:
 def narrow(house: Warehouse, question: Question) -> None:
     """Redefine the rollup, and what it rests on, as the question has it; define ``asked``, the rows that are asked for.
 
-    Besides the rollup's columns ``asked`` has those of the CSV files, ``year``, ``channel_group``,
-    ``programme_class`` (the first of the programme's classes) and ``hidden_seconds`` (that were excluded).
+    Besides the rollup's columns ``asked`` has those of the CSV files, ``recording_number``, ``year``,
+    ``channel_group``, ``programme_class`` (the first of the programme's classes) and ``hidden_seconds`` (excluded).
 
     Raises:
         UsageError: a CSV file is not right, or there is no such channel.
@@ -80,6 +80,7 @@ def narrow(house: Warehouse, question: Question) -> None:
             {_quoted(classes[0]) if classes else "''"} as programme_class,
             {"coalesce(excluded_seconds, 0)" if question.exclude else "0"} as hidden_seconds
         from rollup
+        left join (select recording_id, recording_number from recordings) using (recording_id)
         left join programme_classes using (programme)
         left join channel_classes using (channel)
         left join channel_groups using (channel)

@@ -61,7 +61,9 @@ def run(recording: Recording, lake: str, config: Analysis) -> Summary:
 
     Sampling, step and faces are the lake's own; of ``config`` only the classifier and the device count. In the end
     the lake says what a new analysis with that classifier would have said. If the file is gone, is another by now or
-    cannot be decoded as it was, that is said in the summary, and the lake keeps what it has.
+    cannot be decoded as it was, that is said in the summary, and the lake keeps what it has. A kill while the shards
+    take their places leaves the recording unfinished, as it leaves an analysis: ``gfpipe status`` calls it missing,
+    and ``gfpipe analyse`` does it again.
 
     Raises:
         LakeError: the lake has no analysis of the recording, or cannot be read or written.

@@ -11,9 +11,9 @@ from scipy.special import expit, logit, stdtrit
 # probability 2 / 2^n.
 FEWEST_RECORDINGS: Final = 5
 DRAWS: Final = 2000
-# More recordings than this in one stratum are resampled in random groups (Wolter 2007, chapter 2): the error of a
-# variance on 400 groups is 1 / sqrt(2 * 400) = 3.5 %, and the work no longer grows with the archive.
-_MOST_UNITS: Final = 400
+# More recordings than this in one stratum are resampled in random groups (Wolter 2007, chapter 2): a standard error
+# from 200 groups is itself known to 1 / sqrt(2 * 199) = 5 %, and the work no longer grows with the archive.
+_MOST_UNITS: Final = 200
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Resampling:
     """Bootstrap weights of recordings; column 0 is the archive as it is.
 
     Attributes:
-        unit: (R,) int, which row of `weights` each recording has; above 400 recordings a stratum they share rows.
+        unit: (R,) int, which row of `weights` each recording has; above 200 recordings a stratum they share rows.
         weights: (U, 1 + draws) float64, of mean 1; column 0 is all ones.
         stratum: (R,) int, within which each recording was resampled.
     """

@@ -109,12 +109,12 @@ class Corrector:
         Yields:
             Each group and its seconds.
         """
-        pairs, column = np.unique(np.stack([group, parts.unit]), axis=1, return_inverse=True)
+        pairs, column = np.unique(group * len(weights) + parts.unit, return_inverse=True)
+        groups, units = np.divmod(pairs, len(weights))
         row = np.searchsorted(self._compositions, parts.composition)
-        shape = len(self._compositions), pairs.shape[1]
-        seconds = csc_array((parts.seconds, (row, column.ravel())), shape=shape)
-        for some in _batches(pairs[0]):
-            yield from self._correct(pairs[0, some], seconds[:, some].tocsr(), weights[pairs[1, some]])
+        seconds = csc_array((parts.seconds, (row, column)), shape=(len(self._compositions), len(pairs)))
+        for some in _batches(groups):
+            yield from self._correct(groups[some], seconds[:, some].tocsr(), weights[units[some]])
 
     def _correct(
         self, group: NDArray[np.int64], seconds: csr_array, weights: NDArray[np.float64]

@@ -44,6 +44,7 @@ methods as (
 
 select
     clock.recording_id,
+    clock.recording_number,
     cast(clock.aired_at_local as date) as air_date,
     cast(hour(clock.aired_at_local) as integer) as hour,
     methods.method,

@@ -24,7 +24,9 @@ def scene(seed: int) -> NDArray[np.uint8]:
 
 def batch(pictures: Sequence[NDArray[np.uint8]], start: float = 0.0, step: float = 1.0) -> FrameBatch:
     n = len(pictures)
-    return FrameBatch(np.stack(pictures), start + step * np.arange(n), np.full(n, step), WIDTH, HEIGHT)
+    return FrameBatch(
+        np.stack(pictures), start + step * np.arange(n, dtype=np.float64), np.full(n, step), WIDTH, HEIGHT
+    )
 
 
 def faces(*of_each_frame: Sequence[Box]) -> Detections:

@@ -15,6 +15,7 @@ from gfpipe.recording import Recording, Status, Summary
 from gfpipe.settings import Analysis
 from gfpipe.stages import demo, reclassify
 from gfpipe.video.encode import write_video
+from gfpipe.video.reader import open_video
 from tests.pipeline.archives import FPS, analyse_all, totals
 
 OLD = Analysis(device="cpu")
@@ -153,8 +154,9 @@ def test_other_frames_than_those_of_the_analysis_are_not_trusted(
     lake: Path, new: Analysis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if a later decoder took other frames of the same file."""
-    real = reclassify.open_video
-    monkeypatch.setattr(reclassify, "open_video", lambda *args: real(*args[:2], 0.5, *args[3:]))
+    monkeypatch.setattr(
+        "gfpipe.stages.reclassify.open_video", lambda path, sampling, *_: open_video(path, sampling, every_seconds=0.5)
+    )
     summaries = reclassify_all(lake, new)
     assert {summary.status for summary in summaries} == {Status.FAILED}
     assert all("other frames can be decoded today" in str(summary.reason) for summary in summaries)

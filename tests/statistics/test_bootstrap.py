@@ -37,8 +37,8 @@ def test_many_recordings_are_resampled_in_groups_with_the_same_variance() -> Non
     rng = np.random.default_rng(0)
     values = rng.gamma(2, size=4000)
     found = Resampling.within(np.zeros(4000), draws=4000)
-    assert len(found.weights) == 400
-    sums = np.bincount(found.unit, values, minlength=400)
+    assert len(found.weights) == 200
+    sums = np.bincount(found.unit, values, minlength=200)
     means = sums @ found.weights[:, 1:] / 4000
     assert means.std() == pytest.approx(values.std() / np.sqrt(4000), rel=0.15)
 
