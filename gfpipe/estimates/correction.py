@@ -1,42 +1,50 @@
 """Seconds of each group corrected by the labels of its channels and model."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from gfpipe.estimates.sample import Frame, Sample
+from gfpipe.estimates.sample import Sample
 from gfpipe.statistics.misclassification import ANSWERS, SIZES, TRUTHS, Labels, correction
 from gfpipe.statistics.screen_time import Corrected, Corrector, Seconds
 from gfpipe.warehouse import Warehouse
 
+
+def _place(column: str, names: tuple[str, ...]) -> str:
+    return f"list_position({list(names)}, {column}) - 1"
+
+
 # What the classifier said of faces that somebody labelled; who could not tell says nothing of its errors.
-LABELS: Final = """
+_LABELS: Final = f"""
 select
     recordings.recording_number,
     labelled_faces.channel,
     channel_groups.channel_group,
     labelled_faces.model_id,
-    labelled_faces.size,
-    labelled_faces.answer,
-    labelled_faces.perceived_gender,
+    {_place("labelled_faces.size", SIZES)} as size,
+    {_place("labelled_faces.answer", TRUTHS)} as truth,
+    {_place("labelled_faces.perceived_gender", ANSWERS)} as answer,
     labelled_faces.weight * labelled_faces.step_seconds as weight
 from labelled_faces
 inner join recordings using (recording_id)
 left join channel_groups on labelled_faces.channel = channel_groups.channel
-where labelled_faces.perceived_gender is not null and labelled_faces.answer in ('female', 'male', 'no_face')
-order by all
+where labelled_faces.perceived_gender is not null and labelled_faces.answer <> 'undecided'
+"""
+# Channels of one group under one model share their labels.
+_SHARING: Final = """
+select row_number() over (order by channel_group, model_id) - 1 as part, *
+from (select distinct channel_group, model_id from chosen where analysed_seconds > 0)
 """
 _SECONDS: Final = """
 select
+    sharing.part,
     chosen.group_index,
-    chosen.channel_group,
-    chosen.model_id,
     units.unit,
     compositions.composition,
     sum(compositions.seconds) as seconds
@@ -46,6 +54,7 @@ inner join chosen
         compositions.recording_number = chosen.recording_number
         and compositions.air_date is not distinct from chosen.date
         and compositions.hour is not distinct from chosen.hour
+inner join sharing on chosen.channel_group = sharing.channel_group and chosen.model_id = sharing.model_id
 inner join units on compositions.recording_number = units.recording_number
 where compositions.method = 'faces' and compositions.composition > 0
 group by all
@@ -73,41 +82,53 @@ class CorrectedGroup:
         return CorrectedGroup(whole, *labels, self.problem or other.problem)
 
 
-def correct(house: Warehouse, sample: Sample, labels: Frame) -> Mapping[int, CorrectedGroup]:
-    """Correct every group of ``chosen`` that shows a face; by ``group_index``.
+def lend_labels(house: Warehouse) -> int:
+    """Define ``labels``: the labelled faces that tell of the classifier's errors; how many there are."""
+    house.redefine("labels", _LABELS)
+    return int(house.query("select count(*) from labels").column(0)[0].as_py())
 
-    Labels of one channel group (``channel`` where nobody grouped them) and model tell what its faces are worth.
-    """
+
+def correct(house: Warehouse, sample: Sample) -> Mapping[int, CorrectedGroup]:
+    """Correct every group of ``chosen`` that shows a face, by ``labels``; by ``group_index``."""
     house.lend("units", pa.table({"recording_number": sample.recordings, "unit": sample.units(sample.recordings)}))
-    seconds = house.query(_SECONDS).to_pandas()
+    house.redefine("sharing", _SHARING)
+    found = _columns(house, _SECONDS)
     parts: dict[int, list[CorrectedGroup]] = {}
-    for (channel_group, model), of_channel in seconds.groupby(["channel_group", "model_id"], dropna=False):
-        found = correction(_labels(labels[labels["model_id"] == model], channel_group, sample), sample.weights)
-        if found.problem:
-            for group in of_channel["group_index"].unique():
-                parts.setdefault(int(group), []).append(CorrectedGroup(None, *found.labels, found.problem))
-            continue
-        whole = _seconds(of_channel)
-        group_index = of_channel["group_index"].to_numpy(np.int64)
-        for group, corrected in Corrector(found, whole)(whole, group_index, sample.weights):
-            parts.setdefault(group, []).append(CorrectedGroup(corrected, *found.labels))
-    return {group: reduce(add, each) for group, each in parts.items()}
+    for sharing in house.query("from sharing").to_pylist():
+        these = found["part"] == sharing["part"]
+        group = found["group_index"][these]
+        whole = Seconds(*(found[name][these] for name in ("unit", "composition", "seconds")))
+        for index, corrected in _correct(whole, group, _labels(house, sharing, sample), sample):
+            parts.setdefault(index, []).append(corrected)
+    return {index: reduce(add, each) for index, each in parts.items()}
 
 
-def _seconds(rows: Frame) -> Seconds:
-    return Seconds(*(rows[name].to_numpy() for name in ("unit", "composition", "seconds")))
+def _correct(
+    whole: Seconds, group: NDArray[np.int64], labels: Labels, sample: Sample
+) -> Iterator[tuple[int, CorrectedGroup]]:
+    found = correction(labels, sample.weights)
+    if found.problem:
+        for index in np.unique(group):
+            yield int(index), CorrectedGroup(None, *found.labels, found.problem)
+    else:
+        for index, corrected in Corrector(found, whole)(whole, group, sample.weights):
+            yield index, CorrectedGroup(corrected, *found.labels)
 
 
-def _labels(rows: Frame, channel_group: object, sample: Sample) -> Labels:
-    def place(column: str, names: tuple[str, ...]) -> NDArray[np.int64]:
-        return np.asarray(rows[column].map({name: index for index, name in enumerate(names)}), np.int64)
-
-    return Labels(
-        unit=sample.units(rows["recording_number"].to_numpy()),
-        recording=rows["recording_number"].to_numpy(np.int64),
-        at_hand=(rows["channel_group"] == channel_group).to_numpy(bool),
-        size=place("size", SIZES),
-        truth=place("answer", TRUTHS),
-        answer=place("perceived_gender", ANSWERS),
-        weight=rows["weight"].to_numpy(float),
+def _labels(house: Warehouse, sharing: Mapping[str, object], sample: Sample) -> Labels:
+    """The labels of one model, those of the channels at hand marked."""
+    found = _columns(
+        house,
+        "select recording_number, channel_group = $channel_group as at_hand, size, truth, answer, weight "
+        "from labels where model_id = $model_id order by all",
+        {"channel_group": sharing["channel_group"], "model_id": sharing["model_id"]},
     )
+    recording = found["recording_number"].astype(np.int64)
+    size, truth, answer = (found[name].astype(np.int64) for name in ("size", "truth", "answer"))
+    at_hand = found["at_hand"].astype(bool)
+    return Labels(sample.units(recording), recording, at_hand, size, truth, answer, found["weight"])
+
+
+def _columns(house: Warehouse, sql: str, params: Mapping[str, object] | None = None) -> dict[str, NDArray[Any]]:
+    table = house.query(sql, params)
+    return {name: table[name].to_numpy() for name in table.column_names}

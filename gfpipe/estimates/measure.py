@@ -1,7 +1,7 @@
 """Answer a question: the warehouse's own sums, with 95 % intervals, and corrected for misclassification."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from gfpipe.estimates.correction import LABELS, CorrectedGroup, correct
+from gfpipe.estimates.correction import CorrectedGroup, correct, lend_labels
 from gfpipe.estimates.question import Question, group, narrow
-from gfpipe.estimates.sample import Frame, Sample, resample
+from gfpipe.estimates.sample import Sample, resample
 from gfpipe.statistics.bootstrap import FEWEST_RECORDINGS, interval
 from gfpipe.statistics.misclassification import lang_reiczigel
 from gfpipe.statistics.screen_time import Corrected
@@ -56,8 +56,6 @@ _RECORDINGS: Final = f"""
 select
     group_index,
     recording_number,
-    any_value(channel) as channel,
-    any_value(programme_class) as programme_class,
     {", ".join(f"sum({name}) as {name}" for name in _SUMS)}
 from chosen
 where analysed_seconds > 0
@@ -87,14 +85,13 @@ def measure(house: Warehouse, question: Question) -> pa.Table:
 def measure_by(house: Warehouse, by: tuple[str, ...], question: Question) -> pa.Table:
     """Measure what a question asks, by something else; the warehouse was narrowed to it."""
     totals = house.query(_totals(group(house, by)))
-    labels = house.query(LABELS).to_pandas()
-    recordings = house.query(_RECORDINGS).to_pandas()
-    sample = resample(recordings, labels, question.draws)
-    corrected = correct(house, sample, labels) if len(labels) else {}
-    nothing = CorrectedGroup(problem="no face" if len(labels) else "no labels: gfpipe label import")
+    labels = lend_labels(house)
+    sample = resample(house, question.draws)
+    corrected = correct(house, sample) if labels else {}
+    nothing = CorrectedGroup(problem="no face" if labels else "no labels: gfpipe label import")
     found = {
-        index: _figures(rows, sample, corrected.get(index, nothing))
-        for index, rows in recordings.groupby("group_index")
+        index: _figures(recordings, sums, sample, corrected.get(index, nothing))
+        for index, recordings, sums in _recordings(house)
     }
     return _assemble(totals, found, question.mix_models)
 
@@ -115,13 +112,26 @@ def _totals(by: tuple[str, ...]) -> str:
     """
 
 
-def _figures(rows: Frame, sample: Sample, corrected: CorrectedGroup) -> dict[str, Any]:
+def _recordings(house: Warehouse) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float64]]]:
+    """Each group, its recordings' numbers (R,), and their seconds (R, S) in the order of `_SUMS`."""
+    table = house.query(_RECORDINGS)
+    number = table["recording_number"].to_numpy().astype(np.int64)
+    sums = np.stack([table[name].to_numpy() for name in _SUMS], axis=1)
+    groups, first = np.unique(table["group_index"].to_numpy(), return_index=True)
+    for index, start, end in zip(groups, first, [*first[1:], len(number)], strict=True):
+        yield int(index), number[start:end], sums[start:end]
+
+
+def _figures(
+    recordings: NDArray[np.int64], seconds: NDArray[np.float64], sample: Sample, corrected: CorrectedGroup
+) -> dict[str, Any]:
     """Intervals, and what was corrected, of one group."""
-    enough = len(rows) >= FEWEST_RECORDINGS
-    recordings = rows["recording_number"].to_numpy()
+    enough = len(recordings) >= FEWEST_RECORDINGS
     freedom = sample.freedom(recordings) if enough else 0
-    by_unit = rows[list(_SUMS)].groupby(sample.units(recordings)).sum()
-    sums = dict(zip(_SUMS, by_unit.to_numpy().T @ sample.weights[by_unit.index], strict=True))
+    units, place = np.unique(sample.units(recordings), return_inverse=True)
+    by_unit = np.zeros((len(units), len(_SUMS)))
+    np.add.at(by_unit, place, seconds)
+    sums = dict(zip(_SUMS, by_unit.T @ sample.weights[units], strict=True))
     found: dict[str, Any] = {} if enough else {"interval_note": f"fewer than {FEWEST_RECORDINGS} recordings"}
     with np.errstate(invalid="ignore", divide="ignore"):
         for name, (parts, wholes) in _FIGURES.items():

@@ -8,7 +8,6 @@ from typing import Final
 
 import pyarrow as pa
 
-from gfpipe.archive import annotations
 from gfpipe.errors import UsageError
 from gfpipe.statistics.bootstrap import DRAWS
 from gfpipe.warehouse import Warehouse
@@ -137,6 +136,8 @@ def _count_faces_from(house: Warehouse, lines: float) -> None:
 
 def _exclude(house: Warehouse, path: Path) -> None:
     """Leave intervals out: only the recordings that they touch are added up anew."""
+    from gfpipe.archive import annotations  # noqa: PLC0415 - pandas takes its time
+
     zones = house.query("select distinct channel, timezone from recordings where timezone is not null").to_pylist()
     house.lend("exclusions", annotations.exclusions(path, [(row["channel"], row["timezone"]) for row in zones]))
     house.redefine(
@@ -189,8 +190,12 @@ def _exclude(house: Warehouse, path: Path) -> None:
 
 def _lend_classes(house: Warehouse, key: str, path: Path | None) -> tuple[str, ...]:
     """What a CSV file says of each programme or channel, as ``<key>_classes``; the names of its other columns."""
-    taken = {*house.query("from rollup limit 0").column_names, *_OUR_OWN}
-    table = annotations.classes(path, key, taken) if path else pa.table({key: pa.array([], pa.string())})
+    if path is None:
+        table = pa.table({key: pa.array([], pa.string())})
+    else:
+        from gfpipe.archive import annotations  # noqa: PLC0415
+
+        table = annotations.classes(path, key, {*house.query("from rollup limit 0").column_names, *_OUR_OWN})
     house.lend(f"{key}_classes", table)
     return tuple(table.column_names[1:])
 

@@ -1,14 +1,52 @@
 """The recordings at hand, resampled: each one's weights count for its screen time and for its labels alike."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from gfpipe.statistics.bootstrap import Resampling
+from gfpipe.warehouse import Warehouse
 
-Frame = pd.DataFrame
+# Within group, channel and class of programme, as far as these leave no recording of the group alone. One that belongs
+# to several groups (hours of the day) is resampled with the first; those wanted only for their labels, by channel.
+_STRATA: Final = """
+with wanted as (
+    select recording_number, group_index, channel, programme_class from chosen where analysed_seconds > 0
+    union all
+    select recording_number, -1 as group_index, channel, '' as programme_class from labels
+),
+
+known as (
+    select * from wanted
+    qualify row_number() over (partition by recording_number order by group_index < 0, group_index) = 1
+),
+
+sized as (
+    select
+        *,
+        count(*) over (partition by group_index, channel) as of_channel,
+        count(*) over (partition by group_index, channel, programme_class) as of_class
+    from known
+),
+
+divided as (
+    select
+        *,
+        min(of_channel) over (partition by group_index) > 1 as by_channel,
+        min(of_class) over (partition by group_index) > 1 as by_class
+    from sized
+)
+
+select
+    recording_number,
+    dense_rank() over (
+        order by group_index, case when by_channel then channel end, case when by_class then programme_class end
+    ) as stratum
+from divided
+order by recording_number
+"""
 
 
 @dataclass(frozen=True)
@@ -38,33 +76,9 @@ class Sample:
         return len(np.unique(self.resampling.unit[places])) - len(np.unique(self.resampling.stratum[places]))
 
 
-def resample(recordings: Frame, labels: Frame, draws: int) -> Sample:
-    """Resample recordings within group, channel and class of programme, as far as these hold two recordings each.
-
-    Args:
-        recordings: ``group_index, recording_number, channel, programme_class``, a row a recording and group; one that
-            belongs to several groups (hours of the day) is resampled with the first.
-        labels: ``recording_number, channel``; recordings that are wanted only for their labels are resampled by
-            channel.
-        draws: how many times.
-    """
-    known = pd.concat(
-        [
-            recordings[["recording_number", "group_index", "channel", "programme_class"]],
-            labels[["recording_number", "channel"]].assign(group_index=-1, programme_class=""),
-        ]
+def resample(house: Warehouse, draws: int) -> Sample:
+    """Resample every recording of ``chosen`` and of ``labels``."""
+    found = house.query(_STRATA)
+    return Sample(
+        found["recording_number"].to_numpy().astype(np.int64), Resampling.within(found["stratum"].to_numpy(), draws)
     )
-    known = known.drop_duplicates("recording_number").sort_values("recording_number", ignore_index=True)
-    return Sample(known["recording_number"].to_numpy(np.int64), Resampling.within(_strata(known), draws))
-
-
-def _strata(known: Frame) -> NDArray[np.int64]:
-    """For each group the finest strata that leave no recording alone."""
-    levels = (["group_index"], ["group_index", "channel"], ["group_index", "channel", "programme_class"])
-    stratum = known.groupby(levels[0]).ngroup()
-    for depth, columns in enumerate(levels[1:], 1):
-        finer = known.groupby(columns, dropna=False)
-        alone = finer["recording_number"].transform("size") < 2
-        nobody_alone = ~alone.groupby(known["group_index"]).transform("any")
-        stratum = stratum.where(~nobody_alone, depth * len(known) + finer.ngroup())
-    return np.asarray(stratum, np.int64)
