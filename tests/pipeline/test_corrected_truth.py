@@ -82,7 +82,6 @@ def test_the_interval_of_the_corrected_share_holds_the_truth(lake: Path) -> None
     assert row["correction_note"] is None
     assert row["share_female_face_time_corrected_low"] < truth < row["share_female_face_time_corrected_high"]
     assert row["share_female_face_time_corrected"] == pytest.approx(truth, abs=0.02)
-    print({name: row[name] for name in row if "share_female_face_time" in name}, truth)
 
 
 @pytest.mark.slow
@@ -95,4 +94,3 @@ def test_corrected_seconds_are_nearer_to_the_truth_than_raw_ones(lake: Path) -> 
         raw = abs(row[f"{name}_presence_seconds"] - truth) / seconds
         corrected = abs(row[f"share_{name}_presence_time_corrected"] - truth / seconds)
         assert corrected <= raw + 0.005
-        print(name, truth / seconds, row[f"{name}_presence_seconds"] / seconds, row[f"share_{name}_presence_time_corrected"])
