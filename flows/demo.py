@@ -8,7 +8,7 @@ from shutil import which
 
 from flows import console, figures, run, server
 from gfpipe import warehouse
-from gfpipe.estimates import Question
+from gfpipe.estimates.question import Question
 from gfpipe.settings import Settings
 from gfpipe.stages import demo as stage
 from gfpipe.stages import label, report, stats

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from gfpipe.estimates import Question
+    from gfpipe.estimates.question import Question
 
 
 class Sampling(StrEnum):
@@ -95,7 +95,7 @@ def question(
     draws: int,
 ) -> "Question":
     """What the options of a command that measures something ask."""
-    from gfpipe.estimates import Question  # noqa: PLC0415 - importing scipy takes a second
+    from gfpipe.estimates.question import Question  # noqa: PLC0415 - importing pyarrow takes its time
 
     return Question(
         by=tuple(filter(None, map(str.strip, by.split(",")))),

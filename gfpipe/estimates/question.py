@@ -9,7 +9,6 @@ from typing import Final
 import pyarrow as pa
 
 from gfpipe.errors import UsageError
-from gfpipe.statistics.bootstrap import DRAWS
 from gfpipe.warehouse import Warehouse
 
 _BY: Final = ("channel", "programme", "date", "week", "month", "year", "weekday", "hour", "model")
@@ -42,7 +41,7 @@ class Question:
     since: date | None = None
     until: date | None = None
     mix_models: bool = False
-    draws: int = DRAWS
+    draws: int = 2000
 
 
 def narrow(house: Warehouse, question: Question) -> None:

@@ -10,8 +10,9 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gfpipe import __version__, estimates, warehouse
+from gfpipe import __version__, warehouse
 from gfpipe.errors import UsageError
+from gfpipe.estimates.measure import measure
 from gfpipe.estimates.question import Question, narrow
 from gfpipe.exports import columns, ina
 from gfpipe.exports.tidy import tidy
@@ -66,7 +67,7 @@ def run(
     """
     with warehouse.open(lake) as house:
         if {Shape.TIDY, Shape.PARQUET} & set(shapes):
-            files = _figures(estimates.measure(house, question), question, shapes)
+            files = _figures(measure(house, question), question, shapes)
         else:
             narrow(house, question)
             files = {}

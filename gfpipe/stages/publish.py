@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gfpipe import warehouse
-from gfpipe.estimates import estimates
+from gfpipe.estimates.published import estimates
 from gfpipe.warehouse import CheckFailure
 
 

@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 
 from gfpipe import __version__, warehouse
 from gfpipe.errors import LakeError
-from gfpipe.estimates import Question, estimates
+from gfpipe.estimates.published import estimates
+from gfpipe.estimates.question import Question
 from gfpipe.report.contents import Contents, Facts
 from gfpipe.report.page import render
 from gfpipe.warehouse import Warehouse

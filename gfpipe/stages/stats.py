@@ -6,18 +6,22 @@ import pyarrow as pa
 
 from gfpipe import warehouse
 from gfpipe.errors import UsageError
-from gfpipe.estimates import Question, measure
+from gfpipe.estimates import published
+from gfpipe.estimates.question import Question
 
 
 def run(lake: Path | str, question: Question) -> pa.Table:
-    """Measure what is asked on the published warehouse of `lake`; `gfpipe.estimates.measure` says which columns.
+    """Measure what is asked on the published warehouse of `lake`.
+
+    Returns:
+        A row a group; `gfpipe.estimates.measure.measure` says which columns.
 
     Raises:
         UsageError: the question cannot be answered as asked, or its series would mix two models.
         LakeError: the lake was never published, or cannot be read.
     """
     with warehouse.open(lake) as house:
-        found = measure(house, question)
+        found = published.answer(house, question)
     if not question.mix_models:
         _refuse_mixed_models(lake, found)
     return found

@@ -10,7 +10,6 @@ from scipy.special import expit, logit, stdtrit
 # Fewer recordings cannot hold the truth between them 95 times in 100: all n lie on one side of the median with
 # probability 2 / 2^n.
 FEWEST_RECORDINGS: Final = 5
-DRAWS: Final = 2000
 # More recordings than this in one stratum are resampled in random groups (Wolter 2007, chapter 2): a standard error
 # from 200 groups is itself known to 1 / sqrt(2 * 199) = 5 %, and the work no longer grows with the archive.
 _MOST_UNITS: Final = 200
@@ -31,7 +30,7 @@ class Resampling:
     stratum: NDArray[np.int64]
 
     @classmethod
-    def within(cls, strata: ArrayLike, draws: int = DRAWS, seed: int = 0) -> "Resampling":
+    def within(cls, strata: ArrayLike, draws: int, seed: int = 0) -> "Resampling":
         """Resample recordings within strata, with Rao and Wu's (1988) weights.
 
         Of n recordings n - 1 are drawn with replacement, and weigh n / (n - 1) each time: the variance of a total

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gfpipe import warehouse
-from gfpipe.estimates import Question
+from gfpipe.estimates.question import Question
 from gfpipe.stages import label, publish, stats
 from gfpipe.video.encode import write_video
 from tests.pipeline.archives import analyse_all

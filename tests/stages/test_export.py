@@ -10,9 +10,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from gfpipe import estimates, warehouse
+from gfpipe import warehouse
 from gfpipe.errors import LakeError, UsageError
-from gfpipe.estimates import Question
+from gfpipe.estimates.measure import measure
+from gfpipe.estimates.question import Question
 from gfpipe.stages import export
 from gfpipe.stages.export import Shape
 from tests.warehouse.lakes import Face, Show, write_show
@@ -89,7 +90,7 @@ def test_parquet_is_described_and_read_by_anybody(lake: str, tmp_path: Path) -> 
     export.run(lake, tmp_path, QUESTION, [Shape.PARQUET])
     file = tmp_path / "screen_time.parquet"
     with warehouse.open(lake) as house:
-        measured = estimates.measure(house, QUESTION)
+        measured = measure(house, QUESTION)
     schema = pq.read_schema(file)
     assert schema.field("share_female_face_time").metadata[b"description"].startswith(b"share of face time perceived")
     assert pq.read_table(file).to_pylist() == measured.to_pylist()

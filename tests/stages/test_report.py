@@ -12,7 +12,7 @@ import pytest
 
 from gfpipe import warehouse
 from gfpipe.errors import LakeError
-from gfpipe.estimates import Question
+from gfpipe.estimates.question import Question
 from gfpipe.stages import publish, report
 from tests.conftest import ROOT
 from tests.estimates.archives import fortnight, shows
