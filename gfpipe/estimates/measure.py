@@ -118,7 +118,7 @@ def _recordings(house: Warehouse) -> Iterator[tuple[int, NDArray[np.int64], NDAr
     number = table["recording_number"].to_numpy().astype(np.int64)
     sums = np.stack([table[name].to_numpy() for name in _SUMS], axis=1)
     groups, first = np.unique(table["group_index"].to_numpy(), return_index=True)
-    for index, start, end in zip(groups, first, [*first[1:], len(number)], strict=True):
+    for index, start, end in zip(groups, first, np.append(first, len(number))[1:], strict=True):
         yield int(index), number[start:end], sums[start:end]
 
 

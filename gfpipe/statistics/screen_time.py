@@ -127,7 +127,7 @@ class Corrector:
             _weighted(present, often, presumed @ seconds, weights, first)
             for present, presumed in zip(self._present, self._presumed, strict=True)
         ]
-        ends = [*first[1:], len(group)]
+        ends = np.append(first, len(group))[1:]
         for place, (name, start, end) in enumerate(zip(groups, first, ends, strict=True)):
             in_group = (faces[:, start:end] @ weights[start:end]).reshape(len(SIZES), len(ANSWERS), -1)
             women, men = (in_group * self._correction.women).sum(1), (in_group * self._correction.men).sum(1)

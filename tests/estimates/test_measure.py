@@ -12,7 +12,7 @@ from gfpipe.estimates.measure import measure
 from gfpipe.estimates.question import Question
 from gfpipe.stages import publish, stats
 from tests.estimates.archives import MAN, WOMAN, fortnight, shows
-from tests.warehouse.lakes import EVENING, Show, write_schedule, write_show
+from tests.warehouse.lakes import EVENING, Show, write_labels, write_schedule, write_show
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,24 @@ def test_without_labels_nothing_is_corrected_and_a_column_says_why(lake: Path) -
     (row,) = ask(lake)
     assert row["share_female_face_time_corrected"] is None
     assert row["correction_note"] == "no labels: gfpipe label import"
+
+
+def test_a_channel_without_a_face_has_nothing_to_correct(tmp_path: Path) -> None:
+    for show in [*shows(), Show(channel="Three", samples=[(10.0, [])])]:
+        write_show(tmp_path, show)
+    faces = [(show, index) for show in shows() for index, (_, found) in enumerate(show.samples) if found][:600:3]
+    answers = [
+        {"recording_id": show.recording_id, "seconds": 10.0 * index + 1, "answer": said}
+        for show, index in faces
+        for said in ["female" if show.samples[index][1][0] is WOMAN else "male"]
+    ]
+    write_labels(tmp_path, *answers)
+    publish.run(tmp_path)
+    one, three, two = ask(tmp_path, by=("channel",))
+    assert (three["channel"], three["correction_note"]) == ("Three", "no face")
+    for row in (one, two):  # the labels say that the classifier is always right
+        assert row["share_female_face_time_corrected"] == pytest.approx(row["share_female_face_time"])
+        assert row["sensitivity"] == row["specificity"] == 1
 
 
 def test_a_month_in_which_nothing_was_analysed_has_a_row(tmp_path: Path) -> None:
