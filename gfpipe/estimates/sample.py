@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gfpipe.statistics.bootstrap import Resampling
+from gfpipe.statistics.bootstrap import ENOUGH_UNITS, Resampling
 from gfpipe.warehouse import Warehouse
 
 # Within group, channel and class of programme, as far as these leave no recording of the group alone. One that belongs
@@ -41,12 +41,15 @@ divided as (
 
 select
     recording_number,
+    group_index,
     dense_rank() over (
         order by group_index, case when by_channel then channel end, case when by_class then programme_class end
     ) as stratum
 from divided
 order by recording_number
 """
+
+_FEWEST_UNITS: Final = 10  # of a stratum that has so many recordings
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,9 @@ class Sample:
 def resample(house: Warehouse, draws: int) -> Sample:
     """Resample every recording of ``chosen`` and of ``labels``."""
     found = house.query(_STRATA)
-    return Sample(
-        found["recording_number"].to_numpy().astype(np.int64), Resampling.within(found["stratum"].to_numpy(), draws)
+    recordings, group, stratum = (
+        found[name].to_numpy().astype(np.int64) for name in ("recording_number", "group_index", "stratum")
     )
+    strata_of_a_group = max(len(np.unique(stratum)) // max(len(np.unique(group)), 1), 1)
+    most_units = max(ENOUGH_UNITS // strata_of_a_group, _FEWEST_UNITS)
+    return Sample(recordings, Resampling.within(stratum, draws, most_units=most_units))

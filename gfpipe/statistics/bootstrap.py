@@ -10,9 +10,9 @@ from scipy.special import expit, logit, stdtrit
 # Fewer recordings cannot hold the truth between them 95 times in 100: all n lie on one side of the median with
 # probability 2 / 2^n.
 FEWEST_RECORDINGS: Final = 5
-# More recordings than this in one stratum are resampled in random groups (Wolter 2007, chapter 2): a standard error
-# from 200 groups is itself known to 1 / sqrt(2 * 199) = 5 %, and the work no longer grows with the archive.
-_MOST_UNITS: Final = 200
+# More recordings than this are resampled in random groups (Wolter 2007, chapter 2): a standard error from 200 of them
+# is itself known to 1 / sqrt(2 * 199) = 5 %, and the work no longer grows with the archive.
+ENOUGH_UNITS: Final = 200
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Resampling:
     """Bootstrap weights of recordings; column 0 is the archive as it is.
 
     Attributes:
-        unit: (R,) int, which row of `weights` each recording has; above 200 recordings a stratum they share rows.
+        unit: (R,) int, which row of `weights` each recording has; many recordings share one.
         weights: (U, 1 + draws) float64, of mean 1; column 0 is all ones.
         stratum: (R,) int, within which each recording was resampled.
     """
@@ -30,7 +30,7 @@ class Resampling:
     stratum: NDArray[np.int64]
 
     @classmethod
-    def within(cls, strata: ArrayLike, draws: int, seed: int = 0) -> "Resampling":
+    def within(cls, strata: ArrayLike, draws: int, seed: int = 0, most_units: int = ENOUGH_UNITS) -> "Resampling":
         """Resample recordings within strata, with Rao and Wu's (1988) weights.
 
         Of n recordings n - 1 are drawn with replacement, and weigh n / (n - 1) each time: the variance of a total
@@ -41,10 +41,11 @@ class Resampling:
             strata: (R,) int, the stratum of each recording.
             draws: how many times.
             seed: the same seed gives the same intervals.
+            most_units: of one stratum, which more recordings share.
         """
         rng = np.random.default_rng(seed)
         _, stratum, sizes = np.unique(np.asarray(strata), return_inverse=True, return_counts=True)
-        units = np.minimum(sizes, _MOST_UNITS)
+        units = np.minimum(sizes, most_units)
         first = np.cumsum(units) - units
         unit = first[stratum] + _place_within(stratum, rng) % units[stratum]
         weights = np.ones((int(units.sum()), 1 + draws))
