@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from flows import cli_figures, cli_labels, cli_models, console, tables
+from flows import cli_figures, cli_labels, cli_models, console
 from flows.options import Channel, Device, Lake, Networks, Panel, Sampling, Scheduler, Since, Until, Workers, example
 from gfpipe.errors import GfpipeError, UsageError
 from gfpipe.recording import Status
@@ -144,10 +144,10 @@ def status(lake: Lake) -> None:
 @app.command(rich_help_panel=Panel.ANALYSE, epilog=example("gfpipe publish --lake lake"))
 def publish(lake: Lake) -> None:
     """Build the warehouse LAKE/gfpipe.duckdb anew and print screen time by channel."""
-    from flows import run  # noqa: PLC0415
+    from flows import figures, run  # noqa: PLC0415
 
     published = run.publish(lake)
-    console.table(tables.screen_time(published.screen_time), "Screen time by perceived gender")
+    figures.show(published.screen_time, ["channel"])
     console.say(f"Published {published.warehouse}. Ask it: gfpipe sql --lake {lake}")
     for check in published.failed_checks:
         console.say(f"check failed: {check.name}: {check.rows} rows, such as {check.examples[0]}", "red")

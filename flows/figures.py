@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from flows import console
-from flows.tables import percent
+from flows.tables import percent, with_interval
 
 Row = Mapping[str, Any]
 
@@ -46,12 +46,6 @@ def _line(row: Row, by: Sequence[str]) -> dict[str, str]:
         "hours": hours(row["hours_analysed"]),
         "coverage": percent(row["coverage"]) if known_length else "unknown",
     }
-
-
-def with_interval(row: Row, column: str) -> str:
-    """A share with its interval: ``41.3 % (38.0–44.7)``."""
-    low, high = row[f"{column}_low"], row[f"{column}_high"]
-    return percent(row[column]) + ("" if low is None or high is None else f" ({100 * low:.1f}–{100 * high:.1f})")
 
 
 def hours(value: float | None) -> str:

@@ -100,14 +100,16 @@ def _scheduled(seconds: float, unknown: int) -> str:
 
 
 def screen_time(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
-    """Screen time by perceived gender, by channel."""
+    """Screen time by perceived gender, by channel, with 95 % intervals."""
     return [
         {
             "channel": row["channel"],
             "analysed": clock(row["analysed_seconds"]),
+            "coverage": percent(row["coverage"]),
             "women, face time": clock(row["female_face_seconds"]),
             "men, face time": clock(row["male_face_seconds"]),
-            "women's share of face time": percent(row["share_female_face_time"]),
+            "women's share of face time": with_interval(row, "share_female_face_time"),
+            "corrected": with_interval(row, "share_female_face_time_corrected"),
             "women, presence": clock(row["female_presence_seconds"]),
             "men, presence": clock(row["male_presence_seconds"]),
         }
@@ -146,3 +148,9 @@ def clock(seconds: float | None) -> str:
 def percent(share: float | None) -> str:
     """A share as ``41.3 %``; nothing to share out is ``–``."""
     return "–" if share is None else f"{share:.1%}".replace("%", " %")
+
+
+def with_interval(row: Mapping[str, Any], column: str) -> str:
+    """A share with its interval: ``41.3 % (38.0–44.7)``."""
+    low, high = row[f"{column}_low"], row[f"{column}_high"]
+    return percent(row[column]) + ("" if low is None or high is None else f" ({100 * low:.1f}–{100 * high:.1f})")

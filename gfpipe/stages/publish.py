@@ -15,7 +15,7 @@ class Published:
 
     Attributes:
         warehouse: where the database is.
-        screen_time: the rows of ``screen_time_by_channel``.
+        screen_time: the rows of ``estimates`` by channel.
         coverage: the rows of ``coverage``, by channel and local date.
         failed_checks: what the checks of ``sql/checks`` found; the warehouse stands all the same.
     """
@@ -36,7 +36,7 @@ def run(lake: Path | str, memory_limit: str | None = None) -> Published:
     with warehouse.open(lake, memory_limit) as house:
         return Published(
             warehouse=path,
-            screen_time=tuple(house.query("from screen_time_by_channel").to_pylist()),
+            screen_time=tuple(house.query("from estimates where grouping = 'channel' order by channel").to_pylist()),
             coverage=tuple(house.query("from coverage").to_pylist()),
             failed_checks=house.check(),
         )
