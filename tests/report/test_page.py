@@ -1,8 +1,6 @@
 """The page, without a browser."""
 
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from functools import cache
 
@@ -195,21 +193,6 @@ def test_renders_where_everything_is_empty() -> None:
 
 
 @pytest.mark.slow
-def test_ten_years_of_ten_channels_take_seconds_from_a_cold_start() -> None:
-    measured = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from tests.report import examples; given = examples.large(); import time; start = time.perf_counter();"
-            "from gfpipe.report import page; page.render(given); print(time.perf_counter() - start)",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert float(measured.stdout) < 8, "4 s on two idle cores; the whole report has 10"
-
-
 def _without_values(table: pa.Table, keys: set[str]) -> pa.Table:
     return pa.table({
         name: table[name] if name in keys else pa.nulls(table.num_rows, table.schema.field(name).type)
