@@ -1,6 +1,7 @@
 """The flows as commands run them: with a server of their own where none is configured, and with progress."""
 
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
@@ -26,13 +27,9 @@ def analyse(
     console.say(f"{len(holdings.recordings)} recordings in {site.archive}")
     for row in holdings.rejected:
         console.say(f"rejected  {console.short(row.path)}\n          {row.problem}", "yellow")
-    with ExitStack() as stack:
-        stack.enter_context(server.available(lambda: _prepare(site.analysis), console.say, slots=site.workers))
-        from flows.analyse import analyse_archive, heard_by  # noqa: PLC0415 - importing Prefect takes seconds
+    with _with_progress(lambda: _prepare(site.analysis), site.workers):
+        from flows.analyse import analyse_archive  # noqa: PLC0415 - importing Prefect takes seconds
 
-        server.quiet()
-        progress = stack.enter_context(console.AnalysisProgress())
-        stack.enter_context(heard_by(progress.hear))
         state = analyse_archive(**site.order, since=since, until=until, channels=channels, return_state=True)
     return _result(state), holdings.rejected
 
@@ -59,14 +56,9 @@ def reclassify(
     holdings = manifest.Manifest(lake, tuple(shards.analysed(lake))).between(since, until).on(channels)
     console.say(f"{len(holdings.recordings)} recordings in {lake}")
     analysis = Analysis(classifier=classifier, device=device)
-    with ExitStack() as stack:
-        stack.enter_context(server.available(lambda: _prepare_to_reclassify(analysis), console.say, slots=workers))
-        from flows.analyse import heard_by  # noqa: PLC0415 - importing Prefect takes seconds
-        from flows.reclassify import reclassify_lake  # noqa: PLC0415
+    with _with_progress(lambda: _prepare_to_reclassify(analysis), workers):
+        from flows.reclassify import reclassify_lake  # noqa: PLC0415 - importing Prefect takes seconds
 
-        server.quiet()
-        progress = stack.enter_context(console.AnalysisProgress())
-        stack.enter_context(heard_by(progress.hear))
         state = reclassify_lake(lake, classifier, device, since, until, channels, workers, scheduler, return_state=True)
     summaries: list[Summary] = _result(state)
     return summaries
@@ -85,6 +77,17 @@ def publish(lake: str) -> Published:
         state = publish_lake(lake, return_state=True)
     published: Published = _result(state)
     return published
+
+
+@contextmanager
+def _with_progress(prepare: Callable[[], None], slots: int) -> Iterator[None]:
+    """A server, and a progress bar that hears of every recording."""
+    with server.available(prepare, console.say, slots=slots):
+        from flows.analyse import heard_by  # noqa: PLC0415 - importing Prefect takes seconds
+
+        server.quiet()
+        with console.AnalysisProgress() as progress, heard_by(progress.hear):
+            yield
 
 
 def _prepare(analysis: Analysis) -> None:

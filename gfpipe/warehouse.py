@@ -72,13 +72,9 @@ class Warehouse:
             UsageError: `sql` is not one valid ``select`` (or ``describe``, ``show``, ``summarize``, ``explain``).
             LakeError: what it reads cannot be read.
         """
-        try:
+        with self._errors_of_a_question():
             _refuse_all_but_a_question(sql)
             return self._connection.sql(sql, params=dict(params or {})).to_arrow_table()
-        except (duckdb.OperationalError, duckdb.InternalError) as exc:
-            raise LakeError(f"{self.path}: {exc}") from exc
-        except (duckdb.Error, RuntimeError, ValueError) as exc:
-            raise UsageError(f"not a question that the warehouse can answer: {exc}") from exc
 
     def lend(self, name: str, table: pa.Table) -> None:
         """Let questions read `table` as a relation `name`, for as long as this warehouse is open."""
@@ -98,15 +94,11 @@ class Warehouse:
             UsageError: `sql` is not a valid ``select``.
             LakeError: what it reads cannot be read.
         """
-        try:
+        with self._errors_of_a_question():
             _refuse_all_but_a_question(sql)
             self._connection.execute(f"create or replace temp table {name} as {sql}")
             for mart in downstream:
                 self._connection.execute(f"create or replace temp table {mart} as {_read('marts')[mart]}")
-        except (duckdb.OperationalError, duckdb.InternalError) as exc:
-            raise LakeError(f"{self.path}: {exc}") from exc
-        except (duckdb.Error, RuntimeError, ValueError) as exc:
-            raise UsageError(f"not a question that the warehouse can answer: {exc}") from exc
 
     def check(self) -> tuple[CheckFailure, ...]:
         """Ask every check of ``sql/checks``; empty when all is well."""
@@ -123,6 +115,15 @@ class Warehouse:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @contextmanager
+    def _errors_of_a_question(self) -> Iterator[None]:
+        try:
+            yield
+        except (duckdb.OperationalError, duckdb.InternalError) as exc:
+            raise LakeError(f"{self.path}: {exc}") from exc
+        except (duckdb.Error, RuntimeError, ValueError) as exc:
+            raise UsageError(f"not a question that the warehouse can answer: {exc}") from exc
 
     def _ask(self, name: str, sql: str) -> CheckFailure | None:
         found = self.query(

@@ -39,7 +39,7 @@ def estimates(house: Warehouse, question: Question = Question()) -> pa.Table:  #
     from gfpipe.estimates.measure import measure_by  # noqa: PLC0415 - importing scipy takes longer than an answer
 
     narrow(house, question)
-    parts = [_keyed(_name(by), measure_by(house, by, question)) for by in GROUPINGS]
+    parts = [_keyed(grouping(*by), measure_by(house, by, question)) for by in GROUPINGS]
     return pa.concat_tables(parts, promote_options="permissive")
 
 
@@ -55,22 +55,23 @@ def answer(house: Warehouse, question: Question) -> pa.Table:
         others = ", ".join(["grouping", *(name for name in _KEYS if name not in by)])
         order = f" order by {', '.join(by)}" if by else ""
         return house.query(
-            f"select * exclude ({others}) from estimates where grouping = $grouping{order}", {"grouping": _name(by)}
+            f"select * exclude ({others}) from estimates where grouping = $grouping{order}", {"grouping": grouping(*by)}
         )
     from gfpipe.estimates.measure import measure  # noqa: PLC0415 - importing scipy takes longer than an answer
 
     return measure(house, question)
 
 
-def _name(by: tuple[str, ...]) -> str:
+def grouping(*by: str) -> str:
+    """What ``grouping`` says of the rows by these columns."""
     return ", ".join(by) or "all"
 
 
-def _keyed(grouping: str, found: pa.Table) -> pa.Table:
+def _keyed(by: str, found: pa.Table) -> pa.Table:
     """Put the grouping and all keys first, null where `found` has none."""
     keys = {
         name: found[name].cast(kind) if name in found.column_names else pa.nulls(len(found), kind)
         for name, kind in _KEYS.items()
     }
     others = {name: found[name] for name in found.column_names if name not in _KEYS}
-    return pa.table({"grouping": pa.repeat(grouping, len(found)), **keys, **others})
+    return pa.table({"grouping": pa.repeat(by, len(found)), **keys, **others})

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-import fsspec
-import pyarrow as pa
 import pyarrow.dataset as ds
 
 from gfpipe.errors import LakeError, UsageError
@@ -107,15 +105,9 @@ def read(lake: str) -> Recordings:
 
 
 def _rows(lake: str, table: str) -> list[dict[str, Any]]:
-    files, folder = fsspec.core.url_to_fs(lake)[0], Storage(lake).path(table, f"v{schema.VERSION}")
-    if not files.exists(folder):
-        return []
-    try:
-        shards = ds.dataset(folder, schema.TABLES[table], format="parquet", filesystem=files)
-        known = shards.to_table(list(_COLUMNS[table]), ds.field("recording_id").is_valid())
-    except (OSError, pa.ArrowException) as exc:
-        raise LakeError(f"{folder}: cannot be read as Parquet: {exc}") from exc
-    rows: list[dict[str, Any]] = known.to_pylist()
+    wanted = ds.field("recording_id").is_valid()
+    found = Storage(lake).scan((table, f"v{schema.VERSION}"), schema.TABLES[table], _COLUMNS[table], wanted)
+    rows: list[dict[str, Any]] = [] if found is None else found.to_pylist()
     return rows
 
 

@@ -3,7 +3,6 @@
 They carry no ``config_digest``: what a human answered, or was heard, survives a new analysis of the pictures.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from gfpipe.labelling.labels import Label
 from gfpipe.labelling.speech import Segment
 from gfpipe.lake import schema
 from gfpipe.lake.storage import Storage
-from gfpipe.lake.tables import TableWriter
+from gfpipe.lake.tables import file_of, write_whole
 
 
 @dataclass(frozen=True)
@@ -94,8 +93,7 @@ def write_speech(lake: str, recording_id: str, source: Path, segments: Sequence[
 
 
 def _place(source: Path) -> tuple[str, ...]:
-    name = hashlib.blake2b(_absolute(source).encode(), digest_size=8).hexdigest()
-    return ("labels", f"v{schema.VERSION}", f"{name}.parquet")
+    return ("labels", f"v{schema.VERSION}", file_of(_absolute(source)))
 
 
 def _absolute(source: Path) -> str:
@@ -114,12 +112,6 @@ def _import(storage: Storage, name: str) -> Import:
 
 
 def _write(lake: str, table: str, place: tuple[str, ...], source: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    columns = {name: [row[name] for row in rows] for name in rows[0]}
-    columns["imported_at"] = [datetime.now(UTC)] * len(rows)
-    writer = TableWriter(Storage(lake), place, schema.TABLES[table], {"source": _absolute(source)})
-    try:
-        writer.append(columns, len(rows))
-        writer.close()
-        writer.commit()
-    finally:
-        writer.discard()
+    now = datetime.now(UTC)
+    stamped = [{**row, "imported_at": now} for row in rows]
+    write_whole(Storage(lake), place, schema.TABLES[table], stamped, source=_absolute(source))

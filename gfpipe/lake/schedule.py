@@ -1,12 +1,11 @@
 """What an archive should hold, written down before anything is decoded: the floor under coverage."""
 
-import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from gfpipe.lake import schema
 from gfpipe.lake.storage import Storage
-from gfpipe.lake.tables import TableWriter
+from gfpipe.lake.tables import file_of, write_whole
 from gfpipe.recording import Recording, Rejected, zone_name
 
 
@@ -29,17 +28,10 @@ def record(lake: str, source: str, recordings: Iterable[Recording], rejected: It
         }
         for row in rejected
     ]
-    name = hashlib.blake2b(source.encode(), digest_size=8).hexdigest()
-    table = TableWriter(
-        Storage(lake), ("schedule", f"v{schema.VERSION}", f"{name}.parquet"), schema.SCHEDULE, {"source": source}
+    write_whole(
+        Storage(lake),
+        ("schedule", f"v{schema.VERSION}", file_of(source)),
+        schema.SCHEDULE,
+        [row | {"seen_at": now} for row in rows],
+        source=source,
     )
-    try:
-        table.append(
-            {column: [row.get(column) for row in rows] for column in schema.SCHEDULE.names}
-            | {"seen_at": [now] * len(rows)},
-            len(rows),
-        )
-        table.close()
-        table.commit()
-    finally:
-        table.discard()

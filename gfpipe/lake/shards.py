@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -127,15 +126,11 @@ def analysed(lake: str) -> list[Recording]:
     Raises:
         LakeError: there is no such lake, or it cannot be read.
     """
-    files, folder = fsspec.core.url_to_fs(lake)[0], Storage(lake).path("recordings", f"v{schema.VERSION}")
-    if not files.exists(folder):
+    columns = ("path", "channel", "programme", "started_at", "timezone", "scheduled_seconds")
+    wanted = ds.field("status") != str(Status.FAILED)
+    found = Storage(lake).scan(("recordings", f"v{schema.VERSION}"), schema.RECORDINGS, columns, wanted)
+    if found is None:
         raise LakeError(f"{lake}: nothing has been analysed yet; run: gfpipe analyse ARCHIVE --lake {lake}")
-    columns = ["path", "channel", "programme", "started_at", "timezone", "scheduled_seconds"]
-    try:
-        rows = ds.dataset(folder, schema.RECORDINGS, format="parquet", filesystem=files)
-        found = rows.to_table(columns, filter=ds.field("status") != str(Status.FAILED))
-    except (OSError, pa.ArrowException) as exc:
-        raise LakeError(f"{folder}: cannot be read as Parquet: {exc}") from exc
     return sorted((_recording(**row) for row in found.to_pylist()), key=lambda each: each.start)
 
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from errno import EDQUOT, ENOSPC
@@ -12,6 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import fsspec
+import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from gfpipe.errors import LakeError
@@ -47,6 +49,20 @@ class Storage:
             with self._split()[0].open(path, "rb") as file:
                 return pq.read_table(file)
         except (OSError, ValueError) as exc:
+            raise LakeError(f"{path}: cannot be read as Parquet: {exc}") from exc
+
+    def scan(self, folder: tuple[str, ...], schema: pa.Schema, columns: Sequence[str], only: ds.Expression) -> Any:
+        """Some columns of every Parquet file below a folder as one pyarrow table; None where there is no folder.
+
+        Raises:
+            LakeError: a file is not Parquet.
+        """
+        files, path = self._split()[0], self.path(*folder)
+        if not files.exists(path):
+            return None
+        try:
+            return ds.dataset(path, schema, format="parquet", filesystem=files).to_table(list(columns), filter=only)
+        except (OSError, pa.ArrowException) as exc:
             raise LakeError(f"{path}: cannot be read as Parquet: {exc}") from exc
 
     def delete(self, *parts: str) -> None:

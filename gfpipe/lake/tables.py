@@ -1,6 +1,7 @@
 """One Parquet file of the lake, written batch by batch and appearing whole."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -9,6 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gfpipe.lake.storage import Pending, Storage, disk_errors
+
+Row = Mapping[str, Any]
 
 # Rows held back before they are written: large row groups are what readers want, and memory stays bounded.
 _ROW_GROUP: Final = 100_000
@@ -61,6 +64,26 @@ class TableWriter:
             with disk_errors(self._pending.path):
                 self._writer.write_table(pa.concat_tables(self._held), row_group_size=_ROW_GROUP)
             self._held.clear()
+
+
+def write_whole(storage: Storage, parts: tuple[str, ...], schema: pa.Schema, rows: Sequence[Row], **said: Any) -> None:
+    """Write one file at once; `said` goes into its metadata, and a column that a row lacks is null.
+
+    Raises:
+        LakeError: the disk is full or the folder forbidden.
+    """
+    table = TableWriter(storage, parts, schema, said)
+    try:
+        table.append({name: [row.get(name) for row in rows] for name in schema.names}, len(rows))
+        table.close()
+        table.commit()
+    finally:
+        table.discard()
+
+
+def file_of(source: str) -> str:
+    """What the file is called that keeps what came from `source`: the same each time, so that it is replaced."""
+    return f"{hashlib.blake2b(source.encode(), digest_size=8).hexdigest()}.parquet"
 
 
 def _array(values: Any, field: pa.Field, rows: int) -> pa.Array:

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from gfpipe import __version__, warehouse
 from gfpipe.errors import LakeError
-from gfpipe.estimates.published import estimates
+from gfpipe.estimates.published import estimates, grouping
 from gfpipe.estimates.question import Question
 from gfpipe.report.contents import Contents, Facts
 from gfpipe.report.page import render
@@ -50,7 +50,7 @@ def _contents(house: Warehouse, lake: str, question: Question) -> Contents:
     found = house.query("from estimates") if whole else estimates(house, question)
 
     def by(*names: str) -> pa.Table:
-        return found.filter(pc.is_in(found["grouping"], pa.array([", ".join(names) or "all"])))
+        return found.filter(pc.field("grouping") == grouping(*names))
 
     return Contents(
         headline=by().to_pylist()[0],
@@ -68,13 +68,16 @@ def _contents(house: Warehouse, lake: str, question: Question) -> Contents:
 
 
 def _coverage(house: Warehouse, question: Question) -> pa.Table:
-    conditions = {
-        "air_date >= $since": ("since", question.since),
-        "air_date <= $until": ("until", question.until),
-        "list_contains($channels, channel)": ("channels", list(question.only_channels)),
-    }
-    chosen = {sql: given for sql, given in conditions.items() if given[1]}
-    return house.query(" and ".join(["from coverage where true", *chosen]), dict(chosen.values()))
+    return house.query(
+        """
+        from coverage
+        where
+            ($since is null or air_date >= $since)
+            and ($until is null or air_date <= $until)
+            and ($channels is null or list_contains($channels, channel))
+        """,
+        {"since": question.since, "until": question.until, "channels": list(question.only_channels) or None},
+    )
 
 
 def _facts(house: Warehouse, lake: str, question: Question) -> Facts:
