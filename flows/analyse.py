@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import PurePath
 from typing import Any, Final, cast
@@ -32,6 +32,7 @@ from gfpipe import workers
 from gfpipe.archive import manifest
 from gfpipe.attributes.device import resolve_device
 from gfpipe.lake import schedule
+from gfpipe.models import champion
 from gfpipe.recording import Recording, Status, Summary
 from gfpipe.settings import DEFAULT_PATTERN, Analysis
 from gfpipe.stages import analyse as stage
@@ -113,13 +114,15 @@ def analyse_archive(
         since: first night, by the recordings' own clock; nothing means from the beginning.
         until: last night.
         channels: only these; nothing means all.
-        analysis: sampling and models.
+        analysis: sampling and models; the champion is whoever is so when the run begins.
         workers: processes that analyse; 0 means one a core.
         scheduler: address of a Dask scheduler whose workers do the work instead.
     """
     holdings = manifest.read(archive, pattern, timezone)
     schedule.record(lake, holdings.source, holdings.recordings, holdings.rejected)
     wanted = holdings.between(since, until).on(channels)
+    # Here and nowhere else: workers, wherever they are, and the lake know models by their ids.
+    analysis = replace(analysis, classifier=champion.resolve(analysis.classifier))
     provenance = stage.prepare(analysis)
     found = [stage.finished(recording, lake, provenance) for recording in wanted.recordings]
     orders = Orders(stage.run, lake, analysis, workers, scheduler)

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from flows import cli_figures, cli_labels, cli_models, console
+from flows import cli_figures, cli_labels, cli_models, cli_training, console
 from flows.options import Channel, Device, Lake, Networks, Panel, Sampling, Scheduler, Since, Until, Workers, example
 from gfpipe.errors import GfpipeError, UsageError
 from gfpipe.recording import Status
@@ -31,6 +31,7 @@ app.add_typer(cli_figures.app)
 app.add_typer(cli_labels.label, name="label", rich_help_panel=Panel.EVIDENCE)
 app.add_typer(cli_labels.speech, name="speech", rich_help_panel=Panel.EVIDENCE)
 app.add_typer(cli_models.app, name="models", rich_help_panel=Panel.MODELS)
+app.add_typer(cli_training.app)
 
 _DEFAULTS = Analysis()
 _INTERRUPTED = 130  # what Typer makes of Ctrl-C
@@ -51,7 +52,9 @@ def analyse(
     sampling: Annotated[Sampling, typer.Option(help="Which frames stand for the programme.")] = Sampling.KEYFRAMES,
     every: Annotated[float, typer.Option(help="Seconds that one frame stands for, at most.")] = _DEFAULTS.every_seconds,
     detector: Annotated[str, typer.Option(help="Face detector: see gfpipe models list.")] = _DEFAULTS.detector,
-    classifier: Annotated[str, typer.Option(help="Perceived-gender model.")] = _DEFAULTS.classifier,
+    classifier: Annotated[
+        str, typer.Option(help="Perceived-gender model; champion: what was promoted.")
+    ] = _DEFAULTS.classifier,
     device: Networks = Device.AUTO,
     min_face: Annotated[
         float, typer.Option(help="Lower faces are kept but not counted; lines of a 360-line picture.")
@@ -82,12 +85,14 @@ def analyse(
     rich_help_panel=Panel.ANALYSE,
     epilog=example(
         "gfpipe reclassify --lake lake --classifier my-gender-v2 --dry-run",
-        "gfpipe reclassify --lake lake --classifier my-gender-v2",
+        "gfpipe reclassify --lake lake --classifier champion",
     ),
 )
 def reclassify(
     lake: Lake,
-    classifier: Annotated[str, typer.Option(help="The perceived-gender model that all is to be under.")],
+    classifier: Annotated[
+        str, typer.Option(help="The perceived-gender model that all is to be under; champion: what was promoted.")
+    ],
     device: Networks = Device.AUTO,
     workers: Workers = 0,
     scheduler: Scheduler = None,
@@ -103,7 +108,7 @@ def reclassify(
     """
     nights = since and since.date(), until and until.date()
     if dry_run:
-        _say_what_is_due(lake, Analysis(classifier=classifier, device=str(device)), *nights, channel)
+        _say_what_is_due(lake, classifier, str(device), *nights, channel)
         return
     start = time.monotonic()
     from flows import run  # noqa: PLC0415
@@ -116,12 +121,14 @@ def reclassify(
 
 
 def _say_what_is_due(
-    lake: str, analysis: Analysis, since: date | None, until: date | None, channels: list[str] | None
+    lake: str, classifier: str, device: str, since: date | None, until: date | None, channels: list[str] | None
 ) -> None:
     from gfpipe.archive.manifest import Manifest  # noqa: PLC0415
     from gfpipe.lake import shards  # noqa: PLC0415
-    from gfpipe.stages import reclassify as stage  # noqa: PLC0415 - importing torch takes seconds
+    from gfpipe.models import champion  # noqa: PLC0415 - importing torch takes seconds
+    from gfpipe.stages import reclassify as stage  # noqa: PLC0415
 
+    analysis = Analysis(classifier=champion.resolve(classifier), device=device)
     stage.prepare(analysis)
     wanted = Manifest(lake, tuple(shards.analysed(lake))).between(since, until).on(channels).recordings
     due = [recording for recording in wanted if stage.finished(recording, lake, analysis) is None]
@@ -175,27 +182,6 @@ def sql(
     from flows import shell  # noqa: PLC0415
 
     shell.run(lake, command, "csv" if csv else "json" if json else "table", parquet)
-
-
-@app.command(
-    rich_help_panel=Panel.MODELS,
-    epilog=example(
-        "gfpipe evaluate cydral-gender-v1 --data utkface=UTKFace",
-        "gfpipe evaluate cydral-gender-v1 --data csv=faces.csv",
-    ),
-)
-def evaluate(
-    model: Annotated[str, typer.Argument(help="A model's id, or its folder.")],
-    data: Annotated[str, typer.Option(help="utkface=FOLDER, or csv=FILE with columns file and perceived_gender.")],
-    detector: Annotated[str, typer.Option(help="Face detector.")] = _DEFAULTS.detector,
-    device: Networks = Device.AUTO,
-) -> None:
-    """Hold a model's answers against labels: accuracy overall and by perceived gender, undetected faces as errors."""
-    from gfpipe.stages import evaluate as stage  # noqa: PLC0415
-
-    with console.counting("images") as progress:
-        report = stage.run(stage.Config(model, data, detector, str(device)), progress)
-    console.console.print(stage.table(report), markup=False, highlight=False)
 
 
 @app.command(rich_help_panel=Panel.ANALYSE, epilog=example("gfpipe demo --out demo"))

@@ -16,14 +16,17 @@ app = typer.Typer(
 
 @app.command("list", epilog=example("gfpipe models list"))
 def models_list() -> None:
-    """Show every model of the catalogue, and whether it is in the models folder."""
-    from gfpipe.models import store  # noqa: PLC0415
+    """Show every model of the catalogue, whether it is in the models folder, and which is champion."""
+    from gfpipe.models import champion, store  # noqa: PLC0415
 
+    promoted = champion.named()
+    reigning = promoted.model if promoted else champion.FIRST
     console.table(
         [
             {
                 "model": item.id,
                 "task": item.card.task if item.card else "demo footage",
+                "champion": "champion" if item.id == reigning else "",
                 "here": "yes" if item.present else "by hand" if not item.fetchable else "no",
                 "licence": item.licence,
                 "source": item.source,
@@ -32,15 +35,17 @@ def models_list() -> None:
         ],
         "Models",
     )
+    if promoted:
+        console.say(f"champion: {promoted.model}, since {promoted.since}, by decision of {promoted.decided_by}")
     console.say(f"models folder: {store.models_folder()}")
 
 
 @app.command("show", epilog=example("gfpipe models show cydral-gender-v1"))
 def models_show(model: Annotated[str, typer.Argument(help="A model's id, or its folder.")]) -> None:
     """Print a model's card: source, licence, what it was measured to do, what it is for and what not."""
-    from gfpipe.models import store  # noqa: PLC0415
+    from gfpipe.models import champion, store  # noqa: PLC0415
 
-    console.console.print_json(store.card(model).to_json())
+    console.console.print_json(store.card(champion.resolve(model)).to_json())
 
 
 @app.command(

@@ -1,11 +1,12 @@
 """What a person sees on a terminal: progress while it runs, tables when it is done, plain lines elsewhere."""
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -25,6 +26,9 @@ from rich.text import Text
 from flows import tables
 from flows.tables import clock
 from gfpipe.recording import Recording, Status, Summary
+
+if TYPE_CHECKING:
+    from gfpipe.training.history import Progress as Training
 
 # Where nobody watches (a file, a log), lines may be as wide as tables need.
 console: Final = Console(width=None if sys.stdout.isatty() else 160)
@@ -133,6 +137,49 @@ class _Speed(ProgressColumn):
 
     def render(self, task: Task) -> Text:  # noqa: ARG002 - rich's signature
         return Text(self._progress.speed, style="cyan")
+
+
+class TrainingProgress:
+    """Faces of the present epoch, how fast, and how well it goes: a bar on a terminal, a line an epoch elsewhere."""
+
+    def __init__(self) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[telling]}", style="cyan"),
+            TimeRemainingColumn(),
+            console=errors,
+            disable=not errors.is_terminal,
+        )
+        self._task = self._bar.add_task("preparing", total=None, telling="")
+        self._what = ""
+        self._start, self._before = time.monotonic(), 0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def hear(self, now: "Training") -> None:
+        """Told how far it is, several times an epoch."""
+        what = f"{now.stage}, epoch {now.epoch} of {now.epochs}" if now.epoch else now.doing
+        if what != self._what:
+            self._what, self._start, self._before = what, time.monotonic(), now.done
+            self._bar.reset(self._task, total=now.total, description=what)
+            if not errors.is_terminal:
+                say(f"{what}{_so_far(now.validation_accuracy)}")
+        spent = time.monotonic() - self._start
+        telling = f"{(now.done - self._before) / spent:.0f} images/s" if spent > 1 else ""
+        telling += f"  loss {now.loss:.3f}" if math.isfinite(now.loss) else ""
+        telling += _so_far(now.validation_accuracy)
+        self._bar.update(self._task, completed=now.done, total=now.total, telling=telling)
+
+
+def _so_far(accuracy: float) -> str:
+    return f"  validation accuracy {accuracy:.2%}" if math.isfinite(accuracy) else ""
 
 
 @contextmanager

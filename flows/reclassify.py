@@ -10,6 +10,7 @@ from flows import tables
 from flows.analyse import Orders, do_what_is_due, run_name, verdict
 from gfpipe.archive.manifest import Manifest
 from gfpipe.lake import shards
+from gfpipe.models import champion
 from gfpipe.recording import Status, Summary
 from gfpipe.settings import Analysis
 from gfpipe.stages import reclassify as stage
@@ -34,7 +35,7 @@ def reclassify_lake(
 
     Args:
         lake: the folder of shards; the recordings must still be where they were analysed.
-        classifier: id of a model of perceived gender, or its folder.
+        classifier: id of a model of perceived gender, or its folder; `champion` for whoever is so.
         device: auto, cpu or cuda.
         since: first night, by the recordings' own clock; nothing means from the beginning.
         until: last night.
@@ -42,7 +43,7 @@ def reclassify_lake(
         workers: processes that read; 0 means one a core.
         scheduler: address of a Dask scheduler whose workers do the work instead.
     """
-    analysis = Analysis(classifier=classifier, device=device)
+    analysis = Analysis(classifier=champion.resolve(classifier), device=device)
     stage.prepare(analysis)
     wanted = Manifest(lake, tuple(shards.analysed(lake))).between(since, until).on(channels).recordings
     found = [stage.finished(recording, lake, analysis) for recording in wanted]

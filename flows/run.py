@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows import console, server
 from gfpipe.archive import manifest
@@ -12,6 +13,10 @@ from gfpipe.lake import shards
 from gfpipe.recording import Rejected, Summary
 from gfpipe.settings import Analysis, Settings
 from gfpipe.stages.publish import Published
+
+if TYPE_CHECKING:  # what they import takes seconds
+    from gfpipe.evaluation.decision import Decision
+    from gfpipe.evaluation.gate import Margins
 
 
 def analyse(
@@ -64,6 +69,41 @@ def reclassify(
     return summaries
 
 
+def retrain(
+    recipe: str,
+    data: list[str],
+    gate_data: list[str],
+    model: str | None = None,
+    out: str | None = None,
+    device: str = "auto",
+    detector: str | None = None,
+    margins: "Margins | None" = None,
+) -> "Decision":
+    """Run the flow that trains a model and promotes it or not, with a progress bar; parameters as the flow's.
+
+    Raises:
+        UsageError: wrong use; of recipe and data, said before Prefect takes its seconds to start.
+        GfpipeError: models cannot be fetched or written, no server came up.
+    """
+    from gfpipe.training import datasets  # noqa: PLC0415 - NumPy and pyarrow take their time
+    from gfpipe.training import recipe as recipes  # noqa: PLC0415
+
+    recipes.find(recipe)
+    for name in (*data, *gate_data):
+        datasets.read(name)
+    given = {"model": model, "out": out, "device": device, "detector": detector, "margins": margins}
+    with server.available(_prepare_to_retrain, console.say):
+        from flows.retrain import heard_by, retrain_model  # noqa: PLC0415 - importing Prefect takes seconds
+
+        server.quiet()
+        with console.TrainingProgress() as progress, heard_by(progress.hear):
+            state = retrain_model(
+                recipe, data, gate_data, **{key: value for key, value in given.items() if value}, return_state=True
+            )
+    decision: Decision = _result(state)
+    return decision
+
+
 def publish(lake: str) -> Published:
     """Run the publishing flow.
 
@@ -92,17 +132,23 @@ def _with_progress(prepare: Callable[[], None], slots: int) -> Iterator[None]:
 
 def _prepare(analysis: Analysis) -> None:
     """While the server starts: fetch what is missing, and load what the flow will need."""
-    from gfpipe.stages import analyse as stage  # noqa: PLC0415 - importing torch takes seconds
+    from gfpipe.models import champion  # noqa: PLC0415 - importing torch takes seconds
+    from gfpipe.stages import analyse as stage  # noqa: PLC0415
 
-    stage.prepare(analysis)
+    stage.prepare(replace(analysis, classifier=champion.resolve(analysis.classifier)))
     import flows.analyse  # noqa: F401, PLC0415
 
 
 def _prepare_to_reclassify(analysis: Analysis) -> None:
-    from gfpipe.stages import reclassify as stage  # noqa: PLC0415 - importing torch takes seconds
+    from gfpipe.models import champion  # noqa: PLC0415 - importing torch takes seconds
+    from gfpipe.stages import reclassify as stage  # noqa: PLC0415
 
-    stage.prepare(analysis)
+    stage.prepare(replace(analysis, classifier=champion.resolve(analysis.classifier)))
     import flows.reclassify  # noqa: F401, PLC0415
+
+
+def _prepare_to_retrain() -> None:
+    import flows.retrain  # noqa: F401, PLC0415
 
 
 def _result(state: Any) -> Any:

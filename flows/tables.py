@@ -4,9 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from pathlib import PurePath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from gfpipe.evaluation.decision import Decision
 from gfpipe.recording import Recording, Rejected, Status, Summary
+
+if TYPE_CHECKING:  # NumPy takes its time
+    from gfpipe.training.history import Epoch
 
 Row = dict[str, str | int]
 
@@ -115,6 +119,71 @@ def screen_time(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
         }
         for row in rows
     ]
+
+
+def checks(decision: Decision) -> list[Row]:
+    """What the gate looked at, a row a check; points, and per cent of faces."""
+    return [
+        {
+            "data": check.data,
+            "measure": check.measure,
+            decision.candidate: f"{check.candidate:.2f}",
+            decision.champion: f"{check.champion:.2f}",
+            "better by": f"{check.difference:+.2f}",
+            "surely by more than": f"{check.bound:+.2f}",
+            "wanted more than": f"{-check.margin:+.2f}",
+            "faces": check.faces,
+            "verdict": check.verdict,
+            "where": check.note,
+        }
+        for check in decision.checks
+    ]
+
+
+def verdict(decision: Decision) -> str:
+    """The decision in one sentence."""
+    if not decision.checks:
+        return f"{decision.candidate} is the champion already"
+    failed = [f"{check.measure} on {check.data} ({check.verdict})" for check in decision.checks if not check.passed]
+    if decision.passed:
+        found = f"no worse than {decision.champion}, within the margins, in all {len(decision.checks)} checks"
+    else:
+        found = f"not shown to be as good as {decision.champion}: {', '.join(failed)}"
+    if decision.forced is not None:
+        return f"{decision.candidate} is promoted by force ({decision.forced}); {found}"
+    return f"{decision.candidate} is {'promoted' if decision.passed else 'not promoted'}: {found}"
+
+
+def consequences(decision: Decision) -> str:
+    """What a promotion means for what was analysed before."""
+    return (
+        f"From now on {decision.candidate} reads faces wherever no classifier is named. Figures of two models never "
+        f"stand in one series, and the next analysis of nights that {decision.champion} has read would do them all "
+        "again. To bring them under the new model in less time, run for each lake, before its next analysis:\n"
+        f"  gfpipe reclassify --lake LAKE --classifier {decision.candidate}"
+    )
+
+
+def epochs(history: Sequence["Epoch"]) -> list[Row]:
+    """How training went, a row an epoch."""
+    return [
+        {
+            "stage": epoch.stage,
+            "epoch": epoch.epoch,
+            "loss": f"{epoch.train_loss:.4f}",
+            "validation loss": _known(f"{epoch.validation_loss:.4f}"),
+            "validation accuracy": _known(f"{100 * epoch.validation_accuracy:.2f} %"),
+            "women": _known(f"{100 * epoch.validation_accuracy_women:.2f} %"),
+            "men": _known(f"{100 * epoch.validation_accuracy_men:.2f} %"),
+            "images a second": f"{epoch.images_per_second:.0f}",
+            "time": clock(epoch.seconds),
+        }
+        for epoch in history
+    ]
+
+
+def _known(text: str) -> str:
+    return "–" if text.startswith("nan") else text
 
 
 def headline(summaries: Sequence[Summary], rejected: int = 0) -> str:

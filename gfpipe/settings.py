@@ -18,7 +18,8 @@ class Analysis:
         sampling: ``keyframes`` or ``exact``.
         every_seconds: at most this much time is represented by one sample (to within one frame).
         detector: id of a face-detection model, or a folder that holds one.
-        classifier: id of a perceived-gender model, or a folder that holds one.
+        classifier: id of a perceived-gender model, or a folder that holds one; ``champion`` is what was promoted, and
+            becomes that model's id where a flow or command begins (:mod:`gfpipe.models.champion`): stages never see it.
         device: ``auto``, ``cpu`` or ``cuda``; does not change what is found.
         min_face: faces lower than this many lines, the picture scaled to 360, are kept but not counted.
         min_score: detections the detector is less sure of are no faces.
@@ -27,7 +28,7 @@ class Analysis:
     sampling: str = "keyframes"
     every_seconds: float = 1.0
     detector: str = "retinaface-mobilenet0.25"
-    classifier: str = "cydral-gender-v1"
+    classifier: str = "champion"
     device: str = "auto"
     min_face: float = 24.0
     min_score: float = 0.9

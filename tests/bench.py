@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import cycle, islice
@@ -19,14 +19,22 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from flows import console
 from gfpipe import workers
+from gfpipe.models import champion
 from gfpipe.recording import Recording, Summary
 from gfpipe.settings import Analysis
 from gfpipe.stages import analyse, demo
+from gfpipe.training import initial, loop, recipe
+from gfpipe.training.chips import margin
+from gfpipe.training.job import Job, Lesson, autocast
+from gfpipe.training.loader import Preparation
+from gfpipe.training.objective import Examples, Objective
+from gfpipe.training.recipe import Input
 from gfpipe.video.encode import Codec, write_video
 from gfpipe.video.frames import Sampling
 from gfpipe.video.reader import open_video
@@ -58,24 +66,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=60, help="length of each recording (default 60)")
     parser.add_argument("--copies", type=int, default=2 * workers.cores(), help="recordings of each format")
+    parser.add_argument("--only", choices=("analysis", "training"), help="one of the two (default both)")
     given = parser.parse_args()
+    if given.only != "analysis":
+        measure_training()
+    if given.only != "training":
+        measure_analysis(given.seconds, given.copies)
+
+
+def measure_analysis(seconds: int, copies: int) -> None:
+    """Print the speed on recordings of each format."""
     with tempfile.TemporaryDirectory(prefix="gfpipe-bench-") as folder:
         for wanted in FORMATS:
             archive = Path(folder, wanted.ending)
             archive.mkdir()
-            console.say(f"making {given.copies} × {given.seconds} s of {wanted.name} …")
+            console.say(f"making {copies} × {seconds} s of {wanted.name} …")
             first = write_video(
                 archive / f"0{wanted.ending}",
-                footage(given.seconds, wanted.width, wanted.height),
+                footage(seconds, wanted.width, wanted.height),
                 FPS,
                 codec=wanted.codec,
                 bit_rate=wanted.bit_rate,
                 gop=wanted.gop,
             )
-            for copy in range(1, given.copies):
+            for copy in range(1, copies):
                 shutil.copy(first, archive / f"{copy}{wanted.ending}")
             for sampling in Sampling:
-                measure(wanted.name, archive, sampling, given.seconds)
+                measure(wanted.name, archive, sampling, seconds)
 
 
 def measure(name: str, archive: Path, sampling: Sampling, seconds: int) -> None:
@@ -83,7 +100,7 @@ def measure(name: str, archive: Path, sampling: Sampling, seconds: int) -> None:
     paths = sorted(archive.iterdir())
     start = datetime(2001, 3, 4, tzinfo=UTC)
     recordings = [Recording(str(path), "bench", path.stem, start) for path in paths]
-    config = Analysis(sampling=sampling)
+    config = Analysis(sampling=sampling, classifier=champion.FIRST)
     analyse.prepare(config)
     with tempfile.TemporaryDirectory() as lake, workers.pool() as pool:
         warm = Recording(str(paths[0]), "bench", "warm", start)
@@ -106,6 +123,54 @@ def report(name: str, summaries: list[Summary], aired: int, spent: float, floor:
         "peak memory of a worker": f"{memory:.0f} MiB",
     }
     console.table([row], f"{name} ({workers.cores()} workers)")
+
+
+def measure_training(size: int = 112, batch: int = 64, steps: int = 24) -> None:
+    """Print how fast ResNet-18 learns in bf16, how long it waits for chips, and how that compares to its floor.
+
+    The floor is the same steps on one batch that was made ready beforehand.
+    """
+    side = size + 2 * margin(size)
+    count = steps * batch
+    chance = np.random.default_rng(0)
+    pixels = chance.integers(0, 256, (count, 3, side, side), np.uint8)
+    known = Examples(pixels, np.arange(count) % 2 == 0, np.full(count, 30, np.float32), np.full(count, ""))
+    found = recipe.find("resnet18-scratch")
+    stage = replace(found.stages[0], epochs=2, batch=batch)
+    objective = Objective(found.heads)
+    network = initial.start(found.network, objective.labels, size, found.seed)
+    lesson = Lesson(stage, lambda epoch: np.random.default_rng(epoch).permutation(count), np.zeros(0, np.int64))
+    with tempfile.TemporaryDirectory(prefix="gfpipe-bench-") as folder:
+        chip = Input(size).spec
+        job = Job(network, objective, known, [lesson], chip, found.augment, Path(folder), bf16=True)
+        console.say(f"training {found.network} on {count} chips of {size} pixels, twice …")
+        epoch = loop.train(job).history[-1]  # the first one warms up
+    learning = count / epoch.images_per_second
+    floor, _ = timed(lambda: learn_one_batch(job, steps))
+    row = {
+        "images a second": f"{epoch.images_per_second:.0f}",
+        "waiting for chips": f"{100 * epoch.waited_seconds / learning:.1f} %",
+        "× its floor (one batch again and again)": f"{learning / floor:.2f}",
+    }
+    console.table(
+        [row], f"Training {found.network}, {size} px, bf16, batches of {batch} ({torch.get_num_threads()} threads)"
+    )
+
+
+def learn_one_batch(job: Job, steps: int) -> None:
+    """The floor of training: the same forward, backward and step, and nothing to prepare."""
+    which = np.arange(job.lessons[0].stage.batch)
+    x = Preparation(job, job.size).plain(job.examples.pixels, which)
+    targets = job.objective.targets(job.examples, which)
+    optimiser = torch.optim.AdamW(job.network.parameters(), fused=True)
+    job.network.train()
+    for _ in range(steps):
+        with autocast(job):
+            outputs = job.network(x)
+        loss = job.objective.loss(outputs.float(), targets)
+        optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        optimiser.step()
 
 
 def timed(work: Callable[[], T]) -> tuple[float, T]:

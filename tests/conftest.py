@@ -1,8 +1,13 @@
 """Fixtures that more than one test file needs."""
 
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from flows.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -14,3 +19,29 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the folder ../shared/data of real footage and faces, which is not part of the project")
     return folder
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command answered."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+Command = Callable[..., Said]
+
+
+@pytest.fixture
+def gfpipe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """The command in this process: what it prints and its exit code."""
+
+    def run(*arguments: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["gfpipe", *arguments])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        printed = capsys.readouterr()
+        return Said(int(exit_.value.code or 0), printed.out, printed.err)
+
+    return run

@@ -2,15 +2,11 @@
 
 import json
 import re
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from flows.cli import main
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Command
 from tests.labelling.lakes import NORTH, lake
 from tests.pipeline.archives import programme
 
@@ -19,7 +15,11 @@ COMMANDS = (
     ["status"],
     ["publish"],
     ["sql"],
+    ["train"],
     ["evaluate"],
+    ["explain"],
+    ["promote"],
+    ["retrain"],
     ["demo"],
     ["serve"],
     ["models", "list"],
@@ -34,30 +34,6 @@ COMMANDS = (
     ["label", "remove"],
     ["speech", "import"],
 )
-
-
-@dataclass(frozen=True)
-class Said:
-    code: int
-    stdout: str
-    stderr: str
-
-
-Command = Callable[..., Said]
-
-
-@pytest.fixture
-def gfpipe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """The command in this process: what it prints and its exit code."""
-
-    def run(*arguments: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["gfpipe", *arguments])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        printed = capsys.readouterr()
-        return Said(int(exit_.value.code or 0), printed.out, printed.err)
-
-    return run
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

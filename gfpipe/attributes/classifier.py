@@ -121,9 +121,9 @@ def load(spec: ClassifierSpec, weights: Mapping[str, Tensor], device: torch.devi
 def _probabilities(head: Head, outputs: Tensor) -> Tensor:
     match head.activation:
         case Activation.SOFTMAX:
-            return outputs.softmax(dim=1)
+            return (outputs / head.temperature).softmax(dim=1)
         case Activation.SIGMOID:
-            return outputs.sigmoid()
+            return (outputs / head.temperature).sigmoid()
         case Activation.NONE:
             return outputs
 

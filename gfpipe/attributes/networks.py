@@ -3,6 +3,7 @@
 cydral-gender, cydral-age    the two small networks of the embedded models
 onnx                         any ONNX graph, run by onnxruntime where it is installed
 resnet18, resnet34, …        every classification network of torchvision, with a head of the size asked for
+cydral-gender+mobilenet_v2   the coarse look of the one and the fine look of another, added up
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from torch import Tensor, nn
 
 from gfpipe.errors import ModelError
 
+CYDRAL_GENDER = "cydral-gender"
+COARSE = f"{CYDRAL_GENDER}+"  # before the name of the fine network
 ONNX = "onnx"
 GRAPH = "onnx_graph"  # the tensor (uint8) that holds an ONNX file among a model's weights
 
@@ -22,24 +25,75 @@ class CydralGender(nn.Module):
     """Four convolutions and two dense layers on 32x32 chips: dlib's ``dnn_gender_classifier_v1``.
 
     Affine layers are folded into the convolutions, and dlib's ``multiply`` layers (its dropout, at rest)
-    into the dense layers, so the outputs are the published network's: logits of female and male, (N, 2).
+    into the dense layers, so the outputs are the published network's: logits of female and male, (N, 2). A network
+    that is trained anew may have more outputs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, outputs: int = 2) -> None:
         super().__init__()
         self.convolutions = nn.ModuleList(
             nn.Conv2d(i, o, 3, padding=1) for i, o in ((3, 32), (32, 32), (32, 64), (64, 64))
         )
         self.hidden = nn.Linear(64 * 8 * 8, 16)
-        self.head = nn.Linear(16, 2)
+        self.head = nn.Linear(16, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, 32, 32) normalised chips -> (N, 2) logits."""
+        """(N, 3, 32, 32) normalised chips -> (N, outputs) logits."""
         for index, convolution in enumerate(self.convolutions):
             x = F.relu(convolution(x))
             if index % 2:
                 x = F.avg_pool2d(x, 2)
         return self.head(F.relu(self.hidden(x.flatten(1))))  # type: ignore[no-any-return]
+
+
+class CoarseAndFine(nn.Module):
+    """Two networks that look at one chip; their logits of perceived gender, the first two outputs, are added.
+
+    The coarse one is :class:`CydralGender`, which sees the chip as dlib cuts it, in 32 pixels, and was trained on some
+    200,000 faces; its weights stay as they are. The fine one sees all pixels and learns what the coarse one gets wrong,
+    as the next learner does in boosting (Friedman 2001, algorithm 1). How much the coarse one counts is learned too.
+
+    Takes chips of any size, as FairFace cuts them (dlib's padding 0.25), normalised as for ImageNet.
+    """
+
+    _MEAN, _STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+    _COARSE_MEAN, _COARSE_STD = (122.782, 117.001, 104.298), 256.0
+    _COARSE_SIZE, _OVERSAMPLING = 32, 3
+    _COARSE_SHARE = 0.3  # where training begins
+    # The coarse chip is the middle of the fine one: padding 0.2 of padding 0.25, (1 + 2 * 0.2) / (1 + 2 * 0.25).
+    MIDDLE = 1.4 / 1.5
+
+    def __init__(self, fine: nn.Module) -> None:
+        super().__init__()
+        self.coarse = CydralGender().requires_grad_(False)
+        self.coarse_share = nn.Parameter(torch.tensor(self._COARSE_SHARE))
+        self.fine = fine
+
+    @classmethod
+    def weights(cls, coarse: Mapping[str, Tensor], fine: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The state dict of both together, to begin training with."""
+        parts = {"coarse": coarse, "fine": fine}
+        together = {f"{part}.{name}": value for part, state in parts.items() for name, value in state.items()}
+        return {"coarse_share": torch.tensor(cls._COARSE_SHARE), **together}
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 3, S, S) normalised chips -> (N, outputs)."""
+        fine = self.fine(x)
+        with torch.autocast(x.device.type, enabled=False):
+            coarse = self.coarse(self.coarse_chip(x.float()))
+        logits = fine[:, :2] + self.coarse_share * coarse
+        return torch.cat((logits, fine[:, 2:]), dim=1)
+
+    def coarse_chip(self, x: Tensor) -> Tensor:
+        """(N, 3, S, S) normalised chips -> (N, 3, 32, 32), cut and normalised as the coarse network wants them."""
+        mean, std, coarse_mean = (
+            x.new_tensor(values).view(1, 3, 1, 1) for values in (self._MEAN, self._STD, self._COARSE_MEAN)
+        )
+        side = self._COARSE_SIZE * self._OVERSAMPLING
+        theta = x.new_tensor([[self.MIDDLE, 0, 0], [0, self.MIDDLE, 0]]).expand(len(x), 2, 3)
+        grid = F.affine_grid(theta, [len(x), 3, side, side], align_corners=False)
+        cut = F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+        return (F.avg_pool2d(cut, self._OVERSAMPLING) * std + mean - coarse_mean) / self._COARSE_STD
 
 
 class DlibBlock(nn.Module):
@@ -111,15 +165,18 @@ def build(name: str, outputs: int) -> nn.Module:
     Raises:
         ModelError: there is no network of that name.
     """
-    if name == "cydral-gender":
-        return CydralGender()
+    if name.startswith(COARSE):
+        return CoarseAndFine(build(name.removeprefix(COARSE), outputs))
+    if name == CYDRAL_GENDER:
+        return CydralGender(outputs)
     if name == "cydral-age":
         return CydralAge()
     import torchvision  # noqa: PLC0415 - takes seconds, and the embedded models do without
 
     if name not in torchvision.models.list_models(module=torchvision.models):
         raise ModelError(
-            f"unknown network {name!r}: choose cydral-gender, cydral-age, onnx or one of torchvision's, as resnet18"
+            f"unknown network {name!r}: choose cydral-gender, cydral-age, onnx, one of torchvision's, as resnet18, "
+            "or cydral-gender+ and one of those"
         )
     network: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=outputs)
     return network

@@ -71,20 +71,15 @@ def chips_for(
     """Cut what a classifier wants to see of each face; arguments as for :func:`cut_chips`.
 
     Returns:
-        (F, 3, S, S), or (F, 5, 3, S, S) where the classifier looks from several views: the chip as it is, and shifted
-        by half a chip pixel to the left, the right, up and down. In a chip of 32 pixels a landmark is off by about as
-        much, and the mean answer is less of a lottery.
+        (F, 3, S, S), or (F, V, 3, S, S) where the classifier looks from several views: the chip as it is, and shifted
+        by half a chip pixel to the left, the right, up and down (in a chip of 32 pixels a landmark is off by about as
+        much, and the mean answer is less of a lottery); and the mirror image of each.
     """
-    if wanted.size is None:
-        raise ValueError("the size of the chips is not known")
-    if not wanted.half_pixel_views:
-        return cut_chips(pixels, frame_index, landmarks, wanted.size, wanted.template, device)
-    # Two pixels for one, and one more pixel on every side: each view is a window of it, averaged two by two.
-    finer = 2 * (_template(wanted.template, wanted.size) + 0.5)
-    fine = cut_chips(pixels, frame_index, landmarks, 2 * (wanted.size + 1), [(x, y) for x, y in finer], device)
-    span = 2 * wanted.size
-    views = [F.avg_pool2d(fine[..., y : y + span, x : x + span], 2) for x, y in _VIEWS]
-    return torch.stack(views, dim=1)
+    views = _shifted(wanted, pixels, frame_index, landmarks, device)
+    if not wanted.flipped_view:
+        return views
+    views = views if wanted.half_pixel_views else views[:, None]
+    return torch.cat((views, views.flip(-1)), dim=1)
 
 
 def fit_similarity(points: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.complex128]:
@@ -122,6 +117,26 @@ def invert(similarity: NDArray[np.complex128], landmarks: NDArray[np.float32], s
     centre = _complex(landmarks).mean(axis=1)
     d = np.where(usable, -b * c, centre - (1 + 1j) * size / 2)
     return np.stack((c, d), axis=1).astype(np.complex64)
+
+
+def _shifted(
+    wanted: InputSpec,
+    pixels: NDArray[np.uint8],
+    frame_index: NDArray[np.int64],
+    landmarks: NDArray[np.float32],
+    device: str | torch.device,
+) -> Tensor:
+    """The chip, (F, 3, S, S), or five of it, (F, 5, 3, S, S)."""
+    if wanted.size is None:
+        raise ValueError("the size of the chips is not known")
+    if not wanted.half_pixel_views:
+        return cut_chips(pixels, frame_index, landmarks, wanted.size, wanted.template, device)
+    # Two pixels for one, and one more pixel on every side: each view is a window of it, averaged two by two.
+    finer = 2 * (_template(wanted.template, wanted.size) + 0.5)
+    fine = cut_chips(pixels, frame_index, landmarks, 2 * (wanted.size + 1), [(x, y) for x, y in finer], device)
+    span = 2 * wanted.size
+    views = [F.avg_pool2d(fine[..., y : y + span, x : x + span], 2) for x, y in _VIEWS]
+    return torch.stack(views, dim=1)
 
 
 def _template(template: Sequence[Point] | None, size: int) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from gfpipe.attributes.spec import Activation, Attribute, ClassifierSpec, Head, InputSpec
 from gfpipe.errors import ModelError, UsageError
+from gfpipe.evaluation.decision import Check, Decision
 
 FORMAT = 1
 
@@ -42,6 +43,7 @@ class Card:
         sha256: of ``weights.safetensors``, checked whenever the model is opened.
         parameters: how many numbers the weights hold; None where they are an ONNX graph.
         lineage: what it was trained on, as far as it is known.
+        decisions: whether it was to be champion, each time somebody asked, with the figures; the latest last.
     """
 
     id: str
@@ -58,6 +60,7 @@ class Card:
     metrics: tuple[Metric, ...] = ()
     intended_uses: tuple[str, ...] = ()
     excluded_uses: tuple[str, ...] = ()
+    decisions: tuple[Decision, ...] = ()
     format: int = field(default=FORMAT, kw_only=True)
 
     @property
@@ -74,6 +77,10 @@ class Card:
     def with_weights(self, sha256: str, source_sha256: str, parameters: int | None) -> "Card":
         """The card once its weights are known."""
         return replace(self, sha256=sha256, source_sha256=source_sha256, parameters=parameters)
+
+    def with_decision(self, decision: Decision) -> "Card":
+        """The card once it was decided whether the model is to be champion."""
+        return replace(self, decisions=(*self.decisions, decision))
 
     def to_json(self) -> str:
         """Text of ``card.json``."""
@@ -111,6 +118,7 @@ class Card:
                     "metrics": tuple(Metric(**metric) for metric in values.get("metrics", ())),
                     "intended_uses": tuple(values.get("intended_uses", ())),
                     "excluded_uses": tuple(values.get("excluded_uses", ())),
+                    "decisions": tuple(map(_decision, values.get("decisions", ()))),
                 }
             )
         except KeyError as exc:
@@ -132,4 +140,9 @@ def _head(values: Mapping[str, Any]) -> Head:
         classes=tuple(map(str, values["classes"])),
         years=tuple(map(float, values.get("years", ()))),
         activation=Activation(values.get("activation", "softmax")),
+        temperature=float(values.get("temperature", 1.0)),
     )
+
+
+def _decision(values: Mapping[str, Any]) -> Decision:
+    return Decision(**{**values, "checks": tuple(Check(**check) for check in values["checks"])})

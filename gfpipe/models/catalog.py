@@ -92,22 +92,36 @@ def read(extra: Path | None = None) -> dict[str, Entry]:
     return entries | _parse(extra) if extra and extra.is_file() else entries
 
 
+def uses(task: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Intended and excluded uses of models for a task; none for a task that the catalogue does not know.
+
+    Raises:
+        ModelError: the catalogue cannot be read.
+    """
+    known = _content(BUILT_IN).get("uses", {}).get(task, {})
+    return tuple(known.get("intended_uses", ())), tuple(known.get("excluded_uses", ()))
+
+
 def _parse(path: Path) -> dict[str, Entry]:
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise ModelError(f"{path}: not a readable catalogue: {exc}") from exc
-    uses = content.pop("uses", {})
+    content = _content(path)
+    by_task = content.pop("uses", {})
     entries = {}
     for name, values in content.items():
         try:
-            entries[name] = _entry(name, values, uses)
+            entries[name] = _entry(name, values, by_task)
         except (ModelError, TypeError, KeyError, AttributeError) as exc:
             raise ModelError(f"{path}: the entry {name!r} is not valid: {exc}") from exc
     return entries
 
 
-def _entry(name: str, values: Mapping[str, Any], uses: Mapping[str, Any]) -> Entry:
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ModelError(f"{path}: not a readable catalogue: {exc}") from exc
+
+
+def _entry(name: str, values: Mapping[str, Any], by_task: Mapping[str, Any]) -> Entry:
     rest = dict(values)
     kind = rest.pop("kind", "model")
     address = rest.pop("source")
@@ -119,5 +133,5 @@ def _entry(name: str, values: Mapping[str, Any], uses: Mapping[str, Any]) -> Ent
     converter = rest.pop("converter")
     if converter not in CONVERTERS:
         raise ModelError(f"unknown converter {converter!r}: choose one of {', '.join(CONVERTERS)}")
-    card = Card.from_mapping({**uses.get(rest["task"], {}), **rest, "id": name, "source": address})
+    card = Card.from_mapping({**by_task.get(rest["task"], {}), **rest, "id": name, "source": address})
     return Entry(name, source, card.licence, converter, card)

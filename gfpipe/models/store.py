@@ -1,6 +1,7 @@
 """The models folder: one folder a model, with its card and its weights, made on first use.
 
     MODELS/<id>/card.json  MODELS/<id>/weights.safetensors      a model
+    MODELS/<id>/seen.npy                                        the faces it was trained on or stopped by, by digest
     MODELS/<id>/<file>                                          footage of the demo
     MODELS/catalog.toml                                         a site's own entries (optional)
 
@@ -17,9 +18,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from uuid import uuid4
 
+import numpy as np
 import platformdirs
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -30,7 +33,7 @@ from gfpipe.models.card import Card
 from gfpipe.models.catalog import Entry
 from gfpipe.models.converters import converter
 
-CARD, WEIGHTS = "card.json", "weights.safetensors"
+CARD, WEIGHTS, SEEN = "card.json", "weights.safetensors", "seen.npy"
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,14 @@ def pull(
     return save_model(entry.card, weights, hashlib.sha256(data).hexdigest(), replace=replace)
 
 
-def save_model(card: Card, weights: Mapping[str, Tensor], source_sha256: str = "", *, replace: bool = False) -> Path:
+def save_model(
+    card: Card,
+    weights: Mapping[str, Tensor],
+    source_sha256: str = "",
+    *,
+    replace: bool = False,
+    seen: NDArray[np.uint64] | None = None,
+) -> Path:
     """Write a model into the models folder, all of it or nothing; digests and size are written into the card.
 
     Args:
@@ -166,14 +176,63 @@ def save_model(card: Card, weights: Mapping[str, Tensor], source_sha256: str = "
         weights: by name, as the network's state dict.
         source_sha256: of the published file that the weights were read from.
         replace: also where a model of this id is present, which is left alone otherwise.
+        seen: digests of the faces that it was trained on or stopped by; None where they are not known.
     """
     data = safetensors.torch.save({name: _own(tensor) for name, tensor in weights.items()})
     parameters = None if networks.GRAPH in weights else sum(tensor.numel() for tensor in weights.values())
     complete = card.with_weights(hashlib.sha256(data).hexdigest(), source_sha256, parameters)
     with _staged(card.id, CARD, replace=replace) as staging:
         (staging / WEIGHTS).write_bytes(data)
+        if seen is not None:
+            np.save(staging / SEEN, np.unique(seen))
         (staging / CARD).write_text(complete.to_json(), encoding="utf-8")
     return models_folder() / card.id
+
+
+def seen(model: str | Path) -> NDArray[np.uint64]:
+    """The digests of the faces that a model was trained on or stopped by, rising; empty where they are not known.
+
+    Raises:
+        UnknownModelError: there is no such model.
+        ModelError: the list cannot be read.
+    """
+    folder = _present(model) or pull(str(model))
+    path = folder / SEEN
+    if not path.exists():
+        return np.zeros(0, np.uint64)
+    try:
+        digests: NDArray[np.uint64] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as exc:
+        raise ModelError(f"{path} cannot be read: {exc}") from exc
+    return digests
+
+
+def taken(model_id: str) -> bool:
+    """Whether a model of this id is in the models folder, or promised by the catalogue."""
+    return (models_folder() / model_id / CARD).is_file() or model_id in _catalogue()
+
+
+def rewrite_card(model: str | Path, card: Card) -> Card:
+    """Put another card beside a stored model's weights, which stay as they are; old or new, there always is one.
+
+    Raises:
+        UnknownModelError: there is no such model.
+        ModelError: the card is not of these weights, or the folder cannot be written.
+    """
+    folder = _present(model)
+    if folder is None:
+        raise _unknown(str(model))
+    if card.sha256 != _read_card(folder).sha256:
+        raise ModelError(f"{folder} holds other weights by now than the card of {card.id} describes; try again")
+    staging = folder / f".{CARD}.{uuid4().hex}"
+    try:
+        staging.write_text(card.to_json(), encoding="utf-8")
+        staging.replace(folder / CARD)
+    except OSError as exc:
+        raise ModelError(f"{folder / CARD} cannot be written: {exc.strerror or exc}") from exc
+    finally:
+        staging.unlink(missing_ok=True)
+    return card
 
 
 def fetch_source(name: str, progress: sources.Progress = sources.silent) -> Path:

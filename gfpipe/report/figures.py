@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import altair as alt
 
-from gfpipe.report.drawing import (
+from gfpipe.drawing import (
     BLUE,
     DARK_GREEN,
     GREEN,
@@ -17,15 +17,12 @@ from gfpipe.report.drawing import (
     VERMILION,
     WHITE,
     Plan,
-    Size,
-    category_x,
+    blend,
     layered,
-    names_y,
     readable_on,
     share_axis,
-    share_domain,
-    share_x,
 )
+from gfpipe.report.drawing import Size, category_x, names_y, share_domain, share_x
 from gfpipe.report.numbers import PERCENT, Row, has_interval, known
 from gfpipe.report.periods import WEEKDAYS, Calendar, month_labels
 
@@ -54,8 +51,8 @@ STATES: Final = {
 UNCERTAIN: Final = 0.2  # an interval wider than 20 points is shown, but in brackets
 LOW_COVERAGE: Final = 0.8
 
-_PALEST: Final = (0xEE, 0xF6, 0xF3)
-_DARKEST: Final = (0x00, 0x4D, 0x38)
+_PALEST: Final = "#eef6f3"
+_DARKEST: Final = "#004d38"
 _FOLD_WIDE: Final = 124
 _FOLD_NARROW: Final = 62
 
@@ -352,8 +349,6 @@ def _week_cell(row: Row, name: str, scale: tuple[float, float]) -> Row:
     if share is None:
         return {"fill": NO_FACE, "text": "–", "ink": INK}
     at = (share - scale[0]) / (scale[1] - scale[0])
-    fill = "#" + "".join(
-        f"{round(pale + at * (dark - pale)):02x}" for pale, dark in zip(_PALEST, _DARKEST, strict=True)
-    )
+    fill = blend(_PALEST, _DARKEST, at)
     text = f"{share * 100:.0f}" if is_certain(row, name) else f"({share * 100:.0f})"
     return {"fill": fill, "text": text, "ink": readable_on(fill)}

@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from markupsafe import Markup
 
+from gfpipe.drawing import GREY
 from gfpipe.report import figures, numbers, periods, sentences, tables
 from gfpipe.report.contents import Contents, Facts
-from gfpipe.report.drawing import GREY, Drawing, draw, share_domain
+from gfpipe.report.drawing import Drawing, draw, share_domain
 from gfpipe.report.figures import METHODS, STATES
 from gfpipe.report.numbers import Row, known
 from gfpipe.report.tables import CORRECTED, SHARE, TRACKS, DataTable

@@ -1,41 +1,38 @@
-"""Measures a classifier of perceived gender on labelled face images, with chips cut by our own detector.
+"""Measures classifiers of perceived gender on labelled face images, side by side, with chips cut by our own detector.
 
-images -> padded by reflection -> faces -> the one in the middle -> chip -> p_female -> accuracy
+images -> each picture once -> those no model was trained on -> faces -> chips for each model -> p_female -> a trial
 
 A face that is not found is an error of the whole way from image to answer, so it counts as one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
 from gfpipe.attributes import classifier
 from gfpipe.attributes.classifier import Classifier
 from gfpipe.attributes.device import resolve_device
-from gfpipe.attributes.spec import Attribute
+from gfpipe.attributes.spec import FEMALE, Attribute, InputSpec
 from gfpipe.errors import UsageError
-from gfpipe.evaluation import datasets
-from gfpipe.evaluation.datasets import LabelledImage, Skipped
-from gfpipe.evaluation.metrics import Estimate, MetricFrame, accuracy_by
-from gfpipe.faces import detector
-from gfpipe.faces.alignment import chips_for
-from gfpipe.faces.detector import Detections, Detector
+from gfpipe.evaluation import predictions, subgroups
+from gfpipe.evaluation.answers import Answers, Labels, Trial
+from gfpipe.faces import portraits
+from gfpipe.faces.detector import Detector
+from gfpipe.faces.portraits import Portraits
 from gfpipe.models import store
 from gfpipe.settings import Analysis
+from gfpipe.training import datasets, splits
+from gfpipe.training.datasets import Dataset, LabelledImage
 
 Progress = Callable[[int, int], None]
 
 _PIPELINE: Final = Analysis()  # faces are found here as they are in recordings
-UNDETECTED: Final = "undetected"
-_BATCH: Final = 16
-# Of each side: data sets crop so close that faces touch the edges, which broadcasts rarely do. More of it only adds
-# reflected faces; 5 to 50 % were tried on two samples of UTKFace.
-_PADDING: Final = 0.15
+UNSEEN, ALL = "unseen", "all"
+PARTS: Final = (UNSEEN, *splits.PARTS, ALL)
 
 
 @dataclass(frozen=True)
@@ -43,140 +40,196 @@ class Config:
     """What to measure on what.
 
     Attributes:
-        model: a model's id, or a folder with a card and weights.
-        data: ``utkface=FOLDER`` or ``csv=FILE``.
+        models: ids of models, or folders with a card and weights; may be empty where there are predictions.
+        data: data sets, ``NAME=PATH`` or ``NAME:ADAPTER=PATH``; a trial each.
         detector: the model that finds the faces.
         device: ``auto``, ``cpu`` or ``cuda``.
+        part: ``unseen`` for all faces but those that one of the models was trained or stopped on; ``train``,
+            ``validation`` or ``test`` of the splits by hash; ``all``.
+        by: groups that will be asked for, of ``ethnicity``, ``age`` and ``gender``; refused here where they cannot be.
+        predictions: what other tools said, ``NAME=FILE.csv``; see :mod:`gfpipe.evaluation.predictions`.
+        sizes: heights in pixels that faces are reduced to, to be measured once more.
+        min_age: measure those known to be so old or older once more, in a trial of their own.
     """
 
-    model: str
-    data: str
+    models: tuple[str, ...]
+    data: tuple[str, ...]
     detector: str = _PIPELINE.detector
     device: str = _PIPELINE.device
+    part: str = UNSEEN
+    by: tuple[str, ...] = ()
+    predictions: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = ()
+    min_age: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.part not in PARTS:
+            raise UsageError(f"there is no part {self.part!r}: choose one of {', '.join(PARTS)}")
+        if not self.models and not self.predictions:
+            raise UsageError("nothing to measure: name at least one model, or predictions of another tool")
+        if not self.data:
+            raise UsageError("nothing to measure on: name at least one data set")
+        if any(size < 1 for size in self.sizes):
+            raise UsageError(f"a face cannot be reduced to {min(self.sizes)} pixels: give heights of 1 and more")
+
+
+def run(config: Config, progress: Progress | None = None) -> tuple[Trial, ...]:
+    """Measure; ``progress`` is told the images done and in all.
+
+    Returns:
+        A trial for each data set, in the order given, followed where ``min_age`` is given by one of the older faces.
+
+    Raises:
+        UsageError: a data set cannot be found, has nothing of what is asked for, or a model says nothing about
+            perceived gender.
+        ModelError: a model is unknown or cannot be fetched.
+    """
+    device = resolve_device(config.device)
+    asked = [_read(name, config.by) for name in config.data]
+    if len({dataset.name for dataset in asked}) < len(asked):
+        raise UsageError("two data sets have the same name: write NAME:ADAPTER=PATH with another NAME for one of them")
+    classifiers = [_classifier(model, device) for model in config.models]
+    if len({each.model_id for each in classifiers}) < len(classifiers):
+        raise UsageError(f"a model is named twice: {', '.join(each.model_id for each in classifiers)}")
+    seen = _seen(config.models)
+    chosen = [_choose(dataset, config.part, seen) for dataset in asked]
+    detect = portraits.open_detector(config.detector, device) if classifiers else None
+
+    trials: list[Trial] = []
+    done, total = 0, sum(len(choice.images) for choice in chosen)
+    for dataset, choice in zip(asked, chosen, strict=True):
+        before = done
+
+        def report(count: int, before: int = before) -> None:
+            if progress:
+                progress(before + count, total)
+
+        trial = _trial(config, dataset, choice, classifiers, detect, report)
+        done += len(choice.images)
+        report(len(choice.images))
+        trials.append(trial)
+        if config.min_age is not None:
+            trials.append(subgroups.aged(trial, config.min_age))
+    return tuple(trials)
 
 
 @dataclass(frozen=True)
-class Report:
-    """What came out.
+class _Choice:
+    """The faces of a data set that are measured; ``seen`` were left out."""
 
-    Attributes:
-        accuracy: overall and by perceived gender as labelled; a face that was not detected counts as an error.
-        undetected: images in which the detector found no face.
-        skipped: images left out because their name, row or content could not be understood.
-    """
-
-    model_id: str
-    detector_id: str
-    data: str
-    accuracy: MetricFrame
-    undetected: int
-    skipped: tuple[Skipped, ...]
+    images: tuple[LabelledImage, ...]
+    skipped: tuple[tuple[str, str], ...]
+    seen: int
 
 
-def run(config: Config, progress: Progress | None = None) -> Report:
-    """Measure ``config.model``; ``progress`` is told the images done and in all.
-
-    Raises:
-        UsageError: the data cannot be found, or the model says nothing about perceived gender.
-        ModelError: a model is unknown or cannot be fetched.
-    """
-    dataset = datasets.read(config.data)
-    device = resolve_device(config.device)
-    stored = store.open_model(config.model)
-    classify = classifier.load(stored.card.classifier, stored.weights, device)
-    if Attribute.PERCEIVED_GENDER not in classify.attributes:
-        raise UsageError(f"{config.model} says nothing about perceived gender: choose another model")
-    # A face fills these images: enlarged it would only outgrow what the detector marks best.
-    detect = detector.load(store.open_model(config.detector), device, _PIPELINE.min_score, enlargement=1.0)
-
-    labels: list[str] = []
-    predictions: list[str] = []
-    unreadable: list[Skipped] = []
-    done = 0
-    for images, pixels in _batches(dataset.images, unreadable):
-        labels += [image.perceived_gender for image in images]
-        predictions += _predict(pixels, detect, classify, device)
-        done += len(images)
-        if progress:
-            progress(done + len(unreadable), len(dataset.images))
-    return Report(
-        model_id=stored.card.id,
-        detector_id=detect.model_id,
-        data=dataset.name,
-        accuracy=accuracy_by(labels, predictions, labels),
-        undetected=predictions.count(UNDETECTED),
-        skipped=(*dataset.skipped, *unreadable),
-    )
+def _read(name: str, by: Sequence[str]) -> Dataset:
+    dataset = datasets.read(name)
+    if dataset.broadcast and "ethnicity" in by:
+        raise UsageError(
+            f"{dataset.name} holds faces from broadcasts: gfpipe asks for nobody's ethnicity there, neither people nor "
+            "a model, and so it cannot group by it; use a benchmark whose subjects or publishers stated it"
+        )
+    subgroups.check(dataset.name, _labels(dataset.images), by)
+    return dataset
 
 
-def table(report: Report) -> str:
-    """The report as lines of text."""
-    lines = [
-        f"{report.model_id} on {report.data}, faces found by {report.detector_id}",
-        f"{'':10}{'accuracy':>10}{'95 % interval':>20}{'images':>9}",
-        _line("all", report.accuracy.overall),
-        *(_line(group, estimate) for group, estimate in report.accuracy.by_group.items()),
-        f"{report.undetected} faces were not detected and count as errors; {len(report.skipped)} images were skipped",
+def _seen(models: Sequence[str]) -> NDArray[np.uint64]:
+    return np.unique(np.concatenate([np.zeros(0, np.uint64), *map(store.seen, models)]))
+
+
+def _choose(dataset: Dataset, part: str, seen: NDArray[np.uint64]) -> _Choice:
+    faces = splits.distinct([dataset])
+    known = np.isin(faces.digests, seen) if part == UNSEEN else np.zeros(len(faces.images), np.bool_)
+    kept = ~known if part in {UNSEEN, ALL} else splits.parts(faces) == part
+    if not kept.any():
+        why = (
+            f"the models were trained on all of its {len(faces.images)} pictures; measure on another set, or with "
+            f"part {ALL!r} to see how well they remember"
+            if known.any()
+            else f"none of its {len(faces.images)} distinct pictures is in the part {part!r}"
+        )
+        raise UsageError(f"{dataset.name} has nothing to measure on: {why}")
+    images = tuple(image for image, keep in zip(faces.images, kept, strict=True) if keep)
+    skipped = tuple((each.name, each.reason) for each in (*dataset.skipped, *faces.skipped))
+    return _Choice(images, skipped, int(known.sum()))
+
+
+def _trial(
+    config: Config,
+    dataset: Dataset,
+    choice: _Choice,
+    classifiers: Sequence[Classifier],
+    detect: Detector | None,
+    report: Callable[[int], None],
+) -> Trial:
+    readable, answers, skipped = np.ones(len(choice.images), np.bool_), [], list(choice.skipped)
+    if detect is not None:
+        unreadable: list[tuple[int, str]] = []
+        answers = _ask(choice.images, detect, classifiers, config.sizes, unreadable, report)
+        readable[[place for place, _ in unreadable]] = False
+        skipped += [(str(choice.images[place]), reason) for place, reason in unreadable]
+        answers = [each[readable] for each in answers]
+    if not readable.any():
+        raise UsageError(f"{dataset.name}: not one picture can be read; the first: {': '.join(skipped[-1])}")
+    labels = _labels(choice.images)[readable]
+    for named in config.predictions:
+        foreign = predictions.read(named, labels)
+        answers.append(foreign.answers)
+        skipped += [(f"{foreign.answers.model_id}: {file}", reason) for file, reason in foreign.unused]
+    return Trial(dataset.name, config.detector, labels, tuple(answers), tuple(skipped), choice.seen)
+
+
+def _ask(
+    images: Sequence[LabelledImage],
+    detect: Detector,
+    classifiers: Sequence[Classifier],
+    sizes: Sequence[int],
+    unreadable: list[tuple[int, str]],
+    report: Callable[[int], None],
+) -> list[Answers]:
+    """Every model's answers about every picture, as it is and reduced."""
+    found = {
+        (each.model_id, size): np.full(len(images), np.nan) for each in classifiers for size in (None, *sorted(sizes))
+    }
+    for batch in portraits.find(images, detect, unreadable):
+        faces = batch.index[batch.detected]
+        for size in (None, *sizes):
+            chips = _Chips(batch, size)
+            for each in classifiers:
+                found[each.model_id, size][faces] = each(chips(each.spec.input, each.device)).p_female
+        report(int(batch.index[-1]) + 1)
+    return [
+        Answers(each.model_id, found[each.model_id, None], {size: found[each.model_id, size] for size in sorted(sizes)})
+        for each in classifiers
     ]
-    lines += [f"  {skipped.name}: {skipped.reason}" for skipped in report.skipped[:10]]
-    return "\n".join(lines)
 
 
-def centred_face(detections: Detections, count: int, height: int, width: int) -> NDArray[np.int64]:
-    """For each of ``count`` frames which face is meant: the large one near the middle; -1 where there is none.
+class _Chips:
+    """The chips of one batch of pictures, cut once for all models that look at the same."""
 
-    What counts is a box's height less twice its distance from the centre, so that a bystander, or a reflection of the
-    face in the padding, loses.
-    """
-    boxes = detections.boxes
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    distance = np.hypot(*(centres - (width / 2, height / 2)).T)
-    merit = boxes[:, 3] - boxes[:, 1] - 2 * distance
-    chosen = np.full(count, -1)
-    for face in np.argsort(merit):  # later ones overwrite: the best comes last
-        chosen[detections.frame_index[face]] = face
-    return chosen
+    def __init__(self, batch: Portraits, face_pixels: int | None) -> None:
+        self._batch = batch
+        self._face_pixels = face_pixels
+        self._cut: dict[InputSpec, torch.Tensor] = {}
+
+    def __call__(self, wanted: InputSpec, device: torch.device) -> torch.Tensor:
+        if wanted not in self._cut:
+            self._cut[wanted] = portraits.chips(self._batch, wanted, device, self._face_pixels)
+        return self._cut[wanted]
 
 
-def _predict(pixels: NDArray[np.uint8], detect: Detector, classify: Classifier, device: torch.device) -> list[str]:
-    count, height, width, _ = pixels.shape
-    found = detect(pixels)
-    chosen = centred_face(found, count, height, width)
-    faces = chosen[chosen >= 0]
-    chips = chips_for(classify.spec.input, pixels, found.frame_index[faces], found.landmarks[faces], device)
-    predictions = np.full(count, UNDETECTED, dtype="<U10")
-    predictions[chosen >= 0] = np.where(classify(chips).p_female >= 0.5, "female", "male")
-    return [str(prediction) for prediction in predictions]
+def _classifier(model: str, device: torch.device) -> Classifier:
+    stored = store.open_model(model)
+    found = classifier.load(stored.card.classifier, stored.weights, device)
+    if Attribute.PERCEIVED_GENDER not in found.attributes:
+        raise UsageError(f"{model} says nothing about perceived gender: choose another model")
+    return found
 
 
-def _batches(
-    images: tuple[LabelledImage, ...], unreadable: list[Skipped]
-) -> Iterator[tuple[list[LabelledImage], NDArray[np.uint8]]]:
-    """Images that follow one another and are of one size, decoded and padded; the others go to ``unreadable``."""
-    batch: list[LabelledImage] = []
-    pixels: list[NDArray[np.uint8]] = []
-    for image in images:
-        try:
-            decoded = _padded(image)
-        except (OSError, ValueError, Image.DecompressionBombError) as exc:
-            unreadable.append(Skipped(str(image.path), f"not a readable image: {exc}"))
-            continue
-        if batch and (len(batch) == _BATCH or decoded.shape != pixels[0].shape):
-            yield batch, np.stack(pixels)
-            batch, pixels = [], []
-        batch.append(image)
-        pixels.append(decoded)
-    if batch:
-        yield batch, np.stack(pixels)
-
-
-def _padded(image: LabelledImage) -> NDArray[np.uint8]:
-    with Image.open(image.path) as opened:
-        pixels = np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
-    above, beside = (round(side * _PADDING) for side in pixels.shape[:2])
-    return np.pad(pixels, ((above, above), (beside, beside), (0, 0)), mode="reflect")
-
-
-def _line(group: str, estimate: Estimate) -> str:
-    interval = f"{estimate.low:.2%} – {estimate.high:.2%}"
-    return f"{group:10}{estimate.value:>10.2%}{interval:>20}{estimate.count:>9,}"
+def _labels(images: Sequence[LabelledImage]) -> Labels:
+    return Labels(
+        names=np.array([str(image) for image in images], np.str_),
+        female=np.array([image.perceived_gender == FEMALE for image in images], np.bool_),
+        age_years=np.array([np.nan if image.age_years is None else image.age_years for image in images], np.float64),
+        ethnicity=np.array([image.ethnicity or "" for image in images], np.str_),
+    )

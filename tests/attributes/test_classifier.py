@@ -1,6 +1,7 @@
 """The classifiers give what the published networks give, on any device and in any batch."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -178,3 +179,17 @@ def test_a_graph_with_other_outputs_than_the_card_says_is_refused(published: Cal
     weights = {GRAPH: torch.frombuffer(bytearray(published(AGE)), dtype=torch.uint8)}
     with pytest.raises(ModelError, match="the card's heads read 2 numbers"):
         classifier.load(spec, weights, CPU)(noise(64, 1))
+
+
+def test_a_temperature_softens_answers_and_changes_none() -> None:
+    sure, chips = load(GENDER), noise(32, 20)
+    (head,) = sure.spec.heads
+    calm = ClassifierSpec("ours", sure.spec.network, sure.spec.input, (replace(head, temperature=2.0),))
+    softened = classifier.load(calm, store.open_model(GENDER).weights, CPU)(chips).p_female
+    p = sure(chips).p_female.astype(np.float64)
+    expected = 1 / (1 + np.exp(-np.log(p / (1 - p)) / 2))
+    assert np.abs(softened - expected).max() < 1e-5
+    with pytest.raises(ValueError, match="a temperature is more than 0"):
+        replace(head, temperature=0.0)
+    with pytest.raises(ValueError, match="probabilities have no temperature"):
+        replace(head, activation=Activation.NONE, temperature=2.0)

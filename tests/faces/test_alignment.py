@@ -149,6 +149,16 @@ def test_views_are_the_chip_and_the_chip_shifted_by_half_a_pixel() -> None:
     assert shifts.tolist() == pytest.approx([0, -2, 2, 0, 0], abs=0.01)
 
 
+def test_a_flipped_view_is_the_mirror_image_of_each_view() -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (1, 200, 200, 3), np.uint8)
+    landmarks = (np.array([TEMPLATE]) * 4 + 20).astype(np.float32)
+    for several, plain in ((False, 1), (True, 5)):
+        wanted = InputSpec(32, (0, 0, 0), (1, 1, 1), half_pixel_views=several, flipped_view=True)
+        views = chips_for(wanted, frame, FIRST, landmarks)
+        assert views.shape == (1, 2 * plain, 3, 32, 32)
+        assert torch.equal(views[:, plain:], views[:, :plain].flip(-1))
+
+
 def test_a_classifier_that_wants_one_view_gets_one() -> None:
     wanted = InputSpec(64, (0, 0, 0), (1, 1, 1))
     chips = chips_for(

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from flows import server
 from flows.analyse import analyse_archive, analyse_recording, heard_by, is_transient
 from gfpipe import workers
 from gfpipe.errors import LakeError, TransientError, UsageError
+from gfpipe.evaluation.decision import Decision
+from gfpipe.lake import shards
+from gfpipe.models import champion
 from gfpipe.recording import Recording, Status, Summary
 from gfpipe.settings import Analysis
 
@@ -100,6 +104,17 @@ def test_a_night_on_which_nothing_worked_is_a_failed_run(prefect_server: str, ar
     assert [summary.status for summary in summaries] == [Status.FAILED]
 
 
+def test_the_champion_reads_the_faces_and_the_lake_knows_it_by_its_id(
+    prefect_server: str, archive: Path, own_models: Path, tmp_path: Path
+) -> None:
+    champion.record("twin", Decision("twin", champion.FIRST, passed=True, checks=()))
+    assert CPU.classifier == champion.WORD
+    lake = str(tmp_path / "lake")
+    analyse_archive(str(archive), lake, timezone="UTC", channels=["one"], analysis=CPU, workers=1)
+    found = [shards.stored(lake, recording) for recording in shards.analysed(lake)]
+    assert [each.provenance.classifier_id for each in found if each] == ["twin"]
+
+
 def test_workers_never_import_prefect(prefect_server: str) -> None:
     @flow
     def look_into_a_worker() -> bool:
@@ -176,7 +191,9 @@ def _analyse_one(path: Path, lake: Path, pool: Executor) -> Summary:
     @flow
     def one() -> Summary:
         quick = analyse_recording.with_options(retry_delay_seconds=0)
-        state = quick(recording, str(lake), CPU, pool, ["decode"], return_state=True)
+        state = quick(
+            recording, str(lake), replace(CPU, classifier=champion.FIRST), pool, ["decode"], return_state=True
+        )
         summary: Summary = state.result()  # type: ignore[assignment]
         return summary
 

@@ -14,7 +14,7 @@ from flows.analyse import heard_by
 from flows.reclassify import reclassify_lake
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake import shards
-from gfpipe.models import store
+from gfpipe.models import champion, store
 from gfpipe.recording import Status, Summary
 from gfpipe.settings import Analysis
 from tests.flows.conftest import NIGHT
@@ -35,7 +35,7 @@ def lake(archive: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Another model: the default one under another name."""
-    default = store.open_model(Analysis().classifier)
+    default = store.open_model(champion.FIRST)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GFPIPE_MODELS", str(tmp_path_factory.mktemp("models")))
         return str(store.save_model(replace(default.card, id="other"), default.weights))
@@ -65,7 +65,7 @@ def test_each_recording_is_a_task_run_and_one_without_its_file_is_named_and_left
     assert heard[0] is None
     assert sum(isinstance(summary, Summary) for summary in heard) == 2
     found = [shards.stored(str(lake), recording) for recording in shards.analysed(str(lake))]
-    assert [each.provenance.classifier_id for each in found if each] == ["other", Analysis().classifier]
+    assert [each.provenance.classifier_id for each in found if each] == ["other", champion.FIRST]
 
 
 def test_the_command_s_way_reuses_what_is_done_and_takes_only_what_is_asked_for(

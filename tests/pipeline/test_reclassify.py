@@ -10,7 +10,7 @@ import pytest
 
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake import shards, tables
-from gfpipe.models import store
+from gfpipe.models import champion, store
 from gfpipe.recording import Recording, Status, Summary
 from gfpipe.settings import Analysis
 from gfpipe.stages import demo, reclassify
@@ -18,7 +18,7 @@ from gfpipe.video.encode import write_video
 from gfpipe.video.reader import open_video
 from tests.pipeline.archives import FPS, analyse_all, totals
 
-OLD = Analysis(device="cpu")
+OLD = Analysis(classifier=champion.FIRST, device="cpu")
 SHOTS = (("both", 3), ("street", 2), ("woman", 3))
 SPENT = {"analysed_at", *(f"{step}_seconds" for step in ("decode", "detect", "chips", "classify", "write"))}
 

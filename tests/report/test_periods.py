@@ -7,8 +7,9 @@ from datetime import date, timedelta
 import pyarrow as pa
 import pytest
 
+from gfpipe.drawing import readable_on
 from gfpipe.report import figures, periods
-from gfpipe.report.drawing import PHONE, readable_on, share_domain
+from gfpipe.report.drawing import PHONE, share_domain
 from gfpipe.report.figures import STATES
 from gfpipe.report.numbers import HOURS, PERCENT, POINTS, Row, element, known, number
 

@@ -1,0 +1,174 @@
+"""A recipe in, perhaps a champion out: train, evaluate, decide, promote or not."""
+
+import base64
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, Final, cast
+from uuid import UUID
+
+from prefect import flow, task
+from prefect.artifacts import (
+    create_image_artifact,
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.concurrency.sync import concurrency
+from prefect.runtime import flow_run, task_run
+from prefect.states import Completed
+
+from flows import results, server, tables
+from gfpipe.attributes.device import resolve_device
+from gfpipe.evaluation import learning_curves
+from gfpipe.evaluation.decision import Decision
+from gfpipe.evaluation.gate import Margins
+from gfpipe.models import champion
+from gfpipe.settings import Analysis
+from gfpipe.stages import evaluate, promote, train
+from gfpipe.training import recipe as recipes
+from gfpipe.training.history import Progress
+
+# Training and evaluation run in the flow's own process: there is one of them at a time, which takes all cores or the
+# GPU by itself, so that a pool of workers would add nothing but a copy of torch. (Many recordings at once, some of
+# which may kill their worker, are another matter: flows/analyse.py.) What is killed goes on at its checkpoint.
+
+Listener = Callable[[Progress], None]
+_listener: ContextVar[Listener | None] = ContextVar("_listener", default=None)
+_DETECTOR: Final = Analysis().detector
+_TOLD_EVERY_SECONDS: Final = 10.0
+
+
+@task(task_run_name="train {config.model_id}", cache_policy=NO_CACHE)  # the stored model is the cache
+def train_model(config: train.Config) -> train.Trained:
+    """Train, or go on where an earlier run was stopped; the UI gets the epochs and the learning curves."""
+    with _progress("training") as hear, _on_device(config.device):
+        trained = train.run(config, hear)
+    create_table_artifact(tables.epochs(trained.history), "epochs", f"{config.model_id}, epoch by epoch")
+    _show(learning_curves.write(trained.history, config.out), config.out, config.model_id)
+    return trained
+
+
+def _evaluation_name() -> str:
+    return f"evaluate {' and '.join(task_run.parameters['config'].models)}"
+
+
+@task(task_run_name=_evaluation_name, cache_policy=NO_CACHE)
+def evaluate_models(config: evaluate.Config, folder: Path) -> results.Written:
+    """Measure candidate and champion side by side; the UI gets the tables and the pictures."""
+    with _progress("evaluating") as hear, _on_device(config.device):
+        trials = evaluate.run(config, lambda done, total: hear(Progress("evaluating", done, total)))
+    written, models = results.write(trials, folder), " and ".join(config.models)
+    create_markdown_artifact(written.tables.read_text(encoding="utf-8"), "evaluation", f"{models} on the same faces")
+    _show(written.pictures, folder, models)
+    return written
+
+
+@task(task_run_name="hold {config.candidate} against the champion", cache_policy=NO_CACHE)
+def promote_or_not(config: promote.Config, answers: Sequence[Path]) -> Decision:
+    """Decide, and do what was decided: one step, so that no model is promoted on other figures than those shown."""
+    decision = promote.run(config, answers)
+    create_table_artifact(tables.checks(decision), "gate", tables.verdict(decision))
+    said = [tables.verdict(decision), *([tables.consequences(decision)] if decision.promoted else [])]
+    create_markdown_artifact("\n\n".join(said), "decision", tables.verdict(decision))
+    return decision
+
+
+def _run_name() -> str:
+    given = flow_run.parameters
+    return f"{Path(given['recipe']).stem} · {given['model'] or f'{flow_run.get_scheduled_start_time():%Y-%m-%d}'}"
+
+
+@flow(name="retrain", flow_run_name=_run_name)
+def retrain_model(
+    recipe: str,
+    data: list[str],
+    gate_data: list[str],
+    model: str | None = None,
+    out: str | None = None,
+    device: str = "auto",
+    detector: str = _DETECTOR,
+    margins: Margins = Margins(),  # noqa: B008 - frozen
+) -> Decision:
+    """Train a model and make it champion if it is shown to be no worse than the one that is.
+
+    Args:
+        recipe: one of gfpipe's by name, or a TOML file.
+        data: what to train on, NAME=PATH each.
+        gate_data: what the gate decides on, as `data`; of it, the faces that neither model was trained on.
+        model: id of the new model; nothing means the recipe's name and the day.
+        out: folder of the run; nothing means runs/MODEL.
+        device: auto, cpu or cuda.
+        detector: the model that finds the faces.
+        margins: how much worse the new model may be, in points.
+    """
+    found = recipes.find(recipe)
+    candidate = model or f"{found.name}-{flow_run.get_scheduled_start_time():%Y-%m-%d}"
+    champion.refuse_as_id(candidate)
+    reigning = champion.champion()
+    folder = Path(out or f"runs/{candidate}")
+    train_model(train.Config(found, tuple(data), folder, candidate, device=device, detector=detector))
+    # One model, where this very run was made before and won: what is finished is only told again.
+    both = tuple(dict.fromkeys((candidate, reigning)))
+    faces = evaluate.Config(both, tuple(gate_data), detector=detector, device=device)
+    compared = evaluate_models(faces, folder / "gate")
+    decision = promote_or_not(promote.Config(candidate, margins), compared.answers)
+    return _verdict(decision)  # type: ignore[return-value]  # Prefect hands out the state's data
+
+
+def _verdict(decision: Decision) -> State[Any]:
+    """That a candidate is not promoted is what the gate is there for, and no failure."""
+    name = "Promoted" if decision.promoted else "Not promoted"
+    return Completed(name=name, message=tables.verdict(decision), data=decision)
+
+
+@contextmanager
+def heard_by(listener: Listener) -> Iterator[None]:
+    """Have `listener(progress)` called while models are trained and measured."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+@contextmanager
+def _progress(key: str) -> Iterator[Listener]:
+    """Tell the UI, now and then, and the listener, always, how far it is."""
+    listener = _listener.get() or (lambda _progress: None)
+    artifact = cast("UUID", create_progress_artifact(0.0, key, "preparing"))
+    told = time.monotonic()
+
+    def hear(now: Progress) -> None:
+        nonlocal told
+        listener(now)
+        if time.monotonic() - told > _TOLD_EVERY_SECONDS and now.total:
+            told = time.monotonic()
+            what = f"{now.stage}, epoch {now.epoch} of {now.epochs}" if now.epoch else now.doing
+            update_progress_artifact(artifact, 100 * now.done / now.total, f"{what}: {now.done} of {now.total}")
+
+    yield hear
+    update_progress_artifact(artifact, 100.0, "done")
+
+
+@contextmanager
+def _on_device(device: str) -> Iterator[None]:
+    """Share a GPU with the analyses that run beside this."""
+    with ExitStack() as held:
+        if resolve_device(device).type == "cuda":
+            server.require_limits("gpu")
+            held.enter_context(concurrency(["gpu"], strict=True))
+        yield
+
+
+def _show(pictures: Sequence[Path], folder: Path, of: str) -> None:
+    """Have the UI show pictures: it takes an address, and one that holds the picture itself needs no other server."""
+    for path in pictures:
+        if path.suffix == ".svg":  # a twentieth of the PNG's size, and sharp on any screen
+            address = f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}"
+            create_image_artifact(address, results.slug(str(path.relative_to(folder).with_suffix(""))), of)

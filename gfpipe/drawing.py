@@ -1,0 +1,99 @@
+"""What all figures have in common: colours, fonts, axes in per cent, and altair's declarations made into pictures."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import altair as alt
+import vl_convert
+
+Datum = Mapping[str, Any]
+Chart = alt.Chart | alt.LayerChart | alt.HConcatChart | alt.VConcatChart | alt.FacetChart
+
+# Okabe and Ito's palette, told apart with every kind of colour vision, and its bluish green darkened for lines.
+GREEN: Final = "#009e73"
+DARK_GREEN: Final = "#00674b"
+BLUE: Final = "#0072b2"
+SKY: Final = "#56b4e9"
+ORANGE: Final = "#e69f00"
+VERMILION: Final = "#d55e00"
+PURPLE: Final = "#cc79a7"
+INK: Final = "#222222"
+GREY: Final = "#767676"
+PALE: Final = "#d9d9d9"
+WHITE: Final = "#ffffff"
+
+_CONFIG: Final[dict[str, Any]] = {
+    "aria": False,  # a page names each figure itself
+    "background": None,
+    "font": "Helvetica Neue, Helvetica, Arial, sans-serif",
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": INK,
+        "titleColor": INK,
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "gridColor": "#e6e6e6",
+        "domain": False,
+        "tickColor": "#b0b0b0",
+        "labelPadding": 5,
+        "labelFlush": False,
+    },
+    "title": {"anchor": "start", "fontSize": 12, "fontWeight": "normal", "color": INK, "frame": "group", "offset": 8},
+    "header": {"labelFontSize": 12, "labelFontWeight": "bold", "labelColor": INK, "labelAnchor": "start"},
+    "text": {"fontSize": 11, "color": INK},
+}
+_PADDING: Final = {"left": 0, "right": 10, "top": 2, "bottom": 4}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A figure declared: the chart, and the rows that it calls by name (altair would copy them at every step)."""
+
+    chart: Chart
+    data: Mapping[str, Sequence[Datum]]
+
+
+def svg(plan: Plan, **properties: Any) -> str:
+    """Draw a figure; `properties` are Vega-Lite's of the whole picture, such as ``background`` and ``padding``."""
+    spec = plan.chart.to_dict(validate=False) | {"config": _CONFIG, "padding": _PADDING, "datasets": dict(plan.data)}
+    drawn: str = vl_convert.vegalite_to_svg(spec | properties)
+    return drawn
+
+
+def png(drawn: str, scale: float) -> bytes:
+    """Make pixels of an SVG, `scale` for each of its own."""
+    pixels: bytes = vl_convert.svg_to_png(drawn, scale=scale)
+    return pixels
+
+
+def layered(*charts: alt.Chart) -> alt.LayerChart:
+    """Lay charts over one another."""
+    return alt.LayerChart(layer=list(charts))
+
+
+def share_axis(domain: tuple[float, float], most: int, title: str | None = None, **options: Any) -> alt.Axis:
+    """Give an axis in per cent with at most `most` round numbers and one."""
+    length = domain[1] - domain[0]
+    step = next((step for step in (0.01, 0.02, 0.05, 0.1, 0.2) if length / step <= most), 0.25)
+    first, last = math.ceil(domain[0] / step - 1e-9), math.floor(domain[1] / step + 1e-9)
+    values = [round(at * step, 2) for at in range(first, last + 1)]
+    return alt.Axis(values=values, labelExpr="round(datum.value * 100) + ' %'", title=title, **options)
+
+
+def blend(pale: str, dark: str, share: float) -> str:
+    """The colour that lies `share` of the way from one to the other."""
+    ends = (bytes.fromhex(colour.removeprefix("#")) for colour in (pale, dark))
+    return "#" + "".join(f"{round(start + share * (end - start)):02x}" for start, end in zip(*ends, strict=True))
+
+
+def readable_on(colour: str) -> str:
+    """Black or white, whichever contrasts more (WCAG 2.2, relative luminance); at least 4.5 : 1 on any colour."""
+    linear = [
+        channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
+        for channel in (value / 255 for value in bytes.fromhex(colour.removeprefix("#")))
+    ]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#000000" if luminance > 0.179 else WHITE

@@ -1,0 +1,1 @@
+"""One small reader for each form of data set: from names, lists and tables to labelled images."""

@@ -1,0 +1,291 @@
+"""Recipes: how a model is trained, read from TOML into frozen records; what is misspelt or impossible is refused.
+
+The package's own lie in ``gfpipe/recipes``.
+"""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+from gfpipe.attributes.spec import InputSpec, Point
+from gfpipe.errors import UsageError
+from gfpipe.training import mixtures
+from gfpipe.training.strict import among, record, within
+
+BUILT_IN: Final = Path(__file__).parent.parent / "recipes"
+SCRATCH: Final = "scratch"
+CYDRAL: Final = "cydral-gender"  # the only network that takes chips of one size, 32
+
+# dlib's face chip of 224 pixels with padding 0.25, as FairFace cuts it: where RetinaFace's five points belong.
+TEMPLATE_SIZE: Final = 224
+TEMPLATE: Final[tuple[Point, ...]] = (
+    (69.6, 67.25),
+    (149.96, 68.03),
+    (109.45, 117.68),
+    (75.02, 148.19),
+    (144.67, 149.11),
+)
+# Of ImageNet, which torchvision's weights were trained with.
+MEAN: Final = (123.675, 116.28, 103.53)
+STD: Final = (58.395, 57.12, 57.375)
+
+
+@dataclass(frozen=True)
+class Input:
+    """What the network sees.
+
+    Attributes:
+        size: side of the chip in pixels.
+        template: where eyes, nose and mouth corners belong in it; empty for FairFace's chip, brought to ``size``.
+        mean, std: of pixel values in 0..255.
+        half_pixel_views, flipped_view: see :class:`gfpipe.attributes.spec.InputSpec`.
+    """
+
+    size: int = 112
+    template: tuple[Point, ...] = ()
+    mean: tuple[float, float, float] = MEAN
+    std: tuple[float, float, float] = STD
+    half_pixel_views: bool = False
+    flipped_view: bool = False
+
+    def __post_init__(self) -> None:
+        within("size", self.size, 16, 1024)
+        _ = self.spec
+
+    @property
+    def spec(self) -> InputSpec:
+        """The same in the words of a model's card."""
+        scale = self.size / TEMPLATE_SIZE
+        scaled = tuple((round(x * scale, 3), round(y * scale, 3)) for x, y in TEMPLATE)
+        return InputSpec(
+            size=self.size,
+            mean=self.mean,
+            std=self.std,
+            template=self.template or scaled,
+            half_pixel_views=self.half_pixel_views,
+            flipped_view=self.flipped_view,
+        )
+
+
+@dataclass(frozen=True)
+class Split:
+    """Shares of the faces that are not trained on: to stop by, and to measure by."""
+
+    validation: float = 0.05
+    test: float = 0.15
+
+    def __post_init__(self) -> None:
+        within("validation", self.validation, 0, 0.9)
+        within("test", self.test, 0, 0.9)
+        if self.validation + self.test >= 1:
+            raise ValueError(f"validation and test are {self.validation + self.test:g} together: nothing is left")
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Weights of what is learned, in the loss; 0 for no such head. Ethnicity is never part of the stored model."""
+
+    perceived_gender: float = 1.0
+    age: float = 0.0
+    ethnicity: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, weight in asdict(self).items():
+            within(name, weight, 0, 100)
+        if not self.perceived_gender:
+            raise ValueError("perceived_gender is 0; it is what a stage is stopped by, so give it a weight")
+
+
+@dataclass(frozen=True)
+class Augment:
+    """How chips are varied while a network learns; 0 for not at all.
+
+    Attributes:
+        flip: share of faces that are mirrored.
+        scale: the logarithm of the size varies by so much both ways: 0.18 for 84 to 120 %.
+        rotate_degrees: turned by up to so much both ways.
+        shift: moved by up to this share of half the chip's side, both ways.
+        contrast, brightness, saturation: these vary by up to this share, both ways.
+        tint: each colour varies by up to this share on its own.
+        grey: share of faces without colour.
+        reduce: share of faces that are brought down to a side of ``reduce_pixels`` and up again.
+        erase: share of faces of which a rectangle is painted over (Zhong et al. 2020).
+        mixup: alpha of the Beta distribution by which two faces are mixed (Zhang et al. 2018).
+    """
+
+    flip: float = 0.0
+    scale: float = 0.0
+    rotate_degrees: float = 0.0
+    shift: float = 0.0
+    contrast: float = 0.0
+    brightness: float = 0.0
+    saturation: float = 0.0
+    tint: float = 0.0
+    grey: float = 0.0
+    reduce: float = 0.0
+    reduce_pixels: tuple[int, int] = (20, 72)
+    erase: float = 0.0
+    mixup: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("flip", "grey", "reduce", "erase", "scale", "shift", "contrast", "brightness", "saturation"):
+            within(name, getattr(self, name), 0, 1)
+        within("tint", self.tint, 0, 1)
+        within("rotate_degrees", self.rotate_degrees, 0, 180)
+        within("mixup", self.mixup, 0, 10)
+        least, most = self.reduce_pixels
+        if not 4 <= least <= most:
+            raise ValueError(f"reduce_pixels is [{least}, {most}]; give the smaller first, at least 4")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One run over a mixture of data sets; it begins with the best weights of the stage before.
+
+    Attributes:
+        data: such as ``utkface`` or ``aaf + 20 % kaggle`` (:func:`gfpipe.training.mixtures.parse`).
+        patience: epochs without a lower validation loss after which the stage ends; 0 for never.
+        rate: learning rate at its highest.
+        schedule: ``cosine`` (down to 0) or ``constant``.
+        warm_up: share of the steps in which the rate rises from 0.
+        average: decay of the moving average of the weights that is measured and kept; 0 for none.
+        balance: each epoch shows as many faces of each cell: ``gender``, ``ethnicity``, both, or nothing.
+        only, without: which faces are trained on and stopped by, by attribute: ``{ethnicity = ["asian"]}``.
+        size: smaller chips for this stage, in pixels; 0 for the network's own.
+        teacher: a stored model whose answers are learned too, with ``teacher_weight`` of the labels' place.
+    """
+
+    name: str
+    data: str
+    epochs: int
+    rate: float
+    patience: int = 0
+    batch: int = 64
+    optimiser: str = "adamw"
+    weight_decay: float = 0.05
+    schedule: str = "cosine"
+    warm_up: float = 0.1
+    label_smoothing: float = 0.0
+    average: float = 0.0
+    balance: tuple[str, ...] = ()
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    without: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    size: int = 0
+    teacher: str = ""
+    teacher_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        within("epochs", self.epochs, 1, 100_000)
+        within("patience", self.patience, 0, 100_000)
+        within("batch", self.batch, 2, 65_536)
+        within("rate", self.rate, 1e-9, 100)
+        within("weight_decay", self.weight_decay, 0, 10)
+        within("warm_up", self.warm_up, 0, 1)
+        within("label_smoothing", self.label_smoothing, 0, 0.99)
+        within("average", self.average, 0, 0.999999)
+        within("teacher_weight", self.teacher_weight, 0, 1)
+        among("optimiser", self.optimiser, ("adamw", "sgd"))
+        among("schedule", self.schedule, ("cosine", "constant"))
+        for key in ("balance", "only", "without"):
+            for name in getattr(self, key):
+                among(key, name, ("gender", "perceived_gender", "ethnicity", "age", "dataset"))
+        if self.size:
+            within("size", self.size, 16, 1024)
+        if bool(self.teacher) != bool(self.teacher_weight):
+            raise ValueError("teacher and teacher_weight belong together: give both or neither")
+        mixtures.parse(self.data)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained.
+
+    Attributes:
+        name: of the file, without its ending.
+        title: one line for people.
+        network: a name in :mod:`gfpipe.attributes.networks`, as ``resnet18`` or ``cydral-gender+mobilenet_v2``.
+        initial: ``scratch``, a model's id or folder, a checkpoint file (.pt, .pth, .safetensors), or ``A + B`` for
+            the models that the coarse and the fine part of a network begin with.
+        seed: of everything that is left to chance.
+        precision: ``bf16``, ``fp32``, or ``auto``: bf16 where the processor has it.
+        input: None for that of the initial model, where it reads faces already.
+    """
+
+    name: str
+    title: str
+    network: str
+    stages: tuple[Stage, ...]
+    initial: str = SCRATCH
+    seed: int = 0
+    precision: str = "auto"
+    input: Input | None = None
+    split: Split = Split()
+    heads: Heads = Heads()
+    augment: Augment = Augment()
+
+    def __post_init__(self) -> None:
+        among("precision", self.precision, ("auto", "bf16", "fp32"))
+        within("seed", self.seed, 0, 2**31 - 1)
+        if not self.stages:
+            raise ValueError("there is no stage: add [[stages]] with name, data, epochs and rate")
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two stages have one name: {', '.join(names)}")
+        if any(stage.patience for stage in self.stages) and not self.split.validation:
+            raise ValueError("patience needs faces to stop by: give [split] validation more than 0")
+        if self.network == CYDRAL and ((self.input and self.input.size != 32) or any(s.size for s in self.stages)):
+            raise ValueError(f"{CYDRAL} takes chips of 32 pixels, in every stage")
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The names of the data sets that the stages ask for, each once."""
+        return tuple(dict.fromkeys(share.dataset for stage in self.stages for share in mixtures.parse(stage.data)))
+
+    @property
+    def digest(self) -> str:
+        """Of all that changes what comes out: 64 hexadecimal digits."""
+        content = {key: value for key, value in asdict(self).items() if key not in ("name", "title")}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def built_in() -> list[str]:
+    """The names of the package's own recipes."""
+    return sorted(path.stem for path in BUILT_IN.glob("*.toml"))
+
+
+def find(name_or_path: str | Path) -> Recipe:
+    """Read a recipe of the package by its name, or one of your own by its file.
+
+    Raises:
+        UsageError: there is none, or it is not valid.
+    """
+    path = Path(name_or_path)
+    if path.suffix == ".toml" or path.is_file():
+        return load(path)
+    own = BUILT_IN / f"{name_or_path}.toml"
+    if own.is_file() and str(name_or_path) in built_in():
+        return load(own)
+    near = get_close_matches(str(name_or_path), built_in(), n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(built_in())}"
+    raise UsageError(f"no recipe {str(name_or_path)!r}, and no file of that name: {hint}")
+
+
+def load(path: str | Path) -> Recipe:
+    """Read a recipe from a file.
+
+    Raises:
+        UsageError: it cannot be read, or a key is unknown, missing, of the wrong kind or impossible; named.
+    """
+    path = Path(path)
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as exc:
+        raise UsageError(f"{path}: no such recipe") from exc
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise UsageError(f"{path}: cannot be read as TOML: {exc}") from exc
+    return record(Recipe, given, str(path), name=path.stem)

@@ -1,0 +1,129 @@
+"""The flow from a recipe to a champion, on a real Prefect server."""
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prefect.client.schemas.objects import State
+
+from flows import run
+from flows.retrain import heard_by, retrain_model
+from gfpipe.errors import UsageError
+from gfpipe.evaluation.decision import Decision
+from gfpipe.evaluation.gate import Margins
+from gfpipe.models import champion, store
+from gfpipe.training.history import Progress
+
+pytestmark = pytest.mark.slow
+WIDE = Margins(accuracy=100, gap=100, worst=100)  # a hundred faces show little
+
+
+class Ran:
+    """A flow run as the API tells of it."""
+
+    def __init__(self, api_url: str, state: State[Any]) -> None:
+        self.state, self._api_url = state, api_url
+        self.decision: Any = state.result()
+
+    def post(self, path: str) -> list[dict[str, Any]]:
+        of_this_run = {"flow_runs": {"id": {"any_": [str(self.state.state_details.flow_run_id)]}}}
+        found: list[dict[str, Any]] = httpx.post(self._api_url + path, json=of_this_run).raise_for_status().json()
+        return found
+
+    @property
+    def artifacts(self) -> dict[str, Any]:
+        return {artifact["key"]: artifact for artifact in self.post("/artifacts/filter")}
+
+
+def test_a_candidate_is_trained_measured_and_promoted_and_the_ui_shows_all_of_it(
+    prefect_server: str, own_models: Path, faces: Path, recipe: Path, tmp_path: Path
+) -> None:
+    heard: list[Progress] = []
+    data, others = [f"people:folders={faces}"], [f"others:folders={mirrored(faces, tmp_path)}"]
+    with heard_by(heard.append):
+        state: State[Any] = retrain_model(
+            str(recipe), data, others, out=str(tmp_path / "run"), device="cpu", margins=WIDE, return_state=True
+        )
+    ran, today = Ran(prefect_server, state), datetime.now(UTC).date()
+    candidate = ran.decision.candidate
+    assert candidate in (f"tiny-{today}", f"tiny-{today - timedelta(days=1)}")  # midnight may pass
+    assert (state.name, ran.decision.promoted, champion.champion()) == ("Promoted", True, candidate)
+    assert {check.data for check in ran.decision.checks} == {"others"}
+    assert {each["name"]: each["state"]["type"] for each in ran.post("/task_runs/filter")} == {
+        f"train {candidate}": "COMPLETED",
+        f"evaluate {candidate} and {champion.FIRST}": "COMPLETED",
+        f"hold {candidate} against the champion": "COMPLETED",
+    }
+    artifacts = ran.artifacts
+    assert '"epoch": 2' in artifacts["epochs"]["data"]
+    assert "worst cell" in artifacts["gate"]["data"]
+    assert "gfpipe reclassify" in artifacts["decision"]["data"]
+    assert "### Accuracy by perceived gender" in artifacts["evaluation"]["data"]
+    for picture in ("learning-curves", "roc", "confusion"):
+        assert artifacts[picture]["type"] == "image"
+        assert artifacts[picture]["data"].startswith("data:image/svg+xml;base64,")
+    assert artifacts["training"]["data"] == 100
+    assert {each.doing for each in heard} >= {"cutting chips", "training", "evaluating"}
+    assert (tmp_path / "run" / "gate" / "tables.md").is_file()
+
+
+def test_a_candidate_that_does_not_pass_is_a_result_and_no_failure(
+    prefect_server: str, own_models: Path, faces: Path, recipe: Path, tmp_path: Path
+) -> None:
+    text = recipe.read_text().replace(champion.FIRST, "contrary")
+    (tmp_path / "tiny.toml").write_text(text)
+    data, others = [f"people:folders={faces}"], [f"others:folders={mirrored(faces, tmp_path)}"]
+    out = str(tmp_path / "run")
+    decision = run.retrain(str(tmp_path / "tiny.toml"), data, others, "worse", out, "cpu", margins=Margins())
+    assert isinstance(decision, Decision)
+    assert not decision.promoted
+    assert champion.champion() == champion.FIRST
+    assert store.card("worse").decisions == (decision,)
+
+
+def test_wrong_use_is_said_before_anything_starts(own_models: Path, faces: Path, recipe: Path) -> None:
+    data = [f"people:folders={faces}"]
+    with pytest.raises(UsageError, match="no recipe 'tinny'"):
+        run.retrain("tinny", data, data)
+    with pytest.raises(UsageError, match="nowhere"):
+        run.retrain(str(recipe), data, ["folders=nowhere"])
+
+
+def test_real_faces_from_a_recipe_to_a_decision(
+    prefect_server: str, own_models: Path, shared: Path, recipe: Path, tmp_path: Path
+) -> None:
+    """80 faces to learn from, 160 others to decide on."""
+    images = sorted((shared / "utkface" / "images").iterdir())[::40][:240]
+    for name, part in (("learn", images[::3]), ("judge", [image for n, image in enumerate(images) if n % 3])):
+        (tmp_path / name).mkdir()
+        for image in part:
+            shutil.copy(image, tmp_path / name)
+    state: State[Any] = retrain_model(
+        str(recipe),
+        [f"people:utkface={tmp_path / 'learn'}"],
+        [f"utkface={tmp_path / 'judge'}"],
+        model="ours",
+        out=str(tmp_path / "run"),
+        device="cpu",
+        return_state=True,
+    )
+    ran = Ran(prefect_server, state)
+    assert state.is_completed()
+    assert (state.name == "Promoted") is (champion.champion() == "ours")
+    assert [check.faces for check in ran.decision.checks][:2] == [160, 160]
+    assert "heatmap" in ran.artifacts
+
+
+def mirrored(faces: Path, folder: Path) -> Path:
+    """The same people in pictures that nobody was trained on."""
+    from PIL import Image, ImageOps
+
+    for path in sorted(faces.rglob("*.png")):
+        target = folder / "mirrored" / path.relative_to(faces)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with Image.open(path) as picture:
+            ImageOps.mirror(picture).save(target)
+    return folder / "mirrored"
