@@ -85,13 +85,11 @@ def train(
     A run that was stopped goes on where it was: run the same command again.
     """
     from gfpipe.evaluation import learning_curves  # noqa: PLC0415 - importing torch takes seconds
-    from gfpipe.models import champion  # noqa: PLC0415
     from gfpipe.stages import train as stage  # noqa: PLC0415
     from gfpipe.training import recipe as recipes  # noqa: PLC0415
 
     found = recipes.find(recipe)
     name = model or found.name
-    champion.refuse_as_id(name, replace=replace)
     folder = out or Path("runs") / name
     config = stage.Config(
         recipe=found,
@@ -226,8 +224,8 @@ def promote(
     model: Annotated[str, typer.Argument(help="Id of the model that is to be champion.")],
     data: Data,
     accuracy_margin: AccuracyMargin = 0.5,
-    gap_margin: GapMargin = 0.5,
-    worst_margin: WorstMargin = 1.0,
+    gap_margin: GapMargin = 2.0,
+    worst_margin: WorstMargin = 2.0,
     force: Annotated[
         str | None, typer.Option(metavar="REASON", help="Promote it whatever the checks say; the reason is kept.")
     ] = None,
@@ -285,8 +283,8 @@ def retrain(
     device: Networks = Device.AUTO,
     detector: Detector = _DETECTOR,
     accuracy_margin: AccuracyMargin = 0.5,
-    gap_margin: GapMargin = 0.5,
-    worst_margin: WorstMargin = 1.0,
+    gap_margin: GapMargin = 2.0,
+    worst_margin: WorstMargin = 2.0,
 ) -> None:
     """Train, evaluate, and promote or not, as a flow that Prefect's UI shows with its tables and pictures.
 

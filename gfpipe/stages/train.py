@@ -24,7 +24,7 @@ from gfpipe.attributes.spec import Attribute, InputSpec
 from gfpipe.errors import ModelError, UsageError
 from gfpipe.evaluation import calibration
 from gfpipe.faces import portraits
-from gfpipe.models import catalog, store
+from gfpipe.models import catalog, champion, store
 from gfpipe.models.card import Card, Metric
 from gfpipe.models.converters import converter
 from gfpipe.settings import Analysis
@@ -181,6 +181,7 @@ def _check_id(config: Config) -> None:
     name = config.model_id
     if not _ID.fullmatch(name):
         raise UsageError(f"{name!r} cannot be a model's id: use letters, digits, '.', '+', '-' and '_'")
+    champion.refuse_as_id(name, replace=config.replace)
     if not store.taken(name) or config.replace:
         return
     # A run that was killed after it stored its model, and before it could say so, stores it again.
