@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from gfpipe.attributes.spec import InputSpec
+from gfpipe.attributes import classifier
+from gfpipe.attributes.classifier import Classifier
+from gfpipe.attributes.spec import Attribute, InputSpec
+from gfpipe.errors import UsageError
 from gfpipe.faces import detector
 from gfpipe.faces.alignment import chips_for
 from gfpipe.faces.detector import Detections, Detector
@@ -65,6 +68,20 @@ class Portraits:
 def open_detector(model: str, device: torch.device) -> Detector:
     """The detector as recordings have it, but for the enlargement: a face fills these pictures already."""
     return detector.load(store.open_model(model), device, Analysis().min_score, enlargement=1.0)
+
+
+def open_classifier(model: str, device: torch.device) -> Classifier:
+    """A stored model of perceived gender, ready to answer.
+
+    Raises:
+        UsageError: it says nothing about perceived gender.
+        ModelError: it is unknown or cannot be fetched.
+    """
+    stored = store.open_model(model)
+    found = classifier.load(stored.card.classifier, stored.weights, device)
+    if Attribute.PERCEIVED_GENDER not in found.attributes:
+        raise UsageError(f"{model} says nothing about perceived gender: choose another model")
+    return found
 
 
 def find(pictures: Iterable[Picture], detect: Detector, unreadable: list[tuple[int, str]]) -> Iterator[Portraits]:

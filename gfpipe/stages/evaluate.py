@@ -13,10 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gfpipe.attributes import classifier
 from gfpipe.attributes.classifier import Classifier
 from gfpipe.attributes.device import resolve_device
-from gfpipe.attributes.spec import FEMALE, Attribute, InputSpec
+from gfpipe.attributes.spec import FEMALE, InputSpec
 from gfpipe.errors import UsageError
 from gfpipe.evaluation import predictions, subgroups
 from gfpipe.evaluation.answers import Answers, Labels, Trial
@@ -88,7 +87,7 @@ def run(config: Config, progress: Progress | None = None) -> tuple[Trial, ...]:
     asked = [_read(name, config.by) for name in config.data]
     if len({dataset.name for dataset in asked}) < len(asked):
         raise UsageError("two data sets have the same name: write NAME:ADAPTER=PATH with another NAME for one of them")
-    classifiers = [_classifier(model, device) for model in config.models]
+    classifiers = [portraits.open_classifier(model, device) for model in config.models]
     if len({each.model_id for each in classifiers}) < len(classifiers):
         raise UsageError(f"a model is named twice: {', '.join(each.model_id for each in classifiers)}")
     seen = _seen(config.models)
@@ -216,14 +215,6 @@ class _Chips:
         if wanted not in self._cut:
             self._cut[wanted] = portraits.chips(self._batch, wanted, device, self._face_pixels)
         return self._cut[wanted]
-
-
-def _classifier(model: str, device: torch.device) -> Classifier:
-    stored = store.open_model(model)
-    found = classifier.load(stored.card.classifier, stored.weights, device)
-    if Attribute.PERCEIVED_GENDER not in found.attributes:
-        raise UsageError(f"{model} says nothing about perceived gender: choose another model")
-    return found
 
 
 def _labels(images: Sequence[LabelledImage]) -> Labels:

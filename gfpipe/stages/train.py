@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from gfpipe.attributes import classifier, networks
 from gfpipe.attributes.classifier import Classifier
 from gfpipe.attributes.device import resolve_device
-from gfpipe.attributes.spec import Attribute, InputSpec
+from gfpipe.attributes.spec import InputSpec
 from gfpipe.errors import ModelError, UsageError
 from gfpipe.evaluation import calibration
 from gfpipe.faces import portraits
@@ -231,7 +231,10 @@ def _checkpoint(path: Path) -> Mapping[str, torch.Tensor]:
 
 def _cut(config: Config, faces: Material, chip: InputSpec, device: torch.device, progress: Listener) -> Chips:
     """Find every face once and cut it with a margin; ask the teachers while it is at hand."""
-    teachers = {name: _teacher(name, device) for name in sorted({each.stage.teacher for each in faces.chosen} - {""})}
+    teachers = {
+        name: portraits.open_classifier(name, device)
+        for name in sorted({each.stage.teacher for each in faces.chosen} - {""})
+    }
     wanted = with_margin(chip)
     detector_card = store.card(config.detector)
     digests = [store.card(name).sha256 for name in teachers]
@@ -255,14 +258,6 @@ def _cut(config: Config, faces: Material, chip: InputSpec, device: torch.device,
             done = len(images) - len(to_do) + int(found.index[-1]) + 1
             progress(Progress("cutting chips", done, len(images)))
     return writer.finish({int(to_do[place]): reason for place, reason in unreadable})
-
-
-def _teacher(name: str, device: torch.device) -> Classifier:
-    stored = store.open_model(name)
-    teacher = classifier.load(stored.card.classifier, stored.weights, device)
-    if Attribute.PERCEIVED_GENDER not in teacher.attributes:
-        raise UsageError(f"{name} says nothing about perceived gender and cannot be a teacher: choose another model")
-    return teacher
 
 
 def _keep(

@@ -21,7 +21,7 @@ from gfpipe.errors import UsageError
 
 T = TypeVar("T")
 COMMAND = "from flows.cli import main; main()"
-PATIENCE_SECONDS = 240.0  # a busy machine starts a server, a flow run and a worker, one after the other
+PATIENCE_SECONDS = 400.0  # a busy machine starts a server, a flow run and a worker, one after the other
 
 
 @pytest.fixture(scope="module")
