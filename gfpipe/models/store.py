@@ -11,6 +11,7 @@ A machine without network is served by copying the folder.
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from gfpipe.models.catalog import Entry
 from gfpipe.models.converters import converter
 
 CARD, WEIGHTS, SEEN = "card.json", "weights.safetensors", "seen.npy"
+_MOMENT_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -81,19 +83,15 @@ def open_model(model: str | Path) -> StoredModel:
         ChecksumError: what was fetched, or what lies in the folder, is not what was promised.
         ModelError: the folder cannot be read or written.
     """
-    folder = _present(model) or pull(str(model))
-    card = _read_card(folder)
-    path = folder / WEIGHTS
-    try:
-        data = path.read_bytes()
-        if (found := hashlib.sha256(data).hexdigest()) != card.sha256:
-            raise ChecksumError(
-                f"{path} has sha256 {found}, but its card says {card.sha256}: the file was altered or half copied; "
-                f"remove {folder} and run: gfpipe models pull {card.id}"
-            )
-        return StoredModel(card, safetensors.torch.load(data))
-    except (OSError, SafetensorError) as exc:
-        raise ModelError(f"{path} cannot be read: {exc}") from exc
+    while True:
+        folder = _present(model) or pull(str(model))
+        before = _identity(folder)
+        try:
+            return _read(folder)
+        except ModelError:
+            if _identity(folder) == before:
+                raise
+        time.sleep(_MOMENT_SECONDS)  # another process replaces it: a folder cannot be exchanged in one step
 
 
 def card(model: str | Path) -> Card:
@@ -257,6 +255,29 @@ def _present(model: str | Path) -> Path | None:
         if (folder / CARD).is_file():
             return folder
     return None
+
+
+def _read(folder: Path) -> StoredModel:
+    card = _read_card(folder)
+    path = folder / WEIGHTS
+    try:
+        data = path.read_bytes()
+        if (found := hashlib.sha256(data).hexdigest()) != card.sha256:
+            raise ChecksumError(
+                f"{path} has sha256 {found}, but its card says {card.sha256}: the file was altered or half copied; "
+                f"remove {folder} and run: gfpipe models pull {card.id}"
+            )
+        return StoredModel(card, safetensors.torch.load(data))
+    except (OSError, SafetensorError) as exc:
+        raise ModelError(f"{path} cannot be read: {exc}") from exc
+
+
+def _identity(folder: Path) -> int | None:
+    """The same number for the same folder; None for none."""
+    try:
+        return folder.stat().st_ino
+    except OSError:
+        return None
 
 
 def _done(entry: Entry) -> Path | None:
