@@ -120,10 +120,11 @@ class _Worst(NamedTuple):
 
 def _worst(data: str, labels: Labels, answers: Answers) -> _Worst:
     """The group in which a model does worst, of those that :func:`subgroups.worst_cell` looks at."""
-    attributes = ("ethnicity", "gender") if "ethnicity" in subgroups.known(labels) else ("gender",)
-    grouping = subgroups.group(labels, attributes)
+    grouping = subgroups.cells(labels)
     if not grouping.counted.any():
-        raise UsageError(f"{data}: no group by {' and '.join(attributes)} has {subgroups.FEWEST} faces; bring more")
+        raise UsageError(
+            f"{data}: no group by {' and '.join(grouping.attributes)} has {subgroups.FEWEST} faces; bring more"
+        )
     accuracy = metrics.accuracy(Tally(labels.female, answers.p_female, grouping.index, len(grouping.names)).counts)
     place = int(np.argmin(np.where(grouping.counted, accuracy, np.inf)))
     return _Worst(grouping.names[place], int(grouping.faces[place]))

@@ -167,13 +167,17 @@ def grid(labels: Labels, answers: Answers, rows: str = "age", columns: str = "et
     return Grid(down.names, across.names, accuracy, counts.faces.astype(np.int64).reshape(shape))
 
 
+def cells(labels: Labels) -> Grouping:
+    """The cells of which the worst counts: ethnicity × perceived gender, or the latter where no ethnicity is known."""
+    return group(labels, ("ethnicity", "gender") if "ethnicity" in known(labels) else ("gender",))
+
+
 def worst_cell(labels: Labels, answers: Answers) -> Measured:
-    """The lowest accuracy of ethnicity × perceived gender, or of perceived gender where no ethnicity is known.
+    """The lowest accuracy in any of :func:`cells`.
 
     It is sought anew under each set of weights, among the cells that hold 20 faces or more as they are.
     """
-    attributes = ("ethnicity", "gender") if "ethnicity" in known(labels) else ("gender",)
-    grouping = group(labels, attributes)
+    grouping = cells(labels)
     tally = Tally(labels.female, answers.p_female, grouping.index, len(grouping.names))
     counted = grouping.counted
 
