@@ -15,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 
 from gfpipe import drawing
-from gfpipe.attributes import classifier
 from gfpipe.attributes.classifier import Classifier
 from gfpipe.attributes.device import resolve_device
 from gfpipe.attributes.spec import FEMALE, MALE, InputSpec
@@ -28,7 +27,6 @@ from gfpipe.faces import portraits
 from gfpipe.faces.alignment import TEMPLATE, TEMPLATE_SIZE, fit_similarity
 from gfpipe.faces.detector import Detector
 from gfpipe.faces.portraits import Portraits
-from gfpipe.models import store
 from gfpipe.settings import Analysis
 
 Progress = Callable[[int, int], None]
@@ -166,8 +164,7 @@ def _check(config: Config) -> None:
 
 
 def _load(model: str, device: torch.device) -> Classifier:
-    stored = store.open_model(model)
-    classify = classifier.load(stored.card.classifier, stored.weights, device)
+    classify = portraits.open_classifier(model, device)
     nothing = torch.zeros(0, 3, classify.chip_size, classify.chip_size)
     gradcam.explain(classify, nothing)  # refused now, not after the faces were found
     return classify

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import av
 import numpy as np
+from av.container.core import Flags
 from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
@@ -87,6 +88,7 @@ def write_video(
     if codec == "libx264" and open_gop:
         settings["x264-params"] = ":".join(filter(None, [settings.get("x264-params"), "open-gop=1"]))
     with av.open(str(path), "w", format=_FORMATS[path.suffix], options=muxer) as container:
+        container.flags |= Flags.bitexact.value  # Matroska's identifiers would be drawn at random
         stream = container.add_stream(codec, rate=Fraction(fps), options=settings)
         stream.height, stream.width = first.shape[:2]
         stream.pix_fmt = "yuv420p"
