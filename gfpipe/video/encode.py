@@ -7,7 +7,6 @@ from typing import Final, Literal
 
 import av
 import numpy as np
-from av.container.core import Flags
 from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from gfpipe.video.probe import open_container, video_stream
 Codec = Literal["libx264", "mpeg2video"]
 
 _FORMATS: Final = {".mp4": "mp4", ".mov": "mov", ".ts": "mpegts", ".mpg": "mpeg", ".mkv": "matroska"}
+_BITEXACT: Final = 1 << 10  # libavformat's AVFMT_FLAG_BITEXACT: Matroska's identifiers are not drawn at random
 # Keyframes come only where they are asked for.
 _STEADY: Final = {
     "libx264": {"preset": "veryfast", "sc_threshold": "0"},
@@ -88,7 +88,7 @@ def write_video(
     if codec == "libx264" and open_gop:
         settings["x264-params"] = ":".join(filter(None, [settings.get("x264-params"), "open-gop=1"]))
     with av.open(str(path), "w", format=_FORMATS[path.suffix], options=muxer) as container:
-        container.flags |= Flags.bitexact.value  # Matroska's identifiers would be drawn at random
+        container.flags |= _BITEXACT
         stream = container.add_stream(codec, rate=Fraction(fps), options=settings)
         stream.height, stream.width = first.shape[:2]
         stream.pix_fmt = "yuv420p"
