@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import PurePath
 from typing import Any, Final, cast
 from uuid import UUID
@@ -34,7 +35,7 @@ from gfpipe.attributes.device import resolve_device
 from gfpipe.lake import schedule
 from gfpipe.models import champion
 from gfpipe.recording import Recording, Status, Summary
-from gfpipe.settings import DEFAULT_PATTERN, Analysis
+from gfpipe.settings import DEFAULT_PATTERN, Analysis, Keeping
 from gfpipe.stages import analyse as stage
 from gfpipe.workers import is_pool_failure
 
@@ -103,6 +104,7 @@ def analyse_archive(
     analysis: Analysis = Analysis(),  # noqa: B008 - frozen
     workers: int = 0,
     scheduler: str | None = None,
+    keeping: Keeping | None = None,
 ) -> list[Summary]:
     """Find every face that `archive` aired, and report what could not be read.
 
@@ -117,6 +119,7 @@ def analyse_archive(
         analysis: sampling and models; the champion is whoever is so when the run begins.
         workers: processes that analyse; 0 means one a core.
         scheduler: address of a Dask scheduler whose workers do the work instead.
+        keeping: which crops of faces are kept, and until when; nothing means none.
     """
     holdings = manifest.read(archive, pattern, timezone)
     schedule.record(lake, holdings.source, holdings.recordings, holdings.rejected)
@@ -124,8 +127,8 @@ def analyse_archive(
     # Here and nowhere else: workers, wherever they are, and the lake know models by their ids.
     analysis = replace(analysis, classifier=champion.resolve(analysis.classifier))
     provenance = stage.prepare(analysis)
-    found = [stage.finished(recording, lake, provenance) for recording in wanted.recordings]
-    orders = Orders(stage.run, lake, analysis, workers, scheduler)
+    found = [stage.finished(recording, lake, provenance, keeping) for recording in wanted.recordings]
+    orders = Orders(partial(stage.run, keeping=keeping), lake, analysis, workers, scheduler)
     summaries, errors = do_what_is_due(orders, wanted.recordings, found, tables.headline)
     headline = tables.headline(summaries, len(wanted.rejected))
     coverage = tables.coverage(wanted.recordings, wanted.rejected, summaries)

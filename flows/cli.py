@@ -9,15 +9,25 @@ import sys
 import time
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from flows import cli_figures, cli_labels, cli_models, cli_training, console
+from flows import (
+    cli_curation,
+    cli_figures,
+    cli_labels,
+    cli_learn,
+    cli_models,
+    cli_purge,
+    cli_study,
+    cli_training,
+    console,
+)
 from flows.options import Channel, Device, Lake, Networks, Panel, Sampling, Scheduler, Since, Until, Workers, example
 from gfpipe.errors import GfpipeError, UsageError
 from gfpipe.recording import Status
-from gfpipe.settings import DEFAULT_PATTERN, Analysis, Settings
+from gfpipe.settings import DEFAULT_PATTERN, Analysis, Keeping, Settings
 
 app = typer.Typer(
     name="gfpipe",
@@ -31,7 +41,11 @@ app.add_typer(cli_figures.app)
 app.add_typer(cli_labels.label, name="label", rich_help_panel=Panel.EVIDENCE)
 app.add_typer(cli_labels.speech, name="speech", rich_help_panel=Panel.EVIDENCE)
 app.add_typer(cli_models.app, name="models", rich_help_panel=Panel.MODELS)
+app.add_typer(cli_study.app, name="study", rich_help_panel=Panel.MODELS)
+app.add_typer(cli_purge.app)
 app.add_typer(cli_training.app)
+app.add_typer(cli_curation.app)
+app.add_typer(cli_learn.app)
 
 _DEFAULTS = Analysis()
 _INTERRUPTED = 130  # what Typer makes of Ctrl-C
@@ -42,6 +56,7 @@ _INTERRUPTED = 130  # what Typer makes of Ctrl-C
     epilog=example(
         "gfpipe analyse /mnt/archive --lake lake --timezone Europe/Paris --since 2001-03-01 --until 2001-03-31",
         "gfpipe analyse night.csv --lake lake --sampling exact --every 0.5",
+        "gfpipe analyse /mnt/archive --lake lake --timezone Europe/Paris --keep-crops --expires 30d",
     ),
 )
 def analyse(
@@ -59,6 +74,17 @@ def analyse(
     min_face: Annotated[
         float, typer.Option(help="Lower faces are kept but not counted; lines of a 360-line picture.")
     ] = _DEFAULTS.min_face,
+    keep_crops: Annotated[bool, typer.Option("--keep-crops", help="Keep pictures of some faces; needs --expires.")] = (
+        False
+    ),
+    expires: Annotated[str | None, typer.Option(help="For how long: 12h, 30d or 2w; a year at most.")] = None,
+    crops_per_track: Annotated[int | None, typer.Option(help="Crops of one track, at most.", show_default="1")] = None,
+    crops_per_recording: Annotated[
+        int | None, typer.Option(help="Crops of one recording, at most.", show_default="200")
+    ] = None,
+    crops_per_day: Annotated[
+        int | None, typer.Option(help="Crops of one channel and day, at most.", show_default="2000")
+    ] = None,
     workers: Workers = 0,
     scheduler: Scheduler = None,
     since: Since = None,
@@ -68,10 +94,17 @@ def analyse(
     """Find every face in an archive's recordings and write what is perceived to the lake.
 
     Run it again at any time: what is finished is not decoded twice, what was interrupted or failed is done again.
+
+    No picture of any face is kept, unless you say --keep-crops, and then for
+    no longer than --expires: gfpipe purge removes them. Which are kept is
+    chance; a recording may have the share of --crops-per-day that it is of 24
+    hours. Recordings that lack crops are then analysed again.
     """
     start = time.monotonic()
+    limits = {"per_track": crops_per_track, "per_recording": crops_per_recording, "per_day": crops_per_day}
+    keeping = _keeping(keep_crops, expires, {name: limit for name, limit in limits.items() if limit is not None})
     analysis = Analysis(str(sampling), every, detector, classifier, str(device), min_face)
-    site = Settings(archive, lake, pattern, timezone, analysis, workers, scheduler)
+    site = Settings(archive, lake, pattern, timezone, analysis, workers, scheduler, keeping=keeping)
     from flows import run  # noqa: PLC0415
 
     summaries, rejected = run.analyse(site, since and since.date(), until and until.date(), channel)
@@ -79,6 +112,15 @@ def analyse(
     if rejected or any(summary.reason for summary in summaries):
         console.say(f"Some recordings are missing or incomplete; why: gfpipe status --lake {lake}", "yellow")
         raise typer.Exit(1)
+
+
+def _keeping(keep_crops: bool, expires: str | None, limits: dict[str, Any]) -> Keeping | None:
+    if keep_crops and expires is None:
+        raise UsageError("--keep-crops needs --expires: no picture is kept without a date; say such as --expires 30d")
+    if not keep_crops and (expires is not None or limits):
+        options = ["--expires"] * (expires is not None) + [f"--crops-{name.replace('_', '-')}" for name in limits]
+        raise UsageError(f"{', '.join(options)} without --keep-crops: no crops are kept, so say --keep-crops too")
+    return Keeping(expires, **limits) if expires is not None else None
 
 
 @app.command(

@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
-from flows import console
+from flows import cli_label_plan, console
 from flows.options import Lake, example
 from flows.tables import clock
 
 label = typer.Typer(
     help="A human's answers about faces: what corrects the figures for the classifier's errors.", no_args_is_help=True
 )
+label.add_typer(cli_label_plan.app)
 speech = typer.Typer(help="What inaSpeechSegmenter heard: women seen, and women heard.", no_args_is_help=True)
 
 LabelFile = Annotated[Path, typer.Argument(help="CSV of labels.", dir_okay=False)]
@@ -52,14 +53,65 @@ def label_import(file: LabelFile, lake: Lake) -> None:
     console.say(f"To have the figures corrected with them: gfpipe publish --lake {lake}")
 
 
+@label.command(
+    "serve",
+    epilog=example(
+        "gfpipe label serve --lake lake --queue march --annotator AB",
+        "gfpipe label serve --lake lake --queue march --annotator CD --port 8766 --no-open",
+    ),
+)
+def label_serve(
+    lake: Lake,
+    queue: Annotated[str, typer.Option(help="Which queue to answer: see gfpipe label sample.")],
+    annotator: Annotated[
+        str, typer.Option(help="Who answers, such as AB; each has answers and progress of their own.")
+    ],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any that is free.")] = 8765,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; other machines reach any but this one.")
+    ] = "127.0.0.1",
+    show_answers: Annotated[
+        bool, typer.Option("--show-answers", help="Tell the model's answer after each of the annotator's own.")
+    ] = False,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Only print the address; start no browser.")] = False,
+) -> None:
+    """Open a page on which a person answers a queue: one face at a time, and whole frames, until Ctrl-C.
+
+    Each answer is in the lake when the page says "Saved"; nothing is lost if
+    this is killed. Run it again to go on. No picture is written to the disk.
+    """
+    import webbrowser  # noqa: PLC0415
+
+    from gfpipe.labelling import guard, serving  # noqa: PLC0415
+
+    def ready(address: str, once: str) -> None:
+        if not guard.is_loopback(host):
+            console.say(
+                "Whoever can reach this machine and has the address below can see these faces and answer. "
+                "It is not encrypted: use it in a network that you trust, or through an SSH tunnel.",
+                "yellow",
+            )
+        console.say(f"{annotator} at the queue {queue}: {address}")
+        console.say("Ctrl-C stops it; answers are saved one by one.")
+        if not no_open:
+            webbrowser.open(once)
+
+    session = serving.run(lake, queue, annotator, host, port, show_answers, ready)
+    console.say(f"\n{session.saved} answers saved now; {session.progress.done} of {session.progress.total} in all.")
+    if session.progress.skipped:
+        console.say(f"{session.progress.skipped} were skipped, as their pictures could not be shown.", "yellow")
+    if session.progress.done:
+        console.say(f"To have the figures corrected with them: gfpipe publish --lake {lake}")
+
+
 @label.command("list", epilog=example("gfpipe label list --lake lake"))
 def label_list(lake: Lake) -> None:
-    """Show which files of labels the lake holds."""
+    """Show which labels the lake holds: files that were imported, queues that were answered."""
     from gfpipe.labelling import store  # noqa: PLC0415
 
     rows = [
         {
-            "file": console.short(each.source),
+            "from": console.short(each.source),
             "labels": each.labels,
             "imported": f"{each.imported_at:%Y-%m-%d %H:%M} UTC",
         }
@@ -73,11 +125,14 @@ def label_list(lake: Lake) -> None:
 
 @label.command("remove", epilog=example("gfpipe label remove labels.csv --lake lake --dry-run"))
 def label_remove(
-    file: LabelFile,
+    file: Annotated[Path, typer.Argument(help='CSV of labels, or "queue NAME by ANNOTATOR", as the list says.')],
     lake: Lake,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
 ) -> None:
-    """Take back what was imported from a file; the file itself is left alone, and need not be there any more."""
+    """Take back what was imported from a file, or answered at a queue.
+
+    The file itself is left alone, and need not be there any more.
+    """
     from gfpipe.labelling import store  # noqa: PLC0415
 
     labels = store.remove_labels(lake, file, dry_run)

@@ -45,7 +45,7 @@ Data = Annotated[
     list[str],
     typer.Option(
         help="NAME=PATH, or NAME:FORM=PATH where the name is not the form: utkface, fairface, aaf, kaggle, adience, "
-        "lfw, folders, csv, parquet, lake. May be given again."
+        "lfw, folders, csv, parquet, lake, curated. May be given again."
     ),
 ]
 Models = Annotated[
@@ -259,7 +259,7 @@ def promote(
             trials = measuring.run(measured, progress)
         answers = results.write(trials, out).answers if out else results.write_answers(trials, Path(nowhere))
         decision = stage.run(config, answers, dry_run=dry_run)
-    _say(decision, dry_run=dry_run)
+    say(decision, dry_run=dry_run)
     if not decision.promoted:
         raise typer.Exit(1)
 
@@ -297,10 +297,11 @@ def retrain(
 
     margins = Margins(accuracy_margin, gap_margin, worst_margin)
     decision = run.retrain(recipe, data, gate_data, model, str(out) if out else None, str(device), detector, margins)
-    _say(decision)
+    say(decision)
 
 
-def _say(decision: "Decision", *, dry_run: bool = False) -> None:
+def say(decision: "Decision", *, dry_run: bool = False) -> None:
+    """Show a decision of the gate, and what follows from it."""
     console.table(tables.checks(decision), "Per cent of faces, and points")
     console.say(tables.verdict(decision), "green" if decision.promoted else "yellow")
     if dry_run:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, cast
 from uuid import UUID
@@ -28,11 +29,12 @@ from gfpipe.attributes.device import resolve_device
 from gfpipe.evaluation import learning_curves
 from gfpipe.evaluation.decision import Decision
 from gfpipe.evaluation.gate import Margins
-from gfpipe.models import champion
+from gfpipe.models import champion, store
 from gfpipe.settings import Analysis
 from gfpipe.stages import evaluate, promote, train
 from gfpipe.training import recipe as recipes
 from gfpipe.training.history import Progress
+from gfpipe.training.recipe import Recipe
 
 # Training and evaluation run in the flow's own process: there is one of them at a time, which takes all cores or the
 # GPU by itself, so that a pool of workers would add nothing but a copy of torch. (Many recordings at once, some of
@@ -50,7 +52,7 @@ def train_model(config: train.Config) -> train.Trained:
     with _progress("training") as hear, _on_device(config.device):
         trained = train.run(config, hear)
     create_table_artifact(tables.epochs(trained.history), "epochs", f"{config.model_id}, epoch by epoch")
-    _show(learning_curves.write(trained.history, config.out), config.out, config.model_id)
+    show(learning_curves.write(trained.history, config.out), config.out, config.model_id)
     return trained
 
 
@@ -65,7 +67,7 @@ def evaluate_models(config: evaluate.Config, folder: Path) -> results.Written:
         trials = evaluate.run(config, lambda done, total: hear(Progress("evaluating", done, total)))
     written, models = results.write(trials, folder), " and ".join(config.models)
     create_markdown_artifact(written.tables.read_text(encoding="utf-8"), "evaluation", f"{models} on the same faces")
-    _show(written.pictures, folder, models)
+    show(written.pictures, folder, models)
     return written
 
 
@@ -94,6 +96,7 @@ def retrain_model(
     device: str = "auto",
     detector: str = _DETECTOR,
     margins: Margins = Margins(),  # noqa: B008 - frozen
+    begin_with: str | None = None,
 ) -> Decision:
     """Train a model and make it champion if it is shown to be no worse than the one that is.
 
@@ -106,8 +109,10 @@ def retrain_model(
         device: auto, cpu or cuda.
         detector: the model that finds the faces.
         margins: how much worse the new model may be, in points.
+        begin_with: the model that training begins with, in its own network, and not as the recipe says; `champion` for
+            whoever is so.
     """
-    found = recipes.find(recipe)
+    found = _beginning_with(recipes.find(recipe), begin_with)
     candidate = model or f"{found.name}-{flow_run.get_scheduled_start_time():%Y-%m-%d}"
     champion.refuse_as_id(candidate)
     reigning = champion.champion()
@@ -119,6 +124,13 @@ def retrain_model(
     compared = evaluate_models(faces, folder / "gate")
     decision = promote_or_not(promote.Config(candidate, margins), compared.answers)
     return _verdict(decision)  # type: ignore[return-value]  # Prefect hands out the state's data
+
+
+def _beginning_with(recipe: Recipe, model: str | None) -> Recipe:
+    if not model:
+        return recipe
+    card = store.card(champion.resolve(model))
+    return replace(recipe, initial=card.id, network=card.network)
 
 
 def _verdict(decision: Decision) -> State[Any]:
@@ -166,7 +178,7 @@ def _on_device(device: str) -> Iterator[None]:
         yield
 
 
-def _show(pictures: Sequence[Path], folder: Path, of: str) -> None:
+def show(pictures: Sequence[Path], folder: Path, of: str) -> None:
     """Have the UI show pictures: it takes an address, and one that holds the picture itself needs no other server."""
     for path in pictures:
         if path.suffix == ".svg":  # a twentieth of the PNG's size, and sharp on any screen

@@ -104,6 +104,32 @@ def retrain(
     return decision
 
 
+def learn(lake: str, data: list[str], gate_data: list[str], *, recipe: str, **given: Any) -> "Decision":
+    """Run the flow from an archive's crops to a decision about a new model, with a progress bar.
+
+    Parameters are those of :func:`flows.curate.curate_and_retrain`.
+
+    Raises:
+        UsageError: wrong use; of recipe and data, said before Prefect takes its seconds to start.
+        GfpipeError: the lake or a model cannot be read or written, no server came up.
+    """
+    from gfpipe.training import datasets  # noqa: PLC0415 - NumPy and pyarrow take their time
+    from gfpipe.training import recipe as recipes  # noqa: PLC0415
+
+    recipes.find(recipe)
+    for name in (*data, *gate_data):
+        datasets.read(name)
+    with server.available(_prepare_to_learn, console.say):
+        from flows.curate import curate_and_retrain  # noqa: PLC0415 - importing Prefect takes seconds
+        from flows.retrain import heard_by  # noqa: PLC0415
+
+        server.quiet()
+        with console.TrainingProgress() as progress, heard_by(progress.hear):
+            state = curate_and_retrain(lake, data, gate_data, recipe, **given, return_state=True)
+    decision: Decision = _result(state)
+    return decision
+
+
 def publish(lake: str) -> Published:
     """Run the publishing flow.
 
@@ -149,6 +175,10 @@ def _prepare_to_reclassify(analysis: Analysis) -> None:
 
 def _prepare_to_retrain() -> None:
     import flows.retrain  # noqa: F401, PLC0415
+
+
+def _prepare_to_learn() -> None:
+    import flows.curate  # noqa: F401, PLC0415
 
 
 def _result(state: Any) -> Any:

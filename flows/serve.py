@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, cast
@@ -15,10 +16,11 @@ from prefect.types.entrypoint import EntrypointType
 
 from flows import server  # first: what it sets, Prefect reads when it is imported
 from flows.analyse import analyse_archive
+from flows.curate import curate_and_retrain, remove_expired
 from flows.publish import publish_lake
 from gfpipe import settings
 from gfpipe.errors import UsageError
-from gfpipe.settings import Settings
+from gfpipe.settings import Learning, Settings
 
 UI_PORT: Final = 4200
 _EVERY: Final = re.compile(r"every (\d+) (seconds|minutes|hours)")
@@ -38,34 +40,71 @@ def serve(config: str | Path, port: int = UI_PORT, say: Callable[[str], object] 
     site = settings.load(config)
     served = deployments(site)
     with _server(port, site.workers, say):
-        for deployment, line in zip(served, (site.analyse_schedule, site.publish_schedule), strict=True):
+        for deployment, line in zip(served, (due.line for due in _due(site)), strict=True):
             say(f"{deployment.full_name}: {line} ({site.timezone or 'UTC'})")
         prefect.serve(*served, print_starting_message=False)
 
 
 def deployments(site: Settings) -> list[RunnerDeployment]:
-    """The two deployments of a site, on their schedules.
+    """The deployments of a site, on their schedules: by night, and by month where it is to learn.
 
     Raises:
         UsageError: a schedule is neither a cron line nor ``every N seconds|minutes|hours``.
     """
-    order = site.order | {"archive": _absolute(site.archive), "lake": _absolute(site.lake)}
     common: dict[str, Any] = {
         "entrypoint_type": EntrypointType.MODULE_PATH,  # found wherever gfpipe is installed
         # A night that takes longer than a day is finished, not joined by the next.
         "concurrency_limit": ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
     }
-    nightly = (
-        (analyse_archive, site.analyse_schedule, order),
-        (publish_lake, site.publish_schedule, {"lake": order["lake"]}),
-    )
     return [
         cast(
             "RunnerDeployment",
-            flow.to_deployment("nightly", schedule=schedule(line, site.timezone), parameters=parameters, **common),
+            due.flow.to_deployment(
+                due.name, schedule=schedule(due.line, site.timezone), parameters=due.parameters, **common
+            ),
         )
-        for flow, line, parameters in nightly
+        for due in _due(site)
     ]
+
+
+@dataclass(frozen=True)
+class _Due:
+    """A flow, and when it runs."""
+
+    flow: Any
+    name: str
+    line: str
+    parameters: dict[str, Any]
+
+
+def _due(site: Settings) -> list[_Due]:
+    lake = _absolute(site.lake)
+    due = [
+        _Due(
+            analyse_archive,
+            "nightly",
+            site.analyse_schedule,
+            site.order | {"archive": _absolute(site.archive), "lake": lake},
+        ),
+        _Due(publish_lake, "nightly", site.publish_schedule, {"lake": lake}),
+    ]
+    if site.keeping:
+        due.append(_Due(remove_expired, "nightly", site.purge_schedule, {"lake": lake}))
+    if site.learning:
+        due.append(_Due(curate_and_retrain, "monthly", site.learning.schedule, _lessons(site.learning, lake)))
+    return due
+
+
+def _lessons(learning: Learning, lake: str) -> dict[str, Any]:
+    """What the monthly flow is told."""
+    return {
+        "lake": lake,
+        "data": list(learning.data),
+        "gate_data": list(learning.gate_data),
+        "recipe": learning.recipe,
+        "rules": {"threshold_female": learning.threshold, "threshold_male": learning.threshold},
+        "reestimate": learning.reestimate,
+    }
 
 
 def schedule(text: str, timezone: str | None) -> Schedule:

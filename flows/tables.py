@@ -10,6 +10,7 @@ from gfpipe.evaluation.decision import Decision
 from gfpipe.recording import Recording, Rejected, Status, Summary
 
 if TYPE_CHECKING:  # NumPy takes its time
+    from gfpipe.curation.sets import Card
     from gfpipe.training.history import Epoch
 
 Row = dict[str, str | int]
@@ -180,6 +181,14 @@ def epochs(history: Sequence["Epoch"]) -> list[Row]:
         }
         for epoch in history
     ]
+
+
+def accounts(card: "Card") -> list[Row]:
+    """What became of every crop that might have been learned from, from the first step to the last."""
+    rows: list[tuple[str, Mapping[str, int]]] = [("candidates", card.candidates)]
+    rows += [(f"- {each.reason}", {"female": each.female, "male": each.male}) for each in card.dropped]
+    rows += [(f"= chosen for {part}", count) for part, count in card.chosen.items()]
+    return [{"": what, "women": f"{count['female']:,}", "men": f"{count['male']:,}"} for what, count in rows]
 
 
 def _known(text: str) -> str:

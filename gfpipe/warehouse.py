@@ -76,6 +76,15 @@ class Warehouse:
             _refuse_all_but_a_question(sql)
             return self._connection.sql(sql, params=dict(params or {})).to_arrow_table()
 
+    def ask(self, name: str, params: Mapping[str, object] | None = None) -> pa.Table:
+        """Answer a question of ``sql/questions``, by its file's name.
+
+        Raises:
+            UsageError: a parameter is missing or not right, or the warehouse was built by an older gfpipe.
+            LakeError: what it reads cannot be read.
+        """
+        return self.query(_read("questions")[name], params)
+
     def lend(self, name: str, table: pa.Table) -> None:
         """Let questions read `table` as a relation `name`, for as long as this warehouse is open."""
         self._connection.register(f"_{name}", table)
@@ -102,7 +111,7 @@ class Warehouse:
 
     def check(self) -> tuple[CheckFailure, ...]:
         """Ask every check of ``sql/checks``; empty when all is well."""
-        return tuple(failure for name, sql in _read("checks").items() if (failure := self._ask(name, sql)))
+        return tuple(failure for name, sql in _read("checks").items() if (failure := self._check(name, sql)))
 
     def close(self) -> None:
         """Let go of the database file."""
@@ -125,7 +134,7 @@ class Warehouse:
         except (duckdb.Error, RuntimeError, ValueError) as exc:
             raise UsageError(f"not a question that the warehouse can answer: {exc}") from exc
 
-    def _ask(self, name: str, sql: str) -> CheckFailure | None:
+    def _check(self, name: str, sql: str) -> CheckFailure | None:
         found = self.query(
             f"with offenders as materialized ({sql})"  # noqa: S608 - the check is a file of this project
             "select (select count(*) from offenders) as offending_rows, * from offenders limit $examples",
@@ -220,6 +229,28 @@ def report(lake: Path | str, *names: str) -> tuple[pa.Table, ...]:
         _set_up(connection, lake)
         _create(connection, *names)
         return tuple(connection.sql(f"from {name}").to_arrow_table() for name in names)
+
+
+def binary_columns(lake: Path | str) -> dict[str, int]:
+    """Every column of the published warehouse that holds bytes, as `relation.column`, and how many; none is expected.
+
+    Raises:
+        LakeError: the warehouse cannot be read.
+    """
+    if "://" in str(lake) or not (Path(lake) / NAME).is_file():
+        return {}
+    with open(lake) as house:
+        found = house.query(
+            "select table_name, column_name from duckdb_columns() "
+            "where database_name = 'gfpipe' and not internal and data_type like '%BLOB%' order by all"
+        ).to_pylist()
+        names = [(f'"{row["table_name"]}"', f'"{row["column_name"]}"') for row in found]
+        return {
+            f"{table}.{column}".replace('"', ""): house.query(f"select count({column}) as found from {table}")  # noqa: S608
+            .column(0)[0]
+            .as_py()
+            for table, column in names
+        }
 
 
 def write(result: pa.Table, form: Format, path: Path | str) -> None:

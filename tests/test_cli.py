@@ -20,6 +20,7 @@ COMMANDS = (
     ["explain"],
     ["promote"],
     ["retrain"],
+    ["purge"],
     ["demo"],
     ["serve"],
     ["models", "list"],
@@ -32,6 +33,7 @@ COMMANDS = (
     ["label", "import"],
     ["label", "list"],
     ["label", "remove"],
+    ["label", "serve"],
     ["speech", "import"],
 )
 
@@ -51,6 +53,11 @@ def test_every_command_has_help_with_an_example(gfpipe: Command, command: list[s
         (["analyse", "nowhere", "--lake", "lake", "--every", "0"], "between 0.04 and 3600"),
         (["analyse", "nowhere", "--lake", "lake", "--sampling", "all"], "keyframes"),
         (["analyse", str(ROOT / "tests"), "--lake", "lake"], "no recordings in it"),
+        (["analyse", "nowhere", "--lake", "lake", "--keep-crops"], "--keep-crops needs --expires"),
+        (["analyse", "nowhere", "--lake", "lake", "--expires", "30d"], "--expires without --keep-crops"),
+        (["analyse", "nowhere", "--lake", "lake", "--crops-per-day", "9"], "--crops-per-day without --keep-crops"),
+        (["analyse", "nowhere", "--lake", "lake", "--keep-crops", "--expires", "2y"], "'2y' is no term"),
+        (["purge", "--lake", "lake"], "exactly one of --expired, --recording and --all"),
         (["sql", "--lake", "lake", "--csv", "--json"], "choose one of"),
         (["models", "show", "cydral"], "did you mean cydral-"),
         (["models", "pull"], "--all"),

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from gfpipe.estimates.sample import Sample
-from gfpipe.statistics.misclassification import ANSWERS, SIZES, TRUTHS, Labels, correction
+from gfpipe.statistics.misclassification import ANSWERS, SIZES, TRUTHS, Correction, Labels, correction
 from gfpipe.statistics.screen_time import Corrected, Corrector, Seconds
 from gfpipe.warehouse import Warehouse
 
@@ -30,7 +30,7 @@ select
     {_place("labelled_faces.size", SIZES)} as size,
     {_place("labelled_faces.answer", TRUTHS)} as truth,
     {_place("labelled_faces.perceived_gender", ANSWERS)} as answer,
-    labelled_faces.weight * labelled_faces.step_seconds as weight
+    labelled_faces.weight * labelled_faces.step_seconds * part_of_draws(labelled_faces.channel, draw) as weight
 from labelled_faces
 inner join recordings using (recording_id)
 left join channel_groups on labelled_faces.channel = channel_groups.channel
@@ -62,6 +62,21 @@ group by all
 
 
 @dataclass(frozen=True)
+class Part:
+    """What channels show that share their labels, and what the labels say.
+
+    Attributes:
+        seconds: of N units and compositions.
+        group: (N,) int, ``group_index`` of each.
+        found: what a face counts for.
+    """
+
+    seconds: Seconds
+    group: NDArray[np.int64]
+    found: Correction
+
+
+@dataclass(frozen=True)
 class CorrectedGroup:
     """One group's seconds, or why they cannot be corrected.
 
@@ -90,28 +105,31 @@ def lend_labels(house: Warehouse) -> int:
 
 def correct(house: Warehouse, sample: Sample) -> Mapping[int, CorrectedGroup]:
     """Correct every group of ``chosen`` that shows a face, by ``labels``; by ``group_index``."""
+    found: dict[int, list[CorrectedGroup]] = {}
+    for part in parts(house, sample):
+        for index, corrected in _correct(part, sample):
+            found.setdefault(index, []).append(corrected)
+    return {index: reduce(add, each) for index, each in found.items()}
+
+
+def parts(house: Warehouse, sample: Sample) -> Iterator[Part]:
+    """What ``chosen`` shows, by channels that share labels."""
     house.lend("units", pa.table({"recording_number": sample.recordings, "unit": sample.units(sample.recordings)}))
     house.redefine("sharing", _SHARING)
     found = _columns(house, _SECONDS)
-    parts: dict[int, list[CorrectedGroup]] = {}
     for sharing in house.query("from sharing").to_pylist():
         these = found["part"] == sharing["part"]
-        group = found["group_index"][these]
         whole = Seconds(*(found[name][these] for name in ("unit", "composition", "seconds")))
-        for index, corrected in _correct(whole, group, _labels(house, sharing, sample), sample):
-            parts.setdefault(index, []).append(corrected)
-    return {index: reduce(add, each) for index, each in parts.items()}
+        yield Part(whole, found["group_index"][these], correction(_labels(house, sharing, sample), sample.weights))
 
 
-def _correct(
-    whole: Seconds, group: NDArray[np.int64], labels: Labels, sample: Sample
-) -> Iterator[tuple[int, CorrectedGroup]]:
-    found = correction(labels, sample.weights)
+def _correct(part: Part, sample: Sample) -> Iterator[tuple[int, CorrectedGroup]]:
+    found = part.found
     if found.problem:
-        for index in np.unique(group):
+        for index in np.unique(part.group):
             yield int(index), CorrectedGroup(None, *found.labels, found.problem)
     else:
-        for index, corrected in Corrector(found, whole)(whole, group, sample.weights):
+        for index, corrected in Corrector(found, part.seconds)(part.seconds, part.group, sample.weights):
             yield index, CorrectedGroup(corrected, *found.labels)
 
 

@@ -27,6 +27,7 @@ _LATEX: Final = str.maketrans(
         "^": r"\textasciicircum{}",
         "<": "$<$",
         ">": "$>$",
+        "≥": r"$\geq$",
         "|": "$|$",
         "−": "$-$",
         "×": r"$\times$",

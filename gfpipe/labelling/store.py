@@ -1,5 +1,7 @@
 """Labels and speech in the lake: one file for each source, replaced when the source is imported again.
 
+A source is a file that was imported, or the answers of one annotator to one queue (`gfpipe.labelling.sheet`).
+
 They carry no ``config_digest``: what a human answered, or was heard, survives a new analysis of the pictures.
 """
 
@@ -7,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 import fsspec
 
@@ -18,15 +20,17 @@ from gfpipe.lake import schema
 from gfpipe.lake.storage import Storage
 from gfpipe.lake.tables import file_of, write_whole
 
+LABELS_FOLDER: Final = ("labels", f"v{schema.VERSION}")
+
 
 @dataclass(frozen=True)
 class Import:
     """A file of labels that the lake holds.
 
     Attributes:
-        source: where the file was.
+        source: where the file was, or ``queue NAME by ANNOTATOR``.
         labels: how many are in it.
-        imported_at: when.
+        imported_at: when; of a queue, when the last answer was given.
     """
 
     source: str
@@ -49,7 +53,12 @@ def write_labels(lake: str, source: Path, labels: Sequence[Label]) -> int:
 
 
 def remove_labels(lake: str, source: Path, dry_run: bool = False) -> int:
-    """Take back what was imported from a file, which need not exist any more.
+    """Take back what was imported from a file, which need not exist any more, or answered at a queue.
+
+    Args:
+        lake: the lake's folder or URL.
+        source: the file, or ``queue NAME by ANNOTATOR`` as :func:`imports` says.
+        dry_run: leave everything as it is.
 
     Returns:
         How many labels are (or, on a dry run, would be) gone.
@@ -58,7 +67,8 @@ def remove_labels(lake: str, source: Path, dry_run: bool = False) -> int:
         UsageError: nothing was imported from it.
         LakeError: the lake cannot be read or written.
     """
-    place = _place(source)
+    answered = (*LABELS_FOLDER, file_of(str(source)))
+    place = answered if Storage(lake).exists(*answered) else _place(source)
     if not Storage(lake).exists(*place):
         there = ", ".join(each.source for each in imports(lake)) or "nothing"
         raise UsageError(f"{_absolute(source)}: never imported into {lake}; it holds labels from: {there}")
@@ -69,13 +79,13 @@ def remove_labels(lake: str, source: Path, dry_run: bool = False) -> int:
 
 
 def imports(lake: str) -> tuple[Import, ...]:
-    """Every file of labels that was imported, by name.
+    """Every file of labels that was imported, and every queue that was answered, by name.
 
     Raises:
         LakeError: the lake cannot be read.
     """
     storage, files = Storage(lake), fsspec.core.url_to_fs(lake)[0]
-    found = files.glob(storage.path("labels", f"v{schema.VERSION}", "*.parquet"))
+    found = files.glob(storage.path(*LABELS_FOLDER, "*.parquet"))
     names = (PurePosixPath(path).name for path in found)
     return tuple(
         sorted((_import(storage, name) for name in names if name[0] not in "._"), key=lambda each: each.source)
@@ -93,7 +103,7 @@ def write_speech(lake: str, recording_id: str, source: Path, segments: Sequence[
 
 
 def _place(source: Path) -> tuple[str, ...]:
-    return ("labels", f"v{schema.VERSION}", file_of(_absolute(source)))
+    return (*LABELS_FOLDER, file_of(_absolute(source)))
 
 
 def _absolute(source: Path) -> str:
@@ -106,9 +116,13 @@ def _count(lake: str, place: tuple[str, ...]) -> int:
 
 
 def _import(storage: Storage, name: str) -> Import:
-    table = storage.read_table("labels", f"v{schema.VERSION}", name)
-    source = table.schema.metadata[b"gfpipe.source"].decode()
-    return Import(source, table.num_rows, table["imported_at"][0].as_py())
+    table = storage.read_table(*LABELS_FOLDER, name)
+    said = table.schema.metadata
+    if table.num_rows:
+        last = max(table["imported_at"].to_pylist())
+    else:  # pictures without faces, and none with
+        last = datetime.fromisoformat(said[b"gfpipe.saved_at"].decode())
+    return Import(said[b"gfpipe.source"].decode(), table.num_rows, last)
 
 
 def _write(lake: str, table: str, place: tuple[str, ...], source: Path, rows: Sequence[Mapping[str, Any]]) -> None:

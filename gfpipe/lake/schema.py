@@ -98,6 +98,22 @@ ATTRIBUTES: Final = pa.schema(
     ]
 )
 
+# Pictures of faces: only where a site asked for them, and never without a date of expiry. One shard a recording, one
+# expiry a shard. No table of the warehouse: it must never hold a copy of them, so they are not among TABLES.
+CROPS: Final = pa.schema(
+    [
+        *_KEY,
+        pa.field("sample_index", pa.int32(), nullable=False),
+        pa.field("face_index", pa.int32(), nullable=False),
+        pa.field("track_id", pa.int32()),
+        pa.field("jpeg", pa.binary(), nullable=False),
+        pa.field("width", pa.int32(), nullable=False),  # pixels of the JPEG
+        pa.field("height", pa.int32(), nullable=False),
+        pa.field("kept_at", _UTC, nullable=False),
+        pa.field("expires_at", _UTC, nullable=False),
+    ]
+)
+
 # What the archive holds by its folder or manifest, with what could not be scheduled and why:
 # the floor under coverage, written before anything is decoded.
 SCHEDULE: Final = pa.schema(
@@ -128,6 +144,8 @@ LABELS: Final = pa.schema(
         pa.field("weight", pa.float64(), nullable=False),  # how many faces of the archive this one stands for
         pa.field("annotator", pa.string()),
         pa.field("whole_picture", pa.bool_(), nullable=False),  # every face of the picture was marked
+        pa.field("queue", pa.string()),  # that asked for it; null where it came from a file
+        pa.field("position", pa.int32()),  # … and where in it; a frame's faces share one
         pa.field("imported_at", _UTC, nullable=False),
     ]
 )

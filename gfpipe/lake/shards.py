@@ -1,4 +1,4 @@
-"""The shards of one recording: four small Parquet files, the last of which marks it as finished.
+"""The shards of one recording: four small Parquet files, the last of which marks it as finished; a fifth holds crops.
 
     LAKE/<table>/v1/channel=<channel>/month=YYYY-MM/<recording_id>.parquet
 
@@ -34,6 +34,7 @@ from gfpipe.recording import Recording, Status, Summary, in_zone
 # other samples or faces are found, `reclassify` must leave the rows of earlier methods alone.
 METHOD: Final = 2
 _ROW_TABLES: Final = ("samples", "faces", "attributes")
+_CROPS_AT_ONCE: Final = 100  # in a row group: one crop is read with its neighbours, a megabyte or two
 _KEY: Final = ("recording_id", "config_digest")
 
 
@@ -221,6 +222,24 @@ class ShardWriter:
         columns = {name: attributes[name].combine_chunks() for name in attributes.column_names if name not in _KEY}
         self._append("attributes", **columns)
 
+    def crops(self, columns: Mapping[str, Any], rows: int, expires_at: datetime) -> None:
+        """Have crops of these faces appear with the other shards; at most once, before :meth:`finish`.
+
+        A shard of no rows is written too: it says that crops were asked for, and there was no face to keep.
+
+        Args:
+            columns: of the ``crops`` table but for the keys, each (rows, …).
+            rows: how many.
+            expires_at: until when all of them may be kept.
+
+        Raises:
+            LakeError: the disk is full or the folder forbidden.
+        """
+        parts, metadata = crops_place(self._recording), self._metadata | {"expires_at": expires_at.isoformat()}
+        self._tables["crops"] = TableWriter(self._storage, parts, schema.CROPS, metadata, _CROPS_AT_ONCE)
+        self._tables["recordings"] = self._tables.pop("recordings")  # takes its place last
+        self._append_to("crops", dict(columns), rows)
+
     def finish(self, summary: Summary, **facts: Any) -> None:
         """Put the shards in their places, the mark of completion last; ``facts`` are more columns of ``recordings``.
 
@@ -233,6 +252,8 @@ class ShardWriter:
             table.close()
         # A mark left by another configuration must not vouch for the rows that come now.
         self._storage.delete(*_parts("recordings", self._recording))
+        if "crops" not in self._tables:  # by their numbers, crops that were kept before may show other faces
+            self._storage.delete(*crops_place(self._recording))
         for table in self._tables.values():
             table.commit()
 
@@ -241,12 +262,17 @@ class ShardWriter:
         for table in self._tables.values():
             table.discard()
 
+    @property
+    def _metadata(self) -> dict[str, Any]:
+        return vars(self._provenance) | {"version": __version__, "schema_version": schema.VERSION} | self._source
+
     def _table(self, table: str) -> TableWriter:
-        metadata = vars(self._provenance) | {"version": __version__, "schema_version": schema.VERSION}
-        return TableWriter(self._storage, _parts(table, self._recording), schema.TABLES[table], metadata | self._source)
+        return TableWriter(self._storage, _parts(table, self._recording), schema.TABLES[table], self._metadata)
 
     def _append(self, table: str, **columns: Any) -> None:
-        rows = len(next(iter(columns.values())))
+        self._append_to(table, columns, len(next(iter(columns.values()))))
+
+    def _append_to(self, table: str, columns: dict[str, Any], rows: int) -> None:
         key = {"recording_id": self._recording.recording_id, "config_digest": self._provenance.config_digest}
         self._tables[table].append({name: [value] * rows for name, value in key.items()} | columns, rows)
 
@@ -263,6 +289,11 @@ def writer(lake: str, recording: Recording, provenance: Provenance) -> Iterator[
         yield shards
     finally:
         shards.discard()
+
+
+def crops_place(recording: Recording) -> tuple[str, ...]:
+    """Where the crops of a recording are, within the lake."""
+    return _parts("crops", recording)
 
 
 def _parts(table: str, recording: Recording) -> tuple[str, ...]:

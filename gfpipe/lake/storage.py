@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -69,6 +70,53 @@ class Storage:
         """Remove a file; one that is gone already is no error."""
         with suppress(FileNotFoundError):
             self._split()[0].rm_file(self.path(*parts))
+
+    def files(self, *folder: str) -> dict[str, int]:
+        """Every file in a folder and the folders in it, hidden ones too: its name within the lake, and its bytes."""
+        files, root = self._split()
+        files.invalidate_cache()
+        found = files.find(self.path(*folder), detail=True)
+        return {str(PurePosixPath(path).relative_to(root)): facts["size"] for path, facts in sorted(found.items())}
+
+    def folders(self, *folder: str) -> list[str]:
+        """The names of the folders in a folder, sorted; none where it is not there."""
+        files, path = self._split()[0], self.path(*folder)
+        if not files.isdir(path):
+            return []
+        return sorted(
+            PurePosixPath(each["name"]).name for each in files.ls(path, detail=True) if each["type"] == "directory"
+        )
+
+    def open(self, *parts: str) -> Any:
+        """A file of the lake for reading bytes, to be closed by the caller; raises OSError where there is none."""
+        return self._split()[0].open(self.path(*parts), "rb")
+
+    def stamp(self, *parts: str) -> str | None:
+        """Something that changes whenever the file is written anew; None where there is no such file."""
+        files = self._split()[0]
+        files.invalidate_cache()
+        try:
+            facts = files.info(self.path(*parts))
+        except FileNotFoundError:
+            return None
+        said = ("ino", "mtime", "size", "created", "LastModified", "ETag", "updated")
+        return repr([facts.get(name) for name in said])
+
+    def age(self, *parts: str) -> float:
+        """Seconds since the file was last written to; 0 where nobody can say."""
+        facts = self._split()[0].info(self.path(*parts))
+        return max(time.time() - facts["mtime"], 0.0) if "mtime" in facts else 0.0
+
+    def prune(self, *folder: str) -> None:
+        """Remove the empty folders below a folder, and itself if nothing is left; object stores have none."""
+        if not self.is_local:
+            return
+        top = Path(self.path(*folder))
+        with suppress(OSError):  # one that is not empty, or that somebody writes to at this moment
+            for below in sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True):
+                with suppress(OSError):
+                    below.rmdir()
+            top.rmdir()
 
     def _split(self) -> tuple[Any, str]:
         fs, path = fsspec.core.url_to_fs(self.url)

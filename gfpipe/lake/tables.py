@@ -21,13 +21,19 @@ class TableWriter:
     """Appends batches to a file that takes its place only with :meth:`commit`."""
 
     def __init__(
-        self, storage: Storage, parts: tuple[str, ...], schema: pa.Schema, metadata: Mapping[str, Any]
+        self,
+        storage: Storage,
+        parts: tuple[str, ...],
+        schema: pa.Schema,
+        metadata: Mapping[str, Any],
+        row_group: int = _ROW_GROUP,
     ) -> None:
         self._schema = schema.with_metadata({f"gfpipe.{key}": str(value) for key, value in metadata.items()})
         self._pending = Pending(storage, *parts)
         self._held: list[pa.Table] = []
+        self._row_group = row_group
         with disk_errors(self._pending.path):
-            self._writer = pq.ParquetWriter(self._pending.path, self._schema, compression="zstd")
+            self._writer = pq.ParquetWriter(self._pending.path, self._schema, **encoding(self._schema))
 
     def append(self, columns: Mapping[str, Any], rows: int) -> None:
         """Add rows; a column that is not given is null.
@@ -40,7 +46,7 @@ class TableWriter:
             raise ValueError(f"{self._pending.path.name}: the schema has no column {', '.join(sorted(unknown))}")
         arrays = [_array(columns.get(field.name), field, rows) for field in self._schema]
         self._held.append(pa.Table.from_arrays(arrays, schema=self._schema))
-        if sum(map(len, self._held)) >= _ROW_GROUP:
+        if sum(map(len, self._held)) >= self._row_group:
             self._flush()
 
     def close(self) -> None:
@@ -62,7 +68,7 @@ class TableWriter:
     def _flush(self) -> None:
         if self._held:
             with disk_errors(self._pending.path):
-                self._writer.write_table(pa.concat_tables(self._held), row_group_size=_ROW_GROUP)
+                self._writer.write_table(pa.concat_tables(self._held), row_group_size=self._row_group)
             self._held.clear()
 
 
@@ -79,6 +85,21 @@ def write_whole(storage: Storage, parts: tuple[str, ...], schema: pa.Schema, row
         table.commit()
     finally:
         table.discard()
+
+
+def encoding(schema: pa.Schema) -> dict[str, Any]:
+    """How columns are written: pictures as they are.
+
+    They are compressed already, and whoever searches a disk for pictures can so see them for what they are.
+    """
+    pictures = {
+        field.name for field in schema if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type)
+    }
+    rest = [name for name in schema.names if name not in pictures]
+    return {
+        "compression": {name: "none" if name in pictures else "zstd" for name in schema.names},
+        "use_dictionary": rest if pictures else True,
+    }
 
 
 def file_of(source: str) -> str:

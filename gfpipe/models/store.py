@@ -166,6 +166,7 @@ def save_model(
     *,
     replace: bool = False,
     seen: NDArray[np.uint64] | None = None,
+    within: Path | None = None,
 ) -> Path:
     """Write a model into the models folder, all of it or nothing; digests and size are written into the card.
 
@@ -175,16 +176,17 @@ def save_model(
         source_sha256: of the published file that the weights were read from.
         replace: also where a model of this id is present, which is left alone otherwise.
         seen: digests of the faces that it was trained on or stopped by; None where they are not known.
+        within: another folder of models than the user's, for what is of no use beyond one study.
     """
     data = safetensors.torch.save({name: _own(tensor) for name, tensor in weights.items()})
     parameters = None if networks.GRAPH in weights else sum(tensor.numel() for tensor in weights.values())
     complete = card.with_weights(hashlib.sha256(data).hexdigest(), source_sha256, parameters)
-    with _staged(card.id, CARD, replace=replace) as staging:
+    with _staged(card.id, CARD, replace=replace, within=within) as staging:
         (staging / WEIGHTS).write_bytes(data)
         if seen is not None:
             np.save(staging / SEEN, np.unique(seen))
         (staging / CARD).write_text(complete.to_json(), encoding="utf-8")
-    return models_folder() / card.id
+    return (within or models_folder()) / card.id
 
 
 def seen(model: str | Path) -> NDArray[np.uint64]:
@@ -349,12 +351,12 @@ def _unknown(model_id: str) -> UnknownModelError:
 
 
 @contextmanager
-def _staged(name: str, mark: str, *, replace: bool) -> Iterator[Path]:
+def _staged(name: str, mark: str, *, replace: bool, within: Path | None = None) -> Iterator[Path]:
     """A folder to fill, which becomes ``MODELS/<name>`` in one rename: whoever looks sees all of it or nothing.
 
     The file ``mark`` in it says that it is complete.
     """
-    target = models_folder() / name
+    target = (within or models_folder()) / name
     staging = target.with_name(f".{name}.{uuid4().hex}")
     try:
         staging.mkdir(parents=True)

@@ -1,13 +1,17 @@
 """Find and read the faces of one recording.
 
 recording -> frame batches -> detections -> shots and tracks -> chips -> p_female -> four shards
+
+Where a site asked for it, crops of some faces go into a fifth (:mod:`gfpipe.faces.crops`); else no picture is kept.
 """
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gfpipe.attributes import classifier as classifiers
 from gfpipe.attributes.classifier import Attributes, Classifier
@@ -16,13 +20,14 @@ from gfpipe.attributes.spec import Attribute
 from gfpipe.errors import RecordingError, UsageError
 from gfpipe.faces import detector as detectors
 from gfpipe.faces.alignment import chips_for
+from gfpipe.faces.crops import Keeper
 from gfpipe.faces.detector import Detections, Detector
 from gfpipe.faces.tracks import Tracker, Tracks
-from gfpipe.lake import shards
+from gfpipe.lake import crops, shards
 from gfpipe.lake.shards import Provenance, ShardWriter
 from gfpipe.models import store
 from gfpipe.recording import Clock, Recording, Status, Summary, Timings
-from gfpipe.settings import Analysis
+from gfpipe.settings import Analysis, Keeping
 from gfpipe.video.frames import FrameBatch, LostRange, Reader, Sampling
 from gfpipe.video.reader import open_video
 
@@ -52,15 +57,27 @@ def prepare(config: Analysis) -> Provenance:
     )
 
 
-def finished(recording: Recording, lake: str, provenance: Provenance) -> Summary | None:
-    """What an earlier run made of the recording under the same configuration; None if there is work to do."""
-    return shards.finished(lake, recording, provenance.config_digest)
+def finished(recording: Recording, lake: str, provenance: Provenance, keeping: Keeping | None = None) -> Summary | None:
+    """What an earlier run made of the recording under the same configuration; None if there is work to do.
+
+    Crops that are asked for and are not there, or have expired, are work too, where ``keeping.again`` says so.
+    """
+    done = shards.finished(lake, recording, provenance.config_digest)
+    if done and keeping and keeping.again and not crops.has(lake, recording, provenance.config_digest):
+        return None
+    return done
 
 
-def run(recording: Recording, lake: str, config: Analysis) -> Summary:
+def run(recording: Recording, lake: str, config: Analysis, keeping: Keeping | None = None) -> Summary:
     """Write the shards of one recording; finished shards are never written twice.
 
     What is wrong with the file itself ends in the summary and in the lake, not in an exception.
+
+    Args:
+        recording: the file.
+        lake: where the shards go.
+        config: how it is analysed.
+        keeping: which crops of faces are kept; None for none. Those that an earlier run left go with its rows.
 
     Raises:
         LakeError: the lake cannot be written (a full disk).
@@ -68,10 +85,10 @@ def run(recording: Recording, lake: str, config: Analysis) -> Summary:
         TransientError: something outside the recording failed; try again.
     """
     provenance = prepare(config)
-    if done := finished(recording, lake, provenance):
+    if done := finished(recording, lake, provenance, keeping):
         return done
     try:
-        return _analyse(recording, lake, config, provenance)
+        return _analyse(recording, lake, config, provenance, keeping)
     except RecordingError as exc:
         failed = Summary(recording, Status.FAILED, reason=str(exc), lost_seconds=recording.scheduled_seconds or 0.0)
         with shards.writer(lake, recording, provenance) as write:
@@ -79,9 +96,12 @@ def run(recording: Recording, lake: str, config: Analysis) -> Summary:
         return failed
 
 
-def _analyse(recording: Recording, lake: str, config: Analysis, provenance: Provenance) -> Summary:
+def _analyse(
+    recording: Recording, lake: str, config: Analysis, provenance: Provenance, keeping: Keeping | None
+) -> Summary:
     detector, classifier = _models(config.detector, config.classifier, config.device, config.min_score)
     clock, tracker = Clock(), Tracker()
+    keeper = Keeper(keeping, recording) if keeping else None
     reader = open_video(recording.path, Sampling(config.sampling), config.every_seconds, recording.scheduled_seconds)
     with shards.writer(lake, recording, provenance) as write:
         for frames in clock.each("decode", reader):
@@ -99,7 +119,13 @@ def _analyse(recording: Recording, lake: str, config: Analysis, provenance: Prov
             with clock("classify"):
                 attributes = classifier(chips)
             with clock("write"):
+                if keeper:
+                    counts = _height_360(frames, detections) >= config.min_face
+                    keeper(frames, detections, tracks, counts, write.samples)
                 _write(write, frames, detections, tracks, attributes, config.min_face)
+        if keeper:
+            kept = [vars(crop) for crop in keeper.kept(write.analysed_seconds)]
+            write.crops(*crops.columns(kept, datetime.now(UTC), keeper.keeping.term))
         summary = _summary(recording, reader, write, clock.timings)
         write.finish(summary, **_facts(reader))
     return summary
@@ -127,7 +153,7 @@ def _write(
     _, height, width, _ = frames.pixels.shape
     to_source = np.array([frames.source_width / width, frames.source_height / height], np.float32)
     boxes = detections.boxes.reshape(-1, 2, 2)
-    height_360 = (boxes[:, 1, 1] - boxes[:, 0, 1]) * (_LINES / height)
+    height_360 = _height_360(frames, detections)
     x1, y1, x2, y2 = (boxes * to_source).reshape(-1, 4).T
     faces = {
         "x1": x1,
@@ -142,6 +168,12 @@ def _write(
     }
     answers = {"p_female": attributes.p_female, "age_years": attributes.age_years}
     write.write(frames.seconds, frames.step_seconds, detections.frame_index, faces, answers, tracks.shot)
+
+
+def _height_360(frames: FrameBatch, detections: Detections) -> NDArray[np.float32]:
+    """(F,) how high faces would be if their frames had 360 lines."""
+    height: NDArray[np.float32] = detections.boxes[:, 3] - detections.boxes[:, 1]
+    return height * np.float32(_LINES / frames.pixels.shape[1])
 
 
 def _summary(recording: Recording, reader: Reader, write: ShardWriter, timings: Timings) -> Summary:

@@ -79,8 +79,8 @@ def run(config: Config, progress: Progress | None = None) -> tuple[Trial, ...]:
         A trial for each data set, in the order given, followed where ``min_age`` is given by one of the older faces.
 
     Raises:
-        UsageError: a data set cannot be found, has nothing of what is asked for, or a model says nothing about
-            perceived gender.
+        UsageError: a data set cannot be found, has nothing of what is asked for, or labels that a model gave; or a
+            model says nothing about perceived gender.
         ModelError: a model is unknown or cannot be fetched.
     """
     device = resolve_device(config.device)
@@ -123,6 +123,11 @@ class _Choice:
 
 def _read(name: str, by: Sequence[str]) -> Dataset:
     dataset = datasets.read(name)
+    if dataset.pseudo:
+        raise UsageError(
+            f"{dataset.name} is a curated set: its labels are a model's own answers, on which any accuracy would only "
+            "say how alike two models are; measure on faces that people labelled"
+        )
     if dataset.broadcast and "ethnicity" in by:
         raise UsageError(
             f"{dataset.name} holds faces from broadcasts: gfpipe asks for nobody's ethnicity there, neither people nor "

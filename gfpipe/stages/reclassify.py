@@ -3,6 +3,7 @@
 stored faces + the same frame batches -> shots and tracks -> chips -> p_female -> the same four shards
 
 What the old model said is kept beside what the new one says; screen time follows the recording's own classifier.
+Crops that were kept stay until the day on which they were to go: they show the same faces.
 """
 
 from dataclasses import replace
@@ -22,7 +23,7 @@ from gfpipe.errors import LakeError, RecordingError, UsageError
 from gfpipe.faces.alignment import chips_for
 from gfpipe.faces.detector import Detections
 from gfpipe.faces.tracks import Tracker
-from gfpipe.lake import shards
+from gfpipe.lake import crops, shards
 from gfpipe.lake.shards import Provenance, Stored
 from gfpipe.models import store
 from gfpipe.recording import Clock, Recording, Status, Summary
@@ -90,7 +91,7 @@ def _wanted(found: Stored, config: Analysis) -> Provenance:
 
 def _reclassify(found: Stored, lake: str, config: Analysis, provenance: Provenance) -> Summary:
     classifier, stored = _classifier(config.classifier, config.device), _StoredFaces(lake, found)
-    clock, tracker = Clock(), Tracker()
+    clock, tracker, track_ids = Clock(), Tracker(), [np.zeros(0, np.int32)]
     reader = _same_video(found)
     with shards.writer(lake, found.recording, provenance) as write:
         for frames in clock.each("decode", reader):
@@ -112,8 +113,12 @@ def _reclassify(found: Stored, lake: str, config: Analysis, provenance: Provenan
                 columns = {name: faces[name].combine_chunks() for name in _KEPT} | {"track_id": tracks.track_id}
                 answers = {"p_female": attributes.p_female, "age_years": attributes.age_years}
                 write.write(frames.seconds, frames.step_seconds, detections.frame_index, columns, answers, tracks.shot)
+            track_ids.append(tracks.track_id)
         stored.check_all_were_seen()
         write.keep(stored.answers_but_of(provenance.classifier_id))
+        kept = crops.of(lake, found.recording, found.provenance.config_digest)
+        if kept is not None:
+            write.crops(*crops.again(kept, np.concatenate(track_ids)[stored.places(kept)]))
         summary = replace(found.summary, timings=clock.timings, reused=False)
         write.finish(summary, **{fact: found.row[fact] for fact in _FACTS})
     return summary
@@ -167,6 +172,11 @@ class _StoredFaces:
         """Raise the RecordingError of :meth:`faces_of` where frames are missing at the end."""
         if self._seen != len(self._seconds):
             raise self._other_samples()
+
+    def places(self, faces: pa.Table) -> NDArray[np.int64]:
+        """Where some faces are among all, by their ``sample_index`` and ``face_index``."""
+        first = np.searchsorted(self._sample, faces["sample_index"].to_numpy())
+        return np.asarray(first + faces["face_index"].to_numpy(), np.int64)
 
     def answers_but_of(self, model_id: str) -> pa.Table:
         """What other models said of the faces."""

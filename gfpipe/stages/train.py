@@ -23,14 +23,15 @@ from gfpipe.attributes.device import resolve_device
 from gfpipe.attributes.spec import InputSpec
 from gfpipe.errors import ModelError, UsageError
 from gfpipe.evaluation import calibration
-from gfpipe.faces import portraits
+from gfpipe.faces import cutting
+from gfpipe.lake import uses
 from gfpipe.models import catalog, champion, store
 from gfpipe.models.card import Card, Metric
 from gfpipe.models.converters import converter
 from gfpipe.settings import Analysis
 from gfpipe.training import initial, lessons, lineage, loop, material
 from gfpipe.training.augment import centre
-from gfpipe.training.chips import Chips, Writer, with_margin
+from gfpipe.training.chips import Chips
 from gfpipe.training.datasets import Skipped
 from gfpipe.training.folder import RunFolder
 from gfpipe.training.history import HISTORY, Epoch, Progress, read_history
@@ -63,6 +64,8 @@ class Config:
         replace: also where a model of this id is present.
         keep_chips: leave the cut chips in ``out``.
         restart: begin anew, whatever ``out`` holds.
+        bank: chips that several runs share (:func:`gfpipe.faces.cutting.fill`); None for none.
+        models: where the model is stored; None for the models folder.
     """
 
     recipe: Recipe
@@ -74,6 +77,13 @@ class Config:
     replace: bool = False
     keep_chips: bool = False
     restart: bool = False
+    bank: Path | None = None
+    models: Path | None = None
+
+    @property
+    def place(self) -> Path:
+        """The folder of the model that comes out."""
+        return (self.models or store.models_folder()) / self.model_id
 
     @property
     def folder(self) -> RunFolder:
@@ -158,7 +168,7 @@ def run(config: Config, progress: Listener = lambda _: None) -> Trained:
     job = Job(
         network=network,
         objective=objective,
-        examples=Examples(chips.pixels, faces.female, faces.age_years, faces.faces.ethnicity),
+        examples=Examples(chips.pixels, faces.female, faces.age_years, faces.faces.ethnicity, faces.p_female),
         lessons=[
             lessons.lesson(
                 each, faces.faces, chips.cut, config.recipe.seed + stage, chips.teachers.get(each.stage.teacher)
@@ -182,15 +192,16 @@ def _check_id(config: Config) -> None:
     if not _ID.fullmatch(name):
         raise UsageError(f"{name!r} cannot be a model's id: use letters, digits, '.', '+', '-' and '_'")
     champion.refuse_as_id(name, replace=config.replace)
-    if not store.taken(name) or config.replace:
+    present = (config.place / store.CARD).is_file()
+    taken = present if config.models else store.taken(name)
+    if not taken or config.replace:
         return
     # A run that was killed after it stored its model, and before it could say so, stores it again.
-    present = (store.models_folder() / name / store.CARD).is_file()
     if (
         present
         and not config.restart
         and config.folder.claimed
-        and lineage.made_by(config.recipe, store.card(name).lineage)
+        and lineage.made_by(config.recipe, store.card(config.place).lineage)
     ):
         return
     raise UsageError(f"there is a model {name} already: choose another id, or replace it with --replace")
@@ -231,40 +242,22 @@ def _checkpoint(path: Path) -> Mapping[str, torch.Tensor]:
 
 def _cut(config: Config, faces: Material, chip: InputSpec, device: torch.device, progress: Listener) -> Chips:
     """Find every face once and cut it with a margin; ask the teachers while it is at hand."""
-    teachers = {
-        name: portraits.open_classifier(name, device)
-        for name in sorted({each.stage.teacher for each in faces.chosen} - {""})
-    }
-    wanted = with_margin(chip)
-    detector_card = store.card(config.detector)
-    digests = [store.card(name).sha256 for name in teachers]
-    key = material.digest(faces.digest, asdict(wanted), detector_card.sha256, digests)
-    images = faces.faces.images
-    writer = Writer(config.folder.chips, key, len(images), _side(wanted), tuple(teachers))
-    unreadable: list[tuple[int, str]] = []
-    to_do = writer.to_do
-    if len(to_do):
-        detect = portraits.open_detector(config.detector, device)
-        for found in portraits.find((images[i] for i in to_do), detect, unreadable):
-            answers = {
-                name: teach(portraits.chips(found, teach.spec.input, device)) for name, teach in teachers.items()
-            }
-            writer.put(
-                to_do[found.index],
-                found.detected,
-                portraits.chips(found, wanted, device),
-                {name: answer.p_female for name, answer in answers.items()},
-            )
-            done = len(images) - len(to_do) + int(found.index[-1]) + 1
-            progress(Progress("cutting chips", done, len(images)))
-    return writer.finish({int(to_do[place]): reason for place, reason in unreadable})
+    teachers = tuple(sorted({each.stage.teacher for each in faces.chosen} - {""}))
+    return cutting.cut(
+        config.folder.chips,
+        faces.faces.images,
+        faces.faces.digests,
+        cutting.Cutter(chip, config.detector, device, teachers, config.bank),
+        faces.digest,
+        lambda done, total: progress(Progress("cutting chips", done, total)),
+    )
 
 
 def _keep(
     config: Config, faces: Material, start: Initial | None, chips: Chips, job: Job, outcome: loop.Outcome
 ) -> Trained:
     """Store the model, without its outputs for ethnicity, and say that the run is finished."""
-    validation = job.lessons[-1].validation
+    validation = _labelled_validation(faces, job, chips)
     heads = job.objective.kept(_temperature(job, validation))
     weights = _without_ethnicity(job, outcome.weights, sum(len(head.classes) for head in heads))
     counts = faces.of(chips.cut).counts
@@ -287,7 +280,7 @@ def _keep(
     metrics = (_metrics(measured, job, which, f"{part} part of {names}") for part, which in parts.items())
     card = replace(card, metrics=tuple(metric for each in metrics for metric in each))
     seen = np.union1d(faces.seen, start.seen) if start else faces.seen
-    folder = store.save_model(card, weights, replace=True, seen=seen)
+    folder = store.save_model(card, weights, replace=True, seen=seen, within=config.models)
     missing = (Skipped(str(faces.faces.images[place]), reason) for place, reason in chips.missing.items())
     trained = Trained(config.model_id, folder, outcome.history, counts, (*faces.skipped, *missing))
     result = {
@@ -296,7 +289,20 @@ def _keep(
         "skipped": [asdict(skipped) for skipped in trained.skipped],
     }
     config.folder.finish(result, keep_chips=config.keep_chips)
+    if not config.keep_chips:
+        uses.forget(config.folder.chips, cutting.crops_among(faces.faces.images))
     return trained
+
+
+def _labelled_validation(faces: Material, job: Job, chips: Chips) -> NDArray[np.int64]:
+    """The validation faces on which a temperature and the card's metrics rest: people labelled each of them.
+
+    Those of the last stage; where a model labelled all of these, those of the data sets.
+    """
+    validation = job.lessons[-1].validation
+    human = ~faces.faces.pseudo
+    by_people = validation[human[validation]]
+    return by_people if len(by_people) else np.flatnonzero(chips.cut & human & (faces.part == "validation"))
 
 
 def _finished(config: Config) -> Trained | None:
@@ -308,10 +314,10 @@ def _finished(config: Config) -> Trained | None:
     kept = config.folder.finished()
     if kept is None:
         return None
-    folder = store.models_folder() / config.model_id
+    folder = config.place
     if not (folder / store.CARD).is_file() or store.card(folder).sha256 != kept["sha256"]:
         raise UsageError(
-            f"{config.out} is finished, but its model {config.model_id} is no longer in {store.models_folder()}, or "
+            f"{config.out} is finished, but its model {config.model_id} is no longer in {folder.parent}, or "
             "is another by now: train it again with --restart"
         )
     return Trained(

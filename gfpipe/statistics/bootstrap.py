@@ -90,9 +90,17 @@ def interval(draws: NDArray[np.float64], freedom: int, most: float = 1.0) -> tup
     value, known = float(draws[0]), draws[1:][np.isfinite(draws[1:])]
     if freedom < 1 or not np.isfinite(value) or len(known) < 0.95 * (len(draws) - 1):
         return np.nan, np.nan
-    half = float(stdtrit(freedom, 0.975) * known.std())
-    if not half:
-        return np.nan, np.nan
+    half = half_width(float(known.var()), freedom)
+    return around(value, half, most) if half else (np.nan, np.nan)
+
+
+def half_width(variance: float, freedom: int) -> float:
+    """Student's t times the standard error: half of a plain 95 % interval."""
+    return float(stdtrit(freedom, 0.975) * np.sqrt(variance))
+
+
+def around(value: float, half: float, most: float = 1.0) -> tuple[float, float]:
+    """The interval of `interval` around an estimate, by half the width of the plain one."""
     if value - half <= 0 or value + half >= most:
         return max(value - half, 0.0), min(value + half, most)
     if np.isinf(most):

@@ -67,6 +67,23 @@ def remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def opened(folder: Path, teachers: Sequence[str] = ()) -> Chips:
+    """Chips that were finished, with what these models said of them.
+
+    Raises:
+        OSError, ValueError: they are not there, or not finished.
+    """
+    reasons = json.loads((folder / "done.json").read_text(encoding="utf-8"))
+    state, answers = np.load(folder / "state.npy"), np.load(folder / "teachers.npy")
+    no_face = {int(place): NO_FACE for place in np.flatnonzero(state == _NO_FACE)}
+    return Chips(
+        pixels=np.load(folder / "pixels.npy", mmap_mode="r"),
+        cut=np.asarray(state == _CUT),
+        missing=dict(sorted((no_face | {int(place): reason for place, reason in reasons.items()}).items())),
+        teachers={teacher: answers[row] for row, teacher in enumerate(teachers)},
+    )
+
+
 class Writer:
     """Chips on their way to disk. Give it what :attr:`to_do` names, then :meth:`finish`."""
 
@@ -128,7 +145,7 @@ class Writer:
             self._answers[row, faces] = (teachers or {})[teacher]
         self._pending += [(faces, _CUT), (which[~found], _NO_FACE)]
         if sum(len(each) for each, _ in self._pending) >= _FACES_AT_ONCE:
-            self._settle()
+            self.settle()
 
     def finish(self, unreadable: Mapping[int, str]) -> Chips:
         """Say that all is there, and open it.
@@ -137,19 +154,12 @@ class Writer:
             unreadable: the place and the reason of each picture that could not be read.
         """
         if not self.finished:
-            self._settle()
+            self.settle()
             text = json.dumps({str(place): reason for place, reason in unreadable.items()})
             part = self._folder / "done.json.part"
             part.write_text(text, encoding="utf-8")
             part.replace(self._folder / "done.json")
-        reasons = json.loads((self._folder / "done.json").read_text(encoding="utf-8"))
-        no_face = {int(place): NO_FACE for place in np.flatnonzero(self._state == _NO_FACE)}
-        return Chips(
-            pixels=np.load(self._folder / "pixels.npy", mmap_mode="r"),
-            cut=np.asarray(self._state == _CUT),
-            missing=dict(sorted((no_face | {int(place): reason for place, reason in reasons.items()}).items())),
-            teachers={teacher: np.array(self._answers[row]) for row, teacher in enumerate(self._teachers)},
-        )
+        return opened(self._folder, self._teachers)
 
     def _same(self, key: str) -> bool:
         try:
@@ -167,7 +177,7 @@ class Writer:
         answers[:] = np.nan
         (self._folder / "key.json").write_text(json.dumps(key), encoding="utf-8")
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """First the pixels, then the word that they are there: a kill in between costs time, never a chip."""
         self._pixels.flush()
         self._answers.flush()

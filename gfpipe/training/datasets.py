@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from gfpipe.errors import UsageError
-from gfpipe.training.adapters import benchmarks, crops, folders, tables
+from gfpipe.training.adapters import benchmarks, crops, curated, folders, tables
 from gfpipe.training.records import Adapter, LabelledImage, Skipped
 
 __all__ = ["ADAPTERS", "Dataset", "LabelledImage", "Skipped", "read"]
@@ -36,6 +36,7 @@ ADAPTERS: Final[Mapping[str, Adapter]] = {
     "folders": Adapter(folders.classes, "FOLDER", "a folder per class: female, male; also in train, validation, test"),
     "csv": Adapter(tables.read, "FILE", "columns file, perceived_gender; may have age, ethnicity, part"),
     "parquet": Adapter(tables.read, "FILE", "the same columns in Parquet"),
+    "curated": Adapter(curated.read, "FOLDER", "a set of gfpipe curate, labelled by a model: only to learn from"),
     "lake": Adapter(crops.read, "LAKE", "the crops that a lake kept, with people's answers about them", broadcast=True),
 }
 _NAME: Final = re.compile(r"[A-Za-z][\w.-]*")
@@ -51,6 +52,7 @@ class Dataset:
         skipped: files and rows that could not be understood.
         licence: what its publishers allow, as far as known.
         broadcast: faces from an archive of ours, of which nobody's ethnicity is ever asked.
+        about: where the labels come from, in a sentence; empty where people gave them.
     """
 
     name: str
@@ -59,6 +61,12 @@ class Dataset:
     skipped: tuple[Skipped, ...]
     licence: str = "not stated"
     broadcast: bool = False
+    about: str = ""
+
+    @property
+    def pseudo(self) -> bool:
+        """Whether labels are a model's own answers, on which nothing may be measured."""
+        return any(image.pseudo for image in self.images)
 
 
 def read(name: str) -> Dataset:
@@ -82,7 +90,15 @@ def read(name: str) -> Dataset:
         first = f"; the first of {len(found.skipped)}: " if found.skipped else ""
         first += f"{found.skipped[0].name}: {found.skipped[0].reason}" if found.skipped else ""
         raise UsageError(f"{place}: no labelled image found{first}")
-    return Dataset(called, form, tuple(found.images), tuple(found.skipped), adapter.licence, adapter.broadcast)
+    return Dataset(
+        name=called,
+        adapter=form,
+        images=tuple(found.images),
+        skipped=tuple(found.skipped),
+        licence=found.licence or adapter.licence,
+        broadcast=adapter.broadcast or found.broadcast,
+        about=found.about,
+    )
 
 
 def _forms() -> str:

@@ -24,7 +24,9 @@ class Chosen:
 
     Attributes:
         train: each once, whatever an epoch makes of them.
-        validation: by the same mixture and filters; may be empty.
+        validation: by the same mixture and filters, of faces that people labelled; may be empty. A stage that learns
+            from no such face is stopped by those that a model labelled: that a network agrees with its source more
+            and more, and then no more, is enough to say when to stop, but it is no accuracy, and no card states it.
     """
 
     stage: Stage
@@ -38,11 +40,13 @@ class Count:
 
     Attributes:
         what: such as ``train``, ``test`` or ``stage mixed``.
+        pseudo: of them, so many were labelled by a model.
     """
 
     what: str
     female: int
     male: int
+    pseudo: int = 0
 
     @property
     def faces(self) -> int:
@@ -109,7 +113,7 @@ def lesson(
     whole = tuple(Share(share.dataset) for share in mixtures.parse(stage.data))
 
     def draw(epoch: int) -> Indices:
-        return mixtures.draw(faces, mask, whole, stage.balance, seed=seed, epoch=epoch)
+        return mixtures.draw(faces, mask, whole, stage.balance, seed=seed, epoch=epoch, size=stage.epoch_faces)
 
     with_faces = chosen.validation[usable[chosen.validation]]
     try:
@@ -127,7 +131,7 @@ def subset(faces: Faces, which: Indices) -> Faces:
 def count(what: str, faces: Faces, which: Indices) -> Count:
     """Count some of the faces."""
     female = int((faces.perceived_gender[which] == FEMALE).sum())
-    return Count(what, female, len(which) - female)
+    return Count(what, female, len(which) - female, int(faces.pseudo[which].sum()))
 
 
 def _chosen(stage: Stage, faces: Faces, part: NDArray[np.str_]) -> Chosen:
@@ -139,7 +143,7 @@ def _chosen(stage: Stage, faces: Faces, part: NDArray[np.str_]) -> Chosen:
     if len(train) < 2:
         raise UsageError(f"stage {stage.name!r}: {len(train)} faces to learn from")
     try:
-        validation = mixtures.select(faces, part == "validation", mixture, stage.only, stage.without)
+        validation = _validation(stage, faces, part == "validation", mixture)
     except UsageError as exc:  # too few for the shares, or one perceived gender: nothing to compare epochs by
         if stage.patience:
             raise UsageError(
@@ -148,3 +152,10 @@ def _chosen(stage: Stage, faces: Faces, part: NDArray[np.str_]) -> Chosen:
             ) from exc
         validation = np.zeros(0, np.int64)
     return Chosen(stage, train, validation)
+
+
+def _validation(stage: Stage, faces: Faces, part_mask: NDArray[np.bool_], mixture: Sequence[Share]) -> Indices:
+    """Of the mixture's faces those that people labelled; all, where a model labelled all."""
+    human = {str(name) for name in np.unique(faces.dataset[~faces.pseudo])}
+    labelled = tuple(share for share in mixture if share.dataset in human)
+    return mixtures.select(faces, part_mask, labelled or mixture, stage.only, stage.without)

@@ -1,12 +1,13 @@
 """Where a trained model comes from, in words for its card."""
 
+import re
 from collections.abc import Sequence
 
 from gfpipe.training.datasets import Dataset
 from gfpipe.training.history import Epoch
 from gfpipe.training.initial import Initial
 from gfpipe.training.lessons import Count
-from gfpipe.training.recipe import Recipe, Stage
+from gfpipe.training.recipe import SCRATCH, Recipe, Stage
 
 
 def licence(found: Sequence[Dataset], start: Initial | None) -> str:
@@ -32,15 +33,17 @@ def lineage(recipe: Recipe, found: Sequence[Dataset], counts: Sequence[Count], h
     """
     faces = {count.what: count for count in counts}
     stages = [
-        f"Stage {stage.name}: {stage.data}{_filters(stage)}, {faces[f'stage {stage.name}'].female:,} female and "
-        f"{faces[f'stage {stage.name}'].male:,} male faces, {sum(row.stage == stage.name for row in history)} epochs."
+        f"Stage {stage.name}: {stage.data}{_filters(stage)}, {_faces(faces[f'stage {stage.name}'])}, "
+        f"{sum(row.stage == stage.name for row in history)} epochs."
         for stage in recipe.stages
     ]
+    labelled_by = [f"{each.name}: {each.about.rstrip('.')}." for each in found if each.about]
     return " ".join(
         (
             f"Trained by gfpipe's recipe {recipe.name} ({recipe.digest[:12]}), seed {recipe.seed}: {recipe.network}, "
             f"from {recipe.initial}.",
             *stages,
+            *labelled_by,
             f"{faces['validation'].faces:,} faces to stop by and {faces['test'].faces:,} to test, of {names(found)}.",
         )
     )
@@ -49,6 +52,24 @@ def lineage(recipe: Recipe, found: Sequence[Dataset], counts: Sequence[Count], h
 def made_by(recipe: Recipe, text: str) -> bool:
     """Whether a card's lineage says that its model was trained by this very recipe."""
     return f"({recipe.digest[:12]})" in text
+
+
+def learned_without(text: str, attribute: str, value: str) -> bool:
+    """Whether a card's lineage says that no stage learned from, or was stopped by, faces known to be of that kind."""
+    stages = re.findall(r"Stage .+?: (.+?), [\d,]+ female and", text)
+    filters = [re.search(rf"without {re.escape(attribute)} ([^,)]+)", stage) for stage in stages]
+    return bool(stages) and all(each is not None and value in each[1].split(" or ") for each in filters)
+
+
+def start(text: str) -> tuple[str, ...]:
+    """The models that a card's lineage says training began with; empty for random weights, or a lineage not ours."""
+    found = re.search(r", seed \d+: \S+, from (.+?)\. Stage ", text)
+    return () if not found or found[1] == SCRATCH else tuple(found[1].split(" + "))
+
+
+def _faces(count: Count) -> str:
+    labelled = f" ({count.pseudo:,} of them labelled by a model)" if count.pseudo else ""
+    return f"{count.female:,} female and {count.male:,} male faces{labelled}"
 
 
 def _filters(stage: Stage) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gfpipe.attributes.spec import FEMALE
 from gfpipe.errors import UsageError
 from gfpipe.training import datasets, lessons, splits
-from gfpipe.training.datasets import Dataset, Skipped
+from gfpipe.training.datasets import Dataset, LabelledImage, Skipped
 from gfpipe.training.history import Progress
 from gfpipe.training.lessons import Chosen, Count
 from gfpipe.training.recipe import Recipe
@@ -50,6 +50,14 @@ class Material:
         return np.asarray(self.faces.perceived_gender == FEMALE)
 
     @property
+    def p_female(self) -> NDArray[np.float32] | None:
+        """(N,) soft labels, NaN where there is a plain one; None where no face has any."""
+        soft = [image.p_female for image in self.faces.images]
+        if all(p is None for p in soft):
+            return None
+        return np.array([np.nan if p is None else p for p in soft], np.float32)
+
+    @property
     def age_years(self) -> NDArray[np.float32]:
         """(N,) NaN where unknown."""
         ages = (np.nan if image.age_years is None else image.age_years for image in self.faces.images)
@@ -65,7 +73,7 @@ class Material:
     def digest(self) -> str:
         """Of the faces, of all that is known of them and of what they are for, in their order."""
         known = [
-            (image.perceived_gender, image.age_years, image.ethnicity, str(part), str(dataset))
+            (image.perceived_gender, image.age_years, image.ethnicity, str(part), str(dataset), *_pseudo(image))
             for image, part, dataset in zip(self.faces.images, self.part, self.faces.dataset, strict=True)
         ]
         chosen = [(each.train.tolist(), each.validation.tolist()) for each in self.chosen]
@@ -113,6 +121,11 @@ def gather(recipe: Recipe, data: Sequence[str], progress: Callable[[Progress], N
         known = ", ".join(material.ethnicities) or "none"
         raise UsageError(f"the recipe {recipe.name} has a head for ethnicity, but the faces to train on know {known}")
     return material
+
+
+def _pseudo(image: LabelledImage) -> tuple[object, ...]:
+    """What changes what is learned of a face that a model labelled."""
+    return (image.p_female,) if image.pseudo else ()
 
 
 def digest(*values: object) -> str:

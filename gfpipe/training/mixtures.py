@@ -125,12 +125,14 @@ def draw(
     *,
     seed: int = 0,
     epoch: int = 0,
+    size: int = 0,
 ) -> NDArray[np.int64]:
-    """Draw one epoch: as many faces as :func:`select` finds, in an order of its own.
+    """Draw one epoch: as many faces as :func:`select` finds, or ``size``, in an order of its own.
 
-    Without ``balance``, each of them once. With it, every combination of the attributes' values (faces of which one is
-    not known are a value too) counts the same, to within one face: of a large cell each epoch sees another piece, and
-    goes on where the epoch before stopped; a small cell is begun again when all its faces were seen.
+    Without ``balance`` and ``size``, each of them once. With ``balance``, every combination of the attributes' values
+    (faces of which one is not known are a value too) counts the same, to within one face: of a large cell each epoch
+    sees another piece, and goes on where the epoch before stopped; a small cell is begun again when all its faces were
+    seen.
 
     Args:
         faces: N distinct faces.
@@ -141,26 +143,28 @@ def draw(
         without: as in :func:`select`.
         seed: the same seed draws the same epochs.
         epoch: from 0.
+        size: how many faces; 0 for as many as are found. Of more, each epoch sees another piece; fewer come again.
 
     Raises:
         UsageError: as in :func:`select`, or an unknown attribute to balance.
     """
     chosen = select(faces, part_mask, mixture, only, without)
     chosen = chosen[np.argsort(faces.digests[chosen])]  # whatever the order of files
-    if balance:
-        cells = joined(*(_values(faces, name) for name in balance))[chosen]
-        _, cell = np.unique(cells, return_inverse=True)
-        chosen = _balanced(chosen, cell, faces.digests, seed, epoch)
+    if balance or size:
+        cell = np.zeros(len(chosen), np.int64)
+        if balance:
+            cell = np.unique(joined(*(_values(faces, name) for name in balance))[chosen], return_inverse=True)[1]
+        chosen = _balanced(chosen, cell, faces.digests, seed, epoch, size or len(chosen))
     places = np.arange(len(chosen), dtype=np.uint64)
     return chosen[np.argsort(shuffled(places, "epoch", seed, epoch))]
 
 
 def _balanced(
-    chosen: NDArray[np.int64], cell: NDArray[np.int64], digests: NDArray[np.uint64], seed: int, epoch: int
+    chosen: NDArray[np.int64], cell: NDArray[np.int64], digests: NDArray[np.uint64], seed: int, epoch: int, size: int
 ) -> NDArray[np.int64]:
-    """As many faces as chosen, the same number of each cell; what does not divide goes to the first cells."""
+    """So many of the chosen faces, the same number of each cell; what does not divide goes to the first cells."""
     count = int(cell.max()) + 1
-    quota, surplus = divmod(len(chosen), count)
+    quota, surplus = divmod(size, count)
     return np.concatenate(
         [
             _piece(chosen[cell == number], digests, quota + (number < surplus), (seed, number), epoch)

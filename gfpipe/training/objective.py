@@ -31,15 +31,18 @@ class Examples:
         female: (N,) bool, the perceived gender.
         age_years: (N,) float32, NaN where unknown.
         ethnicity: (N,) names; empty where unknown.
+        p_female: (N,) float32 soft labels, NaN where there is only a plain one; None where there is none at all.
     """
 
     pixels: NDArray[np.uint8]
     female: NDArray[np.bool_]
     age_years: NDArray[np.float32]
     ethnicity: NDArray[np.str_]
+    p_female: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
-        lengths = {len(self.pixels), len(self.female), len(self.age_years), len(self.ethnicity)}
+        soft = len(self.female) if self.p_female is None else len(self.p_female)
+        lengths = {len(self.pixels), len(self.female), len(self.age_years), len(self.ethnicity), soft}
         if len(lengths) != 1:
             raise ValueError(f"pixels and labels of {sorted(lengths)} faces")
         if self.pixels.ndim != 4 or self.pixels.shape[1] != 3 or self.pixels.dtype != np.uint8:
@@ -105,6 +108,9 @@ class Objective:
     ) -> Tensor:
         """The wanted distributions of some faces, heads side by side.
 
+        A soft label is a distribution already, (p, 1 - p) over female and male: it stands as it is, and is not
+        smoothed on top. Smoothing stands for a doubt that nobody measured; a soft label's doubt was.
+
         Args:
             examples: N faces.
             which: (B,) of them.
@@ -117,6 +123,9 @@ class Objective:
         """
         female = torch.from_numpy(examples.female[which]).float()
         gender = _smooth(torch.stack([female, 1 - female], dim=1), label_smoothing)
+        if examples.p_female is not None:
+            soft = torch.from_numpy(examples.p_female[which]).float()[:, None]
+            gender = torch.where(soft.isfinite(), torch.cat([soft, 1 - soft], dim=1), gender)
         if teacher is not None and teacher_weight:
             answer = torch.from_numpy(teacher[which])
             answer = torch.where(answer.isfinite(), answer, gender[:, 0])

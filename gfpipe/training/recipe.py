@@ -157,6 +157,7 @@ class Stage:
         balance: each epoch shows as many faces of each cell: ``gender``, ``ethnicity``, both, or nothing.
         only, without: which faces are trained on and stopped by, by attribute: ``{ethnicity = ["asian"]}``.
         size: smaller chips for this stage, in pixels; 0 for the network's own.
+        epoch_faces: how many faces an epoch shows, whatever the data sets hold; 0 for as many as they hold.
         teacher: a stored model whose answers are learned too, with ``teacher_weight`` of the labels' place.
     """
 
@@ -176,6 +177,7 @@ class Stage:
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     without: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     size: int = 0
+    epoch_faces: int = 0
     teacher: str = ""
     teacher_weight: float = 0.0
 
@@ -196,6 +198,8 @@ class Stage:
                 among(key, name, ("gender", "perceived_gender", "ethnicity", "age", "dataset"))
         if self.size:
             within("size", self.size, 16, 1024)
+        if self.epoch_faces:
+            within("epoch_faces", self.epoch_faces, 2, 100_000_000)
         if bool(self.teacher) != bool(self.teacher_weight):
             raise ValueError("teacher and teacher_weight belong together: give both or neither")
         mixtures.parse(self.data)
@@ -250,6 +254,9 @@ class Recipe:
     def digest(self) -> str:
         """Of all that changes what comes out: 64 hexadecimal digits."""
         content = {key: value for key, value in asdict(self).items() if key not in ("name", "title")}
+        for stage in content["stages"]:  # runs that began before there was this key are the same without it
+            if not stage["epoch_faces"]:
+                del stage["epoch_faces"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -25,6 +25,8 @@ class LabelledImage:
         ethnicity: a word of the data set's own, in lower case; never on broadcast faces.
         part: ``train``, ``validation`` or ``test``, where the data set says so itself.
         row: the row of a Parquet shard whose column ``jpeg`` holds the picture.
+        pseudo: the label is a model's answer, not a person's: to learn from, never to be measured on.
+        p_female: a soft label, from 0 to 1, which is learned in the label's place; None for a plain one.
     """
 
     path: Path
@@ -33,6 +35,8 @@ class LabelledImage:
     ethnicity: str | None = None
     part: str | None = None
     row: int | None = None
+    pseudo: bool = False
+    p_female: float | None = None
 
     def read(self) -> bytes:
         """Read the encoded picture.
@@ -56,10 +60,19 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Found:
-    """What an adapter gathers as it reads."""
+    """What an adapter gathers as it reads.
+
+    Attributes:
+        licence: what the data's own file says is allowed; empty where it says nothing, and the form's word counts.
+        about: where the labels come from, in a sentence for cards of models; empty where people are meant.
+        broadcast: faces from an archive of ours are among them, whatever the form.
+    """
 
     images: list[LabelledImage] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    licence: str = ""
+    about: str = ""
+    broadcast: bool = False
 
     def skip(self, name: str, reason: str) -> None:
         """Note what cannot be used."""

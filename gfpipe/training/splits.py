@@ -54,6 +54,11 @@ class Faces:
         return np.array([image.ethnicity or "" for image in self.images], np.str_)
 
     @cached_property
+    def pseudo(self) -> NDArray[np.bool_]:
+        """(N,) whether the label is a model's answer."""
+        return np.array([image.pseudo for image in self.images], np.bool_)
+
+    @cached_property
     def age_band(self) -> NDArray[np.str_]:
         """(N,) tens of years; empty where the age is not known."""
         return np.array([age_band(image.age_years) for image in self.images], np.str_)
@@ -64,7 +69,7 @@ def distinct(datasets: Sequence[Dataset], progress: Progress | None = None) -> F
 
     Of copies, within a data set or across them, one is kept: that of the data set whose name comes first. Where they
     do not agree on perceived gender, all are dropped; on age or ethnicity, that label is. If one copy is held back for
-    testing, so is the picture.
+    testing, so is the picture. What people said of a picture counts, and not what a model said of a copy.
 
     Raises:
         UsageError: two data sets have the same name, or not one file can be read.
@@ -200,6 +205,7 @@ def _merged(
 
 def _agreed(copies: Sequence[Picture], skipped: list[Skipped]) -> Picture | None:
     """One picture for all copies, with the labels that none of them contradicts; None where none is left."""
+    copies = _of_people(copies, skipped)
     (name, image), *others = copies
     if not others:
         return copies[0]
@@ -220,6 +226,18 @@ def _agreed(copies: Sequence[Picture], skipped: list[Skipped]) -> Picture | None
         part=max((copy.part for copy in images), key=lambda part: PARTS.index(part) if part else -1),
     )
     return name, agreed
+
+
+def _of_people(copies: Sequence[Picture], skipped: list[Skipped]) -> Sequence[Picture]:
+    """Those that people labelled; all, where a model labelled all."""
+    human = [copy for copy in copies if not copy[1].pseudo]
+    if human and len(human) < len(copies):
+        skipped.extend(
+            Skipped(str(image), f"people labelled the same picture, {human[0][1]}")
+            for _, image in copies
+            if image.pseudo
+        )
+    return human or copies
 
 
 def _only(said: set[_T | None]) -> _T | None:

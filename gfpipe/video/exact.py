@@ -89,7 +89,7 @@ class ExactReader(SampleReader):
         for interval in range(math.ceil((end - self.info.frame_seconds / 2) / self._every)):
             begin = interval * self._every
             until = min(begin + self._every, end)
-            index = max(0, int(np.searchsorted(starts, self._middle(interval), side="right")) - 1)
+            index = max(0, int(np.searchsorted(starts, self.middle(interval), side="right")) - 1)
             yield Sample(begin, until - begin, frames[index].asnumpy())
 
     def _by_pyav(self) -> Iterator[Sample]:
@@ -106,7 +106,7 @@ class ExactReader(SampleReader):
                 last = span.frame  # None where what is on screen at the end is lost
                 if span.frame is None:
                     losses.append(LostRange(span.start, span.end))
-                while self._middle(interval) < span.end:
+                while self.middle(interval) < span.end:
                     if held:
                         yield from self._interval(*held, math.inf, losses)
                     picture = to_rgb(span.frame, self._size, reformatter) if span.frame else None
@@ -120,8 +120,8 @@ class ExactReader(SampleReader):
                 yield from self._interval(interval, picture, end, losses)
             self._lose_tail(end)
 
-    def _middle(self, interval: int) -> float:
-        """Of the last interval too, where the container says when it ends."""
+    def middle(self, interval: int) -> float:
+        """When the picture of an interval is on screen; of the last one too, where the container says when it ends."""
         begin, until = interval * self._every, (interval + 1) * self._every
         if self._promised and self._promised - begin > self.info.frame_seconds / 2:
             until = min(until, self._promised)

@@ -81,6 +81,11 @@ class Packets(AbstractContextManager["Packets"]):
     def __exit__(self, *exc: object) -> None:
         self._container.close()
 
+    @property
+    def origin(self) -> int:
+        """What the stream's own clock says at the recording's start, in ticks; known from the first packet on."""
+        return -self._shift
+
     def seconds(self, moment: Packet[VideoStream] | VideoFrame) -> float:
         """When a packet or decoded frame is shown, from the recording's start."""
         return float((moment.pts or 0) * self.tick)

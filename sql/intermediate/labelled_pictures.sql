@@ -1,4 +1,5 @@
 -- Every label with the sample that stands for the moment looked at; none where that moment was not analysed.
+-- A draw is what was drawn together and stands for the archive by itself: the faces of a queue, its whole pictures.
 with labels as (
     select
         *,
@@ -8,6 +9,7 @@ with labels as (
 
 select
     labels.*,
+    case when labels.whole_picture then labels.queue || ', pictures' else labels.queue || ', faces' end as draw,
     recordings.recording_number,
     recordings.channel,
     recordings.classifier_id as model_id,

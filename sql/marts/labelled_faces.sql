@@ -1,5 +1,6 @@
 -- What people said of faces large enough to count, beside what the classifier says of them today; a face that the
--- detector missed has no perceived gender.
+-- detector missed has no perceived gender. Where several people answered, they share the weight of the face, and of a
+-- whole picture all who looked at it, whether they marked that face or not.
 select
     matched_labels.label_number,
     matched_labels.recording_id,
@@ -13,10 +14,30 @@ select
     found.perceived_gender,
     found.track_perceived_gender,
     matched_labels.step_seconds,
-    matched_labels.weight,
+    matched_labels.weight / case
+        when matched_labels.whole_picture
+            then count(distinct coalesce(matched_labels.annotator, '')) over (
+                partition by
+                    matched_labels.draw,
+                    matched_labels.whole_picture,
+                    matched_labels.recording_number,
+                    matched_labels.sample_index
+            )
+        else count(*) over (
+            partition by
+                matched_labels.draw,
+                matched_labels.whole_picture,
+                matched_labels.recording_number,
+                matched_labels.sample_index,
+                matched_labels.face_index,
+                case when matched_labels.face_index is null then matched_labels.x1 end,
+                case when matched_labels.face_index is null then matched_labels.y1 end
+        )
+    end as weight,
     matched_labels.annotator,
     matched_labels.whole_picture,
-    coalesce(found.height_360, matched_labels.height_360) as height_360
+    coalesce(found.height_360, matched_labels.height_360) as height_360,
+    matched_labels.draw
 from matched_labels
 left join classified_faces as found
     on

@@ -1,5 +1,6 @@
 -- Every label with the face that the detector found there: the one that its box overlaps most, by half and more.
--- Whoever marked a face anew, in about the same place, took the older answer back.
+-- Whoever marked a face anew, in about the same place, took the older answer back; but what two draws asked stands for
+-- both, or faces that were drawn twice would be missing from one.
 with pictures as materialized (
     select * from labelled_pictures
 ),
@@ -12,6 +13,7 @@ taken_back as (
             older.recording_number = newer.recording_number
             and older.sample_index = newer.sample_index
             and older.annotator is not distinct from newer.annotator
+            and older.draw is not distinct from newer.draw
     where
         (newer.imported_at, newer.label_number) > (older.imported_at, older.label_number)
         and overlap(older, newer) >= 0.5 -- noqa: RF02
@@ -21,6 +23,7 @@ pairs as (
     select
         pictures.label_number,
         pictures.annotator,
+        pictures.draw,
         faces.recording_number,
         faces.sample_index,
         faces.face_index,
@@ -42,7 +45,8 @@ matches as (
     qualify
         row_number() over (partition by label_number order by overlap desc, face_index asc) = 1
         and row_number() over (
-            partition by recording_number, sample_index, face_index, annotator order by overlap desc, label_number asc
+            partition by recording_number, sample_index, face_index, annotator, draw
+            order by overlap desc, label_number asc
         ) = 1
 )
 

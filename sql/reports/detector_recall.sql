@@ -1,13 +1,22 @@
 -- How much of the face time of women and men the detector finds, by pictures of which every face was marked, and
 -- what share women would have if it found both alike.
-with marked as (
+with weighted as (
+    select
+        channel,
+        answer,
+        face_index,
+        weight * step_seconds * part_of_draws(channel, draw) as seconds
+    from labelled_faces
+    where whole_picture and answer in ('female', 'male')
+),
+
+marked as (
     select
         unnest(['all', channel]) as channel,
         answer,
-        weight * step_seconds as seconds,
-        case when face_index is null then 0 else weight * step_seconds end as seconds_found
-    from labelled_faces
-    where whole_picture and answer in ('female', 'male')
+        seconds,
+        case when face_index is null then 0 else seconds end as seconds_found
+    from weighted
 ),
 
 recalls as (

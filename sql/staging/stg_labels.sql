@@ -9,6 +9,7 @@ select
     weight,
     annotator,
     whole_picture,
+    queue,
     imported_at
 from read_parquet(
     getvariable('lake') || '/labels/v1/**/[!.]*.parquet',

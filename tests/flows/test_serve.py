@@ -15,9 +15,11 @@ import httpx
 import pytest
 from prefect.settings import PREFECT_HOME, temporary_settings
 
-from flows.serve import schedule
+from flows.curate import curate_and_retrain, remove_expired
+from flows.serve import deployments, schedule
 from flows.server import Server, _database
 from gfpipe.errors import UsageError
+from gfpipe.settings import Keeping, Learning, Settings
 
 T = TypeVar("T")
 COMMAND = "from flows.cli import main; main()"
@@ -95,6 +97,18 @@ def test_both_deployments_are_served(served: Served) -> None:
     flows = {flow["id"]: flow["name"] for flow in served.post("/flows/filter")}
     names = {f"{flows[item['flow_id']]}/{item['name']}" for item in served.post("/deployments/filter")}
     assert names == {"analyse/nightly", "publish/nightly"}
+
+
+def test_a_site_that_keeps_crops_and_learns_has_more_to_do(tmp_path: Path) -> None:
+    lessons = Learning(("labelled:utkface=/data/UTKFace",), ("utkface=/data/UTKFace",), threshold=0.8)
+    site = Settings("tv", str(tmp_path / "lake"), keeping=Keeping("30d"), learning=lessons)
+    due = {deployment.full_name: deployment for deployment in deployments(site)}
+    assert set(due) == {"analyse/nightly", "publish/nightly", "purge/nightly", "curate/monthly"}
+    told = due["curate/monthly"].parameters
+    assert told["lake"] == str(tmp_path / "lake")
+    assert told["rules"] == {"threshold_female": 0.8, "threshold_male": 0.8}
+    curate_and_retrain.validate_parameters(told)
+    remove_expired.validate_parameters(due["purge/nightly"].parameters)
 
 
 @pytest.mark.slow

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
@@ -12,11 +14,15 @@ from PIL import Image
 from gfpipe.attributes import classifier
 from gfpipe.attributes.spec import Attribute
 from gfpipe.errors import ModelError, UsageError
+from gfpipe.lake import uses
+from gfpipe.lake.retention import Place, What
+from gfpipe.lake.storage import Storage
 from gfpipe.models import store
-from gfpipe.stages import demo, train
+from gfpipe.stages import demo, purge, train
 from gfpipe.training import datasets, recipe, splits
 from gfpipe.training.history import Progress
 from gfpipe.training.recipe import Heads, Recipe, Split, Stage
+from tests.lake import kept
 
 DETECTOR, BASE = "retinaface-mobilenet0.25", "cydral-gender-v1"
 STAGE = Stage("one", "utkface", epochs=2, rate=1e-3, batch=8)
@@ -216,3 +222,35 @@ def test_sixty_faces_of_utkface_are_learned(config: train.Config, shared: Path, 
     trained = train.run(replace(config, recipe=learning, data=(f"utkface={tmp_path}",)))
     test = next(m for m in store.card(trained.folder).metrics if m.group == "overall" and "test" in m.data)
     assert test.value > 0.7
+
+
+def test_chips_cut_from_a_lake_are_noted_there_until_they_are_gone(
+    config: train.Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a purge of the lake finds them, whether a run was stopped or told to keep them."""
+    lake, read = tmp_path / "lake", datasets.read
+    images = read(config.data[0]).images
+    of = kept.keep(lake, kept.recording(tmp_path), len(images))
+    (shard,) = (lake / "crops").rglob("*.parquet")
+    rows = pq.read_table(shard)
+    jpegs = pa.array([image.read() for image in images])
+    pq.write_table(rows.set_column(rows.schema.get_field_index("jpeg"), "jpeg", jpegs), shard)
+    there = tuple(replace(image, path=shard, row=row) for row, image in enumerate(images))
+    monkeypatch.setattr(datasets, "read", lambda name: replace(read(name), images=there))
+
+    def stop(now: Progress) -> None:
+        if now.doing == "training":
+            raise KeyboardInterrupt
+
+    config = replace(config, recipe=replace(RECIPE, heads=Heads()))
+    with pytest.raises(KeyboardInterrupt):
+        train.run(config, stop)
+    (note,) = uses.names(Storage(str(lake)))
+    assert uses.read(Storage(str(lake)), note).folder == str(config.folder.chips)
+    train.run(config)
+    assert uses.names(Storage(str(lake))) == []
+    train.run(replace(config, keep_chips=True, restart=True, replace=True))
+    summary = purge.run(str(lake), What(recordings=(of.recording_id,)))
+    assert purge.totals(summary.before)[Place.CHIPS].images > 10
+    assert summary.after == ()
+    assert not config.folder.chips.exists()

@@ -56,6 +56,7 @@ def test_a_label_is_matched_with_the_face_under_it_in_the_picture_of_that_moment
         "annotator": "Ada",
         "whole_picture": True,
         "height_360": 60.0,
+        "draw": None,
     }
 
 
@@ -173,6 +174,57 @@ def test_two_annotators_may_disagree_about_one_face(tmp_path: Path) -> None:
             ("male", 0),
             ("undecided", 0),
         ]
+
+
+WEIGHTS = "select annotator, weight from labelled_faces order by annotator, label_number"
+
+
+def test_several_annotators_of_one_face_share_its_weight(tmp_path: Path) -> None:
+    show = Show(samples=[(1.0, [WOMAN, MAN])])
+    write_show(tmp_path, show)
+    asked: dict[str, Any] = {"weight": 30.0, "queue": "spring"}
+    write_labels(tmp_path, label(show, **asked), label(show, 1, **asked), name="ada")
+    write_labels(tmp_path, label(show, annotator="Bo", answer="male", **asked), name="bo")
+    with published(tmp_path) as house:
+        assert tuples(house, WEIGHTS) == [("Ada", 15.0), ("Ada", 30.0), ("Bo", 15.0)]
+
+
+def test_all_who_looked_at_a_whole_picture_share_its_weight_whatever_they_marked(tmp_path: Path) -> None:
+    show = Show(samples=[(1.0, [WOMAN])])
+    write_show(tmp_path, show)
+    asked: dict[str, Any] = {"weight": 30.0, "queue": "spring", "whole_picture": True}
+    write_labels(tmp_path, label(show, **asked), label(show, **square(200.0), **asked), name="ada")
+    write_labels(tmp_path, label(show, annotator="Bo", **asked), name="bo")
+    with published(tmp_path) as house:
+        assert tuples(house, WEIGHTS) == [("Ada", 15.0), ("Ada", 15.0), ("Bo", 15.0)]
+
+
+def test_a_face_that_was_asked_twice_counts_once_with_the_later_answer(tmp_path: Path) -> None:
+    show = Show(samples=[(1.0, [WOMAN])])
+    write_show(tmp_path, show)
+    asked: dict[str, Any] = {"weight": 30.0, "queue": "spring"}
+    again = asked | {"answer": "male", "imported_at": NIGHT.replace(hour=5), "position": 9}
+    write_labels(tmp_path, label(show, **asked), label(show, **again))
+    with published(tmp_path) as house:
+        assert tuples(house, "select answer, weight from labelled_faces") == [("male", 30.0)]
+
+
+def test_a_face_of_two_draws_stands_for_both_and_totals_are_not_doubled(tmp_path: Path) -> None:
+    show = Show(samples=[(1.0, [WOMAN, MAN])])
+    write_show(tmp_path, show)
+    spring: dict[str, Any] = {"queue": "spring", "weight": 2.0}
+    summer: dict[str, Any] = {"queue": "summer", "weight": 2.0}
+    write_labels(tmp_path, label(show, **spring), name="spring")
+    write_labels(tmp_path, label(show, **summer, imported_at=NIGHT.replace(hour=5)), name="summer")
+    write_labels(tmp_path, label(show, **spring, whole_picture=True), name="frame")
+    with published(tmp_path) as house:
+        assert tuples(house, "select draw, face_index from labelled_faces order by draw") == [
+            ("spring, faces", 0),
+            ("spring, pictures", 0),
+            ("summer, faces", 0),
+        ]
+        assert tuples(house, "select faces, weighted_seconds from confusion") == [(3, pytest.approx(2.0))]
+        assert tuples(house, "from unused_labels") == []
 
 
 def test_a_moment_that_two_pictures_share_by_rounding_belongs_to_the_later_one(tmp_path: Path) -> None:

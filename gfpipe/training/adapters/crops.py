@@ -90,6 +90,19 @@ def read(lake: Path) -> Found:
     return found
 
 
+def answered(lake: Path) -> frozenset[Face]:
+    """Every face (recording, sample, number) about which somebody said something; none where nobody did.
+
+    Raises:
+        UsageError: a file of the lake cannot be read.
+    """
+    if not _files(lake, "labels"):
+        return frozenset()
+    labels = _labels(lake)
+    answers, _ = _answers(_Analyses(lake, _digests(lake, {label["recording_id"] for label in labels})), labels)
+    return frozenset(answers)
+
+
 def _add(face: Face, crop: _Crop, answers: set[str], now: datetime, found: Found) -> None:
     recording, sample, number = face
     name = f"{recording}, sample {sample}, face {number}"

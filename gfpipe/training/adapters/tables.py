@@ -19,7 +19,10 @@ _GENDER: Final = ("perceived_gender", "gender")
 _AGE: Final = ("age", "age_years")
 _ETHNICITY: Final = ("ethnicity", "race")
 _PART: Final = ("part", "split")
-_KNOWN: Final = frozenset((*_FILE, *_GENDER, *_AGE, *_ETHNICITY, *_PART))
+_ROW: Final = ("row",)
+_KNOWN: Final = frozenset((*_FILE, *_GENDER, *_AGE, *_ETHNICITY, *_PART, *_ROW))
+
+LICENCE: Final = b"gfpipe.licence"  # the key of a Parquet file's metadata
 
 Row = Mapping[str, str]
 
@@ -31,11 +34,13 @@ class Table:
     Attributes:
         columns: their names, in lower case.
         rows: the number of each row, as an editor counts lines, and its cells by column; empty where nothing stands.
+        licence: what a Parquet file says of it under ``gfpipe.licence``; empty where it says nothing.
     """
 
     file: Path
     columns: tuple[str, ...]
     rows: Iterator[tuple[int, Row]]
+    licence: str = ""
 
     def column(self, *names: str) -> str:
         """The first of the columns that is there.
@@ -55,7 +60,8 @@ class Table:
 def read(file: Path) -> Found:
     """Columns ``file`` or ``path`` (from where the table is) and ``perceived_gender`` or ``gender``; others as known.
 
-    ``age`` may be a number or a band; ``ethnicity`` may be called ``race``, and ``part`` ``split``.
+    ``age`` may be a number or a band; ``ethnicity`` may be called ``race``, and ``part`` ``split``. ``row`` is the row
+    of a Parquet shard whose column ``jpeg`` holds the picture; where it is empty, the file is the picture.
 
     Raises:
         UsageError: the table cannot be read, has no rows, or lacks a column.
@@ -69,10 +75,11 @@ def labelled(file: Path, base: Path, part: Callable[[str], str | None] | None = 
     Raises:
         UsageError: the table cannot be read, has no rows, or lacks a column.
     """
-    found = Found()
     with opened(file) as table:
+        found = Found(licence=table.licence)
         place, label = table.column(*_FILE), table.column(*_GENDER)
         age, ethnicity, split = table.optional(*_AGE), table.optional(*_ETHNICITY), table.optional(*_PART)
+        shard_row = table.optional(*_ROW)
         for number, row in table.rows:
             name, gender = row[place], words.perceived_gender(row[label])
             if not name:
@@ -88,6 +95,7 @@ def labelled(file: Path, base: Path, part: Callable[[str], str | None] | None = 
                     age_years=words.age(row[age]) if age else None,
                     ethnicity=words.ethnicity(row[ethnicity]) if ethnicity else None,
                     part=part(name) if part else words.part(row[split]) if split else None,
+                    row=int(row[shard_row]) if shard_row and row[shard_row] else None,
                 )
             except ValueError as exc:
                 found.skip(name, str(exc))
@@ -135,7 +143,8 @@ def _parquet(file: Path) -> Iterator[Table]:
         spelt = {name.strip().casefold(): name for name in opened_file.schema_arrow.names}
         if not opened_file.metadata.num_rows:
             raise UsageError(f"{file} has no rows")
-        yield Table(file, tuple(spelt), _parquet_rows(opened_file, spelt))
+        licence = (opened_file.schema_arrow.metadata or {}).get(LICENCE, b"").decode()
+        yield Table(file, tuple(spelt), _parquet_rows(opened_file, spelt), licence)
 
 
 def _parquet_rows(file: pq.ParquetFile, spelt: Mapping[str, str]) -> Iterator[tuple[int, Row]]:

@@ -1,0 +1,98 @@
+"""The strata by which a set is balanced, and the groups that no split divides."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gfpipe.curation.candidates import Candidates
+
+Words = NDArray[np.str_]
+
+_UNKNOWN: Final = "unknown"
+# Finer towards 1, where calibrated networks put most faces.
+CONFIDENCE_EDGES: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1.0)
+CONFIDENCE: Final = tuple(f"{low:g} to {high:g}" for low, high in pairwise(CONFIDENCE_EDGES))
+_FACE_SIZE_EDGES: Final = (48.0, 96.0)  # as sql/macros/face_size.sql has it
+_FACE_SIZE: Final = ("small", "medium", "large")
+
+
+def _confidence(candidates: Candidates) -> Words:
+    return np.array(CONFIDENCE)[np.digitize(candidates.confidence, CONFIDENCE_EDGES[1:-1])]
+
+
+def _face_size(candidates: Candidates) -> Words:
+    words = np.array(_FACE_SIZE)[np.digitize(candidates.face_pixels, _FACE_SIZE_EDGES)]
+    return np.where(np.isnan(candidates.face_pixels), _UNKNOWN, words)
+
+
+def _hour(candidates: Candidates) -> Words:
+    return np.where(candidates.hour < 0, _UNKNOWN, candidates.hour.astype(np.str_))
+
+
+def _or_unknown(words: Words) -> Words:
+    return np.where(words == "", _UNKNOWN, words)
+
+
+# By what a set can be balanced: (N,) words; what is unknown is a stratum of its own.
+STRATA: Final[Mapping[str, Callable[[Candidates], Words]]] = {
+    "confidence": _confidence,
+    "channel": lambda candidates: _or_unknown(candidates.channel),
+    "programme": lambda candidates: _or_unknown(candidates.programme),
+    "face_size": _face_size,
+    "hour": _hour,
+}
+
+
+def held_back(candidates: Candidates, share: float, seed: int) -> NDArray[np.bool_]:
+    """(N,) which faces belong to programmes that are held back; where one is unknown, to recordings.
+
+    By a hash of its name, so that a programme stays on its side as the archive grows. Where that leaves no woman or no
+    man on either side, the programme whose hash comes first is held back among those with which it leaves both on both
+    sides; where there is none, nothing is held back.
+    """
+    female = candidates.female
+    names, group = np.unique(_groups(candidates), return_inverse=True)
+    women = np.bincount(group[female], minlength=len(names))
+    men = np.bincount(group[~female], minlength=len(names))
+    lot = np.array([_fraction(f"{seed}\0{name}") for name in names.tolist()])
+    behind = lot < share
+    if share and not _both(women[behind].sum(), men[behind].sum(), women[~behind].sum(), men[~behind].sum()):
+        possible = np.flatnonzero(_both(women, men, women.sum() - women, men.sum() - men))
+        behind = np.isin(np.arange(len(names)), possible[np.argsort(lot[possible])][:1])
+    return np.asarray(behind[group], np.bool_)
+
+
+def identities(candidates: Candidates) -> NDArray[np.uint64]:
+    """(N,) 64 bits of what each face is known by: its place in its recording or, without one, its file."""
+    return np.array([_digest(name) for name in _names(candidates)], np.uint64)
+
+
+def _groups(candidates: Candidates) -> Words:
+    alone = np.array(_names(candidates), np.str_)
+    recording = np.where(candidates.recording_id != "", np.strings.add("recording\0", candidates.recording_id), alone)
+    programme = np.strings.add("programme\0", candidates.programme)
+    return np.where(candidates.programme != "", programme, recording)
+
+
+def _names(candidates: Candidates) -> list[str]:
+    columns = (candidates.recording_id, candidates.sample_index, candidates.face_index, candidates.path, candidates.row)
+    return [
+        f"face\0{recording}\0{sample}\0{face}" if recording and sample >= 0 else f"file\0{path}\0{row}"
+        for recording, sample, face, path, row in zip(*(column.tolist() for column in columns), strict=True)
+    ]
+
+
+def _both(*counts: Any) -> NDArray[np.bool_]:
+    return np.asarray(np.min(counts, axis=0) > 0)
+
+
+def _digest(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
+
+
+def _fraction(name: str) -> float:
+    return _digest(name) / 2**64

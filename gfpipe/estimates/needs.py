@@ -1,0 +1,203 @@
+"""Where labels are needed: how much each stratum's errors of classification move the corrected share of women.
+
+The corrected share of face time moves with each labelled face by what the correction gets wrong of it. Linearised
+(Rogan and Gladen's estimate, weighted; Särndal, Swensson and Wretman 1992, section 5.5), a face that stands for s
+seconds contributes ``s * (truth - x)``, where x is what a face of that size and answer counts for, and truth is 1 for
+a woman and 0 for a man; what is no face contributes what it wrongly adds. With n_h labels in stratum h of N_h faces
+the labels' part of the variance is the sum of ``N_h^2 / n_h`` times the mean of the squared contributions, over the
+squared face time, and Neyman's (1934) allocation follows. Squares, and not their variance: published intervals
+resample recordings, and know of no strata.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from gfpipe.errors import UsageError
+from gfpipe.estimates.question import Question
+from gfpipe.statistics.misclassification import ANSWERS, SIZES, TRUTHS, Correction
+from gfpipe.warehouse import Warehouse
+
+Floats = NDArray[np.float64]
+
+_SCORE: Final = np.array([1.0, 0.0, 0.5])
+_BELIEF_IN_PROBABILITIES: Final = 4.0  # labels that a classifier's own probabilities are worth
+_BELIEF_IN_ALL: Final = 20.0  # labels that those of all strata together are worth, for one of them
+_FLOOR: Final = 0.1  # of sensitivity + specificity - 1, and of the share of answers that tell
+_CELL: Final = ("stratum", "size", "confidence", "answer")
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Where labels are needed, by stratum.
+
+    Attributes:
+        strata: (H,) names.
+        population: (H,) int, faces.
+        labels: (H,) int, answers so far that tell of errors.
+        need: (H,) N_h times the root mean square of what a face contributes to the share.
+        women, men: (H,) expected shares of the faces.
+        correction: what a face counts for by these rates; of one column.
+        independent: the variance of the share by the labels there are, were each of a recording of its own; 0 where
+            there are none.
+    """
+
+    strata: tuple[str, ...]
+    population: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    need: Floats
+    women: Floats
+    men: Floats
+    correction: Correction
+    independent: float
+
+    @property
+    def by_stratum(self) -> Mapping[str, float]:
+        """What `gfpipe.labelling.sampling.by_need` allocates by."""
+        return dict(zip(self.strata, self.need.tolist(), strict=True))
+
+
+def measure(house: Warehouse, question: Question) -> Needs:
+    """Find out where labels are needed most.
+
+    The error rates of each stratum are those of its labels, drawn towards those of all labels of the same size,
+    confidence and answer, and these towards the classifier's own probabilities: where nothing was labelled yet, these
+    are taken for right.
+
+    Args:
+        house: the warehouse.
+        question: ``by`` names what strata are made of (`gfpipe.labelling.sampling`); ``since``, ``until`` and
+            ``only_channels`` say which recordings.
+
+    Raises:
+        UsageError: nothing can be labelled.
+        LakeError: the warehouse cannot be read.
+    """
+    asked = {
+        "keys": list(question.by),
+        "since": question.since,
+        "until": question.until,
+        "channels": list(question.only_channels),
+    }
+    found, labels = house.ask("cells", asked), house.ask("labels_in_cells", asked)
+    if not found.num_rows:
+        raise UsageError("no face counts in what is asked about: there is nothing to label")
+    cells = _Cells(found, labels)
+    names, place = np.unique(found["stratum"].to_numpy(zero_copy_only=False).astype(str), return_inverse=True)
+
+    def summed(each: Floats) -> Floats:
+        return np.bincount(place, each, len(names)).astype(np.float64)
+
+    population = summed(cells.faces)
+    return Needs(
+        strata=tuple(map(str, names)),
+        population=np.rint(population).astype(np.int64),
+        labels=np.rint(summed(cells.labels)).astype(np.int64),
+        need=np.sqrt(population * summed(cells.squares)) / cells.face_time,
+        women=summed(cells.faces * cells.rates[:, 0]) / population,
+        men=summed(cells.faces * cells.rates[:, 1]) / population,
+        correction=cells.correction,
+        independent=cells.independent(),
+    )
+
+
+class _Cells:
+    """C cells of faces of one stratum, size, confidence and answer, and what is believed of them.
+
+    Attributes:
+        faces: (C,) how many.
+        labels: (C,) answers so far that tell of errors.
+        rates: (C, 3) shares of women, men and no faces.
+        face_time: of women and men together, seconds.
+        squares: (C,) sum of squared contributions, more where people often cannot tell.
+        correction: what a face counts for by these rates.
+    """
+
+    def __init__(self, cells: pa.Table, labels: pa.Table) -> None:
+        names = [tuple(row[key] for key in _CELL) for row in cells.select(list(_CELL)).to_pylist()]
+        self._place = {name: index for index, name in enumerate(names)}
+        self._size = np.array([SIZES.index(size) for _, size, _, _ in names])
+        self._answer = np.array([ANSWERS.index(answer) for *_, answer in names])
+        faces, p_female, seconds, squared = (
+            cells[name].to_numpy().astype(float) for name in ("faces", "p_female", "seconds", "squared_seconds")
+        )
+        self.faces = faces
+        self._told = [row for row in labels.to_pylist() if row["truth"] in TRUTHS]
+        weights, self.labels = self._weights(len(names))
+        self.rates = _rates([name[1:] for name in names], faces, p_female, weights, self.labels)
+        time = np.zeros((len(SIZES), len(ANSWERS), len(TRUTHS)))
+        np.add.at(time, (self._size, self._answer), seconds[:, None] * self.rates)
+        self.face_time = float(time[..., :2].sum())
+        self.correction, self._contribution = self._corrected(time)
+        told = max(len(self._told) / labels.num_rows, _FLOOR) if labels.num_rows else 1.0
+        self.squares = squared * (self.rates * self._contribution**2).sum(1) / told
+
+    def independent(self) -> float:
+        """The labels' part of the variance, were each of a recording of its own."""
+        if not self._told:
+            return 0.0
+        weight = np.array([row["weight"] for row in self._told])
+        errors = self._contribution[[self._of(row) for row in self._told], [_truth(row) for row in self._told]]
+        return float(((weight * errors) ** 2).sum() / weight.sum() ** 2)
+
+    def _of(self, label: Mapping[str, Any]) -> int:
+        return self._place[tuple(label[key] for key in _CELL)]
+
+    def _weights(self, cells: int) -> tuple[Floats, Floats]:
+        """What the labels of each cell and truth stand for (C, 3), and how many there are (C,)."""
+        weights, number = np.zeros((cells, len(TRUTHS))), np.zeros(cells)
+        for label in self._told:
+            weights[self._of(label), _truth(label)] += label["weight"]
+            number[self._of(label)] += 1
+        return weights, number
+
+    def _corrected(self, time: Floats) -> tuple[Correction, Floats]:
+        """Rogan and Gladen's correction by believed time, and what a second of a face contributes, (C, 3 truths)."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            called = (time[..., :2] * _SCORE[None, :, None]).sum(1) / time[..., :2].sum(1)
+            real = np.nan_to_num(1 - time[..., 2] / time.sum(-1), nan=1.0)
+        sensitivity, false_women = np.nan_to_num(called[:, 0], nan=1.0), np.nan_to_num(called[:, 1], nan=0.0)
+        worth = (_SCORE - false_women[:, None]) / np.maximum(sensitivity - false_women, _FLOOR)[:, None]
+        share = time[..., 0].sum() / time[..., :2].sum()
+        at = (self._size, self._answer)
+        off = worth[at] - share
+        kept = off * (1 - real[at])
+        found = Correction(
+            women=(real * worth)[..., None],
+            men=(real * (1 - worth))[..., None],
+            sensitivity=sensitivity[:, None],
+            specificity=1 - false_women[:, None],
+            labels=(0, 0),
+        )
+        return found, np.stack([1 - worth[at] + kept, kept - worth[at], -off * real[at]], axis=1)
+
+
+def _rates(kinds: list[tuple[str, ...]], faces: Floats, p_female: Floats, weights: Floats, labels: Floats) -> Floats:
+    """Women, men and no faces among the faces of each cell, (C, 3)."""
+    _, kind = np.unique(np.array(kinds), axis=0, return_inverse=True)
+    kind = kind.reshape(-1)
+
+    def summed(each: Floats) -> Floats:
+        return np.bincount(kind, each).astype(np.float64)
+
+    women = summed(faces * p_female) / summed(faces)
+    by_probabilities = np.stack([women, 1 - women, np.zeros_like(women)], axis=1)
+    seen = np.stack([summed(weights[:, truth]) for truth in range(len(TRUTHS))], axis=1)
+    of_all = _drawn_towards(by_probabilities, _BELIEF_IN_PROBABILITIES, seen, summed(labels))
+    return _drawn_towards(of_all[kind], _BELIEF_IN_ALL, weights, labels)
+
+
+def _drawn_towards(prior: Floats, belief: float, weights: Floats, labels: Floats) -> Floats:
+    """Shares by weight, (K, 3), as if `belief` labels more had found the shares of `prior`."""
+    total = weights.sum(1, keepdims=True)
+    own = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+    found: Floats = (own * labels[:, None] + prior * belief) / (labels[:, None] + belief)
+    return found
+
+
+def _truth(label: Mapping[str, Any]) -> int:
+    return TRUTHS.index(label["truth"])

@@ -1,0 +1,26 @@
+-- The faces that may be labelled, by stratum and by what their error rates depend on; seconds that they stand for.
+with wanted as (
+    select
+        *,
+        stratum($keys, channel, month, size, confidence, answer) as stratum
+    from faces_to_label
+    where
+        ($since is null or air_date >= $since)
+        and ($until is null or air_date <= $until)
+        and (len($channels) = 0 or list_contains($channels, channel))
+)
+
+select
+    wanted.stratum,
+    wanted.size,
+    wanted.confidence,
+    wanted.answer,
+    count(*) as faces,
+    avg(wanted.p_female) as p_female,
+    sum(sample_gender.step_seconds) as seconds,
+    sum(sample_gender.step_seconds ** 2) as squared_seconds
+from wanted
+inner join sample_gender
+    on wanted.recording_number = sample_gender.recording_number and wanted.sample_index = sample_gender.sample_index
+group by all
+order by all

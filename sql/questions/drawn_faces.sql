@@ -1,0 +1,58 @@
+-- Of each stratum of `allocation` the faces that come first in an order which a hash shuffles: the same seed draws the
+-- same faces, and most of them again from an archive that has grown. `limit_place` only spares sorting all the rest.
+with wanted as (
+    select
+        *,
+        stratum($keys, channel, month, size, confidence, answer) as stratum,
+        md5_number_lower(concat_ws('/', $seed, 'face', recording_id, sample_index, face_index)) as place
+    from faces_to_label
+    where
+        ($since is null or air_date >= $since)
+        and ($until is null or air_date <= $until)
+        and (len($channels) = 0 or list_contains($channels, channel))
+),
+
+shuffled as (
+    select
+        wanted.*,
+        allocation.taken,
+        allocation.inclusion_probability,
+        allocation.limit_place
+    from wanted
+    inner join allocation on wanted.stratum = allocation.stratum
+),
+
+drawn as (
+    select *
+    from shuffled
+    where place <= limit_place
+    qualify
+        row_number() over (partition by stratum order by place, recording_id, sample_index, face_index) <= taken
+)
+
+select
+    drawn.recording_id,
+    recordings.path,
+    recordings.channel,
+    recordings.programme,
+    recordings.started_at,
+    drawn.sample_index,
+    sample_gender.seconds,
+    drawn.face_index,
+    faces.x1,
+    faces.y1,
+    faces.x2,
+    faces.y2,
+    recordings.config_digest,
+    drawn.stratum,
+    drawn.inclusion_probability
+from drawn
+inner join recordings on drawn.recording_number = recordings.recording_number
+inner join sample_gender
+    on drawn.recording_number = sample_gender.recording_number and drawn.sample_index = sample_gender.sample_index
+inner join faces
+    on
+        drawn.recording_number = faces.recording_number
+        and drawn.sample_index = faces.sample_index
+        and drawn.face_index = faces.face_index
+order by drawn.stratum, drawn.place, drawn.recording_id, drawn.sample_index, drawn.face_index

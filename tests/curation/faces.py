@@ -1,0 +1,58 @@
+"""Candidates for tests, made up: their numbers are what is looked at, never their pictures."""
+
+from typing import Any
+
+import numpy as np
+
+from gfpipe.curation.candidates import Candidates
+
+
+def candidates(count: int, seed: int = 0, **columns: Any) -> Candidates:
+    """So many faces that differ in everything, but for the columns given (a value, or one for each face)."""
+    random = np.random.default_rng(seed)
+    places = np.arange(count)
+    made: dict[str, Any] = {
+        "path": np.array([f"crops/{place // 50}.parquet" for place in places], np.str_),
+        "row": places % 50,
+        "p_female": random.random(count),
+        "recording_id": np.array([f"r{place // 50}" for place in places], np.str_),
+        "programme": np.array([f"p{place // 50}" for place in places], np.str_),
+        "channel": np.full(count, "tv"),
+        "track": np.full(count, -1),
+        "sample_index": places % 50,
+        "face_index": np.zeros(count, np.int64),
+        "config_digest": np.full(count, "d"),
+        "face_pixels": np.full(count, 60.0),
+        "hour": np.full(count, 20),
+        "fingerprint": random.integers(0, 2**64, count, np.uint64),
+    }
+    types = {name: column.dtype for name, column in made.items()}
+    for name, value in columns.items():
+        column = np.broadcast_to(np.asarray(value), (count,))
+        made[name] = column if types[name].kind == "U" else column.astype(types[name])
+    return Candidates(**made)
+
+
+def archive(count: int, seed: int) -> Candidates:
+    """An archive as archives are: uneven channels, programmes of one hour, more men, tracks, reruns, sure models."""
+    random = np.random.default_rng(seed)
+    programme = random.zipf(1.6, count) % 23
+    recording = programme * 10 + random.integers(0, 4, count)
+    logit = np.where(random.random(count) < 0.3, 1, -1) * random.gamma(3, 1.5, count)
+    rerun = random.random(count) < 0.1
+    prints = random.integers(0, 2**64, count, np.uint64)
+    prints[rerun] = prints[random.integers(0, count, rerun.sum())] ^ np.uint64(0b101)
+    return candidates(
+        count,
+        p_female=1 / (1 + np.exp(-logit)),
+        channel=np.array([f"tv{number % 3}" for number in programme], np.str_),
+        programme=np.array([f"p{number}" if number else "" for number in programme], np.str_),
+        recording_id=np.array([f"r{number}" for number in recording], np.str_),
+        path=np.array([f"crops/r{number}.parquet" for number in recording], np.str_),
+        row=np.arange(count),
+        sample_index=np.arange(count),
+        track=np.where(random.random(count) < 0.7, recording * 1000 + random.integers(0, 50, count), -1),
+        face_pixels=np.where(random.random(count) < 0.05, np.nan, random.gamma(3, 25, count)),
+        hour=np.where(programme == 5, -1, programme % 24),
+        fingerprint=prints,
+    )

@@ -1,0 +1,93 @@
+"""Small lakes that keep crops, by way of the real analysis of real footage."""
+
+from collections.abc import Iterator
+from itertools import chain, cycle, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from gfpipe.archive import manifest
+from gfpipe.curation.lakes import read
+from gfpipe.labelling.labels import Label
+from gfpipe.labelling.store import write_labels
+from gfpipe.models import champion, store
+from gfpipe.recording import Summary
+from gfpipe.settings import DEFAULT_PATTERN, Analysis, Keeping
+from gfpipe.stages import analyse
+from gfpipe.video.encode import read_frames, write_video
+
+Frame = NDArray[np.uint8]
+
+SIZE = (176, 144)
+# More than a day of these short programmes has room for, so that all that are asked for are kept.
+KEEPING = Keeping("30d", per_track=3, per_day=1_000_000)
+ANALYSIS = Analysis(classifier=champion.FIRST, every_seconds=0.5, sampling="exact")
+
+
+def woman(variant: int, count: int) -> Iterator[Frame]:
+    """The demo's portrait, cut and turned otherwise in each variant, and slowly panned."""
+    portrait = Image.open(store.fetch_source("astronaut")).convert("RGB")
+    if variant % 2:
+        portrait = ImageOps.mirror(portrait)
+    left = (70, 180)[variant % 2]
+    for number in range(count):
+        x, y, side = left + variant * 7 + number // 5, variant * 3, 200 + 20 * variant
+        yield np.asarray(portrait.crop((x, y, x + side, y + side * 144 // 176)).resize(SIZE))
+
+
+def man(variant: int, count: int) -> Iterator[Frame]:
+    """The man in the car, cut and turned otherwise in each variant."""
+    for frame in islice(cycle(read_frames(store.fetch_source("carphone"))), count):
+        picture = Image.fromarray(frame)
+        picture = ImageOps.mirror(picture) if variant % 2 else picture
+        x = 9 * variant
+        yield np.asarray(picture.crop((x, 0, 176, 144 - x * 144 // 176)).resize(SIZE))
+
+
+def programme(archive: Path, name: str, variant: int, women: bool = True, men: bool = True, seconds: int = 2) -> Path:
+    """Two seconds of a woman, then two of a man; or longer."""
+    path = archive / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write_video(
+        path, chain(woman(variant, 25 * seconds) if women else (), man(variant, 25 * seconds) if men else ())
+    )
+
+
+def analyse_all(
+    archive: Path, lake: Path, keeping: Keeping | None = KEEPING, config: Analysis = ANALYSIS
+) -> list[Summary]:
+    """Analyse an archive, with crops."""
+    found = manifest.read(archive, DEFAULT_PATTERN, "Europe/Paris")
+    return [analyse.run(recording, str(lake), config, keeping) for recording in found.recordings]
+
+
+def label_crops(lake: Path, programme: str, source: str = "people.csv") -> int:
+    """Have the crops of one programme labelled as their model reads them; how many there are."""
+    found = read(lake).candidates
+    here = np.flatnonzero(found.programme == programme)
+    boxes = [
+        _place(lake, str(found.recording_id[i]), int(found.sample_index[i]), int(found.face_index[i])) for i in here
+    ]
+    labels = [
+        Label(str(found.recording_id[i]), seconds, *box, str(found.perceived_gender[i]), 1.0, "AB", False)
+        for i, (seconds, box) in zip(here, boxes, strict=True)
+    ]
+    write_labels(str(lake), lake / source, labels)
+    return len(labels)
+
+
+def _place(lake: Path, recording: str, sample: int, face: int) -> tuple[float, tuple[float, float, float, float]]:
+    """When a face was on air, in seconds from the start, and its box."""
+    at = (pc.field("recording_id") == recording) & (pc.field("sample_index") == sample)
+    (seconds,) = _rows(lake, "samples", at)["seconds"].to_pylist()
+    (row,) = _rows(lake, "faces", at & (pc.field("face_index") == face)).to_pylist()
+    return seconds, (row["x1"], row["y1"], row["x2"], row["y2"])
+
+
+def _rows(lake: Path, table: str, which: ds.Expression) -> Any:
+    return ds.dataset(sorted((lake / table).rglob("*.parquet")), format="parquet").to_table(filter=which)

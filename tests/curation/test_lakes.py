@@ -1,0 +1,148 @@
+"""Crops of a lake become candidates: only those that may be used, with what the warehouse would say of them."""
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from gfpipe import warehouse
+from gfpipe.curation import lakes
+from gfpipe.errors import UsageError
+from tests.curation.lakes import ANALYSIS, analyse_all, label_crops, programme
+
+
+@pytest.fixture
+def lake(crop_lake: Path, tmp_path: Path) -> Path:
+    """A copy that a test may change."""
+    return Path(shutil.copytree(crop_lake, tmp_path / "lake"))
+
+
+def _shards(lake: Path, table: str = "crops") -> list[Path]:
+    return sorted((lake / table).rglob("*.parquet"))
+
+
+def test_every_crop_is_a_candidate_with_all_that_is_known_of_it(crop_lake: Path) -> None:
+    heard: list[tuple[int, int]] = []
+    found = lakes.read(crop_lake, lambda done, total: heard.append((done, total)))
+    faces = found.candidates
+    assert found.left_out == {}
+    assert len(faces) == sum(pq.read_metadata(shard).num_rows for shard in _shards(crop_lake)) == heard[-1][0]
+    assert set(zip(faces.channel.tolist(), faces.programme.tolist(), faces.hour.tolist(), strict=True)) == {
+        ("tv1", "news", 20), ("tv1", "talk", 21), ("tv2", "film", 20), ("tv2", "morning", 7), ("tv2", "news again", 23)
+    }  # fmt: skip
+    assert len(np.unique(faces.track)) == 10
+    assert all(len(np.unique(faces.recording_id[faces.track == track])) == 1 for track in np.unique(faces.track))
+    assert np.all(faces.face_pixels > 24)
+    assert [model.id for model in found.models] == [ANALYSIS.classifier]
+    assert len(found.models[0].sha256) == 64
+    assert np.all(found.expires_at > np.datetime64(datetime.now(UTC).replace(tzinfo=None) + timedelta(days=29)))
+
+
+def test_probabilities_are_those_of_the_warehouse(lake: Path) -> None:
+    warehouse.build(lake)
+    with warehouse.open(lake) as house:
+        rows = house.query("select recording_id, p_female from tracks order by all").to_pylist()
+    faces = lakes.read(lake).candidates
+    _, first = np.unique(faces.track, return_index=True)
+    ours = sorted(zip(faces.recording_id[first].tolist(), faces.p_female[first].tolist(), strict=True))
+    assert [name for name, _ in ours] == [row["recording_id"] for row in rows]
+    assert [p for _, p in ours] == pytest.approx([row["p_female"] for row in rows], abs=1e-6)
+
+
+def test_what_people_labelled_is_kept_to_measure_on_with_all_of_its_track(lake: Path) -> None:
+    everything = lakes.read(lake).candidates
+    labelled = label_crops(lake, "film")
+    (shard,) = _shards(lake, "labels")
+    pq.write_table(pq.read_table(shard).slice(0, 1), shard)  # one answer stands for the three crops of its track
+    found = lakes.read(lake)
+    assert labelled == 6
+    assert found.left_out == {lakes.ASKED: 3}
+    assert len(found.candidates) == len(everything) - 3
+
+
+def test_pictures_that_were_broadcast_again_look_the_same(crop_lake: Path) -> None:
+    faces = lakes.read(crop_lake).candidates
+    known = {
+        programme: set(faces.fingerprint[faces.programme == programme].tolist())
+        for programme in ("news", "news again", "film")
+    }
+    assert known["news"] & known["news again"]
+    assert not known["news"] & known["film"]
+
+
+def test_crops_of_an_earlier_analysis_are_left_out(lake: Path) -> None:
+    shard = _shards(lake)[0]
+    table = pq.read_table(shard)
+    place = table.schema.get_field_index("config_digest")
+    older = table.set_column(place, table.schema.field(place), pa.array(["older"] * len(table)))
+    pq.write_table(older, shard)
+    found = lakes.read(lake)
+    assert found.left_out == {lakes.EARLIER: len(table)}
+
+
+def test_pictures_that_are_damaged_are_left_out(lake: Path) -> None:
+    shard = _shards(lake)[0]
+    table = pq.read_table(shard)
+    place = table.schema.get_field_index("jpeg")
+    damaged = [b"damaged", *table["jpeg"].to_pylist()[1:]]
+    pq.write_table(table.set_column(place, table.schema.field(place), pa.array(damaged, pa.binary())), shard)
+    found = lakes.read(lake)
+    assert found.left_out == {lakes.UNREADABLE: 1}
+    assert found.candidates.row[found.candidates.path == str(shard)].tolist() == list(range(1, len(table)))
+
+
+def test_faces_that_no_model_has_read_or_are_too_small_are_left_out(lake: Path) -> None:
+    shard = _shards(lake)[0]
+    crops = pq.read_table(shard).num_rows
+    attributes, faces = (
+        next(p for p in _shards(lake, table) if p.name == shard.name) for table in ("attributes", "faces")
+    )
+    pq.write_table(pq.read_table(attributes).slice(0, 0), attributes)
+    assert lakes.read(lake).left_out == {lakes.UNCLASSIFIED: crops}
+    table = pq.read_table(faces)
+    place = table.schema.get_field_index("below_min_face")
+    pq.write_table(table.set_column(place, table.schema.field(place), pa.array([True] * len(table))), faces)
+    assert lakes.read(lake).left_out == {lakes.TOO_SMALL: crops}
+
+
+def test_crops_of_recordings_that_are_gone_are_left_out(lake: Path) -> None:
+    shard = _shards(lake)[0]
+    next(path for path in _shards(lake, "recordings") if path.name == shard.name).unlink()
+    assert lakes.read(lake).left_out == {lakes.NOT_ANALYSED: pq.read_metadata(shard).num_rows}
+
+
+def test_expired_crops_are_never_read(lake: Path) -> None:
+    for shard in _shards(lake):
+        _expire(shard)
+    with pytest.raises(UsageError, match=r"every crop .* has expired .*gfpipe purge"):
+        lakes.read(lake)
+
+
+def _expire(shard: Path) -> None:
+    table = pq.read_table(shard)
+    place = table.schema.get_field_index("expires_at")
+    past = pa.array([datetime.now(UTC) - timedelta(days=1)] * len(table), table.schema.field(place).type)
+    pq.write_table(table.set_column(place, table.schema.field(place), past), shard)
+
+
+def test_a_lake_without_crops_says_how_to_keep_some(tmp_path: Path) -> None:
+    programme(tmp_path / "archive", "tv/2001-03-04/2000_news.mp4", 0, men=False)
+    analyse_all(tmp_path / "archive", tmp_path / "lake", keeping=None)
+    with pytest.raises(UsageError, match=r"keeps no crops .*--keep-crops --expires 30d"):
+        lakes.read(tmp_path / "lake")
+
+
+def test_a_lake_elsewhere_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="on this machine"):
+        lakes.read(Path("s3://bucket/lake"))
+    with pytest.raises(UsageError, match="no folder"):
+        lakes.read(tmp_path / "none")
+
+
+def test_paths_are_the_same_through_a_link(crop_lake: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(crop_lake)
+    assert set(lakes.read(tmp_path / "link").candidates.path) == {str(shard) for shard in _shards(crop_lake)}

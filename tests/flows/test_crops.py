@@ -1,0 +1,57 @@
+"""What a site says of crops reaches the workers, and a purge what they kept."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from flows import run
+from flows.serve import deployments
+from gfpipe.lake import crops
+from gfpipe.models import champion
+from gfpipe.settings import Analysis, Keeping, Settings
+from gfpipe.stages import demo
+from gfpipe.video.encode import write_video
+from tests.conftest import Command
+from tests.lake.pictures import pictures
+
+CPU = Analysis(classifier=champion.FIRST, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("archive")
+    (folder / "one" / "2001-03-04").mkdir(parents=True)
+    frames = demo.footage().frames((("both", 3),))
+    write_video(folder / "one" / "2001-03-04" / "2000_news.mp4", frames)
+    return folder
+
+
+@pytest.mark.slow
+def test_crops_are_kept_by_workers_and_removed_by_the_command(
+    prefect_server: str, archive: Path, tmp_path: Path, gfpipe: Command
+) -> None:
+    lake = str(tmp_path / "lake")
+    site = Settings(str(archive), lake, timezone="UTC", analysis=CPU, workers=1)
+    (summary,), _ = run.analyse(site)
+    assert pictures(lake) == []
+    kept = Settings(
+        str(archive), lake, timezone="UTC", analysis=CPU, workers=1, keeping=Keeping("2w", per_day=1_000_000)
+    )
+    (again,), _ = run.analyse(kept)
+    assert not again.reused
+    assert again.faces == summary.faces
+    found = crops.present(lake)
+    assert len(found) == 2
+    (left,) = {row["expires_at"] - row["kept_at"] for row in found.to_pylist()}
+    assert left == timedelta(days=14)
+    (third,), _ = run.analyse(kept)
+    assert third.reused
+    assert gfpipe("purge", "--lake", lake, "--all", "--yes").code == 0
+    assert pictures(lake) == []
+
+
+def test_a_night_is_told_what_the_site_keeps(tmp_path: Path) -> None:
+    keeping = Keeping("30d", again=False)
+    nightly, *_ = deployments(Settings(str(tmp_path), str(tmp_path / "lake"), keeping=keeping))
+    assert nightly.parameters["keeping"] == keeping

@@ -1,0 +1,126 @@
+"""The flow from an archive's own faces to a decision, on a real Prefect server: nothing is trained but a little."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyarrow.parquet as pq
+import pytest
+from prefect.client.schemas.objects import State
+
+from flows.curate import curate_and_retrain, remove_expired
+from gfpipe.curation import sets
+from gfpipe.curation.selection import Rules
+from gfpipe.errors import UsageError
+from gfpipe.evaluation.gate import Margins
+from gfpipe.lake import shards
+from gfpipe.models import champion, store
+from gfpipe.settings import Keeping
+from gfpipe.stages import curate
+from tests.curation.conftest import crop_lake
+from tests.curation.lakes import analyse_all, label_crops, programme
+from tests.flows.test_retrain import mirrored
+from tests.lake.pictures import pictures
+
+__all__ = ["crop_lake"]
+pytestmark = pytest.mark.slow
+WIDE = Margins(accuracy=100, gap=100, worst=100)  # a few faces show little
+RULES = Rules(0.5, 0.5, validation=0.3)
+
+
+@pytest.fixture
+def lake(crop_lake: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(crop_lake, tmp_path / "lake"))
+
+
+@pytest.fixture
+def lessons(recipe: Path, tmp_path: Path) -> str:
+    text = recipe.read_text().replace('data = "people"', 'data = "people + curated"')
+    (tmp_path / "lessons.toml").write_text(text)
+    return str(tmp_path / "lessons.toml")
+
+
+def artifacts(api_url: str, state: State[Any]) -> dict[str, Any]:
+    """What the run, and the runs within it, show in the UI."""
+    runs = {state.state_details.flow_run_id}
+    within = {"flow_runs": {"parent_flow_run_id": {"any_": [str(run) for run in runs]}}}
+    found = httpx.post(f"{api_url}/flow_runs/filter", json=within).raise_for_status().json()
+    ids = [str(run) for run in runs] + [run["id"] for run in found]
+    rows = httpx.post(f"{api_url}/artifacts/filter", json={"flow_runs": {"id": {"any_": ids}}}).raise_for_status()
+    return {artifact["key"]: artifact for artifact in rows.json()}
+
+
+def learn(lake: Path, faces: Path, lessons: str, tmp_path: Path, **how: Any) -> State[Any]:
+    state: State[Any] = curate_and_retrain(
+        str(lake),
+        [f"people:folders={faces}"],
+        [f"others:folders={mirrored(faces, tmp_path)}"],
+        lessons,
+        name="march",
+        rules=RULES,
+        model="taught",
+        out=str(tmp_path / "run"),
+        device="cpu",
+        margins=WIDE,
+        return_state=True,
+        **how,
+    )
+    return state
+
+
+def test_an_archive_teaches_a_model_that_reigns_and_history_follows(
+    prefect_server: str, own_models: Path, lake: Path, faces: Path, lessons: str, tmp_path: Path
+) -> None:
+    programme(tmp_path / "more", "tv1/2001-03-07/2000_debate.mp4", 1, seconds=45)
+    analyse_all(tmp_path / "more", lake, Keeping("30d", per_track=100, per_day=1_000_000))
+    asked = label_crops(lake, "debate")
+    assert asked > 120
+    state = learn(lake, faces, lessons, tmp_path, least_labels=100, reestimate=True)
+    assert (state.name, champion.champion()) == ("Promoted", "taught")
+    decision: Any = state.result()
+    assert {check.data for check in decision.checks} == {"others", "archive"}
+    chosen = pq.read_table(lake / "sets" / "march" / "faces.parquet")["recording_id"].to_pylist()
+    assert chosen
+    assert not any("debate" in recording for recording in chosen)  # people labelled it: it is measured on
+    assert "curated" in store.card("taught").to_json()
+    assert {
+        found.row["classifier_id"]
+        for found in (shards.stored(str(lake), each) for each in shards.analysed(str(lake)))
+        if found
+    } == {"taught"}
+    shown = artifacts(prefect_server, state)
+    assert "- another face of its track was taken" in shown["curated"]["data"]
+    assert {"selection-curves", "gate", "decision", "evaluation", "screen-time"} <= set(shown)
+    assert (lake / "gfpipe.duckdb").is_file()
+
+
+def test_without_enough_labels_and_without_reading_again_both_are_said(
+    prefect_server: str, own_models: Path, lake: Path, faces: Path, lessons: str, tmp_path: Path
+) -> None:
+    state = learn(lake, faces, lessons, tmp_path)
+    shown = artifacts(prefect_server, state)
+    assert "0 kept faces have an answer, 200 are needed" in shown["no-labels"]["data"]
+    assert "classifier_breaks" in shown["break"]["data"]
+    assert {check.data for check in state.result().checks} == {"others"}
+
+
+def test_a_lake_without_crops_ends_with_what_to_do(
+    prefect_server: str, own_models: Path, lake: Path, faces: Path, lessons: str, tmp_path: Path
+) -> None:
+    shutil.rmtree(lake / "crops")
+    with pytest.raises(UsageError, match="--keep-crops"):
+        learn(lake, faces, lessons, tmp_path).result()
+
+
+def test_expired_crops_are_removed_with_their_rows_of_sets(prefect_server: str, own_models: Path, lake: Path) -> None:
+    summary = curate.run(curate.Config(lake, "march", RULES))
+    assert len(pictures(lake)) > 0
+    for path in (lake / "crops").rglob("*.parquet"):
+        table = pq.read_table(path)
+        place = table.schema.get_field_index("expires_at")
+        pq.write_table(table.set_column(place, table.schema.field(place), table["kept_at"]), path)
+    state: State[Any] = remove_expired(str(lake), return_state=True)
+    assert state.is_completed()
+    assert pictures(lake) == []
+    assert not (summary.folder / sets.FACES).exists()

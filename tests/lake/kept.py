@@ -1,0 +1,53 @@
+"""A lake with crops, written as an analysis writes them, of faces that nobody has."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gfpipe.lake import crops, shards
+from gfpipe.lake.shards import Provenance
+from gfpipe.recording import Recording, Status, Summary
+from tests.lake.pictures import jpeg
+
+RUN = Provenance("digest1", "keyframes", 1.0, 24.0, "detector", "aa", "classifier", "bb")
+START = datetime(2001, 3, 4, 20, tzinfo=UTC)
+MONTH = timedelta(days=30)
+
+
+def recording(folder: Path, programme: str = "news", channel: str = "one") -> Recording:
+    """A file that is no video, and what is known of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{programme}.ts"
+    path.write_bytes(programme.encode())
+    return Recording(str(path), channel, programme, START)
+
+
+def keep(
+    lake: Path | str,
+    of: Recording,
+    count: int = 3,
+    *,
+    digest: str = "digest1",
+    term: timedelta = MONTH,
+    ago: timedelta = timedelta(),
+    with_crops: bool = True,
+) -> Recording:
+    """Analyse a recording of `count` faces, one a sample and track, as if so long `ago`; with a crop of each."""
+    provenance = Provenance(digest, *list(vars(RUN).values())[1:])
+    with shards.writer(str(lake), of, provenance) as write:
+        zeros = np.zeros(count, np.float32)
+        faces: dict[str, Any] = dict.fromkeys(("x1", "y1", "detector_score", "height_360"), zeros)
+        faces |= {"x2": zeros + 48, "y2": zeros + 48, "landmarks": np.zeros((count, 10), np.float32)}
+        faces |= {"below_min_face": zeros > 0, "track_id": np.arange(count, dtype=np.int32)}
+        answers = {"p_female": zeros, "age_years": None}
+        write.write(np.arange(count, dtype=float), np.ones(count), np.arange(count), faces, answers)
+        if with_crops:
+            rows = [
+                {"sample_index": at, "face_index": 0, "track_id": at, "jpeg": jpeg(at), "width": 48, "height": 48}
+                for at in range(count)
+            ]
+            write.crops(*crops.columns(rows, datetime.now(UTC) - ago, term))
+        write.finish(Summary(of, Status.DONE, analysed_seconds=float(count), samples=count, faces=count))
+    return of
