@@ -72,10 +72,11 @@ def learn(lake: Path, faces: Path, lessons: str, tmp_path: Path, **how: Any) -> 
 def test_an_archive_teaches_a_model_that_reigns_and_history_follows(
     prefect_server: str, own_models: Path, lake: Path, faces: Path, lessons: str, tmp_path: Path
 ) -> None:
-    programme(tmp_path / "more", "tv1/2001-03-07/2000_debate.mp4", 1, seconds=45)
+    for hour, variant in (("20", 1), ("22", 2)):
+        programme(tmp_path / "more", f"tv1/2001-03-07/{hour}00_debate.mp4", variant, seconds=20)
     analyse_all(tmp_path / "more", lake, Keeping("30d", per_track=100, per_day=1_000_000))
     asked = label_crops(lake, "debate")
-    assert asked > 120
+    assert asked > 130  # some are the same to the byte, and the gate wants a hundred
     state = learn(lake, faces, lessons, tmp_path, least_labels=100, reestimate=True)
     assert (state.name, champion.champion()) == ("Promoted", "taught")
     decision: Any = state.result()
