@@ -1,16 +1,14 @@
 """``gfpipe curate``: training sets out of the archive itself."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows import console
+from flows import console, tables
 from flows.options import Lake, Panel, example
 
 if TYPE_CHECKING:
-    from gfpipe.curation.sets import Card
     from gfpipe.stages.curate import Summary
 
 app = typer.Typer()
@@ -74,7 +72,7 @@ def curate(
 
 def _show(summary: "Summary") -> None:
     card = summary.card
-    console.table(_accounts(card), "Faces, by perceived gender")
+    console.table(tables.accounts(card), "Faces, by perceived gender")
     for reason, count in card.source.left_out.items():
         console.say(f"{count:,} crops were no candidates: {reason}")
     if len(card.source.models) > 1:
@@ -89,11 +87,3 @@ def _show(summary: "Summary") -> None:
     console.say(f"The set is in {folder}: faces.parquet, card.json and {len(summary.pictures)} pictures")
     if card.source.expires_at:
         console.say(f"The first of its crops expires on {card.source.expires_at:%Y-%m-%d}; learn from it before then.")
-
-
-def _accounts(card: "Card") -> list[dict[str, str]]:
-    """What became of every crop, from the first step to the last."""
-    rows: list[tuple[str, Mapping[str, int]]] = [("candidates", card.candidates)]
-    rows += [(f"- {each.reason}", {"female": each.female, "male": each.male}) for each in card.dropped]
-    rows += [(f"= chosen for {part}", count) for part, count in card.chosen.items()]
-    return [{"": what, "women": f"{count['female']:,}", "men": f"{count['male']:,}"} for what, count in rows]

@@ -141,7 +141,7 @@ class TestPicture:
         box = find(frame[None]).boxes[0]
         x1, y1, x2, _ = box.astype(int)
         left, right, top = {"left": (x1, 640, 0), "right": (0, x2, 0), "top": (0, 640, y1)}.get(where, (0, 640, 0))
-        cropped = np.ascontiguousarray(frame[top:, left:right])
+        cropped = frame[top:, left:right].copy()
         data, width, height = crops.cut(cropped, find(cropped[None]).boxes[0])
 
         class Picture:
