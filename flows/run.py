@@ -1,6 +1,6 @@
 """The flows as commands run them: with a server of their own where none is configured, and with progress."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -85,12 +85,7 @@ def retrain(
         UsageError: wrong use; of recipe and data, said before Prefect takes its seconds to start.
         GfpipeError: models cannot be fetched or written, no server came up.
     """
-    from gfpipe.training import datasets  # noqa: PLC0415 - NumPy and pyarrow take their time
-    from gfpipe.training import recipe as recipes  # noqa: PLC0415
-
-    recipes.find(recipe)
-    for name in (*data, *gate_data):
-        datasets.read(name)
+    _check_lessons(recipe, (*data, *gate_data))
     given = {"model": model, "out": out, "device": device, "detector": detector, "margins": margins}
     with server.available(_prepare_to_retrain, console.say):
         from flows.retrain import heard_by, retrain_model  # noqa: PLC0415 - importing Prefect takes seconds
@@ -113,12 +108,7 @@ def learn(lake: str, data: list[str], gate_data: list[str], *, recipe: str, **gi
         UsageError: wrong use; of recipe and data, said before Prefect takes its seconds to start.
         GfpipeError: the lake or a model cannot be read or written, no server came up.
     """
-    from gfpipe.training import datasets  # noqa: PLC0415 - NumPy and pyarrow take their time
-    from gfpipe.training import recipe as recipes  # noqa: PLC0415
-
-    recipes.find(recipe)
-    for name in (*data, *gate_data):
-        datasets.read(name)
+    _check_lessons(recipe, (*data, *gate_data))
     with server.available(_prepare_to_learn, console.say):
         from flows.curate import curate_and_retrain  # noqa: PLC0415 - importing Prefect takes seconds
         from flows.retrain import heard_by  # noqa: PLC0415
@@ -143,6 +133,16 @@ def publish(lake: str) -> Published:
         state = publish_lake(lake, return_state=True)
     published: Published = _result(state)
     return published
+
+
+def _check_lessons(recipe: str, data: Iterable[str]) -> None:
+    """Say what is wrong with a recipe or a data set before Prefect takes its seconds to start."""
+    from gfpipe.training import datasets  # noqa: PLC0415 - NumPy and pyarrow take their time
+    from gfpipe.training import recipe as recipes  # noqa: PLC0415
+
+    recipes.find(recipe)
+    for name in data:
+        datasets.read(name)
 
 
 @contextmanager
