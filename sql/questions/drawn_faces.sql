@@ -6,10 +6,7 @@ with wanted as (
         stratum($keys, channel, month, size, confidence, answer) as stratum,
         md5_number_lower(concat_ws('/', $seed, 'face', recording_id, sample_index, face_index)) as place
     from faces_to_label
-    where
-        ($since is null or air_date >= $since)
-        and ($until is null or air_date <= $until)
-        and (len($channels) = 0 or list_contains($channels, channel))
+    where asked_for(channel, air_date, $since, $until, $channels)
 ),
 
 shuffled as (

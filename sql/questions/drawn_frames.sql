@@ -5,10 +5,7 @@ with wanted as (
         stratum($keys, channel, month, null, null, null) as stratum,
         md5_number_lower(concat_ws('/', $seed, 'frame', recording_id, sample_index)) as place
     from frames_to_label
-    where
-        ($since is null or air_date >= $since)
-        and ($until is null or air_date <= $until)
-        and (len($channels) = 0 or list_contains($channels, channel))
+    where asked_for(channel, air_date, $since, $until, $channels)
 ),
 
 shuffled as (

@@ -3,9 +3,6 @@ select
     stratum($keys, channel, month, null, null, null) as stratum,
     count(*) as population
 from frames_to_label
-where
-    ($since is null or air_date >= $since)
-    and ($until is null or air_date <= $until)
-    and (len($channels) = 0 or list_contains($channels, channel))
+where asked_for(channel, air_date, $since, $until, $channels)
 group by 1
 order by 1
