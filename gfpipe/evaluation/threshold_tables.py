@@ -99,22 +99,20 @@ def all_tables(outcome: Outcome) -> Iterator[Table]:
 
 
 def verdict(outcome: Outcome) -> str:
-    """The chosen setting against the model as it is, in a sentence or two."""
+    """The chosen setting against both rows without pseudo-labels, in a few sentences."""
     row = outcome.chosen
     if row is None:
         return "No setting left faces enough to learn from."
-    gained = outcome.reporting.difference(row, outcome.source, "accuracy")
-    shrunk = outcome.reporting.difference(row, outcome.source, "absolute_gap")
-    words = [
-        f"accuracy {_points(gained)} points{_proof(gained, higher=True)}",
-        f"size of the gap {_points(shrunk)} points{_proof(shrunk, higher=False)}",
+    against = [
+        f"against {name}: {_gain(outcome, row, base)}"
+        for name, base in (("the model as it is", outcome.source), ("the same training without", outcome.control))
     ]
     best = max(
         (each for each in outcome.rows if each.models and each.kind is not Kind.ORACLE),
         key=lambda each: outcome.choosing.figure(each, "worse").value,
     )
     other = "" if best.kind.eligible else f" On the choosing faces, {best.name} did as well or better."
-    return f"Chosen: {row.name}. Against the model as it is, on faces not chosen on: {', '.join(words)}.{other}"
+    return f"Chosen: {row.name}. On faces that it was not chosen on, {'; '.join(against)}.{other}"
 
 
 def write(outcome: Outcome, folder: Path) -> tuple[Path, ...]:
@@ -165,6 +163,15 @@ def _on(measures: Measures, outcome: Outcome) -> str:
 
 def _points(interval: Interval) -> str:
     return Form.POINTS.write(interval)
+
+
+def _gain(outcome: Outcome, row: Row, base: Row) -> str:
+    gained = outcome.reporting.difference(row, base, "accuracy")
+    shrunk = outcome.reporting.difference(row, base, "absolute_gap")
+    return (
+        f"accuracy {_points(gained)} points{_proof(gained, higher=True)}, "
+        f"size of the gap {_points(shrunk)} points{_proof(shrunk, higher=False)}"
+    )
 
 
 def _proof(interval: Interval, *, higher: bool) -> str:
