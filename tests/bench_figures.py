@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flows import console
 from gfpipe.stages import publish
-from tests.bench import timed
+from tests.clock import timed
 from tests.warehouse import scale
 
 QUESTIONS = {

@@ -43,13 +43,13 @@ _CORRECTED: Final = tuple(
     f"share_{what}_corrected" for what in ("female_face_time", "female_presence_time", "male_presence_time")
 )
 _ANALYTIC: Final = "share_female_face_time_corrected_analytic"
+_RATES: Final = ("sensitivity", "specificity")
 _ENDS: Final = ("low", "high")
 _ESTIMATES: Final = (
     *(f"{name}_{end}" for name in (*_FIGURES, "female_to_male_ratio") for end in _ENDS),
     *(column for name in _CORRECTED for column in (name, *(f"{name}_{end}" for end in _ENDS))),
     *(f"{_ANALYTIC}_{end}" for end in _ENDS),
-    "sensitivity",
-    "specificity",
+    *(column for name in _RATES for column in (name, *(f"{name}_{end}" for end in _ENDS))),
 )
 _SUMS: Final = tuple(dict.fromkeys(name for parts in _FIGURES.values() for names in parts for name in names))
 _RECORDINGS: Final = f"""
@@ -70,7 +70,7 @@ def measure(house: Warehouse, question: Question) -> pa.Table:
     Returns:
         A row a group, in order: the columns of `question.by`, ``model_id``, ``models`` (how many), ``hours_excluded``,
         those of the SQL macro ``totals``; for each share or mean of these ``<figure>_low`` and ``<figure>_high``; the
-        corrected figures with theirs, and the ``sensitivity`` and ``specificity`` that were found. ``interval_note``
+        corrected figures, the ``sensitivity`` and the ``specificity`` that were found, with theirs. ``interval_note``
         and ``correction_note`` say why a row has none. Where recordings were classified by several models, every
         figure is null, unless the question allows to mix them.
 
@@ -164,7 +164,9 @@ def _corrected(
             min(group.men, _effective(specificity)),
         )
         found |= _with_ends(_ANALYTIC, analytic)
-    return found | {"sensitivity": float(sensitivity[0]), "specificity": float(specificity[0])}
+    for name, rate in zip(_RATES, (sensitivity, specificity), strict=True):
+        found |= {name: float(rate[0])} | _with_ends(name, interval(rate, freedom))
+    return found
 
 
 def _effective(draws: NDArray[np.float64]) -> float:

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 _BESIDE: Final = ("model_id", "recordings", "hours_analysed", "hours_scheduled", "coverage")
 _ANALYTIC: Final = "_analytic"
+_RATES: Final = ("sensitivity", "specificity")  # like what is corrected, from labels
 
 
 def tidy(figures: pa.Table, by: Sequence[str]) -> pa.Table:
@@ -33,7 +34,7 @@ def _unit(column: str) -> str | None:
     """What a figure is counted in; None where the column is none: the end of an interval, a note, what is beside."""
     if column.endswith(("_low", "_high")) or column == "analysed_seconds":
         return None
-    if column.startswith("share_") or column in ("sensitivity", "specificity"):
+    if column.startswith("share_") or column in _RATES:
         return "share"
     return (
         "seconds"
@@ -60,7 +61,8 @@ def _rows(figures: pa.Table, by: Sequence[str], column: str, unit: str | None, i
     }
     if interval.endswith(_ANALYTIC):
         method += ", analytic interval"
-    note = figures["correction_note" if method.startswith("corrected") else "interval_note"]
+    from_labels = method.startswith("corrected") or column in _RATES
+    note = figures["correction_note" if from_labels else "interval_note"]
     if names["low"] not in known and method == "raw":
         note = pa.nulls(len(figures), pa.string())  # a sum has no interval, and nothing is missing
     what = {"estimand": estimand, "method": method, "unit": unit}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from statistics import median
@@ -186,7 +186,8 @@ class Desk:
             now: the present moment, in the time zone whose midnight begins a day.
         """
         answered = [reply for reply in self._replies.values() if reply.outcome is not Outcome.SKIPPED]
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        # In UTC as the replies are: to compare moments of different zones takes several times as long.
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
         today = [reply.at for reply in answered if reply.at >= midnight]
         gaps = [later - earlier for earlier, later in pairwise(today)]
         steady = [gap.total_seconds() for gap in gaps if gap <= _PAUSE]

@@ -5,12 +5,10 @@ saved finds it after a crash. What has no face (a frame without any, a picture t
 file's metadata.
 """
 
-import fcntl
 import json
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import IO, Any, Final, Self
+from typing import Any, Final, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,9 +16,9 @@ import pyarrow.compute as pc
 from gfpipe.errors import UsageError
 from gfpipe.labelling.desk import FaceAnswer, Outcome, Reply
 from gfpipe.labelling.queues import FRAME, Item, Queue
-from gfpipe.labelling.store import LABELS_FOLDER
+from gfpipe.labelling.store import LABELS_FOLDER, held
 from gfpipe.lake import schema
-from gfpipe.lake.storage import Storage, disk_errors
+from gfpipe.lake.storage import Storage
 from gfpipe.lake.tables import TableWriter, file_of
 
 _LONGEST: Final = 40
@@ -60,15 +58,15 @@ class Sheet(AbstractContextManager["Sheet"]):
         self._storage, self._queue, self._annotator = Storage(lake), queue, annotator
         self._source = source(queue.name, annotator)
         self._place = (*LABELS_FOLDER, file_of(self._source))
-        self._lock = self._locked()
+        self._held = ExitStack()
+        self._held.enter_context(held(self._storage, self._place, self._busy))
         self._rows = schema.LABELS.empty_table()
         self._without_faces: dict[int, tuple[Outcome, datetime]] = {}
         if self._storage.exists(*self._place):
             self._read()
 
     def __exit__(self, *exc: object) -> None:
-        if self._lock:
-            self._lock.close()
+        self._held.close()
 
     def __enter__(self) -> Self:
         return self
@@ -167,23 +165,12 @@ class Sheet(AbstractContextManager["Sheet"]):
             key = (row["recording_id"], row["seconds"], None if row["whole_picture"] else box)
             row["position"] = asked.get(key)
 
-    def _locked(self) -> IO[str] | None:
-        """Two programs that both write the whole file would lose each other's answers."""
-        if not self._storage.is_local:
-            return None
-        path = Path(self._storage.path(*self._place[:-1], f".{self._place[-1]}.lock"))
-        with disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock = path.open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            lock.close()
-            raise UsageError(
-                f"{self._annotator} is at the queue {self._queue.name} already, in another gfpipe label serve; "
-                "go on there, stop it, or choose another --annotator"
-            ) from exc
-        return lock
+    @property
+    def _busy(self) -> str:
+        return (
+            f"{self._annotator} is at the queue {self._queue.name} already, in another gfpipe label serve; "
+            "go on there, stop it, or choose another --annotator"
+        )
 
 
 def _answer(row: dict[str, Any]) -> FaceAnswer:

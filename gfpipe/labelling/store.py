@@ -5,7 +5,9 @@ A source is a file that was imported, or the answers of one annotator to one que
 They carry no ``config_digest``: what a human answered, or was heard, survives a new analysis of the pictures.
 """
 
-from collections.abc import Mapping, Sequence
+import fcntl
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -17,7 +19,7 @@ from gfpipe.errors import UsageError
 from gfpipe.labelling.labels import Label
 from gfpipe.labelling.speech import Segment
 from gfpipe.lake import schema
-from gfpipe.lake.storage import Storage
+from gfpipe.lake.storage import Storage, disk_errors
 from gfpipe.lake.tables import file_of, write_whole
 
 LABELS_FOLDER: Final = ("labels", f"v{schema.VERSION}")
@@ -64,18 +66,45 @@ def remove_labels(lake: str, source: Path, dry_run: bool = False) -> int:
         How many labels are (or, on a dry run, would be) gone.
 
     Raises:
-        UsageError: nothing was imported from it.
+        UsageError: nothing was imported from it, or somebody is answering the queue just now.
         LakeError: the lake cannot be read or written.
     """
-    answered = (*LABELS_FOLDER, file_of(str(source)))
-    place = answered if Storage(lake).exists(*answered) else _place(source)
-    if not Storage(lake).exists(*place):
+    storage, answered = Storage(lake), (*LABELS_FOLDER, file_of(str(source)))
+    place = answered if storage.exists(*answered) else _place(source)
+    if not storage.exists(*place):
         there = ", ".join(each.source for each in imports(lake)) or "nothing"
         raise UsageError(f"{_absolute(source)}: never imported into {lake}; it holds labels from: {there}")
     labels = _count(lake, place)
     if not dry_run:
-        Storage(lake).delete(*place)
+        busy = f"{source}: a gfpipe label serve has these answers open, and would write them again; stop it first"
+        with held(storage, place, busy) if place == answered else nullcontext():
+            storage.delete(*place)
     return labels
+
+
+@contextmanager
+def held(storage: Storage, place: tuple[str, ...], busy: str) -> Iterator[None]:
+    """Hold a file of answers: two programs that both write the whole file would lose each other's.
+
+    Nothing is held on an object store, which has no locks.
+
+    Raises:
+        UsageError: another process holds it; `busy` says what to do.
+        LakeError: the folder is forbidden.
+    """
+    if not storage.is_local:
+        yield
+        return
+    path = Path(storage.path(*place[:-1], f".{place[-1]}.lock"))
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.open("w")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise UsageError(busy) from exc
+        yield
 
 
 def imports(lake: str) -> tuple[Import, ...]:

@@ -10,13 +10,14 @@ WITH_INTERVALS: Final = (
     *("share_female_face_time_tracks", "share_female_face_time_corrected", "share_female_presence_time_corrected"),
     *("share_male_presence_time_corrected", "share_undecided_face_time", "mean_faces", "share_only_female_time"),
     *("share_only_male_time", "share_both_time", "share_only_undecided_time", "share_no_face_time"),
+    *("sensitivity", "specificity"),
 )
 PLAIN: Final = (
     *("unknown_length_recordings", "analysed_seconds", "female_face_seconds", "male_face_seconds"),
     *("undecided_face_seconds", "female_presence_seconds", "male_presence_seconds", "undecided_presence_seconds"),
     *("only_female_seconds", "only_male_seconds", "both_seconds", "only_undecided_seconds", "no_face_seconds"),
     *("tracked_female_face_seconds", "tracked_male_face_seconds", "tracked_undecided_face_seconds"),
-    *("hours_excluded", "sensitivity", "specificity"),
+    "hours_excluded",
 )
 
 

@@ -52,12 +52,12 @@ class Archive:
             time[self.truth[key]] += seconds
         return time["female"] / sum(time.values())
 
-    def rate(self, truth: str, size: str) -> float:
-        """Sensitivity (female) or specificity (male) on faces of a size, an undecided answer half an error."""
+    def rate(self, truth: str, size: str | None = None) -> float:
+        """Sensitivity (female) or specificity (male), of all or of a size; an undecided answer is half an error."""
         these = [
             (face.p_female, seconds)
             for key, face, seconds in self.faces()
-            if self.truth[key] == truth and face.height == HEIGHTS[size]
+            if self.truth[key] == truth and (size is None or face.height == HEIGHTS[size])
         ]
         right = [
             seconds * (1.0 if (p > 0.5) == (truth == "female") and abs(p - 0.5) >= 0.1 else 0.5 * (abs(p - 0.5) < 0.1))

@@ -1,7 +1,5 @@
 """The labelling page in this process: guard, routes and lake as they are served, with a socket or without."""
 
-import socket
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -9,11 +7,8 @@ from threading import Thread
 from typing import Any
 
 import uvicorn
-from httpx import Response
-
-with warnings.catch_warnings():  # it would rather have httpx2, which is not what Prefect and we use
-    warnings.simplefilter("ignore")
-    from starlette.testclient import TestClient
+from httpx2 import Client, Response  # what Starlette tests with
+from starlette.testclient import TestClient
 
 from gfpipe.labelling import guard, web
 from gfpipe.labelling.desk import Desk
@@ -21,6 +16,7 @@ from gfpipe.labelling.findings import Findings
 from gfpipe.labelling.guard import Guard
 from gfpipe.labelling.pictures import Pictures
 from gfpipe.labelling.queues import Queue
+from gfpipe.labelling.serving import listening
 from gfpipe.labelling.sheet import Sheet
 
 PORT = 8765
@@ -99,9 +95,7 @@ class Served:
 @contextmanager
 def serving(lake: str, queue: Queue, shows_answers: bool = False) -> Iterator[Served]:
     """The page of AB for a real browser, served from a thread of this process."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(64)
+    with closing(listening("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with guarded(lake, queue, shows_answers=shows_answers, port=port) as found:
             server = uvicorn.Server(uvicorn.Config(found, log_level="warning", timeout_graceful_shutdown=1))
@@ -116,3 +110,46 @@ def serving(lake: str, queue: Queue, shows_answers: bool = False) -> Iterator[Se
                 yield Served(guard.address("127.0.0.1", port), guard.address("127.0.0.1", port, found.token), stop)
             finally:
                 stop()
+
+
+class Script:
+    """What the page's own script asks of its server, and in which order.
+
+    Args:
+        served: the page.
+    """
+
+    def __init__(self, served: Served) -> None:
+        self._client = Client(base_url=served.address)
+        self._client.get(served.entry)
+        self.desk: dict[str, Any] = self._asked("GET", "/api/desk").json()
+        own = {guard.CHANGE_HEADER: self.desk["changeKey"], "origin": served.address.rstrip("/")}
+        self._client.headers.update(own | {"sec-fetch-site": "same-origin"})
+
+    def __enter__(self) -> "Script":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._client.close()
+
+    def item(self, position: int) -> tuple[dict[str, Any], bytes]:
+        """What is asked, and its picture as a JPEG."""
+        item: dict[str, Any] = self._asked("GET", f"/api/items/{position}").json()
+        return item, self._asked("GET", f"/api/items/{position}/{item['kind']}.jpg").content
+
+    def answer(self, position: int, answer: str) -> dict[str, Any]:
+        """Answer a face; how far it is then, and what comes next."""
+        said: dict[str, Any] = self._asked("POST", f"/api/items/{position}/answer", {"answer": answer}).json()
+        return said
+
+    def floor(self) -> bytes:
+        """A small file of the page, which takes no work at all."""
+        return self._asked("GET", "/icon.svg").content
+
+    def undo(self) -> dict[str, Any]:
+        """Take the latest answer back."""
+        said: dict[str, Any] = self._asked("POST", "/api/undo", {}).json()
+        return said
+
+    def _asked(self, method: str, path: str, given: Mapping[str, Any] | None = None) -> Response:
+        return self._client.request(method, path, json=given).raise_for_status()

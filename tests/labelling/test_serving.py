@@ -2,10 +2,11 @@
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import httpx
 import pytest
 
 from gfpipe.labelling import guard
+from gfpipe.labelling.serving import listening
 from tests.conftest import ROOT, Command
 from tests.labelling.broadcasts import NAME, mixed, rows
 
@@ -105,6 +107,13 @@ def test_another_host_than_this_machine_is_warned_of(broadcasts: str) -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_response_is_sent_at_once_and_not_when_the_browser_has_acknowledged_its_head() -> None:
+    with closing(listening("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_what_cannot_be_served_is_said(gfpipe: Command, broadcasts: str) -> None:

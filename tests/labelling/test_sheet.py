@@ -125,6 +125,10 @@ def test_label_list_and_remove_know_queues(gfpipe: Command, broadcasts: str) -> 
         ("queue look by Zoë K.", 0),
     ]
     assert "queue look by Zoë K." in gfpipe("label", "list", "--lake", broadcasts).stdout
+    with Sheet(broadcasts, asked, "AB"):
+        refused = gfpipe("label", "remove", "queue look by AB", "--lake", broadcasts)
+    assert refused.code == 2
+    assert "stop it first" in refused.stderr
     said = gfpipe("label", "remove", "queue look by AB", "--lake", broadcasts, "--dry-run")
     assert "1 labels would be removed" in said.stderr
     assert gfpipe("label", "remove", "queue look by AB", "--lake", broadcasts).code == 0

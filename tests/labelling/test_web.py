@@ -2,7 +2,6 @@
 
 import io
 import json
-import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -226,26 +225,3 @@ def test_no_picture_is_left_on_the_disk(page: Visitor, broadcasts: str) -> None:
     page.post("/api/items/0/answer", {"answer": "male"})
     files = [path for path in Path(broadcasts).rglob("*") if path.is_file()]
     assert [path for path in files if b"\xff\xd8\xff" in path.read_bytes() or b"JFIF" in path.read_bytes()] == []
-
-
-def test_five_hundred_answers_through_the_page_are_five_hundred_labels(broadcasts: str) -> None:
-    faces = items(broadcasts, FACE)
-    chance = random.Random(5)
-    asked = queue(broadcasts, *(chance.choice(faces) for _ in range(500)))
-    said: dict[int, str] = {}
-    with visiting(broadcasts, asked) as page:
-        page.enter()
-        place = page.get("/api/desk").json()["next"]
-        while place is not None:
-            assert page.get(f"/api/items/{place}").json()["kind"] == FACE
-            if chance.random() < 0.05 and said:
-                undone = page.post("/api/undo").json()["undone"]
-                del said[undone]
-                place = undone
-            said[place] = chance.choice(("female", "male", "undecided", "no_face"))
-            place = page.post(f"/api/items/{place}/answer", {"answer": said[place]}).json()["next"]
-        assert page.get("/api/desk").json()["progress"]["done"] == 500
-    stored = {row["position"]: row for row in rows(broadcasts, "labels")}
-    assert {position: row["answer"] for position, row in stored.items()} == said
-    assert all(row["x1"] == asked.items[position].x1 for position, row in stored.items())
-    assert len({row["imported_at"] for row in stored.values()}) == 500

@@ -1,5 +1,6 @@
 """A lake with crops, written as an analysis writes them, of faces that nobody has."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,21 +34,28 @@ def keep(
     term: timedelta = MONTH,
     ago: timedelta = timedelta(),
     with_crops: bool = True,
+    picture: Callable[[int], bytes] = jpeg,
+    side: int = 48,
 ) -> Recording:
-    """Analyse a recording of `count` faces, one a sample and track, as if so long `ago`; with a crop of each."""
+    """Analyse a recording of `count` faces, one a sample and track, as if so long `ago`; with a crop of each.
+
+    Faces and the pictures of them have `side` pixels.
+    """
     provenance = Provenance(digest, *list(vars(RUN).values())[1:])
     with shards.writer(str(lake), of, provenance) as write:
         zeros = np.zeros(count, np.float32)
         faces: dict[str, Any] = dict.fromkeys(("x1", "y1", "detector_score", "height_360"), zeros)
-        faces |= {"x2": zeros + 48, "y2": zeros + 48, "landmarks": np.zeros((count, 10), np.float32)}
+        faces |= {"x2": zeros + side, "y2": zeros + side, "landmarks": np.zeros((count, 10), np.float32)}
         faces |= {"below_min_face": zeros > 0, "track_id": np.arange(count, dtype=np.int32)}
         answers = {"p_female": zeros, "age_years": None}
         write.write(np.arange(count, dtype=float), np.ones(count), np.arange(count), faces, answers)
         if with_crops:
             rows = [
-                {"sample_index": at, "face_index": 0, "track_id": at, "jpeg": jpeg(at), "width": 48, "height": 48}
+                {"sample_index": at, "face_index": 0, "track_id": at}
+                | {"jpeg": picture(at), "width": side, "height": side}
                 for at in range(count)
             ]
             write.crops(*crops.columns(rows, datetime.now(UTC) - ago, term))
-        write.finish(Summary(of, Status.DONE, analysed_seconds=float(count), samples=count, faces=count))
+        summary = Summary(of, Status.DONE, analysed_seconds=float(count), samples=count, faces=count)
+        write.finish(summary, width=640, height=360)
     return of
