@@ -4,7 +4,6 @@ import errno
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -29,6 +28,7 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import server, tables
+from flows.hearing import Hearing
 from gfpipe import workers
 from gfpipe.archive import manifest
 from gfpipe.attributes.device import resolve_device
@@ -45,9 +45,10 @@ _NETWORK_ERRORS: Final = frozenset(
 )
 _CLUSTER_IN_FLIGHT: Final = 64  # recordings handed to a Dask cluster at once; the limit "decode" says how many run
 
-Listener = Callable[[Sequence[Recording], Summary | None], object]
 Work = Callable[[Recording, str, Analysis], Summary]
-_listener: ContextVar[Listener | None] = ContextVar("_listener", default=None)
+# `listener(due, None)` once it is known what there is to do, then `listener(due, summary)` each time.
+_hearing = Hearing[[Sequence[Recording], Summary | None]]("recordings")
+heard_by = _hearing.heard_by
 
 
 def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -228,34 +229,21 @@ def verdict(headline: str, summaries: Sequence[Summary], errors: Sequence[BaseEx
 
 
 @contextmanager
-def heard_by(listener: Listener) -> Iterator[None]:
-    """Have `listener(due, None)` called once it is known what there is to do, then `listener(due, summary)` each time.
-
-    Where nothing else may be called per run than the flow, as Prefect's parameters are data.
-    """
-    token = _listener.set(listener)
-    try:
-        yield
-    finally:
-        _listener.reset(token)
-
-
-@contextmanager
 def _progress(
     due: Sequence[Recording], before: Sequence[Summary], headline: Callable[[Sequence[Summary]], str]
 ) -> Iterator[Callable[[Summary], None]]:
     """Tell the UI and the listener how far the run is."""
-    listener, ended = _listener.get() or (lambda _due, _summary: None), list[Summary]()
+    ended = list[Summary]()
 
     def text() -> str:
         return f"{len(ended)} of {len(due)} recordings: {headline([*before, *ended])}"
 
     artifact = cast("UUID", create_progress_artifact(0.0 if due else 100.0, "progress", text()))
-    listener(due, None)
+    _hearing.tell(due, None)
 
     def note(summary: Summary) -> None:
         ended.append(summary)
         update_progress_artifact(artifact, 100 * len(ended) / len(due), text())
-        listener(due, summary)
+        _hearing.tell(due, summary)
 
     yield note

@@ -8,6 +8,8 @@ import typer
 from flows import cli_training
 from flows.cli_training import AccuracyMargin, Data, GapMargin, Name, WorstMargin
 from flows.options import Device, Lake, Networks, Panel, example
+from gfpipe.evaluation.decision import FEWEST_FACES
+from gfpipe.settings import LEAST_LABELS
 
 app = typer.Typer()
 
@@ -36,8 +38,11 @@ def learn(
     limit: Annotated[int, typer.Option(min=0, help="Faces of the set, at most; 0: as many as there are.")] = 0,
     soft: Annotated[bool, typer.Option("--soft", help="Learn the probabilities themselves.")] = False,
     least_labels: Annotated[
-        int, typer.Option(min=100, help="Labelled faces of the archive that the gate needs before it looks at them.")
-    ] = 200,
+        int,
+        typer.Option(
+            min=FEWEST_FACES, help="Labelled faces of the archive that the gate needs before it looks at them."
+        ),
+    ] = LEAST_LABELS,
     reestimate: Annotated[
         bool, typer.Option("--reestimate", help="Where the model is promoted, read the whole lake again under it.")
     ] = False,
@@ -52,7 +57,7 @@ def learn(
 
     The crops must have been kept (analyse --keep-crops). Expired ones are
     removed first. gfpipe serve does the same once a month, where gfpipe.toml
-    says so.
+    says so. Exit code: 1 where too few faces are left to decide on.
     """
     from flows import run  # noqa: PLC0415
     from gfpipe.curation.selection import Rules  # noqa: PLC0415 - importing NumPy takes its time
@@ -74,4 +79,4 @@ def learn(
         least_labels=least_labels,
         reestimate=reestimate,
     )
-    cli_training.say(decision)
+    cli_training.conclude(decision, read_again=reestimate)

@@ -4,8 +4,8 @@ expired crops go -> sure faces become a set -> train, evaluate, gate -> where pr
 """
 
 from pathlib import Path
-from typing import Any, Final
 
+import numpy as np
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
@@ -16,27 +16,28 @@ from prefect.states import Completed, Failed
 from flows import tables  # first: what flows/server.py sets, Prefect reads when it is imported
 from flows.publish import publish_lake
 from flows.reclassify import reclassify_lake
-from flows.retrain import retrain_model, show
+from flows.retrain import retrain_model, show, verdict
+from gfpipe.attributes.spec import FEMALE
 from gfpipe.curation.selection import Rules
 from gfpipe.errors import UsageError
-from gfpipe.evaluation import gate
-from gfpipe.evaluation.decision import Decision
+from gfpipe.evaluation import subgroups
+from gfpipe.evaluation.decision import FEWEST_FACES, Decision
 from gfpipe.evaluation.gate import Margins
 from gfpipe.lake.retention import What
+from gfpipe.models import champion, store
+from gfpipe.settings import LEAST_LABELS
 from gfpipe.stages import curate, purge
 from gfpipe.training import datasets, splits
 
-LEAST_LABELS: Final = 200
-
 
 @task(task_run_name="remove expired crops", cache_policy=NO_CACHE)
-def purge_expired(lake: str) -> purge.Summary:
+def purge_expired(lake: str) -> State[purge.Summary]:
     """What may not be kept any more is gone before anything learns from it."""
     summary = purge.run(lake, What(expired=True))
     if summary.after:
         left = "\n".join(f"- {held.name}: {held.problem}" for held in summary.after)
         create_markdown_artifact(left, "left-after-expiry", "Expired pictures that could not be removed")
-    return summary
+    return Completed(message=_removed(summary), data=summary)
 
 
 @flow(name="purge", flow_run_name="expired crops")
@@ -46,36 +47,48 @@ def remove_expired(lake: str) -> purge.Summary:
     Args:
         lake: the folder of shards.
     """
-    summary = purge_expired(lake)
-    said = f"{len(summary.before)} files held expired pictures, {len(summary.after)} are left"
+    summary = purge_expired(lake).result()
     state = Failed if summary.after else Completed
-    return state(message=said, data=summary)  # type: ignore[return-value]  # Prefect hands out the state's data
+    return state(message=_removed(summary), data=summary)  # type: ignore[return-value]  # Prefect hands out the data
+
+
+def _removed(summary: purge.Summary) -> str:
+    return f"{len(summary.before)} files held expired pictures, {len(summary.after)} are left"
 
 
 @task(task_run_name="curate {config.name}", cache_policy=NO_CACHE)
-def curate_faces(config: curate.Config) -> curate.Summary:
+def curate_faces(config: curate.Config) -> State[curate.Summary]:
     """Choose the faces that the model is sure of; the UI gets what was dropped and why, and the curves."""
     summary = curate.run(config)
-    create_table_artifact(tables.accounts(summary.card), "curated", f"{config.name}: faces by perceived gender")
+    create_table_artifact(tables.accounts(summary.card), "curated", f"{config.name}: crops by perceived gender")
     show(summary.pictures, summary.folder, config.name)
-    return summary
+    return Completed(message=tables.chosen(summary.card), data=summary)
 
 
 @task(task_run_name="look for people's answers", cache_policy=NO_CACHE)
-def labelled_by_people(lake: str, least: int) -> list[str]:
+def labelled_by_people(lake: str, least: int) -> State[list[str]]:
     """The archive's faces that people labelled, as a data set for the gate; none where they are too few to decide."""
-    name = f"archive:lake={lake}"
+    name, least, why = f"archive:lake={lake}", max(least, FEWEST_FACES), ""
     try:
-        found, why = len(splits.distinct([datasets.read(name)]).images), ""
+        women, men = _unseen(name)
     except UsageError as exc:
-        found, why = 0, f": {exc}"
-    least = max(least, gate.FEWEST_FACES)
-    if found >= least:
-        return [name]
-    counted = f"{found} kept faces have an answer, {least} are needed{why}"
-    said = f"The gate decides without the archive's own labels: {counted}."
-    create_markdown_artifact(said, "no-labels", "What the gate could not look at")
-    return []
+        women, men, why = 0, 0, f": {exc}"
+    said = f"{women + men} kept faces have an answer and are new to the champion ({women} women, {men} men)"
+    if women + men >= least and min(women, men) >= subgroups.FEWEST:
+        return Completed(message=said, data=[name])
+    said = f"{said}, {least} are needed, and {subgroups.FEWEST} of either{why}"
+    create_markdown_artifact(
+        f"The gate decides without the archive's own labels: {said}.", "no-labels", "What the gate could not look at"
+    )
+    return Completed(name="Too few", message=said, data=list[str]())
+
+
+def _unseen(name: str) -> tuple[int, int]:
+    """How many women and men of a data set the champion was not trained on."""
+    faces = splits.distinct([datasets.read(name)])
+    unseen = ~np.isin(faces.digests, store.seen(champion.champion()))
+    women = int(np.sum(faces.perceived_gender[unseen] == FEMALE))
+    return women, int(np.sum(unseen)) - women
 
 
 def _run_name() -> str:
@@ -83,7 +96,7 @@ def _run_name() -> str:
     return f"{Path(given['lake']).name} · {given['name'] or f'{flow_run.get_scheduled_start_time():%Y-%m}'}"
 
 
-@flow(name="curate", flow_run_name=_run_name)
+@flow(name="learn", flow_run_name=_run_name)
 def curate_and_retrain(
     lake: str,
     data: list[str],
@@ -121,20 +134,25 @@ def curate_and_retrain(
     """
     purge_expired(lake)
     wanted = name or f"{flow_run.get_scheduled_start_time():%Y-%m}"
-    curated = curate_faces(curate.Config(Path(lake), wanted, rules, soft, replace=True))
+    curated = curate_faces(curate.Config(Path(lake), wanted, rules, soft, replace=True)).result()
+    labelled = labelled_by_people(lake, least_labels).result()
     decision = retrain_model(
         recipe,
         [*data, f"curated={curated.folder}"],
-        [*gate_data, *labelled_by_people(lake, least_labels)],
+        [*gate_data, *labelled],
         model=model,
         out=out,
         begin_with=begin_with,
         device=device,
         margins=margins,
     )
+    said = [tables.reasons(decision), f"Learned from the set {wanted}: {tables.chosen(curated.card)}."]
+    if decision.promoted:
+        said.append("History is read again under it." if reestimate else "Figures break where it begins.")
+    create_markdown_artifact("\n\n".join(said), "decision", tables.verdict(decision))
     if decision.promoted:
         _follow(lake, decision, device, reestimate=reestimate)
-    return _verdict(decision)  # type: ignore[return-value]  # Prefect hands out the state's data
+    return verdict(decision)  # type: ignore[return-value]  # Prefect hands out the state's data
 
 
 def _follow(lake: str, decision: Decision, device: str, *, reestimate: bool) -> None:
@@ -145,8 +163,3 @@ def _follow(lake: str, decision: Decision, device: str, *, reestimate: bool) -> 
     if not reestimate:
         said = f"{tables.consequences(decision)}\n\nUntil then, the view `classifier_breaks` says where figures break."
         create_markdown_artifact(said, "break", f"Figures break where {decision.candidate} begins")
-
-
-def _verdict(decision: Decision) -> State[Any]:
-    name = "Promoted" if decision.promoted else "Not promoted"
-    return Completed(name=name, message=tables.verdict(decision), data=decision)

@@ -4,7 +4,6 @@ import base64
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, cast
@@ -25,13 +24,16 @@ from prefect.runtime import flow_run, task_run
 from prefect.states import Completed
 
 from flows import results, server, tables
+from flows.hearing import Hearing
 from gfpipe.attributes.device import resolve_device
+from gfpipe.errors import TooFewFacesError
 from gfpipe.evaluation import learning_curves
 from gfpipe.evaluation.decision import Decision
 from gfpipe.evaluation.gate import Margins
 from gfpipe.models import champion, store
 from gfpipe.settings import Analysis
 from gfpipe.stages import evaluate, promote, train
+from gfpipe.training import datasets
 from gfpipe.training import recipe as recipes
 from gfpipe.training.history import Progress
 from gfpipe.training.recipe import Recipe
@@ -40,20 +42,20 @@ from gfpipe.training.recipe import Recipe
 # GPU by itself, so that a pool of workers would add nothing but a copy of torch. (Many recordings at once, some of
 # which may kill their worker, are another matter: flows/analyse.py.) What is killed goes on at its checkpoint.
 
-Listener = Callable[[Progress], None]
-_listener: ContextVar[Listener | None] = ContextVar("_listener", default=None)
+_hearing = Hearing[[Progress]]("progress")
+heard_by = _hearing.heard_by
 _DETECTOR: Final = Analysis().detector
 _TOLD_EVERY_SECONDS: Final = 10.0
 
 
 @task(task_run_name="train {config.model_id}", cache_policy=NO_CACHE)  # the stored model is the cache
-def train_model(config: train.Config) -> train.Trained:
+def train_model(config: train.Config) -> State[train.Trained]:
     """Train, or go on where an earlier run was stopped; the UI gets the epochs and the learning curves."""
     with _progress("training") as hear, _on_device(config.device):
         trained = train.run(config, hear)
     create_table_artifact(tables.epochs(trained.history), "epochs", f"{config.model_id}, epoch by epoch")
     show(learning_curves.write(trained.history, config.out), config.out, config.model_id)
-    return trained
+    return Completed(message=tables.training(trained.history), data=trained)
 
 
 def _evaluation_name() -> str:
@@ -61,24 +63,28 @@ def _evaluation_name() -> str:
 
 
 @task(task_run_name=_evaluation_name, cache_policy=NO_CACHE)
-def evaluate_models(config: evaluate.Config, folder: Path) -> results.Written:
+def evaluate_models(config: evaluate.Config, folder: Path) -> State[results.Written | TooFewFacesError]:
     """Measure candidate and champion side by side; the UI gets the tables and the pictures."""
-    with _progress("evaluating") as hear, _on_device(config.device):
-        trials = evaluate.run(config, lambda done, total: hear(Progress("evaluating", done, total)))
+    try:
+        with _progress("evaluating") as hear, _on_device(config.device):
+            trials = evaluate.run(config, lambda done, total: hear(Progress("evaluating", done, total)))
+    except TooFewFacesError as exc:
+        return Completed(name="Too few faces", message=str(exc), data=exc)
     written, models = results.write(trials, folder), " and ".join(config.models)
     create_markdown_artifact(written.tables.read_text(encoding="utf-8"), "evaluation", f"{models} on the same faces")
     show(written.pictures, folder, models)
-    return written
+    return Completed(message=tables.measured(trials), data=written)
 
 
 @task(task_run_name="hold {config.candidate} against the champion", cache_policy=NO_CACHE)
-def promote_or_not(config: promote.Config, answers: Sequence[Path]) -> Decision:
+def promote_or_not(config: promote.Config, answers: Sequence[Path]) -> State[Decision | TooFewFacesError]:
     """Decide, and do what was decided: one step, so that no model is promoted on other figures than those shown."""
-    decision = promote.run(config, answers)
-    create_table_artifact(tables.checks(decision), "gate", tables.verdict(decision))
-    said = [tables.verdict(decision), *([tables.consequences(decision)] if decision.promoted else [])]
-    create_markdown_artifact("\n\n".join(said), "decision", tables.verdict(decision))
-    return decision
+    try:
+        decision = promote.run(config, answers)
+    except TooFewFacesError as exc:
+        return Completed(name="Too few faces", message=str(exc), data=exc)
+    create_table_artifact(tables.checks(decision), "gate", tables.CHECKS)
+    return verdict(decision)
 
 
 def _run_name() -> str:
@@ -112,18 +118,24 @@ def retrain_model(
         begin_with: the model that training begins with, in its own network, and not as the recipe says; `champion` for
             whoever is so.
     """
-    found = _beginning_with(recipes.find(recipe), begin_with)
-    candidate = model or f"{found.name}-{flow_run.get_scheduled_start_time():%Y-%m-%d}"
+    chosen = _beginning_with(recipes.find(recipe), begin_with)
+    candidate = model or f"{chosen.name}-{flow_run.get_scheduled_start_time():%Y-%m-%d}"
     champion.refuse_as_id(candidate)
+    for name in gate_data:
+        datasets.read_to_measure(name)  # after the training would be too late
     reigning = champion.champion()
     folder = Path(out or f"runs/{candidate}")
-    train_model(train.Config(found, tuple(data), folder, candidate, device=device, detector=detector))
+    train_model(train.Config(chosen, tuple(data), folder, candidate, device=device, detector=detector))
     # One model, where this very run was made before and won: what is finished is only told again.
     both = tuple(dict.fromkeys((candidate, reigning)))
     faces = evaluate.Config(both, tuple(gate_data), detector=detector, device=device)
-    compared = evaluate_models(faces, folder / "gate")
-    decision = promote_or_not(promote.Config(candidate, margins), compared.answers)
-    return _verdict(decision)  # type: ignore[return-value]  # Prefect hands out the state's data
+    found: results.Written | Decision | TooFewFacesError = evaluate_models(faces, folder / "gate").result()
+    if isinstance(found, results.Written):
+        found = promote_or_not(promote.Config(candidate, margins), found.answers).result()
+    decision = found if isinstance(found, Decision) else _undecided(candidate, reigning, found)
+    said = [tables.reasons(decision), *([tables.consequences(decision)] if decision.promoted else [])]
+    create_markdown_artifact("\n\n".join(said), "decision", tables.verdict(decision))
+    return verdict(decision)  # type: ignore[return-value]  # Prefect hands out the state's data
 
 
 def _beginning_with(recipe: Recipe, model: str | None) -> Recipe:
@@ -133,32 +145,25 @@ def _beginning_with(recipe: Recipe, model: str | None) -> Recipe:
     return replace(recipe, initial=card.id, network=card.network)
 
 
-def _verdict(decision: Decision) -> State[Any]:
+def _undecided(candidate: str, reigning: str, why: object) -> Decision:
+    return Decision(candidate, reigning, passed=False, checks=(), undecided=str(why))
+
+
+def verdict(decision: Decision) -> State[Any]:
     """That a candidate is not promoted is what the gate is there for, and no failure."""
-    name = "Promoted" if decision.promoted else "Not promoted"
+    name = "No decision" if decision.undecided else "Promoted" if decision.promoted else "Not promoted"
     return Completed(name=name, message=tables.verdict(decision), data=decision)
 
 
 @contextmanager
-def heard_by(listener: Listener) -> Iterator[None]:
-    """Have `listener(progress)` called while models are trained and measured."""
-    token = _listener.set(listener)
-    try:
-        yield
-    finally:
-        _listener.reset(token)
-
-
-@contextmanager
-def _progress(key: str) -> Iterator[Listener]:
+def _progress(key: str) -> Iterator[Callable[[Progress], None]]:
     """Tell the UI, now and then, and the listener, always, how far it is."""
-    listener = _listener.get() or (lambda _progress: None)
     artifact = cast("UUID", create_progress_artifact(0.0, key, "preparing"))
     told = time.monotonic()
 
     def hear(now: Progress) -> None:
         nonlocal told
-        listener(now)
+        _hearing.tell(now)
         if time.monotonic() - told > _TOLD_EVERY_SECONDS and now.total:
             told = time.monotonic()
             what = f"{now.stage}, epoch {now.epoch} of {now.epochs}" if now.epoch else now.doing

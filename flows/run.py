@@ -85,7 +85,7 @@ def retrain(
         UsageError: wrong use; of recipe and data, said before Prefect takes its seconds to start.
         GfpipeError: models cannot be fetched or written, no server came up.
     """
-    _check_lessons(recipe, (*data, *gate_data))
+    _check_lessons(recipe, data, gate_data)
     given = {"model": model, "out": out, "device": device, "detector": detector, "margins": margins}
     with server.available(_prepare_to_retrain, console.say):
         from flows.retrain import heard_by, retrain_model  # noqa: PLC0415 - importing Prefect takes seconds
@@ -108,7 +108,7 @@ def learn(lake: str, data: list[str], gate_data: list[str], *, recipe: str, **gi
         UsageError: wrong use; of recipe and data, said before Prefect takes its seconds to start.
         GfpipeError: the lake or a model cannot be read or written, no server came up.
     """
-    _check_lessons(recipe, (*data, *gate_data))
+    _check_lessons(recipe, data, gate_data)
     with server.available(_prepare_to_learn, console.say):
         from flows.curate import curate_and_retrain  # noqa: PLC0415 - importing Prefect takes seconds
         from flows.retrain import heard_by  # noqa: PLC0415
@@ -135,7 +135,7 @@ def publish(lake: str) -> Published:
     return published
 
 
-def _check_lessons(recipe: str, data: Iterable[str]) -> None:
+def _check_lessons(recipe: str, data: Iterable[str], gate_data: Iterable[str]) -> None:
     """Say what is wrong with a recipe or a data set before Prefect takes its seconds to start."""
     from gfpipe.training import datasets  # noqa: PLC0415 - NumPy and pyarrow take their time
     from gfpipe.training import recipe as recipes  # noqa: PLC0415
@@ -143,6 +143,8 @@ def _check_lessons(recipe: str, data: Iterable[str]) -> None:
     recipes.find(recipe)
     for name in data:
         datasets.read(name)
+    for name in gate_data:
+        datasets.read_to_measure(name)
 
 
 @contextmanager

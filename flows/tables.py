@@ -6,16 +6,21 @@ from itertools import groupby
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
-from gfpipe.evaluation.decision import Decision
+from gfpipe.evaluation.decision import Check, Decision
 from gfpipe.recording import Recording, Rejected, Status, Summary
 
 if TYPE_CHECKING:  # NumPy takes its time
     from gfpipe.curation.sets import Card
+    from gfpipe.evaluation.answers import Trial
     from gfpipe.training.history import Epoch
 
 Row = dict[str, str | int]
 
+CHECKS: Final = "Per cent of faces, and points. To pass, “at least” (with 95 % confidence) must be above “limit”."
+
 _PAGE: Final = 200
+_MEASURES: Final = {"worst cell": "worst group"}
+_IN_WORDS: Final = {**_MEASURES, "gap": "gap between women and men"}
 
 
 def coverage(recordings: Sequence[Recording], rejected: Sequence[Rejected], summaries: Sequence[Summary]) -> list[Row]:
@@ -123,18 +128,18 @@ def screen_time(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
 
 
 def checks(decision: Decision) -> list[Row]:
-    """What the gate looked at, a row a check; points, and per cent of faces."""
+    """What the gate looked at, a row a check; :data:`CHECKS` says what the columns are."""
     return [
         {
             "data": check.data,
-            "measure": check.measure,
+            "measure": _named(check),
+            "verdict": check.verdict,
             decision.candidate: f"{check.candidate:.2f}",
             decision.champion: f"{check.champion:.2f}",
             "better by": f"{check.difference:+.2f}",
-            "surely by more than": f"{check.bound:+.2f}",
-            "wanted more than": f"{-check.margin:+.2f}",
+            "at least": f"{check.bound:+.2f}",
+            "limit": f"{-check.margin:+.2f}",
             "faces": check.faces,
-            "verdict": check.verdict,
             "where": check.note,
         }
         for check in decision.checks
@@ -143,16 +148,57 @@ def checks(decision: Decision) -> list[Row]:
 
 def verdict(decision: Decision) -> str:
     """The decision in one sentence."""
+    if decision.undecided:
+        return f"no decision about {decision.candidate}: {decision.undecided}"
     if not decision.checks:
         return f"{decision.candidate} is the champion already"
-    failed = [f"{check.measure} on {check.data} ({check.verdict})" for check in decision.checks if not check.passed]
     if decision.passed:
         found = f"no worse than {decision.champion}, within the margins, in all {len(decision.checks)} checks"
     else:
-        found = f"not shown to be as good as {decision.champion}: {', '.join(failed)}"
+        found = f"{_failed(decision.checks)}; not shown to be as good as {decision.champion}"
     if decision.forced is not None:
         return f"{decision.candidate} is promoted by force ({decision.forced}); {found}"
     return f"{decision.candidate} is {'promoted' if decision.passed else 'not promoted'}: {found}"
+
+
+def _failed(checks: Iterable[Check]) -> str:
+    """Such as ``worse (utkface: gap), too few faces to tell (utkface: accuracy; archive: accuracy, gap)``."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for check in checks:
+        if not check.passed:
+            found.setdefault(check.verdict, {}).setdefault(check.data, []).append(_named(check))
+    where = {
+        why: "; ".join(f"{data}: {', '.join(measures)}" for data, measures in of.items()) for why, of in found.items()
+    }
+    return ", ".join(f"{why} ({where[why]})" for why in sorted(where, reverse=True))
+
+
+def reasons(decision: Decision) -> str:
+    """Why it was decided so, in Markdown: a point a check."""
+    if decision.undecided or not decision.checks:
+        return f"Nothing was changed: {decision.champion} is the champion."
+    head = f"{decision.candidate} against {decision.champion}, the champion, on faces that neither was trained on:"
+    return "\n".join([head, "", *map(_reason, decision.checks)])
+
+
+def _reason(check: Check) -> str:
+    unit = "points" if check.measure == "gap" else "%"
+    where = f" ({check.note})" if check.note else ""
+    better = "the same" if not round(check.difference, 2) else _points(check.difference)
+    surely = f"{_points(check.bound)} at {'most' if check.bound < 0 else 'least'}"
+    return (
+        f"- **{_named(check, _IN_WORDS)} on {check.data}: {check.verdict}.** {check.candidate:.2f} {unit} against "
+        f"{check.champion:.2f} {unit}{where}, on {check.faces:,} faces: {better}. With 95 % confidence it is {surely}; "
+        f"{check.margin:g} points worse would be allowed."
+    )
+
+
+def _points(difference: float) -> str:
+    return f"{abs(difference):.2f} points {'worse' if difference < 0 else 'better'}"
+
+
+def _named(check: Check, names: Mapping[str, str] = _MEASURES) -> str:
+    return names.get(check.measure, check.measure)
 
 
 def consequences(decision: Decision) -> str:
@@ -160,8 +206,8 @@ def consequences(decision: Decision) -> str:
     return (
         f"From now on {decision.candidate} reads faces wherever no classifier is named. Figures of two models never "
         f"stand in one series, and the next analysis of nights that {decision.champion} has read would do them all "
-        "again. To bring them under the new model in less time, run for each lake, before its next analysis:\n"
-        f"  gfpipe reclassify --lake LAKE --classifier {decision.candidate}"
+        "again. To bring them under the new model in less time, run for each lake, before its next analysis:\n\n"
+        f"    gfpipe reclassify --lake LAKE --classifier {decision.candidate}"
     )
 
 
@@ -176,19 +222,40 @@ def epochs(history: Sequence["Epoch"]) -> list[Row]:
             "validation accuracy": _known(f"{100 * epoch.validation_accuracy:.2f} %"),
             "women": _known(f"{100 * epoch.validation_accuracy_women:.2f} %"),
             "men": _known(f"{100 * epoch.validation_accuracy_men:.2f} %"),
-            "images a second": f"{epoch.images_per_second:.0f}",
             "time": clock(epoch.seconds),
+            "images a second": f"{epoch.images_per_second:.0f}",
         }
         for epoch in history
     ]
 
 
+def training(history: Sequence["Epoch"]) -> str:
+    """What came of a training, in one line."""
+    accuracy = _known(f"{100 * history[-1].validation_accuracy:.2f} %")
+    return f"{len(history)} epochs; {accuracy} of the validation faces are read as they are labelled"
+
+
+def measured(trials: Iterable["Trial"]) -> str:
+    """On what models were measured, in one line."""
+    return "; ".join(
+        f"{trial.data}: {len(trial.labels):,} faces"
+        + (f", {trial.seen:,} more left out as a model has learned from them" if trial.seen else "")
+        for trial in trials
+    )
+
+
+def chosen(card: "Card") -> str:
+    """How many faces a set has, in one line."""
+    women, men = (sum(count[gender] for count in card.chosen.values()) for gender in ("female", "male"))
+    return f"{women:,} women and {men:,} men chosen of {sum(card.candidates.values()):,} crops"
+
+
 def accounts(card: "Card") -> list[Row]:
     """What became of every crop that might have been learned from, from the first step to the last."""
     rows: list[tuple[str, Mapping[str, int]]] = [("candidates", card.candidates)]
-    rows += [(f"- {each.reason}", {"female": each.female, "male": each.male}) for each in card.dropped]
+    rows += [(f"− {each.reason}", {"female": each.female, "male": each.male}) for each in card.dropped]
     rows += [(f"= chosen for {part}", count) for part, count in card.chosen.items()]
-    return [{"": what, "women": f"{count['female']:,}", "men": f"{count['male']:,}"} for what, count in rows]
+    return [{"crops": what, "women": f"{count['female']:,}", "men": f"{count['male']:,}"} for what, count in rows]
 
 
 def _known(text: str) -> str:

@@ -12,6 +12,10 @@ class UsageError(GfpipeError):
     """The caller asked for something that cannot be done as asked; the command line exits with 2."""
 
 
+class TooFewFacesError(UsageError):
+    """Too few labelled faces are left that no compared model was trained on: nothing can be decided."""
+
+
 class RecordingError(GfpipeError):
     """One recording cannot be analysed, today or tomorrow: no retry will help."""
 

@@ -11,6 +11,7 @@ from gfpipe.errors import UsageError
 
 DEFAULT_PATTERN = "{channel}/{date}/{time}_{programme}.{ext}"
 
+LEAST_LABELS: Final = 200  # faces of an archive that people labelled, before a gate looks at them
 _OWN_TABLES: Final = ("analysis", "keeping", "learning")
 _TERM: Final = re.compile(r"([1-9][0-9]{0,5}) ?([hdw])")
 _UNIT: Final = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -89,7 +90,7 @@ class Keeping:
 
 @dataclass(frozen=True)
 class Learning:
-    """How the site's classifier learns from its own archive, once a month; parameters of the flow ``curate``.
+    """How the site's classifier learns from its own archive, once a month; parameters of the flow ``learn``.
 
     Attributes:
         data: labelled faces to learn from beside the archive's own, named as the recipe names them.

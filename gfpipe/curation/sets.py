@@ -89,6 +89,7 @@ class Card:
         dropped: every step's reason, in their order; with the chosen, they add up to the candidates.
         strata: of the chosen, by what the set is balanced by.
         recordings: that the chosen come from.
+        left: of the chosen, those that purges have left; None where they took none.
     """
 
     source: Source
@@ -103,6 +104,7 @@ class Card:
     labels: str = LABELS
     gfpipe_version: str = __version__
     format: int = FORMAT
+    left: Mapping[str, Count] | None = None
 
     def to_json(self) -> str:
         """Text of ``card.json``."""

@@ -1,6 +1,9 @@
 """What the gate says of a candidate; plain records, which a model's card keeps."""
 
 from dataclasses import dataclass
+from typing import Final
+
+FEWEST_FACES: Final = 100  # in a set that decides
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,10 @@ class Decision:
     Attributes:
         candidate, champion: ids.
         passed: every check did.
-        checks: three for each data set; none where the candidate is the champion already.
+        checks: three for each data set; none where the candidate is the champion already, or nothing was decided.
         forced: why somebody promoted it whatever the checks say; None where nobody did.
         on: when, in ISO 8601; empty until it is kept.
+        undecided: why nothing could be decided, and so nothing was changed; empty where something was.
     """
 
     candidate: str
@@ -55,6 +59,7 @@ class Decision:
     checks: tuple[Check, ...]
     forced: str | None = None
     on: str = ""
+    undecided: str = ""
 
     @property
     def promoted(self) -> bool:

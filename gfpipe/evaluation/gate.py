@@ -13,15 +13,14 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from gfpipe.errors import UsageError
+from gfpipe.errors import TooFewFacesError, UsageError
 from gfpipe.evaluation import comparison, metrics, resampling, subgroups
 from gfpipe.evaluation.answers import Answers, Labels, Trial
 from gfpipe.evaluation.comparison import Measure
-from gfpipe.evaluation.decision import Check, Decision
+from gfpipe.evaluation.decision import FEWEST_FACES, Check, Decision
 from gfpipe.evaluation.metrics import Tally
 from gfpipe.evaluation.resampling import Floats, Measured
 
-FEWEST_FACES: Final = 100  # in a set that decides
 _LEVEL: Final = 0.05
 _POINTS: Final = 100.0
 
@@ -55,8 +54,8 @@ def decide(
     """Hold a candidate against the champion on each trial, in which both have answered.
 
     Raises:
-        UsageError: no trial, one without answers of both, one of fewer than 100 faces, or of fewer than 20 women or
-            men, without whom there is no gap.
+        UsageError: no trial, or one without answers of both.
+        TooFewFacesError: one of fewer than 100 faces, or of fewer than 20 women or men, without whom there is no gap.
     """
     if not trials:
         raise UsageError("nothing to decide on: name at least one data set")
@@ -83,10 +82,10 @@ def _checks(trial: Trial, candidate: Answers, champion: Answers, margins: Margin
 
 def _refuse_where_too_few(data: str, labels: Labels) -> None:
     if len(labels) < FEWEST_FACES:
-        raise UsageError(f"{data}: {len(labels)} faces are too few to decide on; bring {FEWEST_FACES} or more")
+        raise TooFewFacesError(f"{data}: {len(labels)} faces are too few to decide on; bring {FEWEST_FACES} or more")
     for who, count in (("women", np.sum(labels.female)), ("men", np.sum(~labels.female))):
         if count < subgroups.FEWEST:
-            raise UsageError(f"{data}: {count} {who}; a gap takes {subgroups.FEWEST} women and men or more")
+            raise TooFewFacesError(f"{data}: {count} {who}; a gap takes {subgroups.FEWEST} women and men or more")
 
 
 def _both(candidate: Measured, champion: Measured) -> Measured:
@@ -122,7 +121,7 @@ def _worst(data: str, labels: Labels, answers: Answers) -> _Worst:
     """The group in which a model does worst, of those that :func:`subgroups.worst_cell` looks at."""
     grouping = subgroups.cells(labels)
     if not grouping.counted.any():
-        raise UsageError(
+        raise TooFewFacesError(
             f"{data}: no group by {' and '.join(grouping.attributes)} has {subgroups.FEWEST} faces; bring more"
         )
     accuracy = metrics.accuracy(Tally(labels.female, answers.p_female, grouping.index, len(grouping.names)).counts)

@@ -4,7 +4,9 @@ A row of a set whose crop is gone, or goes now, goes too, and with it the set's 
 chips of a training go with the first crop that they were cut from: who it was cannot be told apart any more.
 """
 
+import json
 import platform
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,11 +21,12 @@ from numpy.typing import NDArray
 from gfpipe.errors import LakeError
 from gfpipe.lake import crops, uses
 from gfpipe.lake.retention import A_DAY, Held, Place, What, rewrite
-from gfpipe.lake.storage import Storage, disk_errors
+from gfpipe.lake.storage import Pending, Storage, disk_errors
 from gfpipe.lake.uses import Use
 
 SETS: Final = "sets"
 _FACES: Final = "faces.parquet"
+_CARD: Final = "card.json"
 _PICTURES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".pdf"})
 _FACE: Final = ("recording_id", "config_digest", "sample_index", "face_index")
 # Everything that a folder of chips, or a bank of them, consists of; nothing else is ever removed there.
@@ -66,7 +69,29 @@ def remove_set(lake: str, held: Held, what: What) -> None:
             if held.whole or _may_show_faces(storage, name):
                 storage.delete(name)
         if not held.whole:
-            rewrite(storage, faces, storage.read_table(faces).filter(pa.array(~_going(storage, faces, what))))
+            left = storage.read_table(faces).filter(pa.array(~_going(storage, faces, what)))
+            _say_what_is_left(storage, f"{held.name}/{_CARD}", left)  # first: as above
+            rewrite(storage, faces, left)
+
+
+def _say_what_is_left(storage: Storage, name: str, faces: pa.Table) -> None:
+    """Have a set's card count, by part and perceived gender, the rows that stay; one that is no card is left alone."""
+    if not storage.exists(name):
+        return
+    try:
+        rows = Counter(zip(*(faces[column].to_pylist() for column in ("part", "perceived_gender")), strict=True))
+        with storage.open(name) as file:
+            card = json.load(file)
+        card["left"] = {part: {who: rows[part, who] for who in counts} for part, counts in card["chosen"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return
+    pending = Pending(storage, *PurePosixPath(name).parts)
+    try:
+        with disk_errors(storage.path(name)):
+            pending.path.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        pending.commit()
+    finally:
+        pending.discard()
 
 
 def chips(lake: str, what: What) -> Iterator[Held]:

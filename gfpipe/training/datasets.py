@@ -14,7 +14,7 @@ from gfpipe.errors import UsageError
 from gfpipe.training.adapters import benchmarks, crops, curated, folders, tables
 from gfpipe.training.records import Adapter, LabelledImage, Skipped
 
-__all__ = ["ADAPTERS", "Dataset", "LabelledImage", "Skipped", "read"]
+__all__ = ["ADAPTERS", "Dataset", "LabelledImage", "Skipped", "read", "read_to_measure"]
 
 ADAPTERS: Final[Mapping[str, Adapter]] = {
     "utkface": Adapter(
@@ -99,6 +99,21 @@ def read(name: str) -> Dataset:
         broadcast=adapter.broadcast or found.broadcast,
         about=found.about,
     )
+
+
+def read_to_measure(name: str) -> Dataset:
+    """List the images of a data set on which models may be measured.
+
+    Raises:
+        UsageError: as :func:`read`; or its labels are a model's.
+    """
+    dataset = read(name)
+    if dataset.pseudo:
+        raise UsageError(
+            f"{dataset.name} is a curated set: its labels are a model's own answers, on which any accuracy would only "
+            "say how alike two models are; measure on faces that people labelled"
+        )
+    return dataset
 
 
 def _forms() -> str:

@@ -10,6 +10,7 @@ import pytest
 from prefect.client.schemas.objects import State
 
 from flows.curate import curate_and_retrain, remove_expired
+from flows.retrain import retrain_model
 from gfpipe.curation import sets
 from gfpipe.curation.selection import Rules
 from gfpipe.errors import UsageError
@@ -91,7 +92,7 @@ def test_an_archive_teaches_a_model_that_reigns_and_history_follows(
         if found
     } == {"taught"}
     shown = artifacts(prefect_server, state)
-    assert "- another face of its track was taken" in shown["curated"]["data"]
+    assert "another face of its track was taken" in shown["curated"]["data"]
     assert {"selection-curves", "gate", "decision", "evaluation", "screen-time"} <= set(shown)
     assert (lake / "gfpipe.duckdb").is_file()
 
@@ -101,7 +102,7 @@ def test_without_enough_labels_and_without_reading_again_both_are_said(
 ) -> None:
     state = learn(lake, faces, lessons, tmp_path)
     shown = artifacts(prefect_server, state)
-    assert "0 kept faces have an answer, 200 are needed" in shown["no-labels"]["data"]
+    assert "0 kept faces have an answer and are new" in shown["no-labels"]["data"]
     assert "classifier_breaks" in shown["break"]["data"]
     assert {check.data for check in state.result().checks} == {"others"}
 
@@ -112,6 +113,15 @@ def test_a_lake_without_crops_ends_with_what_to_do(
     shutil.rmtree(lake / "crops")
     with pytest.raises(UsageError, match="--keep-crops"):
         learn(lake, faces, lessons, tmp_path).result()
+
+
+def test_a_models_own_answers_are_refused_as_a_gate_before_anything_is_trained(
+    prefect_server: str, own_models: Path, lake: Path, faces: Path, lessons: str, tmp_path: Path
+) -> None:
+    own = f"curated={curate.run(curate.Config(lake, 'march', RULES)).folder}"
+    with pytest.raises(UsageError, match="say how alike two models are"):
+        retrain_model(lessons, [f"people:folders={faces}", own], [own], out=str(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
 
 
 def test_expired_crops_are_removed_with_their_rows_of_sets(prefect_server: str, own_models: Path, lake: Path) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
+import typer
 from prefect.client.schemas.objects import State
 
-from flows import run
+from flows import cli_training, run
 from flows.retrain import heard_by, retrain_model
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.decision import Decision
@@ -59,7 +60,7 @@ def test_a_candidate_is_trained_measured_and_promoted_and_the_ui_shows_all_of_it
     }
     artifacts = ran.artifacts
     assert '"epoch": 2' in artifacts["epochs"]["data"]
-    assert "worst cell" in artifacts["gate"]["data"]
+    assert "worst group" in artifacts["gate"]["data"]
     assert "gfpipe reclassify" in artifacts["decision"]["data"]
     assert "### Accuracy by perceived gender" in artifacts["evaluation"]["data"]
     for picture in ("learning-curves", "roc", "confusion"):
@@ -82,6 +83,21 @@ def test_a_candidate_that_does_not_pass_is_a_result_and_no_failure(
     assert not decision.promoted
     assert champion.champion() == champion.FIRST
     assert store.card("worse").decisions == (decision,)
+
+
+def test_too_few_faces_to_decide_on_end_in_no_decision_which_is_neither_a_failure_nor_a_promotion(
+    prefect_server: str, own_models: Path, faces: Path, recipe: Path, tmp_path: Path
+) -> None:
+    data, out = [f"people:folders={faces}"], str(tmp_path / "run")
+    state: State[Any] = retrain_model(str(recipe), data, data, out=out, device="cpu", return_state=True)
+    ran = Ran(prefect_server, state)
+    assert (state.is_completed(), state.name, champion.champion()) == (True, "No decision", champion.FIRST)
+    assert "24 faces are too few to decide on" in str(state.message)
+    assert {each["state"]["type"] for each in ran.post("/task_runs/filter")} == {"COMPLETED"}
+    assert "Nothing was changed" in ran.artifacts["decision"]["data"]
+    with pytest.raises(typer.Exit) as ended:
+        cli_training.conclude(ran.decision)
+    assert ended.value.exit_code == 1
 
 
 def test_wrong_use_is_said_before_anything_starts(own_models: Path, faces: Path, recipe: Path) -> None:

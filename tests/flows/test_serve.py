@@ -103,8 +103,8 @@ def test_a_site_that_keeps_crops_and_learns_has_more_to_do(tmp_path: Path) -> No
     lessons = Learning(("labelled:utkface=/data/UTKFace",), ("utkface=/data/UTKFace",), threshold=0.8)
     site = Settings("tv", str(tmp_path / "lake"), keeping=Keeping("30d"), learning=lessons)
     due = {deployment.full_name: deployment for deployment in deployments(site)}
-    assert set(due) == {"analyse/nightly", "publish/nightly", "purge/nightly", "curate/monthly"}
-    told = due["curate/monthly"].parameters
+    assert set(due) == {"analyse/nightly", "publish/nightly", "purge/nightly", "learn/monthly"}
+    told = due["learn/monthly"].parameters
     assert told["lake"] == str(tmp_path / "lake")
     assert told["rules"] == {"threshold_female": 0.8, "threshold_male": 0.8}
     curate_and_retrain.validate_parameters(told)

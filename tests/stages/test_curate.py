@@ -9,7 +9,8 @@ import pytest
 from gfpipe.curation import sets
 from gfpipe.curation.selection import Rules
 from gfpipe.errors import UsageError
-from gfpipe.stages import curate
+from gfpipe.lake.retention import What
+from gfpipe.stages import curate, purge
 from gfpipe.training.records import LabelledImage
 from tests.conftest import Command
 from tests.curation.conftest import crop_lake
@@ -61,6 +62,19 @@ def test_no_picture_of_a_face_is_in_a_set_unless_sheets_are_asked_for(lake: Path
     assert not any(b"\xff\xd8\xff" in path.read_bytes() for path in plain.iterdir())
     shown = curate.run(curate.Config(lake, "shown", RULES, contact_sheets=True)).folder
     assert [path for path in shown.iterdir() if path.name.startswith("contact-sheet")]
+
+
+def test_the_card_says_how_many_faces_purges_have_left(lake: Path) -> None:
+    made = curate.run(curate.Config(lake, "march", RULES))
+    for recording in made.card.recordings[:2]:
+        purge.run(str(lake), What(recordings=(recording,)))
+        card, rows = sets.read_card(made.folder), pq.read_table(made.folder / "faces.parquet").to_pylist()
+        assert card.chosen == made.card.chosen
+        assert card.left == {
+            part: {who: sum((row["part"], row["perceived_gender"]) == (part, who) for row in rows) for who in count}
+            for part, count in card.chosen.items()
+        }
+        assert 0 < len(rows) < sum(sum(count.values()) for count in card.chosen.values())
 
 
 def test_a_set_that_is_there_is_refused_before_any_crop_is_read(lake: Path) -> None:
