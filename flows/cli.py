@@ -16,11 +16,14 @@ import typer
 from flows import (
     cli_curation,
     cli_figures,
+    cli_ina,
     cli_labels,
     cli_learn,
+    cli_masking,
     cli_models,
     cli_purge,
     cli_study,
+    cli_systems,
     cli_training,
     console,
 )
@@ -40,7 +43,10 @@ app = typer.Typer(
 app.add_typer(cli_figures.app)
 app.add_typer(cli_labels.label, name="label", rich_help_panel=Panel.EVIDENCE)
 app.add_typer(cli_labels.speech, name="speech", rich_help_panel=Panel.EVIDENCE)
+app.add_typer(cli_ina.app, name="ina", rich_help_panel=Panel.EVIDENCE)
 app.add_typer(cli_models.app, name="models", rich_help_panel=Panel.MODELS)
+cli_study.app.add_typer(cli_systems.app)
+cli_study.app.add_typer(cli_masking.app)
 app.add_typer(cli_study.app, name="study", rich_help_panel=Panel.MODELS)
 app.add_typer(cli_purge.app)
 app.add_typer(cli_training.app)

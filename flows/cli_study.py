@@ -1,4 +1,4 @@
-"""``gfpipe study thresholds``: what pseudo-labels of each confidence do to a model."""
+"""``gfpipe study``: what pseudo-labels of each confidence do to a model; classical heads on frozen networks."""
 
 from pathlib import Path
 from typing import Annotated
@@ -116,6 +116,55 @@ def thresholds(
     print("\n\n".join(table.text() for table in tables.all_tables(written.outcome)))
     print(f"\n{tables.verdict(written.outcome)}")
     console.say(f"Tables are in {written.tables.parent}, the picture is {written.picture}")
+
+
+@app.command(
+    epilog=example(
+        "gfpipe study heads --embedder resnet18-scratch --data utkface=UTKFace --out heads",
+        "gfpipe study heads --embedder arcface:w600k_r50.onnx --data utkface=UTKFace --heads svm,linear-discriminant",
+        "gfpipe study heads --embedder pixels:48 --data utkface=UTKFace --heads logistic-regression",
+    ),
+)
+def heads(
+    embedder: Annotated[
+        str,
+        typer.Option(
+            help="Whose features: a stored model (its penultimate layer), arcface:FILE.onnx, dlib, or pixels:48 for "
+            "grey values."
+        ),
+    ],
+    data: Annotated[str, typer.Option(help="One benchmark, as for gfpipe train; never faces from broadcasts.")],
+    which: Annotated[
+        str, typer.Option("--heads", help="Heads, or families of heads, separated by commas. Empty: all.")
+    ] = "",
+    unit: Annotated[
+        bool | None,
+        typer.Option("--unit/--as-is", help="Bring features to length 1; otherwise so for arcface and dlib alone."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Folder for the table, the answers and the pictures.")
+    ] = None,
+    detector: Annotated[str, typer.Option(help="Face detector.")] = Analysis().detector,
+    device: Networks = Device.AUTO,
+) -> None:
+    """Fit classical heads on the features of a frozen network: one table, as in "ArcFace knows the gender, too!".
+
+    Faces are parted by hash as recipes part them: heads are fitted on the
+    parts train and validation, and asked about the part test. Embeddings
+    stay in memory, and are never made of faces from broadcasts.
+    """
+    from gfpipe.evaluation import heads as found  # noqa: PLC0415 - importing torch takes seconds
+    from gfpipe.stages import embed  # noqa: PLC0415
+
+    config = embed.Config(
+        embedder, data, tuple(filter(None, map(str.strip, which.split(",")))), unit, detector=detector, device=device
+    )
+    with console.TrainingProgress() as progress:
+        outcome = embed.run(config, progress.hear)
+    print(found.table(outcome).text())
+    if out is not None:
+        files = found.write(outcome, out)
+        console.say(f"{len(files)} files are in {console.short(out)}: the table, the answers, the pictures")
 
 
 def _numbers(text: str, option: str) -> tuple[float, ...]:

@@ -51,7 +51,12 @@ Data = Annotated[
 Models = Annotated[
     list[str] | None, typer.Argument(help="Ids of models, or their folders; champion: what was promoted.")
 ]
-Detector = Annotated[str, typer.Option(help="Face detector.")]
+Detector = Annotated[
+    str,
+    typer.Option(
+        help="Face detector; where it is left out, a recipe or model may name another, such as haar-frontalface-alt2."
+    ),
+]
 Name = Annotated[str | None, typer.Option("--model", help="Id of the new model.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Also where a model of this id is there.")]
 AccuracyMargin = Annotated[float, typer.Option(min=0, help="How much less accurate it may be, in points.")]
@@ -76,6 +81,9 @@ def train(
     device: Networks = Device.AUTO,
     detector: Detector = _DETECTOR,
     replace: Replace = False,
+    reduced: Annotated[
+        bool, typer.Option("--reduced", help="By the recipe's setting for two cores and ten minutes, if it has one.")
+    ] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Begin anew where an earlier run stopped.")] = False,
     keep_chips: Annotated[bool, typer.Option("--keep-chips", help="Leave the cut faces in the run's folder.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be trained on what.")] = False,
@@ -92,7 +100,7 @@ def train(
     name = model or found.name
     folder = out or Path("runs") / name
     config = stage.Config(
-        recipe=found,
+        recipe=found.at_reduced_setting if reduced else found,
         data=tuple(data),
         out=folder,
         model_id=name,
@@ -116,7 +124,8 @@ def train(
     picture, _ = learning_curves.write(trained.history, folder)
     console.say(f"{name} is in the models folder; its learning curves are in {picture}")
     beside = " ".join(f"--data {each}" for each in data)
-    console.say(f"Next: gfpipe evaluate {name} champion {beside} --by ethnicity,age,gender")
+    asked = f"{name} champion {beside} --by ethnicity,age,gender"
+    console.say(f"Next: gfpipe evaluate {asked if found.heads.perceived_gender else f'{name} {beside}'}")
 
 
 @app.command(
@@ -151,7 +160,7 @@ def evaluate(
         Path | None, typer.Option(file_okay=False, help="Folder for every table, picture and answer.")
     ] = None,
 ) -> None:
-    """Hold models' answers against labels: accuracy, its gap between women and men, groups, calibration, intervals.
+    """Hold models' answers against labels: accuracy, its gap between women and men, groups, calibration, ages.
 
     Faces are found by our own detector; one that is not found counts as an error.
     Models and predictions of other tools stand side by side, on the same faces.
@@ -290,23 +299,32 @@ def retrain(
 
     Without --model the new model is called after the recipe and the day. That the
     gate does not let it pass is a result, no failure. A run that was stopped goes
-    on where it was, given the same --model.
+    on where it was, given the same --model. Exit code: 1 where too few faces are
+    left to decide on.
     """
     from flows import run  # noqa: PLC0415
     from gfpipe.evaluation.gate import Margins  # noqa: PLC0415 - importing its libraries takes seconds
 
     margins = Margins(accuracy_margin, gap_margin, worst_margin)
     decision = run.retrain(recipe, data, gate_data, model, str(out) if out else None, str(device), detector, margins)
-    say(decision)
+    conclude(decision)
 
 
-def say(decision: "Decision", *, dry_run: bool = False) -> None:
-    """Show a decision of the gate, and what follows from it."""
-    console.table(tables.checks(decision), "Per cent of faces, and points")
+def conclude(decision: "Decision", *, read_again: bool = False) -> None:
+    """Show how a training ended; exits with 1 where nothing could be decided."""
+    say(decision, read_again=read_again)
+    if decision.undecided:
+        raise typer.Exit(1)
+
+
+def say(decision: "Decision", *, dry_run: bool = False, read_again: bool = False) -> None:
+    """Show a decision of the gate, and what follows from it, unless history was read again already."""
+    if decision.checks:
+        console.table(tables.checks(decision), tables.CHECKS)
     console.say(tables.verdict(decision), "green" if decision.promoted else "yellow")
     if dry_run:
         console.say("A dry run: nothing was changed.")
-    elif decision.promoted:
+    elif decision.promoted and not read_again:
         console.say(tables.consequences(decision))
 
 

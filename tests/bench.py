@@ -10,13 +10,12 @@ import resource
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -38,9 +37,10 @@ from gfpipe.training.recipe import Input
 from gfpipe.video.encode import Codec, write_video
 from gfpipe.video.frames import Sampling
 from gfpipe.video.reader import open_video
+from tests import bench_labelling
+from tests.clock import timed
 
 FPS = 25
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=60, help="length of each recording (default 60)")
     parser.add_argument("--copies", type=int, default=2 * workers.cores(), help="recordings of each format")
-    parser.add_argument("--only", choices=("analysis", "training"), help="one of the two (default both)")
+    parser.add_argument("--only", choices=("analysis", "training", "labelling"), help="one of them (default all)")
     given = parser.parse_args()
-    if given.only != "analysis":
+    if given.only in (None, "training"):
         measure_training()
-    if given.only != "training":
+    if given.only in (None, "labelling"):
+        bench_labelling.measure()
+    if given.only in (None, "analysis"):
         measure_analysis(given.seconds, given.copies)
 
 
@@ -138,7 +140,7 @@ def measure_training(size: int = 112, batch: int = 64, steps: int = 24) -> None:
     found = recipe.find("resnet18-scratch")
     stage = replace(found.stages[0], epochs=2, batch=batch)
     objective = Objective(found.heads)
-    network = initial.start(found.network, objective.labels, size, found.seed)
+    network = initial.start(found.network, objective.labels, Input(size).spec, found.seed)
     lesson = Lesson(stage, lambda epoch: np.random.default_rng(epoch).permutation(count), np.zeros(0, np.int64))
     with tempfile.TemporaryDirectory(prefix="gfpipe-bench-") as folder:
         chip = Input(size).spec
@@ -171,12 +173,6 @@ def learn_one_batch(job: Job, steps: int) -> None:
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         optimiser.step()
-
-
-def timed(work: Callable[[], T]) -> tuple[float, T]:
-    begin = time.perf_counter()
-    result = work()
-    return time.perf_counter() - begin, result
 
 
 def decode(path: Path, sampling: Sampling) -> int:

@@ -26,6 +26,9 @@ COMMANDS = (
     ["models", "list"],
     ["models", "show"],
     ["models", "pull"],
+    ["study", "heads"],
+    ["study", "systems"],
+    ["study", "masking"],
     ["reclassify"],
     ["stats"],
     ["report"],
@@ -35,6 +38,8 @@ COMMANDS = (
     ["label", "remove"],
     ["label", "serve"],
     ["speech", "import"],
+    ["ina", "import"],
+    ["ina", "compare"],
 )
 
 
@@ -76,6 +81,10 @@ def test_every_command_has_help_with_an_example(gfpipe: Command, command: list[s
         (["label", "import", "--lake", "lake"], "Missing argument"),
         (["label", "remove", "nowhere.csv", "--lake", "lake"], "never imported"),
         (["speech", "import", "nowhere", "--lake", "lake"], "nowhere: no such file or folder"),
+        (["ina", "import", "nowhere", "--lake", "lake", "--into", "lake/"], "give another folder"),
+        (["ina", "import", "nowhere", "--lake", "lake", "--into", "other"], "nowhere: no such file or folder"),
+        (["ina", "import", "nowhere", "--lake", "lake", "--into", "other", "--fps", "0"], "--fps is more than 0"),
+        (["ina", "compare", "--lake", "lake", "--with", "other", "--by", "model"], "choose something else"),
     ],
 )
 def test_wrong_use_is_said_in_a_line_and_exits_with_2(gfpipe: Command, arguments: list[str], said: str) -> None:

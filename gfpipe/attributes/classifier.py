@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gfpipe.attributes import networks
-from gfpipe.attributes.spec import FEMALE, Activation, Attribute, ClassifierSpec, Head
+from gfpipe.attributes.spec import FEMALE, Activation, Attribute, ClassifierSpec, Head, InputSpec
 from gfpipe.errors import ModelError
 
 BATCH = 256  # chips at once: bounds memory at 224 px and is past the knee of throughput at 32 px
@@ -36,6 +36,26 @@ class Attributes:
         return len(self.p_female)
 
 
+class Normalisation:
+    """Chips as a network takes them: its planes, ``(value - mean) / std``."""
+
+    _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, section 2.5.1
+
+    def __init__(self, spec: InputSpec, device: torch.device) -> None:
+        self._channels = spec.channels
+        self._mean = torch.tensor(spec.mean[: spec.planes], device=device).view(1, -1, 1, 1)
+        self._std = torch.tensor(spec.std[: spec.planes], device=device).view(1, -1, 1, 1)
+        self._luma = torch.tensor(self._LUMA, device=device).view(1, 3, 1, 1)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(N, 3, S, S) float32 RGB in 0..255 -> (N, planes, S, S), channels last."""
+        if self._channels == "BGR":
+            x = x.flip(1)
+        elif self._channels == "GREY":
+            x = (x * self._luma).sum(dim=1, keepdim=True)
+        return ((x - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
+
+
 class Classifier:
     """A network and the way to read its outputs; make one with :func:`load`."""
 
@@ -46,8 +66,7 @@ class Classifier:
         self.network = network
         self.device = device
         self.chip_size = spec.input.size
-        self._mean = torch.tensor(spec.input.mean, device=device).view(1, 3, 1, 1)
-        self._std = torch.tensor(spec.input.std, device=device).view(1, 3, 1, 1)
+        self._normalised = Normalisation(spec.input, device)
 
     @property
     def model_id(self) -> str:
@@ -84,11 +103,7 @@ class Classifier:
 
     def outputs(self, chips: Tensor) -> Tensor:
         """The network's raw outputs for one batch of chips, (F, outputs): logits, or what its graph gives."""
-        x = chips.to(self.device, torch.float32)
-        if self.spec.input.channels == "BGR":
-            x = x.flip(1)
-        x = ((x - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
-        y: Tensor = self.network(x)
+        y: Tensor = self.network(self._normalised(chips.to(self.device, torch.float32)))
         if tuple(y.shape) != (len(chips), self.spec.outputs):
             raise ModelError(
                 f"{self.model_id}: the network gives {tuple(y.shape)} for {len(chips)} chips, "
@@ -103,7 +118,7 @@ class Classifier:
         for head, part in zip(self.spec.heads, parts, strict=True):
             probabilities = _probabilities(head, part)
             if head.attribute is Attribute.PERCEIVED_GENDER:
-                p_female = probabilities[:, head.classes.index(FEMALE)].contiguous().numpy()
+                p_female = _of_female(head, probabilities).contiguous().numpy()
             else:
                 age_years = (probabilities @ torch.tensor(head.years)).numpy()
         return Attributes(p_female, age_years)
@@ -123,9 +138,15 @@ def _probabilities(head: Head, outputs: Tensor) -> Tensor:
         case Activation.SOFTMAX:
             return (outputs / head.temperature).softmax(dim=1)
         case Activation.SIGMOID:
-            return (outputs / head.temperature).sigmoid()
+            yes = (outputs / head.temperature).sigmoid()
+            return yes / yes.sum(dim=1, keepdim=True) if len(head.classes) > 1 else yes
         case Activation.NONE:
             return outputs
+
+
+def _of_female(head: Head, probabilities: Tensor) -> Tensor:
+    """(F,) of the class female, or what is left of male where a head has that alone."""
+    return probabilities[:, head.classes.index(FEMALE)] if FEMALE in head.classes else 1 - probabilities[:, 0]
 
 
 def _full_precision(device: torch.device) -> AbstractContextManager[None]:

@@ -1,12 +1,15 @@
 """The classifiers' networks as torch modules, built by name.
 
 cydral-gender, cydral-age    the two small networks of the embedded models
+portrait-128, …              networks of published systems, a module each: see _OWN
 onnx                         any ONNX graph, run by onnxruntime where it is installed
 resnet18, resnet34, …        every classification network of torchvision, with a head of the size asked for
 cydral-gender+mobilenet_v2   the coarse look of the one and the fine look of another, added up
 """
 
 from collections.abc import Mapping
+from importlib import import_module
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -18,7 +21,39 @@ from gfpipe.errors import ModelError
 CYDRAL_GENDER = "cydral-gender"
 COARSE = f"{CYDRAL_GENDER}+"  # before the name of the fine network
 ONNX = "onnx"
+_OWN = {  # networks of published systems, in modules of this room that are imported where one is asked for
+    "portrait-128": "portrait_cnn",
+    "portrait-1024": "portrait_cnn",
+    "portrait-128-128": "portrait_cnn",
+    "tfc": "tfc",
+    "masked-vit-tiny": "masked_autoencoder",
+    "masked-vit-tiny-half": "masked_autoencoder",
+    "vgg16-multi": "vgg_multi",
+    "vgg16-multi-bn": "vgg_multi",
+}
 GRAPH = "onnx_graph"  # the tensor (uint8) that holds an ONNX file among a model's weights
+
+
+@runtime_checkable
+class Pretext(Protocol):
+    """A network that can also learn from faces without labels, as a recipe's stage with ``task = "pretext"`` asks."""
+
+    def begin(self, masking: str) -> None:
+        """A stage begins; ``masking`` is its word for which patches are hidden while it learns, or empty."""
+
+    def pretext(self, x: Tensor) -> Tensor:
+        """The loss of the pretext task on normalised chips (N, planes, S, S): a scalar."""
+
+
+def pretext_of(network: nn.Module) -> Pretext:
+    """The network as one that learns without labels.
+
+    Raises:
+        ModelError: it cannot.
+    """
+    if not isinstance(network, Pretext):
+        raise ModelError(f"{type(network).__name__} has no pretext task: a stage of it learns labels only")
+    return network
 
 
 class CydralGender(nn.Module):
@@ -150,11 +185,14 @@ class OnnxGraph(nn.Module):
             self.session = ort.InferenceSession(graph, options, providers=providers)
         except Exception as exc:  # onnxruntime's errors share no public base class
             raise ModelError(f"onnxruntime cannot open the graph: {exc}") from exc
-        self.input_name = self.session.get_inputs()[0].name
+        first = self.session.get_inputs()[0]
+        self.input_name = first.name
+        # As TensorFlow has it, planes last: (N, S, S, 3). A graph that tf2onnx made of a Keras model takes that.
+        self._planes_last = len(first.shape) == 4 and first.shape[3] in (1, 3) and first.shape[1] not in (1, 3)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, 3, S, S) normalised chips -> (N, outputs)."""
-        inputs = np.ascontiguousarray(x.cpu().numpy())
+        inputs = np.ascontiguousarray((x.permute(0, 2, 3, 1) if self._planes_last else x).cpu().numpy())
         outputs = self.session.run(None, {self.input_name: inputs})
         return torch.from_numpy(np.concatenate([o.reshape(len(x), -1) for o in outputs], axis=1)).to(x.device)
 
@@ -171,15 +209,18 @@ def build(name: str, outputs: int) -> nn.Module:
         return CydralGender(outputs)
     if name == "cydral-age":
         return CydralAge()
+    if name in _OWN:
+        network: nn.Module = import_module(f"gfpipe.attributes.{_OWN[name]}").build(name, outputs)
+        return network
     import torchvision  # noqa: PLC0415 - takes seconds, and the embedded models do without
 
     if name not in torchvision.models.list_models(module=torchvision.models):
         raise ModelError(
-            f"unknown network {name!r}: choose cydral-gender, cydral-age, onnx, one of torchvision's, as resnet18, "
-            "or cydral-gender+ and one of those"
+            f"unknown network {name!r}: choose cydral-gender, cydral-age, onnx, {', '.join(_OWN)}, one of "
+            "torchvision's, as resnet18, or cydral-gender+ and one of those"
         )
-    network: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=outputs)
-    return network
+    backbone: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=outputs)
+    return backbone
 
 
 def restore(name: str, outputs: int, weights: Mapping[str, Tensor], device: torch.device) -> nn.Module:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -52,26 +52,37 @@ class Answers:
     """What one model, or another tool, says of these faces.
 
     Attributes:
-        p_female: (N,) in [0, 1]; NaN where no face was found or no answer was given, which counts as an error.
+        p_female: (N,) in [0, 1]; NaN where no face was found or no answer was given, which counts as an error; all NaN
+            of a model that tells ages alone.
         by_size: the height of the face in pixels to the (N,) answers about the picture reduced to it.
+        age_years: (N,) NaN where there is no answer; None where the model says nothing about ages.
     """
 
     model_id: str
     p_female: Floats
     by_size: Mapping[int, Floats] = field(default_factory=dict)
+    age_years: Floats | None = None
 
     def __post_init__(self) -> None:
-        for answers in (self.p_female, *self.by_size.values()):
+        ages = () if self.age_years is None else (self.age_years,)
+        for answers in (self.p_female, *self.by_size.values(), *ages):
             if answers.shape != self.p_female.shape:
                 raise ValueError(f"{self.model_id}: {answers.shape} answers beside {self.p_female.shape}")
 
     @property
+    def reads_gender(self) -> bool:
+        """Whether perceived gender is among what is said; of some models it is the age alone."""
+        return self.age_years is None or bool(np.isfinite(self.p_female).any())
+
+    @property
     def answered(self) -> NDArray[np.bool_]:
         """(N,) whether there is an answer."""
-        return np.isfinite(self.p_female)
+        return np.isfinite(self.p_female if self.reads_gender or self.age_years is None else self.age_years)
 
     def __getitem__(self, which: NDArray[np.bool_]) -> "Answers":
-        return Answers(self.model_id, self.p_female[which], {size: p[which] for size, p in self.by_size.items()})
+        by_size = {size: p[which] for size, p in self.by_size.items()}
+        ages = None if self.age_years is None else self.age_years[which]
+        return Answers(self.model_id, self.p_female[which], by_size, ages)
 
 
 @dataclass(frozen=True)
@@ -102,6 +113,11 @@ class Trial:
         answers = tuple(each[which] for each in self.answers)
         return Trial(self.data, self.detector_id, self.labels[which], answers, self.skipped, self.seen)
 
+    @property
+    def reading_gender(self) -> "Trial":
+        """The trial of those models that say something about perceived gender."""
+        return replace(self, answers=tuple(each for each in self.answers if each.reads_gender))
+
     def of(self, model_id: str) -> Answers:
         """The answers of one model.
 
@@ -119,7 +135,7 @@ class Trial:
         return tuple(answers.model_id for answers in self.answers)
 
     def write(self, path: Path) -> None:
-        """Write one row a face: name, labels, and a column ``p_female: MODEL`` (``… @ SIZE``) for each model."""
+        """Write one row a face: name, labels, and for each model ``p_female`` (also by size) and ``age_years``."""
         columns: dict[str, object] = {
             "name": self.labels.names.tolist(),
             "perceived_gender": np.where(self.labels.female, "female", "male").tolist(),
@@ -129,6 +145,8 @@ class Trial:
         for number, answers in enumerate(self.answers):
             for size, p_female in ((0, answers.p_female), *answers.by_size.items()):
                 columns[_column(number, answers.model_id, size)] = pa.array(p_female, from_pandas=True)
+            if answers.age_years is not None:
+                columns[_age_column(number, answers.model_id)] = pa.array(answers.age_years, from_pandas=True)
         about = {
             "format": _FORMAT,
             "data": self.data,
@@ -167,6 +185,7 @@ class Trial:
                     model_id,
                     _floats(table, _column(number, model_id, 0)),
                     {size: _floats(table, _column(number, model_id, size)) for size in sizes},
+                    _floats(table, ages) if (ages := _age_column(number, model_id)) in table.column_names else None,
                 )
                 for number, (model_id, sizes) in enumerate(about["models"])
             ),
@@ -177,6 +196,10 @@ class Trial:
 
 def _column(number: int, model_id: str, size: int) -> str:
     return f"p_female {number}: {model_id}" + (f" @ {size}" if size else "")
+
+
+def _age_column(number: int, model_id: str) -> str:
+    return f"age_years {number}: {model_id}"
 
 
 def _strings(table: pa.Table, name: str) -> NDArray[np.str_]:

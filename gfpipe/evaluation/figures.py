@@ -58,8 +58,11 @@ def write(trial: Trial, folder: Path, draws: int = DRAWS) -> tuple[Path, ...]:
         draws: of the bootstrap behind the intervals.
 
     Returns:
-        The files written.
+        The files written; none where all models tell ages alone.
     """
+    trial = trial.reading_gender
+    if not trial.answers:
+        return ()
     plans: dict[str, Plan | None] = {"roc": roc_curves(trial), "confusion": confusion_matrices(trial)}
     attributes_known = set(subgroups.known(trial.labels))
     for attributes in _GROUPINGS:

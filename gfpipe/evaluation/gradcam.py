@@ -127,9 +127,10 @@ def _outputs_of(classify: Classifier) -> tuple[_Score, _Score]:
     first = 0
     for head in classify.spec.heads:
         if head.attribute is Attribute.PERCEIVED_GENDER:
-            female = first + head.classes.index(FEMALE)
-            male = _Score(first + head.classes.index(MALE)) if MALE in head.classes else _Score(female, -1)
-            return _Score(female), male
+            names = head.classes
+            female = _Score(first + names.index(FEMALE)) if FEMALE in names else _Score(first, -1)
+            male = _Score(first + names.index(MALE)) if MALE in names else _Score(female.output, -1)
+            return female, male
         first += len(head.classes)
     raise ModelError(f"{classify.model_id} says nothing about perceived gender: choose another model")
 

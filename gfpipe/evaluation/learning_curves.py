@@ -53,6 +53,8 @@ class Epoch(Protocol):
 def learning_curves(epochs: Sequence[Epoch]) -> Plan:
     """Declare both curves over all epochs of all stages, with the stages' borders and names.
 
+    Where no accuracy was measured, as of a model that tells ages alone, it is the loss alone.
+
     Raises:
         UsageError: no epoch was finished.
     """
@@ -72,7 +74,8 @@ def learning_curves(epochs: Sequence[Epoch]) -> Plan:
             _VALIDATION: [epoch.validation_loss for epoch in epochs],
         }
     )
-    lowest = min((row["value"] for row in accuracy if row["value"] is not None), default=0.5)
+    accuracies = [row["value"] for row in accuracy if row["value"] is not None]
+    lowest = min(accuracies, default=0.5)
     domain = (min(0.05 * int(20 * lowest), 0.9), 1.0)
     percent = alt.Y("value:Q", scale=exact(domain), axis=share_axis(domain, 6, "accuracy"))
     plain = alt.Y("value:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title="loss", tickCount=5))
@@ -82,20 +85,27 @@ def learning_curves(epochs: Sequence[Epoch]) -> Plan:
     named = beginnings.mark_text(align="left", baseline="bottom", dx=4, fontSize=11, color=INK)
     across, below = _epochs(count, None), _epochs(count, "epoch")
     above = [border.encode(x=across), named.encode(x=across, y=alt.value(-4), text="name:N")]
-    subtitle = f"{count} epoch{'s' * (count > 1)}; accuracy of validation faces"
-    return figure(
-        "Learning curves: accuracy of perceived gender, and loss",
-        f"{subtitle}; dashed: a new stage" if len(stages) > 1 else subtitle,
-        [
+    subtitle = f"{count} epoch{'s' * (count > 1)}{'; accuracy of validation faces' * bool(accuracies)}"
+    losses = lines("loss", below, plain, size)
+    if accuracies:
+        parts = [
             layered(*above, *lines("accuracy", across, percent, size)).properties(width=PLOT, height=180),
-            layered(border.encode(x=below), *lines("loss", below, plain, size)).properties(width=PLOT, height=130),
-        ],
+            layered(border.encode(x=below), *losses).properties(width=PLOT, height=130),
+        ]
+    else:
+        marks = [each.encode(x=below) for each in (border, named.encode(y=alt.value(-4), text="name:N"))]
+        parts = [layered(*marks, *losses).properties(width=PLOT, height=180)]
+    shown = [_TRAINING, _VALIDATION, *([_WOMEN, _MEN] if accuracies else [])]
+    return figure(
+        f"Learning curves: {'accuracy of perceived gender, and ' * bool(accuracies)}loss",
+        f"{subtitle}; dashed: a new stage" if len(stages) > 1 else subtitle,
+        parts,
         {
             "accuracy": accuracy,
             "loss": loss,
             "stages": stages,
         },
-        _STYLES,
+        {name: _STYLES[name] for name in shown},
     )
 
 

@@ -1,7 +1,8 @@
 """What other tools said of the same pictures: a CSV of files and labels, matched with the faces of a benchmark.
 
 inaFaceAnalyzer's image analyser writes ``frame,bbox,detect_conf,sex_decfunc,age_decfunc,sex_label,age_label``, a row
-for each face it found: ``frame`` is the path, ``sex_label`` m or f, and ``sex_decfunc`` the logit of male.
+for each face it found: ``frame`` is the path, ``sex_label`` m or f, ``sex_decfunc`` the logit of male (with its VGG
+classifiers, the distance from a support vector machine's boundary), and ``age_label`` the age in years.
 """
 
 import csv
@@ -22,11 +23,13 @@ from gfpipe.evaluation.metrics import THRESHOLD
 
 _FILES: Final = ("file", "path", "filename", "frame", "image")
 _LABELS: Final = ("perceived_gender", "gender", "sex_label", "label", "prediction")
+_AGES: Final = ("age_years", "age_label")
 _P_FEMALE, _LOGIT_MALE, _BOX = "p_female", "sex_decfunc", "bbox"
 _WORDS: Final = {
     **dict.fromkeys(("female", "f", "woman", "1"), 1.0),
     **dict.fromkeys(("male", "m", "man", "0"), 0.0),
 }
+_FRAME: Final = re.compile(r"\d+(\.0)?")
 _NUMBER: Final = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?")
 
 Unused = tuple[str, str]  # a file, and why nothing was made of it
@@ -47,22 +50,24 @@ class Foreign:
 
 @dataclass(frozen=True)
 class _Row:
-    """One row of a table; ``area`` of the face in pixels, 0 where the table does not say."""
+    """One row of a table; ``area`` of the face in pixels, 0 where the table does not say; ``age_years``, else NaN."""
 
     file: str
     p_female: float
     area: float
+    age_years: float
 
 
 def read(named: str, labels: Labels) -> Foreign:
     """Read ``NAME=FILE.csv`` and match it with the faces: by path as it stands there, else by file name.
 
     Columns: ``file`` (or path, filename, frame, image), and ``p_female`` or ``perceived_gender`` (or gender, sex_label,
-    label, prediction) with female, f, 1 or male, m, 0. Of several rows about one picture that with the largest ``bbox``
-    counts.
+    label, prediction) with female, f, 1 or male, m, 0; where it is known ``age_years`` (or age_label). Of several rows
+    about one picture that with the largest ``bbox`` counts.
 
     Raises:
-        UsageError: another form, no such file, columns missing, or not one row about any of the faces.
+        UsageError: another form, no such file, columns missing, not one row about any of the faces, or a CSV that
+            inaFaceAnalyzer wrote about a video.
     """
     name, _, place = named.partition("=")
     if not name or not place:
@@ -75,15 +80,16 @@ def read(named: str, labels: Labels) -> Foreign:
             f"{place}: none of its {len(rows)} rows is about a face of this data set; its files are called as "
             f"{rows[0].file if rows else '…'!r}, the data set's as {str(labels.names[0])!r}"
         )
-    p_female = np.full(len(labels), np.nan)
+    p_female, age_years = np.full((2, len(labels)), np.nan)
     for face, said in of_face.items():
         largest = max(row.area for row in said)
-        best = [row.p_female for row in said if row.area == largest]
-        if len({p >= THRESHOLD for p in best}) > 1:
+        best = [row for row in said if row.area == largest]
+        if len({row.p_female >= THRESHOLD for row in best}) > 1:
             unused.append((str(labels.names[face]), f"{name} says both female and male"))
         else:
-            p_female[face] = best[0]
-    return Foreign(Answers(name, p_female), tuple(unused))
+            p_female[face], age_years[face] = best[0].p_female, best[0].age_years
+    ages = age_years if np.isfinite(age_years).any() else None
+    return Foreign(Answers(name, p_female, age_years=ages), tuple(unused))
 
 
 class _Faces:
@@ -127,6 +133,9 @@ def _rows(file: Path, unused: list[Unused]) -> Iterator[_Row]:
         raise UsageError(f"{file} cannot be read as a CSV table: {exc}") from exc
     where = _column(file, columns, _FILES)
     label = _column(file, columns, (_P_FEMALE, *_LABELS))
+    age = next((name for name in _AGES if name in columns), "")
+    if _LOGIT_MALE in columns and rows and all(_FRAME.fullmatch(row[where] or "") for row in rows):
+        raise UsageError(f"{file}: its {where}s are numbers, so it is about a video: gfpipe ina import reads those")
     for row in rows:
         value = (row[label] or "").strip().lower()
         if value and row[where]:
@@ -137,7 +146,7 @@ def _rows(file: Path, unused: list[Unused]) -> Iterator[_Row]:
             except (KeyError, ValueError):
                 unused.append((row[where], f"its {label} is {value!r}"))
                 continue
-            yield _Row(row[where], p_female, _area(row.get(_BOX)))
+            yield _Row(row[where], p_female, _area(row.get(_BOX)), _years(row.get(age)))
 
 
 def _of_label(female: float, logit_of_male: str | None) -> float:
@@ -147,6 +156,13 @@ def _of_label(female: float, logit_of_male: str | None) -> float:
     except ValueError:
         return female
     return p_female if (p_female >= THRESHOLD) == bool(female) else female
+
+
+def _years(age: str | None) -> float:
+    try:
+        return float(age or "nan")
+    except ValueError:
+        return np.nan
 
 
 def _area(box: str | None) -> float:

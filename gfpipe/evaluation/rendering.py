@@ -46,6 +46,7 @@ class Form(Enum):
     PERCENT = "percent", 2, 100, False
     POINTS = "points", 2, 100, True
     NUMBER = "number", 3, 1, False
+    YEARS = "years", 2, 1, False
     P_VALUE = "p value", 4, 1, False
 
     @property
@@ -56,7 +57,7 @@ class Form(Enum):
     @property
     def decimals_of_ends(self) -> int:
         """The same for an interval's ends, where the last digit of a percentage says nothing."""
-        return 1 if self in {Form.PERCENT, Form.POINTS} else self.decimals
+        return 1 if self in {Form.PERCENT, Form.POINTS, Form.YEARS} else self.decimals
 
     def write(self, value: Value) -> str:
         """A value as people read it: percent and points without their unit, which the heading gives."""

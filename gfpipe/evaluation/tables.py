@@ -13,9 +13,9 @@ from typing import Final
 
 import numpy as np
 
+from gfpipe.evaluation import age_tables, comparison, metrics, spread, subgroups
 from gfpipe.evaluation import bias as biases
 from gfpipe.evaluation import calibration as calibrations
-from gfpipe.evaluation import comparison, metrics, subgroups
 from gfpipe.evaluation.answers import Answers, Trial
 from gfpipe.evaluation.metrics import Tally
 from gfpipe.evaluation.rendering import Column, Form, Table, Value
@@ -211,6 +211,16 @@ def pairs(trials: Sequence[Trial]) -> Table:
 
 def all_tables(trials: Sequence[Trial], by: Sequence[str] | None = None) -> Iterator[Table]:
     """Every table that these trials can fill; of the groups named in ``by``, or of all that are known."""
+    if reading := _reading_gender(trials):
+        yield from _of_gender(reading, by)
+    if ages := age_tables.errors(trials):
+        yield ages
+    for number, trial in enumerate(trials, start=1):
+        if spread.shown(trial):
+            yield _numbered(spread.table(trial), number, trials)
+
+
+def _of_gender(trials: Sequence[Trial], by: Sequence[str] | None) -> Iterator[Table]:
     yield accuracy(trials)
     yield measures(trials)
     for number, trial in enumerate(trials, start=1):
@@ -230,6 +240,16 @@ def all_tables(trials: Sequence[Trial], by: Sequence[str] | None = None) -> Iter
 
 def summary(trials: Sequence[Trial], by: Sequence[str] = ()) -> str:
     """What a person reads first: accuracy, the groups asked for, and what became of all the pictures."""
+    reading = _reading_gender(trials)
+    shown = _summary_of_gender(reading, by) if reading else []
+    if ages := age_tables.errors(trials):
+        shown.append(ages)
+    shown += [spread.table(trial) for trial in trials if "ethnicity" in by and spread.shown(trial)]
+    texts = [replace(table, note=_without(table.note, _ERRORS, _INTERVALS)).text() for table in shown]
+    return "\n\n".join([*texts, "\n".join([_INTERVALS, *chain.from_iterable(map(_remains, trials))])])
+
+
+def _summary_of_gender(trials: Sequence[Trial], by: Sequence[str]) -> list[Table]:
     shown = [accuracy(trials)]
     if by:
         for trial in trials:
@@ -241,8 +261,7 @@ def summary(trials: Sequence[Trial], by: Sequence[str] = ()) -> str:
     shown += [sizes(trial) for trial in trials if any(answers.by_size for answers in trial.answers)]
     if any(len(trial.answers) > 1 for trial in trials):
         shown.append(pairs(trials))
-    texts = [replace(table, note=_without(table.note, _ERRORS, _INTERVALS)).text() for table in shown]
-    return "\n\n".join([*texts, "\n".join([_INTERVALS, *chain.from_iterable(map(_remains, trials))])])
+    return shown
 
 
 def write_all(trials: Trial | Sequence[Trial], folder: Path, by: Sequence[str] | None = None) -> list[Path]:
@@ -306,6 +325,11 @@ def _known(trial: Trial, by: Sequence[str] | None) -> list[str]:
 
 def _accuracy(trial: Trial, answers: Answers) -> Interval:
     return comparison.estimates(trial.labels, answers, ["accuracy"])["accuracy"]
+
+
+def _reading_gender(trials: Sequence[Trial]) -> list[Trial]:
+    """The trials without models that tell ages alone, of which accuracy would be nothing but errors."""
+    return [reading for trial in trials if (reading := trial.reading_gender).answers]
 
 
 def _tally(trial: Trial, answers: Answers) -> Tally:

@@ -2,11 +2,13 @@
 
 landmarks -> similarity to the template -> grid of sample points -> bilinear samples of the region -> averages
 
-The template is that of the small networks trained on dlib's chips, moved to the points that RetinaFace marks.
+The template is that of the small networks trained on dlib's chips, moved to the points that RetinaFace marks. A
+classifier may want the square around the detector's box instead: that is a similarity too, without a turn.
 """
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -53,12 +55,8 @@ def cut_chips(
     Returns:
         (F, 3, S, S) float32, RGB in 0..255.
     """
-    chips = torch.empty((len(frame_index), 3, size, size), device=device)
     similarities = fit_similarity(landmarks, _template(template, size))
-    to_frame = invert(similarities, landmarks, size)
-    for face, (frame, (scale, shift)) in enumerate(zip(frame_index, to_frame, strict=True)):
-        chips[face] = _cut(pixels[frame], complex(scale), complex(shift), size, device)
-    return chips
+    return _cut_each(pixels, frame_index, invert(similarities, landmarks, size), size, device)
 
 
 def chips_for(
@@ -66,20 +64,44 @@ def chips_for(
     pixels: NDArray[np.uint8],
     frame_index: NDArray[np.int64],
     landmarks: NDArray[np.float32],
+    boxes: NDArray[np.float32] | None = None,
     device: str | torch.device = "cpu",
 ) -> Tensor:
     """Cut what a classifier wants to see of each face; arguments as for :func:`cut_chips`.
+
+    Where ``wanted.box_scale`` is more than 0, ``boxes`` (F, 4), x1, y1, x2, y2 in pixels of the frame, take the
+    landmarks' place, which may then be NaN.
 
     Returns:
         (F, 3, S, S), or (F, V, 3, S, S) where the classifier looks from several views: the chip as it is, and shifted
         by half a chip pixel to the left, the right, up and down (in a chip of 32 pixels a landmark is off by about as
         much, and the mean answer is less of a lottery); and the mirror image of each.
+
+    Raises:
+        ValueError: the chip's size is not known, or boxes are wanted and not given.
     """
-    views = _shifted(wanted, pixels, frame_index, landmarks, device)
+    views = _shifted(wanted, pixels, frame_index, landmarks, boxes, device)
     if not wanted.flipped_view:
         return views
     views = views if wanted.half_pixel_views else views[:, None]
     return torch.cat((views, views.flip(-1)), dim=1)
+
+
+def to_frame(
+    wanted: InputSpec, landmarks: NDArray[np.float32], boxes: NDArray[np.float32] | None = None
+) -> NDArray[np.complex64]:
+    """From the chip that a classifier wants to the frame: (F, 2) complex c and d with ``z = c w + d``.
+
+    Raises:
+        ValueError: as :func:`chips_for`.
+    """
+    if wanted.size is None:
+        raise ValueError("the size of the chips is not known")
+    if not wanted.box_scale:
+        return invert(fit_similarity(landmarks, _template(wanted.template, wanted.size)), landmarks, wanted.size)
+    if boxes is None:
+        raise ValueError("chips by box_scale need the faces' boxes")
+    return _squares(boxes, wanted.box_scale, wanted.size)
 
 
 def fit_similarity(points: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.complex128]:
@@ -124,19 +146,39 @@ def _shifted(
     pixels: NDArray[np.uint8],
     frame_index: NDArray[np.int64],
     landmarks: NDArray[np.float32],
+    boxes: NDArray[np.float32] | None,
     device: str | torch.device,
 ) -> Tensor:
     """The chip, (F, 3, S, S), or five of it, (F, 5, 3, S, S)."""
     if wanted.size is None:
         raise ValueError("the size of the chips is not known")
+    cut = _finer(wanted, wanted.size) if wanted.half_pixel_views else wanted
+    chips = _cut_each(pixels, frame_index, to_frame(cut, landmarks, boxes), cut.size or 0, device)
     if not wanted.half_pixel_views:
-        return cut_chips(pixels, frame_index, landmarks, wanted.size, wanted.template, device)
-    # Two pixels for one, and one more pixel on every side: each view is a window of it, averaged two by two.
-    finer = 2 * (_template(wanted.template, wanted.size) + 0.5)
-    fine = cut_chips(pixels, frame_index, landmarks, 2 * (wanted.size + 1), [(x, y) for x, y in finer], device)
+        return chips
     span = 2 * wanted.size
-    views = [F.avg_pool2d(fine[..., y : y + span, x : x + span], 2) for x, y in _VIEWS]
+    views = [F.avg_pool2d(chips[..., y : y + span, x : x + span], 2) for x, y in _VIEWS]
     return torch.stack(views, dim=1)
+
+
+def _finer(wanted: InputSpec, size: int) -> InputSpec:
+    """Two pixels for one, and one more pixel on every side: each view is a window of it, averaged two by two."""
+    template = () if wanted.box_scale else tuple((x, y) for x, y in _template(wanted.template, size).tolist())
+    wider = replace(wanted, template=template).widened(0.5)
+    return replace(wider, size=2 * (size + 1), template=tuple((2 * x, 2 * y) for x, y in wider.template))
+
+
+def _squares(boxes: NDArray[np.float32], times: float, size: int) -> NDArray[np.complex64]:
+    """From chip to frame, (F, 2): the square around each box's middle, ``times`` as large as its longer side.
+
+    A box that is none (empty, or not finite) gives ``size`` frame pixels around its middle, as in :func:`invert`.
+    """
+    finite = np.isfinite(boxes).all(axis=1, keepdims=True)
+    x1, y1, x2, y2 = np.where(finite, boxes, 0).astype(np.float64).T
+    longer = np.maximum(x2 - x1, y2 - y1)
+    side = np.where(longer > 0, longer * times, size)
+    corner = (x1 + x2 - side) / 2 + (y1 + y2 - side) / 2 * 1j
+    return np.stack((side / size, corner), axis=1).astype(np.complex64)
 
 
 def _template(template: Sequence[Point] | None, size: int) -> NDArray[np.float64]:
@@ -149,6 +191,20 @@ def _complex(points: NDArray[np.floating]) -> NDArray[np.complex128]:
     xy = np.where(finite, points, 0).astype(np.float64)
     result: NDArray[np.complex128] = xy[..., 0] + 1j * xy[..., 1]
     return result
+
+
+def _cut_each(
+    pixels: NDArray[np.uint8],
+    frame_index: NDArray[np.int64],
+    places: NDArray[np.complex64],
+    size: int,
+    device: str | torch.device,
+) -> Tensor:
+    """(F, 3, S, S): each face's chip, by its similarity from chip to frame."""
+    chips = torch.empty((len(frame_index), 3, size, size), device=device)
+    for face, (frame, (scale, shift)) in enumerate(zip(frame_index, places, strict=True)):
+        chips[face] = _cut(pixels[frame], complex(scale), complex(shift), size, device)
+    return chips
 
 
 def _cut(frame: NDArray[np.uint8], scale: complex, shift: complex, size: int, device: str | torch.device) -> Tensor:

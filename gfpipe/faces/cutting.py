@@ -50,7 +50,10 @@ class Cutter:
     @property
     def alike(self) -> str:
         """The same for cutters that cut the same chip of a picture."""
-        return material.digest(asdict(with_margin(self.chip)), store.card(self.detector).sha256)
+        chip = asdict(with_margin(self.chip))
+        if not chip["box_scale"]:  # chips that were cut before there was such a key are not cut again
+            del chip["box_scale"]
+        return material.digest(chip, portraits.sha256_of(self.detector))
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from gfpipe.attributes import classifier
 from gfpipe.attributes.classifier import Classifier
 from gfpipe.attributes.spec import Attribute, InputSpec
 from gfpipe.errors import UsageError
-from gfpipe.faces import detector
+from gfpipe.faces import detector, haar
 from gfpipe.faces.alignment import chips_for
-from gfpipe.faces.detector import Detections, Detector
+from gfpipe.faces.detector import Detections
 from gfpipe.models import store
 from gfpipe.settings import Analysis
 
@@ -45,7 +45,7 @@ class Portraits:
     Attributes:
         index: (B,) which of the given pictures.
         pixels: (B, H, W, 3) uint8 RGB.
-        landmarks: (B, 5, 2) float32 in pixels; NaN where no face was found.
+        landmarks: (B, 5, 2) float32 in pixels; NaN where no face was found, or the detector marks none.
         boxes: (B, 4) float32 in pixels (x1, y1, x2, y2); NaN where no face was found.
     """
 
@@ -65,26 +65,62 @@ class Portraits:
         return np.isfinite(self.boxes[:, 0])
 
 
-def open_detector(model: str, device: torch.device) -> Detector:
-    """The detector as recordings have it, but for the enlargement: a face fills these pictures already."""
+class FaceDetector(Protocol):
+    """Anything that finds faces in pictures, as :class:`gfpipe.faces.detector.Detector` does."""
+
+    @property
+    def model_id(self) -> str:
+        """What found them."""
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> Detections:
+        """The faces in (N, H, W, 3) uint8 RGB; landmarks may be NaN where it marks none."""
+
+
+def open_detector(model: str, device: torch.device) -> FaceDetector:
+    """The detector as recordings have it, but for the enlargement: a face fills these pictures already.
+
+    Or OpenCV's cascade, by the name :data:`gfpipe.faces.haar.ID`.
+    """
+    if model == haar.ID:
+        return haar.HaarDetector()
     return detector.load(store.open_model(model), device, Analysis().min_score, enlargement=1.0)
 
 
-def open_classifier(model: str, device: torch.device) -> Classifier:
-    """A stored model of perceived gender, ready to answer.
+def detector_for(asked: str, own: str) -> str:
+    """The detector that a recipe or a stored model names, ``own``, unless another than the pipeline's is asked for.
+
+    A chip by box is another chip where another detector draws the box, so a model is asked about the boxes it knows.
+    """
+    return own if own and asked == Analysis().detector else asked
+
+
+def sha256_of(model: str) -> str:
+    """Of a detector's weights: what chips depend on."""
+    return haar.sha256() if model == haar.ID else store.card(model).sha256
+
+
+def open_classifier(
+    model: str, device: torch.device, attribute: Attribute | None = Attribute.PERCEIVED_GENDER
+) -> Classifier:
+    """A stored model, ready to answer.
+
+    Args:
+        model: its id or folder.
+        device: where it is to answer.
+        attribute: what it must be able to say of a face; None for anything.
 
     Raises:
-        UsageError: it says nothing about perceived gender.
+        UsageError: it says nothing about that.
         ModelError: it is unknown or cannot be fetched.
     """
     stored = store.open_model(model)
     found = classifier.load(stored.card.classifier, stored.weights, device)
-    if Attribute.PERCEIVED_GENDER not in found.attributes:
-        raise UsageError(f"{model} says nothing about perceived gender: choose another model")
+    if attribute and attribute not in found.attributes:
+        raise UsageError(f"{model} says nothing about {attribute.value.replace('_', ' ')}: choose another model")
     return found
 
 
-def find(pictures: Iterable[Picture], detect: Detector, unreadable: list[tuple[int, str]]) -> Iterator[Portraits]:
+def find(pictures: Iterable[Picture], detect: FaceDetector, unreadable: list[tuple[int, str]]) -> Iterator[Portraits]:
     """Find the face of every picture, in batches of pictures that follow one another and are of one size.
 
     Args:
@@ -116,14 +152,22 @@ def chips(
 
     Returns:
         (F, 3, S, S) or (F, V, 3, S, S) float32, RGB in 0..255; see :func:`gfpipe.faces.alignment.chips_for`.
+
+    Raises:
+        UsageError: the chip is cut by landmarks, and the detector marks none.
     """
     faces = np.flatnonzero(portraits.detected)
+    if not wanted.box_scale and np.isnan(portraits.landmarks[faces]).any():
+        raise UsageError(
+            f"chips are cut here by the places of eyes, nose and mouth, which {haar.ID} does not mark: give the recipe "
+            "box_scale under [input], or choose another detector"
+        )
     if face_pixels is None or not len(faces):
-        return chips_for(wanted, portraits.pixels, faces, portraits.landmarks[faces], device)
+        return chips_for(wanted, portraits.pixels, faces, portraits.landmarks[faces], portraits.boxes[faces], device)
     cut = []
     for face in faces:
-        pixels, landmarks = _reduced(portraits, face, face_pixels)
-        cut.append(chips_for(wanted, pixels, np.zeros(1, np.int64), landmarks, device))
+        pixels, landmarks, boxes = _reduced(portraits, face, face_pixels)
+        cut.append(chips_for(wanted, pixels, np.zeros(1, np.int64), landmarks, boxes, device))
     return torch.cat(cut)
 
 
@@ -143,17 +187,26 @@ def centred_face(detections: Detections, count: int, height: int, width: int) ->
     return chosen
 
 
-def _reduced(portraits: Portraits, face: np.intp, face_pixels: float) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """One picture, its face brought down to ``face_pixels``, and its landmarks there: (1, H, W, 3) and (1, 5, 2)."""
+def _reduced(
+    portraits: Portraits, face: np.intp, face_pixels: float
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+    """One picture, its face brought down to ``face_pixels``, its landmarks and its box there.
+
+    (1, H, W, 3), (1, 5, 2) and (1, 4).
+    """
     pixels, landmarks, box = portraits.pixels[face], portraits.landmarks[face], portraits.boxes[face]
     factor = face_pixels / float(box[3] - box[1])
     if factor >= 1:
-        return pixels[None], landmarks[None]
+        return pixels[None], landmarks[None], box[None]
     size = [max(round(side * factor), 1) for side in pixels.shape[:2]]
     tensor = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
     small = F.interpolate(tensor, size, mode="bilinear", antialias=True).round().clamp(0, 255).to(torch.uint8)
     scale = np.array([size[1] / pixels.shape[1], size[0] / pixels.shape[0]], np.float32)
-    return small[0].permute(1, 2, 0).contiguous().numpy()[None], (landmarks * scale)[None]
+    return (
+        small[0].permute(1, 2, 0).contiguous().numpy()[None],
+        (landmarks * scale)[None],
+        (box * np.tile(scale, 2))[None],
+    )
 
 
 def _batches(

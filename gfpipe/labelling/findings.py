@@ -101,6 +101,8 @@ class Findings:
             LakeError: the recording is not in the lake any more, or the lake cannot be read.
         """
         found = self._analysis(item)
+        if found.provenance.sampling == shards.IMPORTED:
+            raise LakeError(f"{found.recording.path}: its faces were imported; label those that gfpipe found itself")
         seconds, _ = self._sample(item)
         length = found.row["analysed_seconds"] + found.row["lost_seconds"]
         return Moment(seconds, Sampling(found.provenance.sampling), found.provenance.every_seconds, length)

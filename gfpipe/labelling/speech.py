@@ -7,15 +7,14 @@ detection framework for monitoring gender equality, ICASSP 2018; https://github.
 
 import csv
 import math
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 from gfpipe.errors import UsageError
-from gfpipe.labelling.recordings import Known, Recordings
 
+PROGRAM: Final = "inaSpeechSegmenter"
 LABELS: Final = ("female", "male", "music", "noise", "noEnergy")
 _COLUMNS: Final = ["labels", "start", "stop"]
 _SLACK: Final = 10.0  # seconds by which sound may outlast the picture
@@ -28,46 +27,6 @@ class Segment:
     label: str
     start_seconds: float
     stop_seconds: float
-
-
-@dataclass(frozen=True)
-class Found:
-    """A file of segments, and what its name says of the recording.
-
-    Attributes:
-        path: where it is.
-        mirrored: how many parts of the path, from the last, must be those of the recording's.
-    """
-
-    path: Path
-    mirrored: int = 1
-
-
-def files(sources: Iterable[Path]) -> Iterator[Found]:
-    """CSVs given one by one, and those of folders, whose own folders must mirror the archive's.
-
-    Raises:
-        UsageError: a source is not there, or holds no CSV.
-    """
-    for source in sources:
-        if not source.exists():
-            raise UsageError(f"{source}: no such file or folder")
-        if source.is_file():
-            yield Found(source)
-            continue
-        found = sorted(path for path in source.rglob("*.csv") if path.is_file() and not path.name.startswith("."))
-        if not found:
-            raise UsageError(f"{source}: no CSVs in it; give the folder that inaSpeechSegmenter wrote to")
-        yield from (Found(path, len(path.relative_to(source).parts)) for path in found)
-
-
-def recording_of(file: Found, recordings: Recordings) -> Known:
-    """The recording whose sound a file is about.
-
-    Raises:
-        UsageError: no recording, or more than one, has that name.
-    """
-    return recordings.beside(PurePosixPath(file.path.absolute().as_posix()), file.mirrored)
 
 
 def read(path: Path, seconds: float | None = None) -> tuple[Segment, ...]:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+import pyarrow.dataset as ds
+
 from gfpipe.lake import schema
 from gfpipe.lake.storage import Storage
 from gfpipe.lake.tables import file_of, write_whole
@@ -35,3 +37,15 @@ def record(lake: str, source: str, recordings: Iterable[Recording], rejected: It
         [row | {"seen_at": now} for row in rows],
         source=source,
     )
+
+
+def copy(lake: str, into: str) -> None:
+    """Give another lake the schedule of this one; an earlier copy is replaced, and no schedule is no error.
+
+    Raises:
+        LakeError: the schedule cannot be read, or the other lake cannot be written.
+    """
+    folder = ("schedule", f"v{schema.VERSION}")
+    found = Storage(lake).scan(folder, schema.SCHEDULE, schema.SCHEDULE.names, ds.field("path").is_valid())
+    if found is not None:
+        write_whole(Storage(into), (*folder, file_of(lake)), schema.SCHEDULE, found.to_pylist(), source=lake)

@@ -33,6 +33,8 @@ from gfpipe.recording import Recording, Status, Summary, in_zone
 # Raised by one whenever the same file and the same models would give other rows than before. Where that is because
 # other samples or faces are found, `reclassify` must leave the rows of earlier methods alone.
 METHOD: Final = 2
+# The sampling of faces that another program found: the frames that they are on cannot be found again.
+IMPORTED: Final = "imported"
 _ROW_TABLES: Final = ("samples", "faces", "attributes")
 _CROPS_AT_ONCE: Final = 100  # in a row group: one crop is read with its neighbours, a megabyte or two
 _KEY: Final = ("recording_id", "config_digest")

@@ -43,6 +43,7 @@ class Card:
         sha256: of ``weights.safetensors``, checked whenever the model is opened.
         parameters: how many numbers the weights hold; None where they are an ONNX graph.
         lineage: what it was trained on, as far as it is known.
+        detector: what found the faces that it learned from, where that was not the pipeline's own.
         decisions: whether it was to be champion, each time somebody asked, with the figures; the latest last.
     """
 
@@ -61,6 +62,7 @@ class Card:
     intended_uses: tuple[str, ...] = ()
     excluded_uses: tuple[str, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    detector: str = ""
     format: int = field(default=FORMAT, kw_only=True)
 
     @property

@@ -114,6 +114,7 @@ def _analyse(
                     frames.pixels,
                     detections.frame_index,
                     detections.landmarks,
+                    detections.boxes,
                     classifier.device,
                 )
             with clock("classify"):

@@ -15,16 +15,15 @@ from numpy.typing import NDArray
 
 from gfpipe.attributes.classifier import Classifier
 from gfpipe.attributes.device import resolve_device
-from gfpipe.attributes.spec import FEMALE, InputSpec
-from gfpipe.errors import UsageError
+from gfpipe.attributes.spec import Attribute, InputSpec
+from gfpipe.errors import TooFewFacesError, UsageError
 from gfpipe.evaluation import predictions, subgroups
-from gfpipe.evaluation.answers import Answers, Labels, Trial
+from gfpipe.evaluation.answers import Answers, Trial
 from gfpipe.faces import portraits
-from gfpipe.faces.detector import Detector
-from gfpipe.faces.portraits import Portraits
+from gfpipe.faces.portraits import FaceDetector, Portraits
 from gfpipe.models import store
 from gfpipe.settings import Analysis
-from gfpipe.training import datasets, splits
+from gfpipe.training import datasets, records, splits
 from gfpipe.training.datasets import Dataset, LabelledImage
 
 Progress = Callable[[int, int], None]
@@ -41,7 +40,8 @@ class Config:
     Attributes:
         models: ids of models, or folders with a card and weights; may be empty where there are predictions.
         data: data sets, ``NAME=PATH`` or ``NAME:ADAPTER=PATH``; a trial each.
-        detector: the model that finds the faces.
+        detector: the model that finds the faces; where it is the pipeline's own, and a model learned from another's
+            boxes, that.
         device: ``auto``, ``cpu`` or ``cuda``.
         part: ``unseen`` for all faces but those that one of the models was trained or stopped on; ``train``,
             ``validation`` or ``test`` of the splits by hash; ``all``.
@@ -80,22 +80,23 @@ def run(config: Config, progress: Progress | None = None) -> tuple[Trial, ...]:
 
     Raises:
         UsageError: a data set cannot be found, has nothing of what is asked for, or labels that a model gave; or a
-            model says nothing about perceived gender.
+            detector does not mark what a model's chips are cut by.
         ModelError: a model is unknown or cannot be fetched.
     """
     device = resolve_device(config.device)
     asked = [_read(name, config.by) for name in config.data]
     if len({dataset.name for dataset in asked}) < len(asked):
         raise UsageError("two data sets have the same name: write NAME:ADAPTER=PATH with another NAME for one of them")
-    classifiers = [portraits.open_classifier(model, device) for model in config.models]
+    classifiers = [portraits.open_classifier(model, device, attribute=None) for model in config.models]
     if len({each.model_id for each in classifiers}) < len(classifiers):
         raise UsageError(f"a model is named twice: {', '.join(each.model_id for each in classifiers)}")
     seen = _seen(config.models)
     chosen = [_choose(dataset, config.part, seen) for dataset in asked]
-    detect = portraits.open_detector(config.detector, device) if classifiers else None
+    teams = _teams(config, classifiers, device)
 
     trials: list[Trial] = []
-    done, total = 0, sum(len(choice.images) for choice in chosen)
+    rounds = max(len(teams), 1)
+    done, total = 0, sum(len(choice.images) for choice in chosen) * rounds
     for dataset, choice in zip(asked, chosen, strict=True):
         before = done
 
@@ -103,13 +104,28 @@ def run(config: Config, progress: Progress | None = None) -> tuple[Trial, ...]:
             if progress:
                 progress(before + count, total)
 
-        trial = _trial(config, dataset, choice, classifiers, detect, report)
-        done += len(choice.images)
-        report(len(choice.images))
+        trial = _trial(config, dataset, choice, teams, report)
+        done += len(choice.images) * rounds
+        report(len(choice.images) * rounds)
         trials.append(trial)
         if config.min_age is not None:
             trials.append(subgroups.aged(trial, config.min_age))
     return tuple(trials)
+
+
+@dataclass(frozen=True)
+class _Team:
+    """Classifiers that are asked about the faces of one detector."""
+
+    detect: FaceDetector
+    classifiers: tuple[Classifier, ...]
+
+
+def _teams(config: Config, classifiers: Sequence[Classifier], device: torch.device) -> list[_Team]:
+    teams: dict[str, list[Classifier]] = {}
+    for model, each in zip(config.models, classifiers, strict=True):
+        teams.setdefault(portraits.detector_for(config.detector, store.card(model).detector), []).append(each)
+    return [_Team(portraits.open_detector(name, device), tuple(asked)) for name, asked in teams.items()]
 
 
 @dataclass(frozen=True)
@@ -122,18 +138,13 @@ class _Choice:
 
 
 def _read(name: str, by: Sequence[str]) -> Dataset:
-    dataset = datasets.read(name)
-    if dataset.pseudo:
-        raise UsageError(
-            f"{dataset.name} is a curated set: its labels are a model's own answers, on which any accuracy would only "
-            "say how alike two models are; measure on faces that people labelled"
-        )
+    dataset = datasets.read_to_measure(name)
     if dataset.broadcast and "ethnicity" in by:
         raise UsageError(
             f"{dataset.name} holds faces from broadcasts: gfpipe asks for nobody's ethnicity there, neither people nor "
             "a model, and so it cannot group by it; use a benchmark whose subjects or publishers stated it"
         )
-    subgroups.check(dataset.name, _labels(dataset.images), by)
+    subgroups.check(dataset.name, records.labels(dataset.images), by)
     return dataset
 
 
@@ -152,7 +163,8 @@ def _choose(dataset: Dataset, part: str, seen: NDArray[np.uint64]) -> _Choice:
             if known.any()
             else f"none of its {len(faces.images)} distinct pictures is in the part {part!r}"
         )
-        raise UsageError(f"{dataset.name} has nothing to measure on: {why}")
+        error = TooFewFacesError if known.any() else UsageError
+        raise error(f"{dataset.name} has nothing to measure on: {why}")
     images = tuple(image for image, keep in zip(faces.images, kept, strict=True) if keep)
     skipped = tuple((each.name, each.reason) for each in (*dataset.skipped, *faces.skipped))
     return _Choice(images, skipped, int(known.sum()))
@@ -162,48 +174,65 @@ def _trial(
     config: Config,
     dataset: Dataset,
     choice: _Choice,
-    classifiers: Sequence[Classifier],
-    detect: Detector | None,
+    teams: Sequence[_Team],
     report: Callable[[int], None],
 ) -> Trial:
-    readable, answers, skipped = np.ones(len(choice.images), np.bool_), [], list(choice.skipped)
-    if detect is not None:
-        unreadable: list[tuple[int, str]] = []
-        answers = _ask(choice.images, detect, classifiers, config.sizes, unreadable, report)
-        readable[[place for place, _ in unreadable]] = False
-        skipped += [(str(choice.images[place]), reason) for place, reason in unreadable]
-        answers = [each[readable] for each in answers]
+    count = len(choice.images)
+    found: dict[str, Answers] = {}
+    unreadable: list[tuple[int, str]] = []
+    for number, team in enumerate(teams):
+        unreadable = []  # the same for every team
+
+        def told(done: int, before: int = number * count) -> None:
+            report(before + done)
+
+        said = _ask(choice.images, team, config.sizes, unreadable, told)
+        found |= {each.model_id: each for each in said}
+    readable = np.ones(count, np.bool_)
+    readable[[place for place, _ in unreadable]] = False
+    skipped = [*choice.skipped, *((str(choice.images[place]), reason) for place, reason in unreadable)]
+    answers = [found[store.card(model).id][readable] for model in config.models]
     if not readable.any():
         raise UsageError(f"{dataset.name}: not one picture can be read; the first: {': '.join(skipped[-1])}")
-    labels = _labels(choice.images)[readable]
+    labels = records.labels(choice.images)[readable]
     for named in config.predictions:
         foreign = predictions.read(named, labels)
         answers.append(foreign.answers)
         skipped += [(f"{foreign.answers.model_id}: {file}", reason) for file, reason in foreign.unused]
-    return Trial(dataset.name, config.detector, labels, tuple(answers), tuple(skipped), choice.seen)
+    detectors = " + ".join(team.detect.model_id for team in teams) or config.detector
+    return Trial(dataset.name, detectors, labels, tuple(answers), tuple(skipped), choice.seen)
 
 
 def _ask(
     images: Sequence[LabelledImage],
-    detect: Detector,
-    classifiers: Sequence[Classifier],
+    team: _Team,
     sizes: Sequence[int],
     unreadable: list[tuple[int, str]],
     report: Callable[[int], None],
 ) -> list[Answers]:
     """Every model's answers about every picture, as it is and reduced."""
+    classifiers = team.classifiers
     found = {
         (each.model_id, size): np.full(len(images), np.nan) for each in classifiers for size in (None, *sorted(sizes))
     }
-    for batch in portraits.find(images, detect, unreadable):
+    ages = {each.model_id: np.full(len(images), np.nan) for each in classifiers if Attribute.AGE in each.attributes}
+    for batch in portraits.find(images, team.detect, unreadable):
         faces = batch.index[batch.detected]
         for size in (None, *sizes):
             chips = _Chips(batch, size)
             for each in classifiers:
-                found[each.model_id, size][faces] = each(chips(each.spec.input, each.device)).p_female
+                said = each(chips(each.spec.input, each.device))
+                found[each.model_id, size][faces] = said.p_female
+                if said.age_years is not None and size is None:
+                    ages[each.model_id][faces] = said.age_years
         report(int(batch.index[-1]) + 1)
     return [
-        Answers(each.model_id, found[each.model_id, None], {size: found[each.model_id, size] for size in sorted(sizes)})
+        Answers(
+            each.model_id,
+            found[each.model_id, None],
+            {size: found[each.model_id, size] for size in sorted(sizes)},
+            ages.get(each.model_id),
+        )
         for each in classifiers
     ]
 
@@ -220,12 +249,3 @@ class _Chips:
         if wanted not in self._cut:
             self._cut[wanted] = portraits.chips(self._batch, wanted, device, self._face_pixels)
         return self._cut[wanted]
-
-
-def _labels(images: Sequence[LabelledImage]) -> Labels:
-    return Labels(
-        names=np.array([str(image) for image in images], np.str_),
-        female=np.array([image.perceived_gender == FEMALE for image in images], np.bool_),
-        age_years=np.array([np.nan if image.age_years is None else image.age_years for image in images], np.float64),
-        ethnicity=np.array([image.ethnicity or "" for image in images], np.str_),
-    )

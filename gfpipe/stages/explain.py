@@ -24,9 +24,8 @@ from gfpipe.evaluation.gradcam import Explanation
 from gfpipe.evaluation.panels import DETAIL, Cell, Pixels
 from gfpipe.evaluation.rendering import Column, Form, Table
 from gfpipe.faces import portraits
-from gfpipe.faces.alignment import TEMPLATE, TEMPLATE_SIZE, fit_similarity
-from gfpipe.faces.detector import Detector
-from gfpipe.faces.portraits import Portraits
+from gfpipe.faces.alignment import to_frame
+from gfpipe.faces.portraits import FaceDetector, Portraits
 from gfpipe.settings import Analysis
 
 Progress = Callable[[int, int], None]
@@ -170,7 +169,7 @@ def _load(model: str, device: torch.device) -> Classifier:
     return classify
 
 
-def _found(images: Sequence[Path], detect: Detector, skipped: dict[int, str]) -> Iterator[Portraits]:
+def _found(images: Sequence[Path], detect: FaceDetector, skipped: dict[int, str]) -> Iterator[Portraits]:
     unreadable: list[tuple[int, str]] = []
     yield from portraits.find([_File(path) for path in images], detect, unreadable)
     skipped |= dict(unreadable)
@@ -202,12 +201,11 @@ def _chips(found: Portraits, wanted: InputSpec, device: torch.device) -> Pixels:
 
 def _boxes(found: Portraits, wanted: InputSpec) -> NDArray[np.float64]:
     """The corners of each face's box in its chip, (F, 4, 2): tilted where the chip was turned upright."""
-    scale = _size(wanted) / TEMPLATE_SIZE
-    template = np.array(wanted.template) if wanted.template else np.array(TEMPLATE) * scale
-    turn, shift = fit_similarity(found.landmarks[found.detected], template).T
-    x1, y1, x2, y2 = found.boxes[found.detected].astype(np.float64).T
+    landmarks, boxes = found.landmarks[found.detected], found.boxes[found.detected]
+    scale, shift = to_frame(wanted, landmarks, boxes).astype(np.complex128).T
+    x1, y1, x2, y2 = boxes.astype(np.float64).T
     corners = np.stack((x1 + 1j * y1, x2 + 1j * y1, x2 + 1j * y2, x1 + 1j * y2), axis=1)
-    moved = turn[:, None] * corners + shift[:, None]
+    moved = (corners - shift[:, None]) / scale[:, None]
     return np.stack((moved.real, moved.imag), axis=-1)
 
 

@@ -75,6 +75,8 @@ def run(recording: Recording, lake: str, config: Analysis) -> Summary:
     found = shards.stored(lake, recording)
     if found is None or found.row["status"] == Status.FAILED:
         raise LakeError(f"{recording.path}: no analysis of it in {lake}; run: gfpipe analyse ARCHIVE --lake {lake}")
+    if found.provenance.sampling == shards.IMPORTED:
+        raise LakeError(f"{lake} holds faces that {found.provenance.detector_id} found: they cannot be cut out again")
     provenance = _wanted(found, config)
     if found.provenance == provenance:
         return found.summary
@@ -105,6 +107,7 @@ def _reclassify(found: Stored, lake: str, config: Analysis, provenance: Provenan
                     frames.pixels,
                     detections.frame_index,
                     detections.landmarks,
+                    detections.boxes,
                     classifier.device,
                 )
             with clock("classify"):

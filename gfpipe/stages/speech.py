@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gfpipe.errors import UsageError
-from gfpipe.labelling import recordings, speech, store
+from gfpipe.labelling import foreign, recordings, speech, store
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ def run(lake: str, sources: Sequence[Path], progress: Callable[[int, int], None]
         UsageError: a source is not there, or holds no CSV.
         LakeError: the lake cannot be read or written.
     """
-    files, known = list(speech.files(sources)), recordings.read(lake)
+    files, known = list(foreign.files(sources, speech.PROGRAM)), recordings.read(lake)
     taken: dict[str, Path] = {}
     seconds = dict.fromkeys(speech.LABELS, 0.0)
     problems: list[tuple[Path, str]] = []
     for done, file in enumerate(files, start=1):
         progress(done, len(files))
         try:
-            recording = speech.recording_of(file, known)
+            recording = foreign.recording_of(file, known)
             if first := taken.get(recording.recording_id):
                 raise UsageError(f"is about {recording.path}, as {first} is; keep one of the two")
             segments = speech.read(file.path, recording.seconds)

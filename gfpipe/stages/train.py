@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from gfpipe.attributes import classifier, networks
-from gfpipe.attributes.classifier import Classifier
+from gfpipe.attributes.classifier import Attributes, Classifier
 from gfpipe.attributes.device import resolve_device
-from gfpipe.attributes.spec import InputSpec
+from gfpipe.attributes.spec import Attribute, InputSpec
 from gfpipe.errors import ModelError, UsageError
 from gfpipe.evaluation import calibration
-from gfpipe.faces import cutting
+from gfpipe.faces import cutting, portraits
 from gfpipe.lake import uses
 from gfpipe.models import catalog, champion, store
 from gfpipe.models.card import Card, Metric
@@ -40,7 +40,7 @@ from gfpipe.training.job import Job, bf16_for
 from gfpipe.training.lessons import Count
 from gfpipe.training.material import Material
 from gfpipe.training.objective import Examples, Objective
-from gfpipe.training.recipe import CYDRAL, SCRATCH, Input, Recipe
+from gfpipe.training.recipe import CYDRAL, PRETEXT, SCRATCH, Input, Recipe
 
 _DETECTOR: Final = Analysis().detector
 _ID: Final = re.compile(r"[A-Za-z0-9][\w.+-]*")
@@ -60,7 +60,7 @@ class Config:
         out: folder of this run; one that was stopped goes on there.
         model_id: of the model that comes out.
         device: ``auto``, ``cpu`` or ``cuda``.
-        detector: the model that finds the faces.
+        detector: the model that finds the faces; where it is the pipeline's own, and the recipe names another, that.
         replace: also where a model of this id is present.
         keep_chips: leave the cut chips in ``out``.
         restart: begin anew, whatever ``out`` holds.
@@ -81,6 +81,11 @@ class Config:
     models: Path | None = None
 
     @property
+    def finder(self) -> str:
+        """The detector that is used."""
+        return portraits.detector_for(self.detector, self.recipe.detector)
+
+    @property
     def place(self) -> Path:
         """The folder of the model that comes out."""
         return (self.models or store.models_folder()) / self.model_id
@@ -93,7 +98,7 @@ class Config:
             "recipe": self.recipe.digest,
             "data": sorted(f"{name}={Path(place).expanduser().resolve()}" for name, _, place in places),
             "model": self.model_id,
-            "detector": self.detector,
+            "detector": self.finder,
         }
         return RunFolder(self.out, about)
 
@@ -162,7 +167,9 @@ def run(config: Config, progress: Listener = lambda _: None) -> Trained:
     faces = material.gather(config.recipe, config.data, progress)
     start, chip = _initial(config.recipe)
     objective = Objective(config.recipe.heads, faces.ethnicities if config.recipe.heads.ethnicity else ())
-    network = initial.start(config.recipe.network, objective.labels, _side(chip), config.recipe.seed, start)
+    network = initial.start(config.recipe.network, objective.labels, chip, config.recipe.seed, start)
+    if any(stage.task == PRETEXT or stage.masking for stage in config.recipe.stages):
+        networks.pretext_of(network)
     config.folder.claim(restart=config.restart)
     chips = _cut(config, faces, chip, device, progress)
     job = Job(
@@ -226,7 +233,7 @@ def _initial(recipe: Recipe) -> tuple[Initial | None, InputSpec]:
         return Initial(source, weights, licence=licence, seen=seen), own or default
     card = stored[0].card
     labels = tuple(f"{head.attribute}: {name}" for head in card.heads for name in head.classes)
-    reads_faces = card.heads and card.input.size and card.input.template
+    reads_faces = card.heads and card.input.size and (card.input.template or card.input.box_scale)
     return Initial(source, stored[0].weights, labels, licence, seen), own or (card.input if reads_faces else default)
 
 
@@ -247,7 +254,7 @@ def _cut(config: Config, faces: Material, chip: InputSpec, device: torch.device,
         config.folder.chips,
         faces.faces.images,
         faces.faces.digests,
-        cutting.Cutter(chip, config.detector, device, teachers, config.bank),
+        cutting.Cutter(chip, config.finder, device, teachers, config.bank),
         faces.digest,
         lambda done, total: progress(Progress("cutting chips", done, total)),
     )
@@ -261,18 +268,21 @@ def _keep(
     heads = job.objective.kept(_temperature(job, validation))
     weights = _without_ethnicity(job, outcome.weights, sum(len(head.classes) for head in heads))
     counts = faces.of(chips.cut).counts
-    intended, excluded = catalog.uses("perceived-gender")
+    task = "perceived-gender" if config.recipe.heads.perceived_gender else "age"
+    intended, excluded = catalog.uses(task)
+    detector = "" if config.finder == _DETECTOR else config.finder
     card = Card(
         id=config.model_id,
-        task="perceived-gender",
+        task=task,
         network=config.recipe.network,
         input=job.chip,
         licence=lineage.licence(faces.datasets, start),
         source=f"gfpipe train {config.recipe.name}",
         heads=heads,
-        lineage=lineage.lineage(config.recipe, faces.datasets, counts, outcome.history),
+        lineage=lineage.lineage(config.recipe, faces.datasets, counts, outcome.history, detector),
         intended_uses=intended,
         excluded_uses=excluded,
+        detector=detector,
     )
     measured = classifier.load(card.classifier, weights, job.device)
     parts = {"validation": validation, "test": np.flatnonzero(chips.cut & (faces.part == "test"))}
@@ -330,6 +340,8 @@ def _finished(config: Config) -> Trained | None:
 
 
 def _temperature(job: Job, validation: NDArray[np.int64]) -> float:
+    if not job.objective.divides_by_temperature:
+        return 1.0
     margins = loop.margins(job.network, job.examples.pixels, validation, replace(job, bf16=False))
     female = job.examples.female[validation]
     errors = int(((margins >= 0) != female).sum())
@@ -343,29 +355,29 @@ def _without_ethnicity(job: Job, weights: dict[str, torch.Tensor], outputs: int)
 
 
 def _metrics(measured: Classifier, job: Job, which: NDArray[np.int64], data: str) -> Iterator[Metric]:
-    """Accuracy of the stored classifier on chips as they are: overall, of women and of men."""
+    """Of the stored classifier on chips as they are: overall, of women and of men."""
     if not len(which):
         return
-    right = (_p_female(measured, job, which) >= 0.5) == job.examples.female[which]
-    female = job.examples.female[which]
-    for group, mask in (("overall", np.ones_like(female)), ("female", female), ("male", ~female)):
-        if mask.any():
-            source = "gfpipe train; faces that were not found are left out"
-            yield Metric(
-                "accuracy", round(float(right[mask].mean()), 5), f"{mask.sum():,} faces, {data}", source, group
-            )
+    female, years = job.examples.female[which], job.examples.age_years[which]
+    answers = _answers(measured, job, which)
+    figures = {}
+    if Attribute.PERCEIVED_GENDER in measured.attributes:
+        figures["accuracy"] = ((answers.p_female >= 0.5) == female).astype(np.float64)
+    if answers.age_years is not None:
+        figures["mean absolute error of age, years"] = np.abs(answers.age_years - years).astype(np.float64)
+    for name, values in figures.items():
+        for group, mask in (("overall", np.ones_like(female)), ("female", female), ("male", ~female)):
+            counted = mask & np.isfinite(values)
+            if counted.any():
+                source = "gfpipe train; faces that were not found are left out"
+                about = f"{counted.sum():,} faces, {data}"
+                yield Metric(name, round(float(values[counted].mean()), 5), about, source, group)
 
 
-def _p_female(measured: Classifier, job: Job, which: NDArray[np.int64]) -> NDArray[np.float32]:
-    answers = [np.zeros(0, np.float32)]
+def _answers(measured: Classifier, job: Job, which: NDArray[np.int64]) -> Attributes:
+    answers = []
     for part in np.split(which, range(classifier.BATCH, len(which), classifier.BATCH)):
         chips = centre(torch.from_numpy(job.examples.pixels[part]), job.size, job.size)
-        views = torch.stack((chips, chips.flip(-1)), dim=1) if job.chip.flipped_view else chips
-        answers.append(measured(views).p_female)
-    return np.concatenate(answers)
-
-
-def _side(chip: InputSpec) -> int:
-    if chip.size is None:
-        raise UsageError("the size of the chips is not known: give it under [input] in the recipe")
-    return chip.size
+        answers.append(measured(torch.stack((chips, chips.flip(-1)), dim=1) if job.chip.flipped_view else chips))
+    ages = [each.age_years for each in answers if each.age_years is not None]
+    return Attributes(np.concatenate([each.p_female for each in answers]), np.concatenate(ages) if ages else None)

@@ -54,12 +54,8 @@ def margin(size: int) -> int:
 
 
 def with_margin(chip: InputSpec) -> InputSpec:
-    """The same chip with more around it, seen once: its template is moved by the margin."""
-    if chip.size is None or not chip.template:
-        raise ValueError("size and template of the chips are not known")
-    beside = margin(chip.size)
-    template = tuple((x + beside, y + beside) for x, y in chip.template)
-    return replace(chip, size=chip.size + 2 * beside, template=template, half_pixel_views=False, flipped_view=False)
+    """The same chip with more around it, seen once: its template is moved by the margin, or its square enlarged."""
+    return replace(chip.widened(margin(chip.size or 0)), half_pixel_views=False, flipped_view=False)
 
 
 def remove(folder: Path) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gfpipe.attributes import networks
+from gfpipe.attributes.spec import InputSpec
 from gfpipe.errors import ModelError
 from gfpipe.training.augment import seed_of
 
@@ -38,13 +39,13 @@ class Initial:
     seen: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
 
 
-def start(name: str, labels: Sequence[str], size: int, seed: int, initial: Initial | None = None) -> nn.Module:
+def start(name: str, labels: Sequence[str], chip: InputSpec, seed: int, initial: Initial | None = None) -> nn.Module:
     """Make the network that training begins with.
 
     Args:
         name: of the network.
         labels: what each of its outputs will mean.
-        size: of the chips, in pixels.
+        chip: what it will see.
         seed: of the random weights.
         initial: what to take over; None for nothing.
 
@@ -54,25 +55,34 @@ def start(name: str, labels: Sequence[str], size: int, seed: int, initial: Initi
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed_of(seed))
         network = networks.build(name, len(labels))
-        _try(name, network, size, len(labels))
+        _try(name, network, chip, len(labels))
     if initial:
         network.load_state_dict(_fitting(name, network, labels, initial))
     return network
 
 
 def last_layer(network: nn.Module) -> str:
-    """The name of the layer that gives the outputs: the last with weights."""
+    """The name of the layer that gives the outputs: that called ``head``, or the last with weights."""
     names: list[str] = [name for name, module in network.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)]
-    return names[-1]
+    return "head" if "head" in names else names[-1]
 
 
-def _try(name: str, network: nn.Module, size: int, outputs: int) -> None:
+def renew(network: nn.Module, seed: int) -> None:
+    """Give every layer random weights once more; buffers that no layer resets stay."""
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(seed)
+        for module in network.modules():
+            if callable(reset := getattr(module, "reset_parameters", None)):
+                reset()
+
+
+def _try(name: str, network: nn.Module, chip: InputSpec, outputs: int) -> None:
     """Two chips through a copy of the network, so that what cannot be trained is known at once."""
     try:
         with torch.no_grad():
-            answer = copy.deepcopy(network).train()(torch.zeros(2, 3, size, size))
+            answer = copy.deepcopy(network).train()(torch.zeros(2, chip.planes, chip.size or 0, chip.size or 0))
     except Exception as exc:  # torch and torchvision raise errors of many kinds, assertions among them
-        raise ModelError(f"the network {name} cannot be trained on chips of {size} pixels: {exc}") from exc
+        raise ModelError(f"the network {name} cannot be trained on chips of {chip.size} pixels: {exc}") from exc
     if not isinstance(answer, Tensor) or answer.shape != (2, outputs):
         raise ModelError(f"the network {name} has auxiliary outputs, which no recipe trains: choose another")
 

@@ -27,11 +27,13 @@ class Chosen:
         validation: by the same mixture and filters, of faces that people labelled; may be empty. A stage that learns
             from no such face is stopped by those that a model labelled: that a network agrees with its source more
             and more, and then no more, is enough to say when to stop, but it is no accuracy, and no card states it.
+        both: whether both perceived genders are needed, as where perceived gender is learned.
     """
 
     stage: Stage
     train: Indices
     validation: Indices
+    both: bool = True
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def choose(recipe: Recipe, faces: Faces, part: NDArray[np.str_]) -> tuple[Chosen
     Raises:
         UsageError: a stage would have none, or one perceived gender only, or nothing to be stopped by.
     """
-    return tuple(_chosen(stage, faces, part) for stage in recipe.stages)
+    return tuple(_chosen(stage, faces, part, recipe.heads.perceived_gender > 0) for stage in recipe.stages)
 
 
 def lesson(
@@ -113,7 +115,9 @@ def lesson(
     whole = tuple(Share(share.dataset) for share in mixtures.parse(stage.data))
 
     def draw(epoch: int) -> Indices:
-        return mixtures.draw(faces, mask, whole, stage.balance, seed=seed, epoch=epoch, size=stage.epoch_faces)
+        return mixtures.draw(
+            faces, mask, whole, stage.balance, seed=seed, epoch=epoch, size=stage.epoch_faces, both=chosen.both
+        )
 
     with_faces = chosen.validation[usable[chosen.validation]]
     try:
@@ -134,16 +138,16 @@ def count(what: str, faces: Faces, which: Indices) -> Count:
     return Count(what, female, len(which) - female, int(faces.pseudo[which].sum()))
 
 
-def _chosen(stage: Stage, faces: Faces, part: NDArray[np.str_]) -> Chosen:
+def _chosen(stage: Stage, faces: Faces, part: NDArray[np.str_], both: bool) -> Chosen:
     mixture = mixtures.parse(stage.data)
     try:
-        train = mixtures.select(faces, part == "train", mixture, stage.only, stage.without)
+        train = mixtures.select(faces, part == "train", mixture, stage.only, stage.without, both=both)
     except UsageError as exc:
         raise UsageError(f"stage {stage.name!r}: {exc}") from exc
     if len(train) < 2:
         raise UsageError(f"stage {stage.name!r}: {len(train)} faces to learn from")
     try:
-        validation = _validation(stage, faces, part == "validation", mixture)
+        validation = _validation(stage, faces, part == "validation", mixture, both)
     except UsageError as exc:  # too few for the shares, or one perceived gender: nothing to compare epochs by
         if stage.patience:
             raise UsageError(
@@ -151,11 +155,13 @@ def _chosen(stage: Stage, faces: Faces, part: NDArray[np.str_]) -> Chosen:
                 "more, or patience = 0"
             ) from exc
         validation = np.zeros(0, np.int64)
-    return Chosen(stage, train, validation)
+    return Chosen(stage, train, validation, both)
 
 
-def _validation(stage: Stage, faces: Faces, part_mask: NDArray[np.bool_], mixture: Sequence[Share]) -> Indices:
+def _validation(
+    stage: Stage, faces: Faces, part_mask: NDArray[np.bool_], mixture: Sequence[Share], both: bool
+) -> Indices:
     """Of the mixture's faces those that people labelled; all, where a model labelled all."""
     human = {str(name) for name in np.unique(faces.dataset[~faces.pseudo])}
     labelled = tuple(share for share in mixture if share.dataset in human)
-    return mixtures.select(faces, part_mask, labelled or mixture, stage.only, stage.without)
+    return mixtures.select(faces, part_mask, labelled or mixture, stage.only, stage.without, both=both)

@@ -22,7 +22,9 @@ def names(found: Sequence[Dataset]) -> str:
     return " + ".join(dataset.name for dataset in found)
 
 
-def lineage(recipe: Recipe, found: Sequence[Dataset], counts: Sequence[Count], history: Sequence[Epoch]) -> str:
+def lineage(
+    recipe: Recipe, found: Sequence[Dataset], counts: Sequence[Count], history: Sequence[Epoch], detector: str = ""
+) -> str:
     """Recipe, start, stages, faces and seed.
 
     Args:
@@ -30,8 +32,10 @@ def lineage(recipe: Recipe, found: Sequence[Dataset], counts: Sequence[Count], h
         found: its data sets.
         counts: of faces by part and by stage, see :class:`gfpipe.training.lessons.Count`.
         history: all epochs.
+        detector: what found the faces, where that was not the pipeline's own.
     """
     faces = {count.what: count for count in counts}
+    finder = (f"Faces were found by {detector}.",) if detector else ()
     stages = [
         f"Stage {stage.name}: {stage.data}{_filters(stage)}, {_faces(faces[f'stage {stage.name}'])}, "
         f"{sum(row.stage == stage.name for row in history)} epochs."
@@ -43,6 +47,7 @@ def lineage(recipe: Recipe, found: Sequence[Dataset], counts: Sequence[Count], h
             f"Trained by gfpipe's recipe {recipe.name} ({recipe.digest[:12]}), seed {recipe.seed}: {recipe.network}, "
             f"from {recipe.initial}.",
             *stages,
+            *finder,
             *labelled_by,
             f"{faces['validation'].faces:,} faces to stop by and {faces['test'].faces:,} to test, of {names(found)}.",
         )

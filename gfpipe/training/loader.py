@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gfpipe.attributes.classifier import Normalisation
 from gfpipe.errors import UsageError
 from gfpipe.training.augment import augment, centre, seed_of
 from gfpipe.training.job import Job, Lesson
@@ -36,8 +37,7 @@ class Preparation:
     def __init__(self, job: Job, size: int) -> None:
         self._job = job
         self._size = size
-        self._mean = torch.tensor(job.chip.mean, device=job.device).view(1, 3, 1, 1)
-        self._scale = 1 / torch.tensor(job.chip.std, device=job.device).view(1, 3, 1, 1)
+        self._normalised = Normalisation(job.chip, job.device)
 
     def plain(self, pixels: NDArray[np.uint8], which: NDArray[np.int64]) -> Tensor:
         """(B, 3, S, S) normalised chips as they are."""
@@ -51,11 +51,6 @@ class Preparation:
 
     def _load(self, pixels: NDArray[np.uint8], which: NDArray[np.int64]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(pixels[which])).to(self._job.device)
-
-    def _normalised(self, x: Tensor) -> Tensor:
-        if self._job.chip.channels == "BGR":
-            x = x.flip(1)
-        return ((x - self._mean) * self._scale).contiguous(memory_format=torch.channels_last)
 
 
 class Loader:

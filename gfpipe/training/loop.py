@@ -19,13 +19,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from gfpipe.attributes.networks import Pretext, pretext_of
+from gfpipe.attributes.spec import Attribute
 from gfpipe.errors import ModelError, UsageError
 from gfpipe.training.augment import seed_of
 from gfpipe.training.folder import CHECKPOINT
 from gfpipe.training.history import HISTORY, Epoch, Progress, write_history
+from gfpipe.training.initial import renew
 from gfpipe.training.job import Job, Lesson, autocast
 from gfpipe.training.loader import Loader, Preparation, batches
-from gfpipe.training.recipe import Stage
+from gfpipe.training.recipe import LABELS, PRETEXT, Stage
 
 _EVALUATED_AT_ONCE: Final = 256
 
@@ -59,6 +62,8 @@ def margins(
 ) -> NDArray[np.float64]:
     """The network's logit of female over male for some faces, (B,), on chips as they are.
 
+    The recipe must have a head for perceived gender.
+
     Args:
         network: on the job's device.
         pixels: (N, 3, C, C) chips with a margin.
@@ -74,7 +79,10 @@ def margins(
             x = prepare.plain(pixels, part)
             views = (x, x.flip(-1)) if job.chip.flipped_view else (x,)
             outputs = torch.stack([network(view).float() for view in views]).mean(dim=0)
-            found.append((outputs[:, 0] - outputs[:, 1]).cpu())
+            margin = job.objective.margins(outputs)
+            if margin is None:
+                raise ValueError("no head for perceived gender")
+            found.append(margin.cpu())
     return torch.cat(found).double().numpy() if len(which) else np.zeros(0)
 
 
@@ -170,6 +178,8 @@ class _Run:
 
     def _begin_stage(self) -> None:
         stage = self.lesson.stage
+        if isinstance(self.network, Pretext):
+            self.network.begin(stage.masking)
         self.optimiser = _optimiser(self.network, stage)
         self.average = copy.deepcopy(self.network).eval() if stage.average else None
         self.updates = 0
@@ -189,9 +199,7 @@ class _Run:
         torch.manual_seed(seed_of(self.job.seed, place.stage, place.epoch, place.step))  # of dropout
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        with autocast(self.job):
-            outputs = self.network(x)
-        loss = self.job.objective.loss(outputs.float(), targets)
+        loss = self._loss(self.network, x, targets)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise UsageError(
@@ -204,6 +212,14 @@ class _Run:
         if self.average is not None:
             self._follow(self.average)
         return value
+
+    def _loss(self, network: nn.Module, x: Tensor, targets: Tensor) -> Tensor:
+        """What the present stage is to make smaller."""
+        with autocast(self.job):
+            if self.lesson.stage.task == PRETEXT:
+                return pretext_of(network).pretext(x)
+            outputs = network(x)
+        return self.job.objective.loss(outputs.float(), targets, self.lesson.stage.learns)
 
     @torch.no_grad()
     def _follow(self, average: nn.Module) -> None:
@@ -244,6 +260,8 @@ class _Run:
             self.network.load_state_dict(self.best.weights)
             self.place = _Place(self.place.stage + 1)
             if self.place.stage < len(self.job.lessons):
+                if self.lesson.stage.fresh:
+                    renew(self.network, seed_of(self.job.seed, self.place.stage))
                 self._begin_stage()
         self._save()
         write_history(self.job.folder / HISTORY, self.history)
@@ -260,11 +278,32 @@ class _Run:
         which = self.lesson.validation
         if not len(which):
             return math.nan, (math.nan, math.nan, math.nan)
+        if not self._reads_gender:
+            return self._plain_loss(network, which), (math.nan, math.nan, math.nan)
         margin = margins(network, self.job.examples.pixels, which, self.job, self.lesson.size(self.job.size))
         female = self.job.examples.female[which]
         loss = np.logaddexp(0, np.where(female, -margin, margin)).mean()
         right = (margin >= 0) == female
         return float(loss), (_mean(right), _mean(right[female]), _mean(right[~female]))
+
+    @property
+    def _reads_gender(self) -> bool:
+        """Whether the present stage learns perceived gender, so that it is what epochs are compared by."""
+        stage, heads = self.lesson.stage, self.job.objective.wanted
+        gender = Attribute.PERCEIVED_GENDER.value
+        return stage.task == LABELS and heads.perceived_gender > 0 and (not stage.learns or gender in stage.learns)
+
+    @torch.inference_mode()
+    def _plain_loss(self, network: nn.Module, which: NDArray[np.int64]) -> float:
+        """The stage's own loss on faces as they are; what a pretext draws by lot is the same for every epoch."""
+        prepare, job = Preparation(self.job, self.lesson.size(self.job.size)), self.job
+        torch.manual_seed(seed_of(job.seed, self.place.stage))
+        network.eval()
+        total = 0.0
+        for part in np.split(which, range(_EVALUATED_AT_ONCE, len(which), _EVALUATED_AT_ONCE)):
+            targets = job.objective.targets(job.examples, part).to(job.device)
+            total += float(self._loss(network, prepare.plain(job.examples.pixels, part), targets)) * len(part)
+        return total / len(which)
 
     def _tell(self, faces: int) -> None:
         self.progress(

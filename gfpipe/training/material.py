@@ -82,7 +82,7 @@ class Material:
     def of(self, usable: NDArray[np.bool_]) -> "Material":
         """What is left where only some of the faces, (N,), can be used; places stay as they are."""
         chosen = tuple(
-            Chosen(each.stage, each.train[usable[each.train]], each.validation[usable[each.validation]])
+            replace(each, train=each.train[usable[each.train]], validation=each.validation[usable[each.validation]])
             for each in self.chosen
         )
         return replace(self, chosen=chosen, part=np.where(usable, self.part, ""))
@@ -104,6 +104,8 @@ def gather(recipe: Recipe, data: Sequence[str], progress: Callable[[Progress], N
     lessons.check(recipe, found)
     faces = splits.distinct(found, lambda done, total: progress(Progress("reading pictures", done, total)))
     part = splits.parts(faces, recipe.split.validation, recipe.split.test)
+    seen = faces.digests[part != "test"]
+    part, small = _large_enough(faces, part, recipe.least_bytes)
     chosen = lessons.choose(recipe, faces, part)
     used = part == "test"
     for each in chosen:
@@ -113,14 +115,25 @@ def gather(recipe: Recipe, data: Sequence[str], progress: Callable[[Progress], N
         datasets=found,
         faces=lessons.subset(faces, np.flatnonzero(used)),
         part=part[used],
-        chosen=tuple(Chosen(each.stage, place[each.train], place[each.validation]) for each in chosen),
-        skipped=(*(skipped for dataset in found for skipped in dataset.skipped), *faces.skipped),
-        seen=faces.digests[part != "test"],
+        chosen=tuple(replace(each, train=place[each.train], validation=place[each.validation]) for each in chosen),
+        skipped=(*(skipped for dataset in found for skipped in dataset.skipped), *faces.skipped, *small),
+        seen=seen,
     )
     if recipe.heads.ethnicity and len(material.ethnicities) < 2:
         known = ", ".join(material.ethnicities) or "none"
         raise UsageError(f"the recipe {recipe.name} has a head for ethnicity, but the faces to train on know {known}")
     return material
+
+
+def _large_enough(faces: Faces, part: NDArray[np.str_], least_bytes: int) -> tuple[NDArray[np.str_], list[Skipped]]:
+    """The parts without small files, and which these are; the test part keeps its own, or figures would not compare."""
+    if not least_bytes:
+        return part, []
+    small = [place for place in np.flatnonzero(part != "test") if len(faces.images[place].read()) < least_bytes]
+    kept = part.copy()
+    kept[small] = ""
+    reason = f"its file has fewer than {least_bytes:,} bytes (least_bytes of the recipe)"
+    return kept, [Skipped(str(faces.images[place]), reason) for place in small]
 
 
 def _pseudo(image: LabelledImage) -> tuple[object, ...]:

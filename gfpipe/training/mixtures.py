@@ -72,6 +72,8 @@ def select(
     mixture: Sequence[Share],
     only: Filter | None = None,
     without: Filter | None = None,
+    *,
+    both: bool = True,
 ) -> NDArray[np.int64]:
     """Find the faces of a mixture, each once; the same ones in every epoch.
 
@@ -85,6 +87,7 @@ def select(
         mixture: which data sets, and how much of each.
         only: values by attribute: ``perceived_gender``, ``ethnicity``, ``age`` (bands such as ``0-9``), ``dataset``.
         without: likewise.
+        both: whether both perceived genders are needed.
 
     Returns:
         Indices of faces, rising.
@@ -108,7 +111,7 @@ def select(
         chosen.append(mine[np.argsort(rank[mine])[:taken]])
     together = np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, np.int64)
     genders = np.unique(faces.perceived_gender[together])
-    if len(genders) < 2:
+    if both and len(genders) < 2:
         names = " + ".join(share.dataset for share in mixture)
         kind = f"{names}: all {len(together):,} faces are {''.join(genders)}{filters}"
         raise UsageError(f"{kind}; a classifier needs both female and male")
@@ -126,6 +129,7 @@ def draw(
     seed: int = 0,
     epoch: int = 0,
     size: int = 0,
+    both: bool = True,
 ) -> NDArray[np.int64]:
     """Draw one epoch: as many faces as :func:`select` finds, or ``size``, in an order of its own.
 
@@ -144,11 +148,12 @@ def draw(
         seed: the same seed draws the same epochs.
         epoch: from 0.
         size: how many faces; 0 for as many as are found. Of more, each epoch sees another piece; fewer come again.
+        both: as in :func:`select`.
 
     Raises:
         UsageError: as in :func:`select`, or an unknown attribute to balance.
     """
-    chosen = select(faces, part_mask, mixture, only, without)
+    chosen = select(faces, part_mask, mixture, only, without, both=both)
     chosen = chosen[np.argsort(faces.digests[chosen])]  # whatever the order of files
     if balance or size:
         cell = np.zeros(len(chosen), np.int64)

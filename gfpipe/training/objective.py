@@ -1,11 +1,15 @@
-"""What a network is asked to learn: every label as a distribution over the outputs of its head, and one loss.
+"""What a network is asked to learn: what is wanted of every output, and one loss.
 
-Labels, smoothing, a teacher's answers and mixed faces all are such distributions, so the loss stays one line: the sum
-over heads of the cross-entropy, each with its weight. What is unknown of a face is a row of zeros and adds nothing.
+Labels, smoothing, a teacher's answers and mixed faces all are distributions over the classes of a head, so the loss is
+the sum over heads of the cross-entropy, each with its weight; of an age in years it is the squared error. What is
+unknown of a face is a row of zeros (or no number) and adds nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -14,12 +18,21 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gfpipe.attributes.spec import FEMALE, MALE, Attribute, Head
+from gfpipe.attributes.spec import FEMALE, MALE, Activation, Attribute, Head
 from gfpipe.training.recipe import Heads
 
 AGES: Final = 81  # 0 to 80 years, as cydral-age-v1 has them
 _AGE_SIGMA: Final = 3.0  # years; an age is a bell over its neighbours (Gao et al. 2017, label distribution learning)
+_CENTURY: Final = 100.0  # years; what a head for the age in years counts in, so that its error is of the others' size
 GENDERS: Final = (FEMALE, MALE)
+
+
+class Kind(Enum):
+    """How the loss of a head is reckoned; each sums over (B, classes)."""
+
+    CLASSES = "cross-entropy"
+    YES_OR_NO = "binary cross-entropy"
+    NUMBER = "squared error"
 
 
 @dataclass(frozen=True)
@@ -53,33 +66,48 @@ class Examples:
 
 
 @dataclass(frozen=True)
+class Learned:
+    """A head while it learns.
+
+    Attributes:
+        classes: one output each.
+        weight: in the loss.
+        kind: how its loss is reckoned.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    weight: float
+    kind: Kind
+
+
+@dataclass(frozen=True)
 class Objective:
     """The heads, in the order of the network's outputs: perceived gender, age, ethnicity.
 
     Attributes:
-        weights: of the heads in the loss.
+        wanted: the recipe's heads.
         ethnicities: the classes of the last head; empty for no such head.
     """
 
-    weights: Heads
+    wanted: Heads
     ethnicities: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if bool(self.ethnicities) != bool(self.weights.ethnicity):
-            raise ValueError(
-                f"ethnicity has the weight {self.weights.ethnicity:g}, but {len(self.ethnicities)} classes"
-            )
+        if bool(self.ethnicities) != bool(self.wanted.ethnicity):
+            raise ValueError(f"ethnicity has the weight {self.wanted.ethnicity:g}, but {len(self.ethnicities)} classes")
 
-    @property
-    def heads(self) -> tuple[tuple[str, tuple[str, ...], float], ...]:
-        """Name, classes and weight of each head."""
-        ages = tuple(map(str, range(AGES)))
+    @cached_property
+    def heads(self) -> tuple[Learned, ...]:
+        """Those that have a weight."""
+        gender = Kind.YES_OR_NO if self._sigmoids else Kind.CLASSES
+        ages = Kind.NUMBER if self.wanted.age_as == "years" else Kind.CLASSES
         heads = (
-            (Attribute.PERCEIVED_GENDER.value, GENDERS, self.weights.perceived_gender),
-            (Attribute.AGE.value, ages, self.weights.age),
-            ("ethnicity", self.ethnicities, self.weights.ethnicity),
+            Learned(Attribute.PERCEIVED_GENDER.value, GENDERS, self.wanted.perceived_gender, gender),
+            Learned(Attribute.AGE.value, self._ages[0], self.wanted.age, ages),
+            Learned("ethnicity", self.ethnicities, self.wanted.ethnicity, Kind.CLASSES),
         )
-        return tuple(head for head in heads if head[2])
+        return tuple(head for head in heads if head.weight)
 
     @property
     def outputs(self) -> int:
@@ -89,14 +117,26 @@ class Objective:
     @property
     def labels(self) -> tuple[str, ...]:
         """A name for each output, such as ``perceived_gender: female``."""
-        return tuple(f"{name}: {each}" for name, classes, _ in self.heads for each in classes)
+        return tuple(f"{head.name}: {each}" for head in self.heads for each in head.classes)
 
     def kept(self, temperature: float = 1.0) -> tuple[Head, ...]:
         """The heads of the stored model, which come first in the outputs; ethnicity is not among them."""
-        heads = [Head(Attribute.PERCEIVED_GENDER, GENDERS, temperature=temperature)]
-        if self.weights.age:
-            heads.append(Head(Attribute.AGE, tuple(map(str, range(AGES))), years=tuple(map(float, range(AGES)))))
+        activation = Activation.SIGMOID if self._sigmoids else Activation.SOFTMAX
+        heads = []
+        if self.wanted.perceived_gender:
+            heads.append(Head(Attribute.PERCEIVED_GENDER, GENDERS, activation=activation, temperature=temperature))
+        if self.wanted.age:
+            classes, years = self._ages
+            activation = Activation.NONE if self.wanted.age_as == "years" else Activation.SOFTMAX
+            heads.append(Head(Attribute.AGE, classes, years, activation))
         return tuple(heads)
+
+    def margins(self, outputs: Tensor) -> Tensor | None:
+        """The log of the odds of female over male, (B,); None where there is no head for perceived gender."""
+        if not self.wanted.perceived_gender:
+            return None
+        logits = F.logsigmoid(outputs[:, :2]) if self._sigmoids else outputs
+        return logits[:, 0] - logits[:, 1]
 
     def targets(
         self,
@@ -106,7 +146,7 @@ class Objective:
         teacher: NDArray[np.float32] | None = None,
         teacher_weight: float = 0.0,
     ) -> Tensor:
-        """The wanted distributions of some faces, heads side by side.
+        """What is wanted of some faces, heads side by side: distributions over classes, numbers; NaN is unknown.
 
         A soft label is a distribution already, (p, 1 - p) over female and male: it stands as it is, and is not
         smoothed on top. Smoothing stands for a doubt that nobody measured; a soft label's doubt was.
@@ -121,35 +161,69 @@ class Objective:
         Returns:
             (B, outputs) float32.
         """
-        female = torch.from_numpy(examples.female[which]).float()
-        gender = _smooth(torch.stack([female, 1 - female], dim=1), label_smoothing)
-        if examples.p_female is not None:
-            soft = torch.from_numpy(examples.p_female[which]).float()[:, None]
-            gender = torch.where(soft.isfinite(), torch.cat([soft, 1 - soft], dim=1), gender)
-        if teacher is not None and teacher_weight:
-            answer = torch.from_numpy(teacher[which])
-            answer = torch.where(answer.isfinite(), answer, gender[:, 0])
-            gender = (1 - teacher_weight) * gender + teacher_weight * torch.stack([answer, 1 - answer], dim=1)
-        parts = [gender]
-        if self.weights.age:
-            parts.append(age_targets(torch.from_numpy(examples.age_years[which])))
+        parts = []
+        if self.wanted.perceived_gender:
+            gender = _genders(examples, which, label_smoothing)
+            if teacher is not None and teacher_weight:
+                answer = torch.from_numpy(teacher[which])
+                answer = torch.where(answer.isfinite(), answer, gender[:, 0])
+                gender = (1 - teacher_weight) * gender + teacher_weight * torch.stack([answer, 1 - answer], dim=1)
+            parts.append(gender)
+        if self.wanted.age:
+            parts.append(self._age_targets(torch.from_numpy(examples.age_years[which])))
         if self.ethnicities:
             names = examples.ethnicity[which][:, None] == np.array(self.ethnicities)[None]
             known = torch.from_numpy(names).float()
             parts.append(_smooth(known, label_smoothing) * known.sum(1, keepdim=True))
         return torch.cat(parts, dim=1)
 
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The weighted sum of the heads' mean cross-entropies; both arguments (B, outputs)."""
+    def loss(self, outputs: Tensor, targets: Tensor, learns: Sequence[str] = ()) -> Tensor:
+        """The weighted sum of the heads' mean losses; both tensors (B, outputs).
+
+        Args:
+            outputs: the network's.
+            targets: what is wanted.
+            learns: the names of the heads that count; empty for all.
+        """
         total = outputs.new_zeros(())
-        for weight, logits, wanted in self._heads(outputs, targets):
-            total = total - weight * (wanted * F.log_softmax(logits, dim=1)).sum() / len(outputs)
+        lengths = [len(head.classes) for head in self.heads]
+        parts = zip(torch.split(outputs, lengths, dim=1), torch.split(targets, lengths, dim=1), strict=True)
+        for head, (given, wanted) in zip(self.heads, parts, strict=True):
+            if not learns or head.name in learns:
+                total = total + head.weight * _LOSSES[head.kind](given, wanted) / len(outputs)
         return total
 
-    def _heads(self, outputs: Tensor, targets: Tensor) -> Iterator[tuple[float, Tensor, Tensor]]:
-        lengths = [len(classes) for _, classes, _ in self.heads]
-        weights = [weight for _, _, weight in self.heads]
-        return zip(weights, torch.split(outputs, lengths, dim=1), torch.split(targets, lengths, dim=1), strict=True)
+    @property
+    def divides_by_temperature(self) -> bool:
+        """Whether a temperature scales the odds of female: so it does under a softmax, not between two sigmoids."""
+        return self.wanted.perceived_gender > 0 and not self._sigmoids
+
+    @property
+    def _sigmoids(self) -> bool:
+        return self.wanted.perceived_gender_as == "sigmoids"
+
+    @property
+    def _ages(self) -> tuple[tuple[str, ...], tuple[float, ...]]:
+        """The outputs of the head for age, and the years that each stands for."""
+        if self.wanted.age_as == "years":
+            return ("centuries",), (_CENTURY,)
+        if self.wanted.age_as == "bell":
+            return tuple(map(str, range(AGES))), tuple(map(float, range(AGES)))
+        starts = self.wanted.age_bands
+        # The last band has no end: it is taken to be as long as the one before.
+        ends = (*starts[1:], 2 * starts[-1] - starts[-2] if len(starts) > 1 else _CENTURY)
+        names = (*(f"{a:g}–{b - 1:g}" for a, b in pairwise(starts)), f"{starts[-1]:g}+")
+        return names, tuple((a + b) / 2 for a, b in zip(starts, ends, strict=True))
+
+    def _age_targets(self, years: Tensor) -> Tensor:
+        match self.wanted.age_as:
+            case "years":
+                return years[:, None] / _CENTURY
+            case "bell":
+                return age_targets(years)
+        starts = torch.tensor(self.wanted.age_bands)
+        band = torch.bucketize(years.nan_to_num(0.0), starts, right=True) - 1
+        return F.one_hot(band, len(starts)) * years.isfinite()[:, None].float()
 
 
 def age_targets(years: Tensor) -> Tensor:
@@ -161,5 +235,35 @@ def age_targets(years: Tensor) -> Tensor:
     return bell * known[:, None]
 
 
+def _genders(examples: Examples, which: NDArray[np.int64], label_smoothing: float) -> Tensor:
+    """(B, 2) female and male, soft labels as they are."""
+    female = torch.from_numpy(examples.female[which]).float()
+    gender = _smooth(torch.stack([female, 1 - female], dim=1), label_smoothing)
+    if examples.p_female is None:
+        return gender
+    soft = torch.from_numpy(examples.p_female[which]).float()[:, None]
+    return torch.where(soft.isfinite(), torch.cat([soft, 1 - soft], dim=1), gender)
+
+
 def _smooth(target: Tensor, share: float) -> Tensor:
     return target * (1 - share) + share / target.shape[1]
+
+
+def _cross_entropy(outputs: Tensor, wanted: Tensor) -> Tensor:
+    return -(wanted * F.log_softmax(outputs, dim=1)).sum()
+
+
+def _binary_cross_entropy(outputs: Tensor, wanted: Tensor) -> Tensor:
+    return F.binary_cross_entropy_with_logits(outputs, wanted, reduction="sum") / outputs.shape[1]
+
+
+def _squared_error(outputs: Tensor, wanted: Tensor) -> Tensor:
+    known = wanted.isfinite()
+    return ((outputs - wanted.nan_to_num(0.0)) ** 2 * known).sum()
+
+
+_LOSSES: Final = {
+    Kind.CLASSES: _cross_entropy,
+    Kind.YES_OR_NO: _binary_cross_entropy,
+    Kind.NUMBER: _squared_error,
+}

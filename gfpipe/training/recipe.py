@@ -7,10 +7,10 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from gfpipe.attributes.spec import InputSpec, Point
 from gfpipe.errors import UsageError
@@ -19,6 +19,8 @@ from gfpipe.training.strict import among, record, within
 
 BUILT_IN: Final = Path(__file__).parent.parent / "recipes"
 SCRATCH: Final = "scratch"
+HEADS: Final = ("perceived_gender", "age", "ethnicity")
+LABELS, PRETEXT = "labels", "pretext"
 CYDRAL: Final = "cydral-gender"  # the only network that takes chips of one size, 32
 
 # dlib's face chip of 224 pixels with padding 0.25, as FairFace cuts it: where RetinaFace's five points belong.
@@ -43,18 +45,23 @@ class Input:
         size: side of the chip in pixels.
         template: where eyes, nose and mouth corners belong in it; empty for FairFace's chip, brought to ``size``.
         mean, std: of pixel values in 0..255.
+        channels: ``RGB``, ``BGR`` or ``GREY``.
         half_pixel_views, flipped_view: see :class:`gfpipe.attributes.spec.InputSpec`.
+        box_scale: more than 0 for the square around the detector's box, so many times as large, instead of a template.
     """
 
     size: int = 112
     template: tuple[Point, ...] = ()
     mean: tuple[float, float, float] = MEAN
     std: tuple[float, float, float] = STD
+    channels: str = "RGB"
     half_pixel_views: bool = False
     flipped_view: bool = False
+    box_scale: float = 0.0
 
     def __post_init__(self) -> None:
         within("size", self.size, 16, 1024)
+        within("box_scale", self.box_scale, 0, 10)
         _ = self.spec
 
     @property
@@ -66,9 +73,11 @@ class Input:
             size=self.size,
             mean=self.mean,
             std=self.std,
-            template=self.template or scaled,
+            channels=self.channels,
+            template=self.template or (() if self.box_scale else scaled),
             half_pixel_views=self.half_pixel_views,
             flipped_view=self.flipped_view,
+            box_scale=self.box_scale,
         )
 
 
@@ -88,17 +97,33 @@ class Split:
 
 @dataclass(frozen=True)
 class Heads:
-    """Weights of what is learned, in the loss; 0 for no such head. Ethnicity is never part of the stored model."""
+    """Weights of what is learned, in the loss; 0 for no such head. Ethnicity is never part of the stored model.
+
+    Attributes:
+        perceived_gender_as: ``softmax`` over female and male, or ``sigmoids``: a yes or no for each.
+        age_as: ``bell`` (81 classes, each age a bell over its neighbours), ``years`` (one number, squared error), or
+            ``bands`` (classes).
+        age_bands: the years with which bands begin, rising from 0.
+    """
 
     perceived_gender: float = 1.0
     age: float = 0.0
     ethnicity: float = 0.0
+    perceived_gender_as: str = "softmax"
+    age_as: str = "bell"
+    age_bands: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, weight in asdict(self).items():
-            within(name, weight, 0, 100)
-        if not self.perceived_gender:
-            raise ValueError("perceived_gender is 0; it is what a stage is stopped by, so give it a weight")
+        for name in HEADS:
+            within(name, getattr(self, name), 0, 100)
+        among("perceived_gender_as", self.perceived_gender_as, ("softmax", "sigmoids"))
+        among("age_as", self.age_as, ("bell", "years", "bands"))
+        if not self.perceived_gender and not self.age:
+            raise ValueError("perceived_gender and age are 0: give one of them a weight, for nothing else is stored")
+        if (self.age_as == "bands") != bool(self.age_bands):
+            raise ValueError("age_as = 'bands' and age_bands belong together: give both or neither")
+        if self.age_bands and (self.age_bands[0] != 0 or list(self.age_bands) != sorted(set(self.age_bands))):
+            raise ValueError(f"age_bands begin with 0 and rise, got {list(self.age_bands)}")
 
 
 @dataclass(frozen=True)
@@ -159,6 +184,11 @@ class Stage:
         size: smaller chips for this stage, in pixels; 0 for the network's own.
         epoch_faces: how many faces an epoch shows, whatever the data sets hold; 0 for as many as they hold.
         teacher: a stored model whose answers are learned too, with ``teacher_weight`` of the labels' place.
+        task: ``labels``, or ``pretext`` for what the network can learn from faces without any.
+        learns: which heads this stage learns; empty for all.
+        masking: which patches a network hides while it learns, where it hides any: ``random``, ``sensitive`` or
+            ``other``.
+        fresh: the network begins this stage with random weights once more; what it measured (its buffers) stays.
     """
 
     name: str
@@ -180,6 +210,10 @@ class Stage:
     epoch_faces: int = 0
     teacher: str = ""
     teacher_weight: float = 0.0
+    task: str = LABELS
+    learns: tuple[str, ...] = ()
+    masking: str = ""
+    fresh: bool = False
 
     def __post_init__(self) -> None:
         within("epochs", self.epochs, 1, 100_000)
@@ -193,6 +227,10 @@ class Stage:
         within("teacher_weight", self.teacher_weight, 0, 1)
         among("optimiser", self.optimiser, ("adamw", "sgd"))
         among("schedule", self.schedule, ("cosine", "constant"))
+        among("task", self.task, (LABELS, PRETEXT))
+        among("masking", self.masking, ("", "random", "sensitive", "other"))
+        for name in self.learns:
+            among("learns", name, HEADS)
         for key in ("balance", "only", "without"):
             for name in getattr(self, key):
                 among(key, name, ("gender", "perceived_gender", "ethnicity", "age", "dataset"))
@@ -203,6 +241,25 @@ class Stage:
         if bool(self.teacher) != bool(self.teacher_weight):
             raise ValueError("teacher and teacher_weight belong together: give both or neither")
         mixtures.parse(self.data)
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """A recipe made small enough for two cores and ten minutes; what is 0 or empty stays as it is.
+
+    Attributes:
+        network: another network.
+        size: of the chips, in pixels.
+        epochs: of each stage.
+        epoch_faces: of each stage.
+        batch: of every stage.
+    """
+
+    network: str = ""
+    size: int = 0
+    epochs: tuple[int, ...] = ()
+    epoch_faces: tuple[int, ...] = ()
+    batch: int = 0
 
 
 @dataclass(frozen=True)
@@ -218,6 +275,9 @@ class Recipe:
         seed: of everything that is left to chance.
         precision: ``bf16``, ``fp32``, or ``auto``: bf16 where the processor has it.
         input: None for that of the initial model, where it reads faces already.
+        detector: the model that finds the faces; empty for the pipeline's own.
+        least_bytes: pictures whose file is smaller are neither learned from nor stopped by; they stay in the test part.
+        reduced: what :attr:`at_reduced_setting` changes; None where the recipe is small already.
     """
 
     name: str
@@ -231,8 +291,12 @@ class Recipe:
     split: Split = Split()
     heads: Heads = Heads()
     augment: Augment = Augment()
+    reduced: Reduced | None = None
+    detector: str = ""
+    least_bytes: int = 0
 
     def __post_init__(self) -> None:
+        within("least_bytes", self.least_bytes, 0, 2**31 - 1)
         among("precision", self.precision, ("auto", "bf16", "fp32"))
         within("seed", self.seed, 0, 2**31 - 1)
         if not self.stages:
@@ -240,6 +304,9 @@ class Recipe:
         names = [stage.name for stage in self.stages]
         if len(set(names)) != len(names):
             raise ValueError(f"two stages have one name: {', '.join(names)}")
+        for name in ("epochs", "epoch_faces"):
+            if self.reduced and len(getattr(self.reduced, name)) not in (0, len(self.stages)):
+                raise ValueError(f"[reduced] {name} has not one number for each of the {len(self.stages)} stages")
         if any(stage.patience for stage in self.stages) and not self.split.validation:
             raise ValueError("patience needs faces to stop by: give [split] validation more than 0")
         if self.network == CYDRAL and ((self.input and self.input.size != 32) or any(s.size for s in self.stages)):
@@ -251,13 +318,46 @@ class Recipe:
         return tuple(dict.fromkeys(share.dataset for stage in self.stages for share in mixtures.parse(stage.data)))
 
     @property
+    def at_reduced_setting(self) -> "Recipe":
+        """The recipe made small, where it says how; itself where it does not."""
+        if (less := self.reduced) is None:
+            return self
+        stages = tuple(
+            replace(
+                stage,
+                epochs=epochs or stage.epochs,
+                epoch_faces=faces or stage.epoch_faces,
+                batch=less.batch or stage.batch,
+            )
+            for stage, epochs, faces in zip(
+                self.stages,
+                less.epochs or (0,) * len(self.stages),
+                less.epoch_faces or (0,) * len(self.stages),
+                strict=True,
+            )
+        )
+        given = replace(self.input or Input(), size=less.size) if less.size else self.input
+        return replace(self, network=less.network or self.network, input=given, stages=stages, reduced=None)
+
+    @property
     def digest(self) -> str:
         """Of all that changes what comes out: 64 hexadecimal digits."""
         content = {key: value for key, value in asdict(self).items() if key not in ("name", "title")}
-        for stage in content["stages"]:  # runs that began before there was this key are the same without it
-            if not stage["epoch_faces"]:
-                del stage["epoch_faces"]
+        # Runs that began before there were these keys are the same without them.
+        _forget(content, reduced=content["reduced"], detector="", least_bytes=0)
+        if content["input"]:
+            _forget(content["input"], channels="RGB", box_scale=0.0)
+        _forget(content["heads"], perceived_gender_as="softmax", age_as="bell", age_bands=())
+        for stage in content["stages"]:
+            _forget(stage, epoch_faces=0, task=LABELS, learns=(), masking="", fresh=False)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _forget(content: dict[str, Any], **defaults: object) -> None:
+    """Leave out the keys that have their defaults."""
+    for key, default in defaults.items():
+        if content[key] == default:
+            del content[key]
 
 
 def built_in() -> list[str]:

@@ -1,6 +1,6 @@
 """What every data set comes down to: pictures of one face each, with what people said of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+
+from gfpipe.attributes.spec import FEMALE
+from gfpipe.evaluation.answers import Labels
 
 _IMAGES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 
@@ -48,6 +51,16 @@ class LabelledImage:
 
     def __str__(self) -> str:
         return str(self.path) if self.row is None else f"{self.path}, row {self.row}"
+
+
+def labels(images: Sequence[LabelledImage]) -> Labels:
+    """What people said of pictures, as an evaluation takes it."""
+    return Labels(
+        names=np.array([str(image) for image in images], np.str_),
+        female=np.array([image.perceived_gender == FEMALE for image in images], np.bool_),
+        age_years=np.array([np.nan if image.age_years is None else image.age_years for image in images], np.float64),
+        ethnicity=np.array([image.ethnicity or "" for image in images], np.str_),
+    )
 
 
 @dataclass(frozen=True, slots=True)

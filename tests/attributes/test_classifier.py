@@ -9,6 +9,7 @@ import onnxruntime
 import pytest
 import torch
 from numpy.typing import NDArray
+from onnx import TensorProto, helper
 from PIL import Image
 
 from gfpipe.attributes import classifier
@@ -17,6 +18,7 @@ from gfpipe.attributes.networks import GRAPH
 from gfpipe.attributes.spec import Activation, Attribute, ClassifierSpec, Head, InputSpec
 from gfpipe.errors import ModelError
 from gfpipe.models import catalog, sources, store
+from gfpipe.models.converters import onnx_file
 
 CPU = torch.device("cpu")
 GENDER, AGE = "cydral-gender-v1", "cydral-age-v1"
@@ -193,3 +195,38 @@ def test_a_temperature_softens_answers_and_changes_none() -> None:
         replace(head, temperature=0.0)
     with pytest.raises(ValueError, match="probabilities have no temperature"):
         replace(head, activation=Activation.NONE, temperature=2.0)
+
+
+def planes_last(size: int) -> bytes:
+    """A graph as tf2onnx makes it of a Keras model: (N, S, S, 3) in; the logit of male, red less blue, out."""
+    chips = helper.make_tensor_value_info("input_1", TensorProto.FLOAT, ["unk__1", size, size, 3])
+    logit = helper.make_tensor_value_info("sex", TensorProto.FLOAT, ["unk__1", 1])
+    weights = helper.make_tensor("weights", TensorProto.FLOAT, [3, 1], [1.0, 0.0, -1.0])
+    nodes = [
+        helper.make_node("ReduceMean", ["input_1"], ["colour"], axes=[1, 2], keepdims=0),
+        helper.make_node("MatMul", ["colour", "weights"], ["sex"]),
+    ]
+    graph = helper.make_graph(nodes, "keras", [chips], [logit], [weights])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    data: bytes = model.SerializeToString()
+    return data
+
+
+def test_an_exported_keras_model_takes_planes_last_and_says_male() -> None:
+    """As inaFaceAnalyzer's: one output, the logit of male; BGR, so blue less red here."""
+    entry = catalog.read()["inafaceanalyzer-resnet50"].card
+    assert entry is not None
+    spec = replace(entry.classifier, input=replace(entry.input, size=8, mean=(1.0, 2.0, 3.0)))
+    chips = torch.empty(2, 3, 8, 8)
+    chips[0] = torch.tensor([13.0, 40.0, 9.0])[:, None, None]  # red, green, blue
+    chips[1] = torch.tensor([8.0, 40.0, 9.0])[:, None, None]
+    answer = classifier.load(spec, onnx_file.graph(planes_last(8)), CPU)(chips)
+    male = 1 / (1 + np.exp(-np.array([(9 - 1) - (13 - 3), (9 - 1) - (8 - 3)])))
+    assert answer.p_female == pytest.approx(1 - male, abs=1e-6)
+
+
+def test_a_softmax_over_one_class_is_refused() -> None:
+    with pytest.raises(ValueError, match="give the head a sigmoid"):
+        Head(Attribute.PERCEIVED_GENDER, ("male",))
+    with pytest.raises(ValueError, match="needs a class 'female'"):
+        Head(Attribute.PERCEIVED_GENDER, ("male", "other"))

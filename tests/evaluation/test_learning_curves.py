@@ -56,7 +56,9 @@ def test_a_training_without_validation_shows_its_loss() -> None:
     )
     plan = learning_curves([replace(epoch, **nothing) for epoch in epochs(("main", 3))])  # type: ignore[arg-type]
     assert all(row["value"] is None for row in plan.data["accuracy"])
-    assert "loss" in Drawn.of(plan).words
+    words = Drawn.of(plan).words
+    assert {"loss", "main", "training faces"} <= set(words)
+    assert not {"accuracy", "women among them"} & set(words), "no empty panel, as for a model that tells ages alone"
 
 
 def test_before_the_first_epoch_there_are_no_curves() -> None:

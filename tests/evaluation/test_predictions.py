@@ -32,6 +32,7 @@ def test_the_csv_of_inafaceanalyzer_is_read(tmp_path: Path) -> None:
     found = predictions.read(said, faces("/data/b.jpg", "/data/a.jpg", "/data/c.jpg"))
     assert found.answers.model_id == "tool"
     assert found.answers.p_female == pytest.approx([expit(1.5), expit(-8.408014), np.nan], nan_ok=True)
+    assert found.answers.age_years == pytest.approx([34.1, 34.12696, np.nan], nan_ok=True)
     assert found.unused == ()
 
 
@@ -93,12 +94,14 @@ def test_rows_that_cannot_be_used_are_named(tmp_path: Path) -> None:
         ("tool={0}/absent.csv", "cannot be read as a CSV table"),
         ("tool={0}/empty.csv", "has no column file or path or .*; it has none"),
         ("tool={0}/columns.csv", "has no column p_female or perceived_gender or .*; it has file, age"),
+        ("tool={0}/video.csv", "video.csv: its frames are numbers, so it is about a video: gfpipe ina import"),
         ("tool={0}/others.csv", "none of its 1 rows is about a face of this data set; .* 'q.jpg', .* 'a.jpg'"),
     ],
 )
 def test_what_cannot_be_used_at_all_says_why(tmp_path: Path, named: str, message: str) -> None:
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "columns.csv").write_text("file,age\na.jpg,30\n")
+    (tmp_path / "video.csv").write_text('frame,bbox,detect_conf,sex_decfunc,sex_label\n0,"(1, 1, 9, 9)",0.9,2.0,m\n')
     (tmp_path / "others.csv").write_text("file,label\nq.jpg,male\n")
     with pytest.raises(UsageError, match=message):
         predictions.read(named.format(tmp_path), faces("a.jpg"))

@@ -1,5 +1,7 @@
 """Chips: upright, of the right size, anti-aliased, and never a crash."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -170,3 +172,54 @@ def test_a_classifier_that_wants_one_view_gets_one() -> None:
         several, np.zeros((1, 90, 90, 3), np.uint8), np.zeros(0, np.int64), np.zeros((0, 5, 2), np.float32)
     )
     assert chips.shape == (0, 5, 3, 64, 64)
+
+
+SQUARE = InputSpec(40, (0, 0, 0), (1, 1, 1), box_scale=1.1)
+NO_LANDMARKS = np.full((1, 5, 2), np.nan, np.float32)
+
+
+def ramp(height: int, width: int) -> NDArray[np.uint8]:
+    """Red rises to the right, green downwards, by one a pixel: where a pixel is from can be read off it."""
+    rows, columns = np.mgrid[:height, :width]
+    return np.stack((columns, rows, np.zeros_like(rows)), axis=-1).astype(np.uint8)[None]
+
+
+def test_a_chip_by_box_is_the_square_around_its_middle() -> None:
+    """A box of 60 × 100 around (100, 110), 1.1 times: 110 pixels from (45, 55) on; 2.75 of them are one of the chip."""
+    box = np.array([[70, 60, 130, 160]], np.float32)
+    chip = chips_for(SQUARE, ramp(240, 240), FIRST, NO_LANDMARKS, box)[0].numpy()
+    expected = 45 + 2.75 * (np.arange(40) + 0.5) - 0.5  # a pixel's centre lies at a half
+    assert np.abs(chip[0] - expected[None, :]).max() < 0.05
+    assert np.abs(chip[1] - (expected + 10)[:, None]).max() < 0.05
+
+
+def test_beyond_the_edge_a_chip_by_box_goes_on_with_the_outermost_pixels() -> None:
+    """Box and square as above, but 70 pixels further to the left: 25 of the 110 columns lie outside."""
+    box = np.array([[0, 60, 60, 160]], np.float32)
+    frame = ramp(240, 240)
+    frame[..., 0] += 9
+    chip = chips_for(SQUARE, frame, FIRST, NO_LANDMARKS, box)[0].numpy()
+    expected = -25 + 2.75 * (np.arange(40) + 0.5) - 0.5
+    assert np.abs(chip[0, :, :9] - 9).max() == 0
+    assert np.abs(chip[0, :, 10:] - 9 - expected[None, 10:]).max() < 0.05
+
+
+def test_views_of_a_chip_by_box_are_shifted_by_half_a_pixel() -> None:
+    box = np.array([[60, 60, 140, 140]], np.float32)
+    several = replace(SQUARE, half_pixel_views=True, flipped_view=True)
+    views = chips_for(several, ramp(240, 240), FIRST, NO_LANDMARKS, box)[0]
+    assert views.shape == (10, 3, 40, 40)
+    assert (views[0] - chips_for(SQUARE, ramp(240, 240), FIRST, NO_LANDMARKS, box)[0]).abs().max() < 0.05
+    shifts = (views[:5, 0] - views[0, 0]).mean(dim=(1, 2))
+    assert shifts.tolist() == pytest.approx([0, -1.1, 1.1, 0, 0], abs=0.01)  # half of 88 / 40 pixels
+
+
+@pytest.mark.parametrize("box", [[np.nan] * 4, [50, 50, 50, 50], [500, 500, 600, 600]])
+def test_a_box_that_is_none_is_no_crash(box: list[float]) -> None:
+    chip = chips_for(SQUARE, ramp(90, 90), FIRST, NO_LANDMARKS, np.array([box], np.float32))
+    assert torch.isfinite(chip).all()
+
+
+def test_a_chip_by_box_cannot_be_cut_without_one() -> None:
+    with pytest.raises(ValueError, match="need the faces' boxes"):
+        chips_for(SQUARE, ramp(90, 90), FIRST, NO_LANDMARKS)

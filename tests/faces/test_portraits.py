@@ -1,7 +1,7 @@
 """A face in the middle of a picture, found and cut as a classifier wants it."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -10,7 +10,8 @@ from PIL import Image
 
 from gfpipe.attributes.spec import InputSpec
 from gfpipe.faces import portraits
-from gfpipe.faces.detector import Detections, Detector
+from gfpipe.faces.detector import Detections
+from gfpipe.faces.portraits import FaceDetector
 from gfpipe.models import store
 
 SPEC = InputSpec(size=32, mean=(0, 0, 0), std=(1, 1, 1))
@@ -25,7 +26,7 @@ class Picture:
 
 
 @pytest.fixture(scope="module")
-def detect() -> Detector:
+def detect() -> FaceDetector:
     return portraits.open_detector("retinaface-mobilenet0.25", torch.device("cpu"))
 
 
@@ -42,7 +43,7 @@ def encoded(image: Image.Image) -> Picture:
 
 
 def test_the_face_of_each_picture_is_found_in_order_and_the_others_are_named(
-    face: Image.Image, detect: Detector
+    face: Image.Image, detect: FaceDetector
 ) -> None:
     wall = Image.new("RGB", face.size, (90, 90, 90))
     pictures = [encoded(face), Picture(b"\xff\xd8 no picture"), encoded(wall), encoded(face.resize((100, 110)))]
@@ -55,12 +56,27 @@ def test_the_face_of_each_picture_is_found_in_order_and_the_others_are_named(
     assert len(portraits.chips(found[0], SPEC)) == 1  # of faces only
 
 
-def test_a_reduced_face_is_the_same_face_with_less_in_it(face: Image.Image, detect: Detector) -> None:
+def test_a_reduced_face_is_the_same_face_with_less_in_it(face: Image.Image, detect: FaceDetector) -> None:
     (batch,) = portraits.find([encoded(face)], detect, [])
     full, small, tiny = (portraits.chips(batch, SPEC, face_pixels=pixels)[0] for pixels in (None, 40, 10))
     assert float((full - small).abs().mean()) < float((full - tiny).abs().mean()) < 40
     height = float(batch.boxes[0, 3] - batch.boxes[0, 1])
     assert torch.equal(full, portraits.chips(batch, SPEC, face_pixels=2 * height)[0])  # none is enlarged
+
+
+def test_a_chip_by_box_shows_the_whole_face_and_needs_no_landmarks(face: Image.Image, detect: FaceDetector) -> None:
+    (batch,) = portraits.find([encoded(face)], detect, [])
+    wanted = InputSpec(size=96, mean=(0, 0, 0), std=(1, 1, 1), box_scale=1.1)
+    chip = portraits.chips(batch, wanted)[0]
+    again = detect(chip.permute(1, 2, 0).round().byte().numpy()[None])
+    x1, y1, x2, y2 = again.boxes[0]
+    assert len(again) == 1
+    assert y2 - y1 == pytest.approx(96 / 1.1, rel=0.1)  # a face is higher than wide
+    assert [(x1 + x2) / 2, (y1 + y2) / 2] == pytest.approx([48, 48], abs=4)
+    blind = replace(batch, landmarks=np.full_like(batch.landmarks, np.nan))
+    assert torch.equal(portraits.chips(blind, wanted)[0], chip)
+    small = portraits.chips(blind, wanted, face_pixels=40)[0]
+    assert 0 < float((chip - small).abs().mean()) < 12  # the same, with less in it
 
 
 def test_of_several_faces_the_one_in_the_middle_is_meant() -> None:

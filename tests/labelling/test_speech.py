@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from gfpipe.errors import UsageError
-from gfpipe.labelling import speech
-from gfpipe.labelling.speech import Found, Segment
+from gfpipe.labelling import foreign, speech
+from gfpipe.labelling.foreign import Found
+from gfpipe.labelling.speech import Segment
 
 # as its own media/musanmix-smn-gender.csv has them
 LINES = ("labels\tstart\tstop", "music\t0.0\t22.48", "noEnergy\t22.48\t29.080000000000002", "male\t29.08\t40.0")
@@ -54,11 +55,14 @@ def test_folders_mirror_the_archive_and_files_do_not(tmp_path: Path) -> None:
     nested.touch()
     (nested.parent / ".hidden.csv").touch()
     single = written(tmp_path)
-    assert list(speech.files([tmp_path / "segments", single])) == [Found(nested, mirrored=2), Found(single)]
+    assert list(foreign.files([tmp_path / "segments", single], speech.PROGRAM)) == [
+        Found(nested, mirrored=2),
+        Found(single),
+    ]
 
 
 def test_a_source_that_is_not_there_or_holds_nothing_is_wrong_use(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file or folder"):
-        list(speech.files([tmp_path / "nowhere"]))
+        list(foreign.files([tmp_path / "nowhere"], speech.PROGRAM))
     with pytest.raises(UsageError, match="no CSVs in it"):
-        list(speech.files([tmp_path]))
+        list(foreign.files([tmp_path], speech.PROGRAM))

@@ -90,3 +90,15 @@ def test_a_bad_entry_is_refused_by_file_and_name(tmp_path: Path, source: str, mo
         catalog.read(tmp_path / "catalog.toml")
     assert str(tmp_path / "catalog.toml") in str(error.value)
     assert "'ours'" in str(error.value)
+
+
+def test_a_card_of_a_chip_by_box_is_read_back_and_older_cards_have_none() -> None:
+    card = catalog.read()["inafaceanalyzer-resnet50"].card
+    assert card is not None
+    assert Card.from_json(card.to_json()).input.box_scale == 1.1
+    old = json.loads(card.to_json())
+    del old["input"]["box_scale"]
+    assert Card.from_json(json.dumps(old)).input.box_scale == 0
+    both = card.to_json().replace('"template": []', f'"template": {[[1, 2]] * 5}')
+    with pytest.raises(ModelError, match="by a template or by box_scale"):
+        Card.from_json(both)

@@ -88,3 +88,13 @@ def test_another_network_is_not_taken_for_fairface() -> None:
 def test_what_is_no_onnx_graph_is_refused() -> None:
     with pytest.raises(ModelError, match="ONNX"):
         onnx_file.graph(b"no graph")
+
+
+def test_a_keras_file_is_refused_with_the_way_to_an_onnx_file() -> None:
+    with io.BytesIO() as file:
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("model.weights.h5", b"")
+        keras = file.getvalue()
+    for data in (b"\x89HDF\r\n\x1a\n and more", keras):
+        with pytest.raises(ModelError, match=r"tf2onnx\.convert --keras model\.h5 --output model\.onnx"):
+            onnx_file.graph(data)

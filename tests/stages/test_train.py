@@ -21,7 +21,7 @@ from gfpipe.models import store
 from gfpipe.stages import demo, purge, train
 from gfpipe.training import datasets, recipe, splits
 from gfpipe.training.history import Progress
-from gfpipe.training.recipe import Heads, Recipe, Split, Stage
+from gfpipe.training.recipe import Heads, Input, Recipe, Split, Stage
 from tests.lake import kept
 
 DETECTOR, BASE = "retinaface-mobilenet0.25", "cydral-gender-v1"
@@ -91,6 +91,14 @@ def test_pictures_become_a_stored_model(config: train.Config) -> None:
     assert {metric.group for metric in stored.card.metrics} == {"overall", "female", "male"}
     assert "identification or surveillance" in stored.card.excluded_uses
     assert sorted(path.name for path in config.out.iterdir()) == ["finished.json", "history.csv", "run.json"]
+
+
+def test_a_model_may_be_trained_on_the_square_around_the_detectors_box(config: train.Config) -> None:
+    seen = Input(size=32, box_scale=1.1)
+    once = replace(config, recipe=replace(RECIPE, input=seen, stages=(replace(STAGE, epochs=1),)))
+    train.run(once)
+    stored = store.card("ours")
+    assert (stored.input, stored.input.box_scale, stored.input.template) == (seen.spec, 1.1, ())
 
 
 def test_a_stored_model_cannot_tell_ethnicity(config: train.Config) -> None:

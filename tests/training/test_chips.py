@@ -38,6 +38,16 @@ def test_the_middle_of_a_chip_with_a_margin_is_the_chip() -> None:
     assert (centre(whole, 48, 48) - plain).abs().max() < 2
 
 
+def test_the_middle_of_a_square_with_a_margin_is_the_square() -> None:
+    chance = np.random.default_rng(0)
+    rough = np.repeat(np.repeat(chance.integers(0, 256, (1, 30, 30, 3)), 10, axis=1), 10, axis=2).astype(np.uint8)
+    spec, box = Input(size=48, box_scale=1.1).spec, np.array([[90, 100, 190, 210]], np.float32)
+    nowhere = np.full((1, 5, 2), np.nan, np.float32)
+    whole = chips_for(with_margin(spec), rough, places(0), nowhere, box)
+    assert whole.shape[-1] == 48 + 2 * margin(48)
+    assert (centre(whole, 48, 48) - chips_for(spec, rough, places(0), nowhere, box)).abs().max() < 2
+
+
 def test_chips_are_kept_with_what_was_not_found(tmp_path: Path) -> None:
     writer = Writer(tmp_path / "chips", "key", 4, SIDE, ["teacher"])
     answers = {"teacher": np.array([0.25], np.float32)}

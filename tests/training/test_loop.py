@@ -21,7 +21,7 @@ from gfpipe.training.initial import Initial
 from gfpipe.training.job import bf16_for
 from gfpipe.training.loader import batches
 from gfpipe.training.objective import Objective, age_targets
-from gfpipe.training.recipe import Heads
+from gfpipe.training.recipe import Heads, Input
 from tests.conftest import ROOT
 
 from . import toys
@@ -189,42 +189,46 @@ def test_a_rest_of_an_epoch_is_left_for_another() -> None:
 
 
 def test_a_backbone_gives_all_but_its_last_layer() -> None:
-    backbone = initial.start("resnet18", [str(each) for each in range(5)], 32, seed=1)
-    ours = initial.start("resnet18", ("perceived_gender: female", "perceived_gender: male"), 32, 0, weights(backbone))
+    backbone = initial.start("resnet18", [str(each) for each in range(5)], Input(32).spec, seed=1)
+    ours = initial.start(
+        "resnet18", ("perceived_gender: female", "perceived_gender: male"), Input(32).spec, 0, weights(backbone)
+    )
     assert torch.equal(ours.get_parameter("layer1.0.conv1.weight"), backbone.get_parameter("layer1.0.conv1.weight"))
     assert ours.get_parameter("fc.weight").shape[0] == 2
 
 
 def test_outputs_that_mean_the_same_are_taken_over() -> None:
-    old = initial.start("cydral-gender", ("perceived_gender: male", "perceived_gender: female"), 32, seed=1)
+    old = initial.start("cydral-gender", ("perceived_gender: male", "perceived_gender: female"), Input(32).spec, seed=1)
     known = weights(old, "perceived_gender: male", "perceived_gender: female")
-    new = initial.start("cydral-gender", ("perceived_gender: female", "perceived_gender: male", "age: 0"), 32, 0, known)
+    new = initial.start(
+        "cydral-gender", ("perceived_gender: female", "perceived_gender: male", "age: 0"), Input(32).spec, 0, known
+    )
     assert torch.equal(new.get_parameter("head.weight")[:2], old.get_parameter("head.weight").flip(0))
 
 
 def test_the_same_seed_starts_with_the_same_network() -> None:
-    first, second, other = (initial.start("cydral-gender", ("a", "b"), 32, seed) for seed in (0, 0, 1))
+    first, second, other = (initial.start("cydral-gender", ("a", "b"), Input(32).spec, seed) for seed in (0, 0, 1))
     assert torch.equal(first.get_parameter("head.weight"), second.get_parameter("head.weight"))
     assert not torch.equal(first.get_parameter("head.weight"), other.get_parameter("head.weight"))
 
 
 def test_a_checkpoint_of_another_architecture_is_refused_by_name() -> None:
-    other = weights(initial.start("resnet34", ("a", "b"), 32, seed=0))
+    other = weights(initial.start("resnet34", ("a", "b"), Input(32).spec, seed=0))
     with pytest.raises(
         ModelError, match=r"ours\.pt is a checkpoint of another architecture than resnet18: .* nothing for layer1\.2"
     ):
-        initial.start("resnet18", ("a", "b"), 32, 0, other)
-    wider = weights(initial.start("resnet18", ("a", "b"), 32, seed=0))
+        initial.start("resnet18", ("a", "b"), Input(32).spec, 0, other)
+    wider = weights(initial.start("resnet18", ("a", "b"), Input(32).spec, seed=0))
     narrow = {name: value[:32] if name == "conv1.weight" else value for name, value in wider.weights.items()}
     with pytest.raises(ModelError, match=r"\(64, 3, 7, 7\) for conv1\.weight, the checkpoint \(32, 3, 7, 7\)"):
-        initial.start("resnet18", ("a", "b"), 32, 0, replace(wider, weights=narrow))
+        initial.start("resnet18", ("a", "b"), Input(32).spec, 0, replace(wider, weights=narrow))
 
 
 def test_networks_that_cannot_be_trained_so_are_refused() -> None:
     with pytest.raises(ModelError, match="vit_b_32 cannot be trained on chips of 112 pixels"):
-        initial.start("vit_b_32", ("a", "b"), 112, 0)
+        initial.start("vit_b_32", ("a", "b"), Input(112).spec, 0)
     with pytest.raises(ModelError, match="unknown network 'resnet17'"):
-        initial.start("resnet17", ("a", "b"), 112, 0)
+        initial.start("resnet17", ("a", "b"), Input(112).spec, 0)
 
 
 def weights(network: torch.nn.Module, *labels: str) -> Initial:

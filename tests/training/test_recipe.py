@@ -77,6 +77,14 @@ def test_the_template_is_that_of_fairface() -> None:
     assert half[0] == (34.8, 33.625)
 
 
+def test_a_chip_may_be_the_square_around_the_box(written: Path) -> None:
+    plain = read(written, TOP + "input = { size = 224 }\n" + STAGE)
+    square = read(written, TOP + "input = { size = 224, box_scale = 1.1 }\n" + STAGE)
+    assert square.input is not None
+    assert (square.input.spec.box_scale, square.input.spec.template) == (1.1, ())
+    assert square.digest != plain.digest
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -92,6 +100,11 @@ def test_the_template_is_that_of_fairface() -> None:
         (TOP + STAGE + 'balance = "gender"\n', "balance is 'gender', not a list: a text"),
         (TOP + "input = { mean = [1, 2] }\n" + STAGE, r"mean is \[1, 2\], not a list: 3 of a number"),
         (TOP + "input = { size = 3 }\n" + STAGE, r"\[input\]: size is 3; choose between 16 and 1024"),
+        (TOP + "input = { box_scale = 11 }\n" + STAGE, r"\[input\]: box_scale is 11; choose between 0 and 10"),
+        (
+            TOP + "input = { box_scale = 1, template = [[1, 1], [2, 1], [1.5, 2], [1, 3], [2, 3]] }\n" + STAGE,
+            r"\[input\]: a chip is cut by a template or by box_scale",
+        ),
         (TOP + "input = 112\n" + STAGE, "input is 112, not a table"),
         ('title = "Ours"\n' + STAGE, r"ours\.toml: network missing"),
         (TOP + STAGE.replace("epochs = 3\n", ""), r"\[\[stages\]\] 1: epochs missing"),
@@ -103,7 +116,7 @@ def test_the_template_is_that_of_fairface() -> None:
         (TOP + STAGE + 'balance = ["height"]\n', "balance is 'height'; choose gender"),
         (TOP + STAGE + 'teacher = "cydral-gender-v1"\n', "teacher and teacher_weight belong together"),
         (TOP + STAGE.replace('"utkface"', '"120 % utkface"'), r"\[\[stages\]\] 1: mixture '120 % utkface'"),
-        (TOP + "heads = { perceived_gender = 0 }\n" + STAGE, "perceived_gender is 0"),
+        (TOP + "heads = { perceived_gender = 0 }\n" + STAGE, "perceived_gender and age are 0"),
         (TOP + "split = { validation = 0.5, test = 0.5 }\n" + STAGE, "nothing is left"),
         (TOP + "split = { validation = 0 }\n" + STAGE + "patience = 1\n", "patience needs faces to stop by"),
         (TOP.replace("resnet18", "cydral-gender") + "input = { size = 64 }\n" + STAGE, "takes chips of 32 pixels"),

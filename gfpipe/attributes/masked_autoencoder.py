@@ -1,0 +1,184 @@
+"""A vision transformer (timm's, of ViT-Tiny's size) that learns from faces of which most patches are hidden.
+
+    chip -> patches + positions -> the visible ones -> 12 blocks -> class token -> head
+                                                         └> all places -> 2 light blocks -> pixels of the hidden ones
+
+A masked autoencoder (He et al. 2022, "Masked Autoencoders Are Scalable Vision Learners") whose masking knows which
+patches tell a sensitive attribute: while the network learns that attribute with nothing hidden, its class token's
+attention to the patches, the mean over heads and layers, is summed up over batches in the buffer ``sensitivity``. From
+the first hidden patch on, this map stays as it is, also where the weights are drawn anew.
+"""
+
+from typing import Any, Final
+
+import torch
+import torch.nn.functional as F
+from timm.layers.patch_embed import PatchEmbed
+from timm.layers.pos_embed_sincos import build_sincos2d_pos_embed
+from timm.models.vision_transformer import Block
+from torch import Tensor, nn
+
+from gfpipe.errors import ModelError
+
+HIDDEN: Final = 0.75  # share of the patches, section 3
+_WIDTH, _HEADS = 192, 3  # of ViT-Tiny (Touvron et al. 2021, DeiT, table 1)
+_DECODER_WIDTH, _DECODER_DEPTH, _DECODER_HEADS = 96, 2, 3
+# Side of a patch in pixels, patches along a side of the map, and blocks: for chips of 224 and of 48 pixels. Of other
+# chips the map is brought to the size that they have.
+_SHAPES: Final = {"masked-vit-tiny": (16, 14, 12), "masked-vit-tiny-half": (8, 6, 6)}
+_LEAST: Final = 1e-6  # weight of a patch that the map gives nothing
+
+
+def build(name: str, outputs: int) -> nn.Module:
+    """``masked-vit-tiny`` with patches of 16 pixels, or ``masked-vit-tiny-half``: patches of 8, half of the blocks.
+
+    Takes (N, 3, S, S), S a multiple of the patches' side.
+    """
+    return MaskedViT(*_SHAPES[name], outputs)
+
+
+class MaskedViT(nn.Module):
+    """The transformer, its light decoder, and the map of what is sensitive."""
+
+    def __init__(self, patch: int, grid: int, depth: int, outputs: int) -> None:
+        super().__init__()
+        self.patches = PatchEmbed(img_size=None, patch_size=patch, embed_dim=_WIDTH)
+        self.class_token = nn.Parameter(torch.empty(1, 1, _WIDTH))
+        self.blocks = nn.ModuleList(Block(_WIDTH, _HEADS, qkv_bias=True) for _ in range(depth))
+        self.norm = nn.LayerNorm(_WIDTH)
+        self.head = nn.Linear(_WIDTH, outputs)
+        self.to_decoder = nn.Linear(_WIDTH, _DECODER_WIDTH)
+        self.mask_token = nn.Parameter(torch.empty(1, 1, _DECODER_WIDTH))
+        self.decoder = nn.ModuleList(
+            Block(_DECODER_WIDTH, _DECODER_HEADS, qkv_bias=True) for _ in range(_DECODER_DEPTH)
+        )
+        self.decoder_norm = nn.LayerNorm(_DECODER_WIDTH)
+        self.to_pixels = nn.Linear(_DECODER_WIDTH, 3 * patch**2)
+        self.sensitivity: Tensor
+        self.register_buffer("sensitivity", torch.zeros(grid, grid))
+        self.used: Tensor  # the map is complete: patches were hidden by it
+        self.register_buffer("used", torch.tensor(False))
+        self.patch = patch
+        self._masking = ""
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Random weights for what belongs to no layer."""
+        nn.init.normal_(self.class_token, std=0.02)
+        nn.init.normal_(self.mask_token, std=0.02)
+
+    def begin(self, masking: str) -> None:
+        """A stage begins; ``masking`` is what it prefers to hide: ``sensitive``, ``other``, ``random``, or nothing.
+
+        Raises:
+            ModelError: there is no map yet of what is sensitive.
+        """
+        if masking in ("sensitive", "other") and not self.sensitivity.any():
+            raise ModelError(
+                f"masking = {masking!r} needs to know which patches are sensitive: put a stage before it that learns "
+                "the sensitive attribute without masking"
+            )
+        self._masking = masking
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 3, S, S) normalised chips -> (N, outputs). Patches are hidden only while it learns."""
+        tokens = self._embedded(x)
+        if self.training and self._masking:
+            tokens = _chosen(tokens, self.visible(len(x), self._rows(x)))
+        return self.head(self._encoded(tokens)[:, 0])  # type: ignore[no-any-return]
+
+    def pretext(self, x: Tensor) -> Tensor:
+        """Mean squared error of the hidden patches' pixels, each patch normalised (He et al. 2022, section 3)."""
+        rows = self._rows(x)
+        visible = self.visible(len(x), rows)
+        seen = self.to_decoder(self._encoded(_chosen(self._embedded(x), visible)))[:, 1:]
+        places = visible[..., None].expand(-1, -1, _DECODER_WIDTH)
+        every = self.mask_token.to(seen.dtype).expand(len(x), rows**2, -1).scatter(1, places, seen)
+        every = every + _positions(rows, _DECODER_WIDTH, x)
+        for block in self.decoder:
+            every = block(every)
+        said = self.to_pixels(self.decoder_norm(every)).float()
+        hidden = torch.ones(len(x), rows**2, device=x.device).scatter(1, visible, 0.0)
+        errors = (said - self._pixels(x)).square().mean(dim=2)
+        loss: Tensor = (errors * hidden).sum() / hidden.sum()
+        return loss
+
+    def visible(self, faces: int, rows: int) -> Tensor:
+        """The patches that are not hidden, (faces, a quarter of rows²), drawn by lot for each face.
+
+        Hidden ones are drawn without replacement, in proportion to the map, its inverse, or evenly: those of which a
+        race of exponentials at such rates is over first (Efraimidis and Spirakis 2006; the same as Gumbel top-k).
+        """
+        if self.training:
+            self.used.fill_(True)
+        race = torch.empty(faces, rows**2, device=self.sensitivity.device).exponential_() / self._weights(rows)
+        return race.argsort(dim=1)[:, round(HIDDEN * rows**2) :]
+
+    def _weights(self, rows: int) -> Tensor:
+        """(rows²,) of being hidden."""
+        seen = self.sensitivity.float()
+        if len(seen) != rows:
+            seen = F.interpolate(seen[None, None], (rows, rows), mode="bilinear", antialias=True)[0, 0]
+        power = {"sensitive": 1, "other": -1}.get(self._masking, 0)
+        shares: Tensor = seen / seen.sum().clamp_min(_LEAST)
+        return shares.clamp_min(_LEAST).flatten().pow(power)
+
+    def _embedded(self, x: Tensor) -> Tensor:
+        """(N, P, width): patches with their positions, which are fixed, so that chips may have any size."""
+        tokens: Tensor = self.patches(x)
+        return tokens + _positions(self._rows(x), _WIDTH, x)
+
+    def _encoded(self, tokens: Tensor) -> Tensor:
+        """(N, P, width) -> (N, 1 + P, width), the class token first."""
+        y = torch.cat((self.class_token.to(tokens.dtype).expand(len(tokens), -1, -1), tokens), dim=1)
+        watching = self.training and not self._masking and not self.used
+        attention = torch.zeros(tokens.shape[1], device=tokens.device)
+        for block in self.blocks:
+            if watching:
+                attention += _attention(block, y)
+            y = block(y)
+        if watching:
+            self._remember(attention / len(self.blocks))
+        return self.norm(y)  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def _remember(self, attention: Tensor) -> None:
+        """Add one batch's (P,) attention to the map."""
+        rows, side = round(len(attention) ** 0.5), len(self.sensitivity)
+        seen = attention.view(1, 1, rows, rows)
+        if rows != side:
+            seen = F.interpolate(seen, (side, side), mode="bilinear", antialias=True)
+        self.sensitivity += seen[0, 0]
+
+    def _pixels(self, x: Tensor) -> Tensor:
+        """(N, P, 3 * patch²): each patch with mean 0 and variance 1."""
+        pixels = F.unfold(x.float(), self.patch, stride=self.patch).transpose(1, 2)
+        mean, variance = pixels.mean(dim=2, keepdim=True), pixels.var(dim=2, keepdim=True)
+        return (pixels - mean) / (variance + 1e-6).sqrt()
+
+    def _rows(self, x: Tensor) -> int:
+        """Patches along a side of the chips."""
+        return x.shape[-1] // self.patch
+
+
+@torch.no_grad()
+def _attention(block: Any, y: Tensor) -> Tensor:  # Any: what layers timm's blocks have is not typed
+    """The class token's attention to the patches, (P,): the mean over faces and heads of a block's input."""
+    weight, bias = block.attn.qkv.weight, block.attn.qkv.bias
+    width = weight.shape[1]
+    inputs = block.norm1(y)
+    queries = F.linear(inputs[:, :1], weight[:width], bias[:width])
+    keys = F.linear(inputs, weight[width : 2 * width], bias[width : 2 * width])
+    q, k = (each.float().view(len(y), each.shape[1], _HEADS, -1).transpose(1, 2) for each in (queries, keys))
+    scores: Tensor = q @ k.transpose(2, 3) * block.attn.scale
+    return scores.softmax(dim=-1)[:, :, 0, 1:].mean(dim=(0, 1))
+
+
+def _chosen(tokens: Tensor, places: Tensor) -> Tensor:
+    """(N, P, width) and (N, K) -> (N, K, width)."""
+    return tokens.gather(1, places[..., None].expand(-1, -1, tokens.shape[2]))
+
+
+def _positions(rows: int, width: int, x: Tensor) -> Tensor:
+    """(rows², width): sines and cosines of row and column (He et al. 2022, appendix A.1)."""
+    return build_sincos2d_pos_embed([rows, rows], width, device=x.device)
