@@ -8,11 +8,10 @@ OUT/runs/<setting>/seed-<n>/      a training, which goes on where it was stopped
 OUT/models/<setting>-seed-<n>/    what came of it
 """
 
-import json
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from gfpipe.attributes.spec import InputSpec
 from gfpipe.errors import UsageError
@@ -20,12 +19,12 @@ from gfpipe.evaluation.thresholds import Kind
 from gfpipe.models import store
 from gfpipe.settings import Analysis
 from gfpipe.training import mixtures
+from gfpipe.training.folder import claim_study
 from gfpipe.training.hiding import CHOOSING, REPORTING, Group
 from gfpipe.training.recipe import Recipe
 
 LABELLED, CURATED, ELSEWHERE = "labelled", "curated", "elsewhere"
 MEASURED: Final = (CHOOSING, REPORTING, ELSEWHERE)
-_ABOUT: Final = "study.json"
 _DETECTOR: Final = Analysis().detector
 
 
@@ -166,7 +165,7 @@ class Config:
         Raises:
             UsageError: it holds another study, or cannot be written.
         """
-        about: dict[str, Any] = {
+        about = {
             "model": store.card(self.model).sha256,
             "recipe": replace(self.recipe, initial="", network="").digest,
             "data": sorted(self.data),
@@ -175,18 +174,7 @@ class Config:
             "held out": [self.held_out, self.reported],
             "detector": self.detector,
         }
-        path = self.out / _ABOUT
-        try:
-            self.out.mkdir(parents=True, exist_ok=True)
-            if not path.is_file():
-                path.write_text(json.dumps(about, indent=1), encoding="utf-8")
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as exc:
-            raise UsageError(f"{path} cannot be read or written: {exc}; choose another --out") from exc
-        if others := [word for word, value in about.items() if found.get(word) != value]:
-            raise UsageError(
-                f"{self.out} holds a study of another {' and another '.join(others)}: choose another --out"
-            )
+        claim_study(self.out, about)
 
 
 def _check_recipe(recipe: Recipe) -> None:

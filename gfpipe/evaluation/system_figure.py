@@ -16,7 +16,7 @@ from gfpipe.evaluation.system_tables import figures
 from gfpipe.evaluation.systems import Outcome, Row, answers_of
 
 _EACH: Final = 18  # pixels down for each system
-_WIDE, _NARROW = 260, 120  # pixels of the panels
+_WIDE, _NARROW = 260, 160  # pixels of the panels
 _COLOURS: Final = (INK, BLUE, VERMILION, DARK_GREEN, ORANGE, PURPLE, SKY)  # of groups
 
 

@@ -29,12 +29,12 @@ from gfpipe.models import store
 from gfpipe.settings import Analysis
 from gfpipe.training import datasets, material, records, splits
 from gfpipe.training.datasets import LabelledImage
+from gfpipe.training.folder import claim_study
 from gfpipe.training.recipe import Recipe
 from gfpipe.training.splits import Faces
 
 Count = Callable[[int, int], None]
 
-_ABOUT: Final = "study.json"
 _ABOUT_RUN: Final = ("setting", "made_smaller", "parameters", "train_seconds", "images_per_second", "threads")
 _TIMED: Final = 128  # faces whose answers are timed
 _PASSES: Final = 3  # of which the fastest counts: other work on the machine only ever slows one down
@@ -77,17 +77,7 @@ class Config:
         Raises:
             UsageError: it holds another study, or cannot be written.
         """
-        about = {"systems of": self.data, "detector": self.detector}
-        path = self.out / _ABOUT
-        try:
-            self.out.mkdir(parents=True, exist_ok=True)
-            if not path.is_file():
-                path.write_text(json.dumps(about, indent=1), encoding="utf-8")
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as exc:
-            raise UsageError(f"{path} cannot be read or written: {exc}; choose another --out") from exc
-        if found != about:
-            raise UsageError(f"{self.out} holds another study, of {found}: choose another --out")
+        claim_study(self.out, {"data": self.data, "detector": self.detector})
 
 
 @dataclass(frozen=True, eq=False)

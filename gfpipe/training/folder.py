@@ -97,3 +97,25 @@ class RunFolder:
         part = self.path / f".{name}.part"
         part.write_text(json.dumps(dict(content), indent=1, ensure_ascii=False), encoding="utf-8")
         part.replace(self.path / name)
+
+
+def claim_study(out: Path, about: Mapping[str, Any]) -> None:
+    """Make a folder the place of one study of several runs, which may go on there and have more runs added.
+
+    Args:
+        out: the folder.
+        about: what the study is about, in plain values.
+
+    Raises:
+        UsageError: it holds another study, or cannot be written.
+    """
+    path = out / "study.json"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if not path.is_file():
+            path.write_text(json.dumps(about, indent=1), encoding="utf-8")
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise UsageError(f"{path} cannot be read or written: {exc}; choose another --out") from exc
+    if others := [word for word, value in about.items() if found.get(word) != value]:
+        raise UsageError(f"{out} holds a study of another {' and another '.join(others)}: choose another --out")

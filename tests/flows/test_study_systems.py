@@ -118,7 +118,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(gfpipe: Command, con
 
 def test_a_folder_of_another_study_is_refused(config: Config) -> None:
     config.claim()
-    with pytest.raises(UsageError, match="holds another study"):
+    with pytest.raises(UsageError, match="holds a study of another data"):
         replace(config, data="utkface=elsewhere").claim()
 
 
