@@ -1,6 +1,7 @@
 """The embedded default: Prefect's server, its UI and the nightly runs, in one command on one machine."""
 
 import re
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,7 +43,8 @@ def serve(config: str | Path, port: int = UI_PORT, say: Callable[[str], object] 
     with _server(port, site.workers, say):
         for deployment, line in zip(served, (due.line for due in _due(site)), strict=True):
             say(f"{deployment.full_name}: {line} ({site.timezone or 'UTC'})")
-        prefect.serve(*served, print_starting_message=False)
+        with _interruptible():
+            prefect.serve(*served, print_starting_message=False)
 
 
 def deployments(site: Settings) -> list[RunnerDeployment]:
@@ -139,6 +141,24 @@ def _server(port: int, slots: int, say: Callable[[str], object]) -> Iterator[Non
             yield
     finally:
         own.stop()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """End at the first Ctrl-C, whatever Prefect is doing.
+
+    Left to itself asyncio asks its task to end, once, and it was seen on a busy machine that Prefect's runner missed
+    that and went on. With a handler of ours asyncio leaves the signal alone.
+    """
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _absolute(path: str) -> str:
