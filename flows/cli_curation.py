@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows import console, tables
-from flows.options import Lake, Panel, example
+from flows.options import Lake, Panel, example, names
 
 if TYPE_CHECKING:
     from gfpipe.stages.curate import Summary
@@ -59,7 +59,7 @@ def curate(
     rules = Rules(
         threshold_female=threshold if threshold_female is None else threshold_female,
         threshold_male=threshold if threshold_male is None else threshold_male,
-        balance=tuple(filter(None, map(str.strip, balance.split(",")))),
+        balance=names(balance),
         limit=limit,
         validation=validation,
         seed=seed,

@@ -8,7 +8,7 @@ import typer
 
 from flows import console
 from flows.figures import hours
-from flows.options import By, Draws, Lake, example
+from flows.options import By, Draws, Lake, example, names
 from flows.tables import clock, with_interval
 from gfpipe.errors import UsageError
 
@@ -77,14 +77,14 @@ def ina_compare(
     from gfpipe import warehouse  # noqa: PLC0415
     from gfpipe.stages import compare as stage  # noqa: PLC0415
 
-    names = [name for name in map(str.strip, by.split(",")) if name]
-    found = stage.run(lake, other, names, draws)
+    asked = names(by)
+    found = stage.run(lake, other, asked, draws)
     if out:
         warehouse.write(found, "csv", out)
         console.say(f"{found.num_rows} rows written to {out}")
         return
     console.table(
-        [_line(row, names, Path(lake).name, Path(other).name) for row in found.to_pylist()],
+        [_line(row, asked, Path(lake).name, Path(other).name) for row in found.to_pylist()],
         "Women's share of face time by perceived gender, 95 % intervals in brackets",
     )
 

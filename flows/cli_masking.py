@@ -48,11 +48,7 @@ def masking(
     if dry_run:
         console.console.print(study.plan(config), markup=False, highlight=False)
         return
-    with console.TrainingProgress() as progress:
-        try:
-            tables = study.run(config, progress.hear, console.say, keep_chips=keep_chips)
-        except KeyboardInterrupt:
-            console.say(f"The study is kept in {console.short(out)}; the same command goes on with it.")
-            raise
+    with console.TrainingProgress() as progress, console.kept_study(out):
+        tables = study.run(config, progress.hear, console.say, keep_chips=keep_chips)
     print("\n\n".join(table.text() for table in tables))
     console.say(f"Tables and answers are in {console.short(out)}")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flows import console
-from flows.options import Device, Networks, Panel, example
+from flows.options import Device, Networks, Panel, example, names
 from gfpipe.errors import UsageError
 from gfpipe.settings import Analysis
 
@@ -105,11 +105,8 @@ def thresholds(
         if dry_run:
             planned = study.plan(config, progress.hear)
         else:
-            try:
+            with console.kept_study(out):
                 written = study.run(config, progress.hear, console.say, keep_chips=keep_chips)
-            except KeyboardInterrupt:
-                console.say(f"The study is kept in {console.short(out)}; the same command goes on with it.")
-                raise
     if dry_run:
         console.console.print(planned, markup=False, highlight=False)
         return
@@ -156,9 +153,7 @@ def heads(
     from gfpipe.evaluation import heads as found  # noqa: PLC0415 - importing torch takes seconds
     from gfpipe.stages import embed  # noqa: PLC0415
 
-    config = embed.Config(
-        embedder, data, tuple(filter(None, map(str.strip, which.split(",")))), unit, detector=detector, device=device
-    )
+    config = embed.Config(embedder, data, names(which), unit, detector=detector, device=device)
     with console.TrainingProgress() as progress:
         outcome = embed.run(config, progress.hear)
     print(found.table(outcome).text())

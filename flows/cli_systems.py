@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flows import console
-from flows.options import Device, Networks, example
+from flows.options import Device, Networks, example, names
 from gfpipe.settings import Analysis
 
 app = typer.Typer()
@@ -66,7 +66,7 @@ def systems(
     config = Config(
         data=data,
         out=out,
-        names=tuple(filter(None, map(str.strip, which.split(",")))),
+        names=names(which),
         full=resolve_device(device).type == "cuda" if full is None else full,
         embedder=embedder,
         predictions=tuple(predictions or ()),
@@ -78,11 +78,7 @@ def systems(
     if dry_run:
         console.console.print(system_plan.plan(config), markup=False, highlight=False, soft_wrap=True)
         return
-    with console.TrainingProgress() as progress:
-        try:
-            written = flow.run(config, progress.hear, console.say, keep_chips=keep_chips)
-        except KeyboardInterrupt:
-            console.say(f"The study is kept in {console.short(out)}; the same command goes on with it.")
-            raise
+    with console.TrainingProgress() as progress, console.kept_study(out):
+        written = flow.run(config, progress.hear, console.say, keep_chips=keep_chips)
     print(system_tables.text(written.outcome))
     console.say(f"All is in {console.short(out)}: systems.csv, .md, .tex and .png, groups.txt, answers.parquet")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows import console, results, tables
-from flows.options import Device, Networks, Panel, example
+from flows.options import Device, Networks, Panel, example, names
 from gfpipe.errors import UsageError
 from gfpipe.settings import Analysis
 
@@ -165,7 +165,7 @@ def evaluate(
     Faces are found by our own detector; one that is not found counts as an error.
     Models and predictions of other tools stand side by side, on the same faces.
     """
-    groups, heights = _listed(by), _pixels(sizes)
+    groups, heights = names(by), _pixels(sizes)
     from gfpipe.evaluation import tables as measured  # noqa: PLC0415 - importing torch takes seconds
     from gfpipe.models import champion  # noqa: PLC0415
     from gfpipe.stages import evaluate as stage  # noqa: PLC0415
@@ -339,12 +339,8 @@ def _models_and_pictures(what: Sequence[str]) -> tuple[list[str], list[Path]]:
     return models, pictures
 
 
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(filter(None, map(str.strip, text.split(","))))
-
-
 def _pixels(text: str) -> tuple[int, ...]:
     try:
-        return tuple(map(int, _listed(text)))
+        return tuple(map(int, names(text)))
     except ValueError as exc:
         raise UsageError(f"--sizes {text}: write whole numbers of pixels, separated by commas") from exc

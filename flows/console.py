@@ -139,6 +139,16 @@ class _Speed(ProgressColumn):
         return Text(self._progress.speed, style="cyan")
 
 
+@contextmanager
+def kept_study(folder: Path) -> Iterator[None]:
+    """Say on Ctrl-C that a study loses nothing."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"The study is kept in {short(folder)}; the same command goes on with it.")
+        raise
+
+
 class TrainingProgress:
     """Faces of the present epoch, how fast, and how well it goes: a bar on a terminal, a line an epoch elsewhere."""
 

@@ -65,6 +65,11 @@ class Config:
         """Of the model that comes out."""
         return f"masked-{masking}-seed-{seed}"
 
+    @property
+    def trainings(self) -> list[train.Config]:
+        """All of the study, seed by seed, so that one that is stopped has as many of each masking."""
+        return [self.training(masking, seed) for seed in range(self.seeds) for masking in self.maskings]
+
     def training(self, masking: str, seed: int) -> train.Config:
         """One training of the study."""
         model = self.model_id(masking, seed)
@@ -93,8 +98,7 @@ def run(config: Config, hear: Hear, say: Say, *, keep_chips: bool = False) -> tu
         UsageError: data that do not know what the recipes learn, or a folder of another study.
         ModelError: the detector cannot be had.
     """
-    # Seed by seed, so that a study that is stopped has as many trainings of each masking.
-    trainings = [config.training(masking, seed) for seed in range(config.seeds) for masking in config.maskings]
+    trainings = config.trainings
     due = [each for each in trainings if each.folder.finished() is None]
     if due:
         _fill_bank(config, due[0].recipe, hear)
@@ -110,7 +114,7 @@ def run(config: Config, hear: Hear, say: Say, *, keep_chips: bool = False) -> tu
 
 def plan(config: Config) -> str:
     """What would be trained; no picture is read."""
-    trainings = [config.training(masking, seed) for seed in range(config.seeds) for masking in config.maskings]
+    trainings = config.trainings
     shown = sum(stage.epochs * stage.epoch_faces for stage in trainings[0].recipe.stages)
     faces = f", each shown {shown:,} faces" if shown else ""
     due = [each.model_id for each in trainings if each.folder.finished() is None]

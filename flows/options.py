@@ -82,6 +82,11 @@ def example(*lines: str) -> str:
     return "[bold]Example:[/bold]\n\n" + "\n\n".join(f"[cyan]{line}[/cyan]" for line in lines)
 
 
+def names(text: str) -> tuple[str, ...]:
+    """What a comma separates; nothing for an empty text."""
+    return tuple(filter(None, map(str.strip, text.split(","))))
+
+
 def question(
     by: str,
     min_face: float | None,
@@ -98,7 +103,7 @@ def question(
     from gfpipe.estimates.question import Question  # noqa: PLC0415 - importing pyarrow takes its time
 
     return Question(
-        by=tuple(filter(None, map(str.strip, by.split(",")))),
+        by=names(by),
         min_face=min_face,
         exclude=exclude,
         programmes=programmes,

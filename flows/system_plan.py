@@ -1,7 +1,6 @@
 """What a study of systems would do: for each system a recipe at its setting, a stored model, a head or a file."""
 
 from pathlib import Path
-from typing import Final
 
 from gfpipe.errors import GfpipeError, UnknownModelError, UsageError
 from gfpipe.evaluation.systems import FOREIGN, HEAD, MODEL, System
@@ -9,12 +8,11 @@ from gfpipe.faces import embedding
 from gfpipe.models import store
 from gfpipe.models.card import Card
 from gfpipe.stages.systems import Config
+from gfpipe.training.folder import FINISHED
 from gfpipe.training.recipe import Input
 from gfpipe.training.systems import Course, course, declared
 
 Chip = tuple[Input | None, str]  # what a network sees, and what finds the faces
-
-_FINISHED: Final = "finished.json"
 
 
 def plan(config: Config) -> str:
@@ -87,4 +85,4 @@ def chip(way: Course) -> Chip:
 
 def trained(config: Config, way: Course) -> bool:
     """Whether this study has come to the end of it."""
-    return (config.out / "runs" / way.id / _FINISHED).is_file()
+    return (config.out / "runs" / way.id / FINISHED).is_file()

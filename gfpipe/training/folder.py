@@ -19,7 +19,7 @@ from gfpipe.training.history import HISTORY
 
 CHECKPOINT: Final = "checkpoint.pt"
 _RUN: Final = "run.json"
-_FINISHED: Final = "finished.json"
+FINISHED: Final = "finished.json"
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if restart:
-                for name in (_FINISHED, CHECKPOINT, HISTORY):
+                for name in (FINISHED, CHECKPOINT, HISTORY):
                     (self.path / name).unlink(missing_ok=True)
             self._write(_RUN, self.about)
         except OSError as exc:
@@ -72,11 +72,11 @@ class RunFolder:
 
     def finished(self) -> dict[str, Any] | None:
         """What :meth:`finish` was told; None where the run has not come to its end."""
-        return self._read(_FINISHED)
+        return self._read(FINISHED)
 
     def finish(self, result: Mapping[str, Any], *, keep_chips: bool) -> None:
         """Say that the run came to its end, and clear away what no one needs any more."""
-        self._write(_FINISHED, result)
+        self._write(FINISHED, result)
         (self.path / CHECKPOINT).unlink(missing_ok=True)
         if not keep_chips:
             chips.remove(self.chips)
