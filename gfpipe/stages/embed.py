@@ -124,11 +124,7 @@ def run(config: Config, progress: Listener = lambda _: None) -> Outcome:
 def gather(config: Config, progress: Listener = lambda _: None) -> Sample:
     """Read, part and embed the faces; raises as :func:`run`."""
     device = resolve_device(config.device)
-    data = datasets.read(config.data)
-    if data.pseudo:
-        raise UsageError(
-            f"{data.name} is a curated set: its labels are a model's own answers, which no head can be measured on"
-        )
+    data = datasets.read_to_measure(config.data)
     embedding.refuse_broadcasts(data)  # before hours of reading
     embedder = embedding.embedder(config.embedder, device, config.unit)
     faces = splits.distinct([data], lambda done, total: progress(Progress("reading pictures", done, total)))

@@ -220,12 +220,7 @@ def _from_lake(config: Config, labelled: Faces, seen: NDArray[np.uint64], progre
             f"{config.lake} was read by {' and '.join(others)}, not by {card.id}: name that model, or bring the lake "
             f"under {card.id} first: gfpipe reclassify --lake {config.lake} --classifier {card.id}"
         )
-    tests = tuple(datasets.read(name) for name in config.test)
-    for each in tests:
-        if each.pseudo:
-            raise UsageError(
-                f"{each.name} is a curated set: its labels are a model's own, on which nothing is measured"
-            )
+    tests = tuple(datasets.read_to_measure(name) for name in config.test)
     faces = splits.distinct(tests)
     candidates = found.candidates
     images = tuple(
