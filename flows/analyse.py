@@ -27,16 +27,16 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import server, tables
-from flows.hearing import Hearing
 from gfpipe import workers
 from gfpipe.archive import manifest
 from gfpipe.attributes.device import resolve_device
+from gfpipe.flows import server, tables
+from gfpipe.flows.progress import Hearing
 from gfpipe.lake import schedule
 from gfpipe.models import champion
 from gfpipe.recording import Recording, Status, Summary
 from gfpipe.settings import DEFAULT_PATTERN, Analysis, Keeping
-from gfpipe.stages import analyse as stage
+from gfpipe.stages.analysis import analyse as stage
 from gfpipe.workers import is_pool_failure
 
 # What a network drive that went away for a moment answers with.

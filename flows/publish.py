@@ -10,9 +10,9 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from flows import tables  # first: what flows/server.py sets, Prefect reads when it is imported
-from gfpipe.stages import publish as stage
-from gfpipe.stages.publish import Published
+from gfpipe.flows import tables
+from gfpipe.stages.figures import publish as stage
+from gfpipe.stages.figures.publish import Published
 
 
 @task(task_run_name="build and check the warehouse", cache_policy=NO_CACHE)

@@ -6,14 +6,14 @@ from datetime import date
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from flows import tables
-from flows.analyse import Orders, do_what_is_due, run_name, verdict
 from gfpipe.archive.manifest import Manifest
+from gfpipe.flows import tables
+from gfpipe.flows.analyse import Orders, do_what_is_due, run_name, verdict
 from gfpipe.lake import shards
 from gfpipe.models import champion
 from gfpipe.recording import Status, Summary
 from gfpipe.settings import Analysis
-from gfpipe.stages import reclassify as stage
+from gfpipe.stages.analysis import reclassify as stage
 
 
 def _run_name() -> str:

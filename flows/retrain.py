@@ -23,20 +23,21 @@ from prefect.concurrency.sync import concurrency
 from prefect.runtime import flow_run, task_run
 from prefect.states import Completed
 
-from flows import results, server, tables
-from flows.hearing import Hearing
 from gfpipe.attributes.device import resolve_device
 from gfpipe.errors import TooFewFacesError
-from gfpipe.evaluation import learning_curves
-from gfpipe.evaluation.decision import Decision
-from gfpipe.evaluation.gate import Margins
+from gfpipe.evaluation import results
+from gfpipe.evaluation.figures import learning_curves
+from gfpipe.evaluation.gate.decision import Decision
+from gfpipe.evaluation.gate.rules import Margins
+from gfpipe.flows import server, tables
+from gfpipe.flows.progress import Hearing
 from gfpipe.models import champion, store
 from gfpipe.settings import Analysis
-from gfpipe.stages import evaluate, promote, train
-from gfpipe.training import datasets
+from gfpipe.stages.models import evaluate, promote, train
 from gfpipe.training import recipe as recipes
-from gfpipe.training.history import Progress
+from gfpipe.training.data import datasets
 from gfpipe.training.recipe import Recipe
+from gfpipe.training.run.history import Progress
 
 # Training and evaluation run in the flow's own process: there is one of them at a time, which takes all cores or the
 # GPU by itself, so that a pool of workers would add nothing but a copy of torch. (Many recordings at once, some of

@@ -15,12 +15,12 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron, Interval, Schedule
 from prefect.types.entrypoint import EntrypointType
 
-from flows import server  # first: what it sets, Prefect reads when it is imported
-from flows.analyse import analyse_archive
-from flows.curate import curate_and_retrain, remove_expired
-from flows.publish import publish_lake
 from gfpipe import settings
 from gfpipe.errors import UsageError
+from gfpipe.flows import server
+from gfpipe.flows.analyse import analyse_archive
+from gfpipe.flows.learn import curate_and_retrain, remove_expired
+from gfpipe.flows.publish import publish_lake
 from gfpipe.settings import Learning, Settings
 
 UI_PORT: Final = 4200

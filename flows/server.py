@@ -1,6 +1,6 @@
 """Prefect's server: the one that is configured, or one of our own that lives no longer than the command it serves.
 
-    python -m flows.server FD ephemeral|full     is what runs in the server's own process
+    python -m gfpipe.flows.server FD ephemeral|full     is what runs in the server's own process
 
 Prefect could start a server by itself, but only once it has imported all of it, then the server imports the same
 again. Started from here it comes up beside whatever else a command must load, and it hangs on a pipe: when this
@@ -55,7 +55,7 @@ class Server:
             self._lock = lock
             self._log = None if full else _home() / "gfpipe-server.log"
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "flows.server", str(listener.fileno()), "full" if full else "ephemeral"],
+                [sys.executable, "-m", "gfpipe.flows.server", str(listener.fileno()), "full" if full else "ephemeral"],
                 stdin=subprocess.PIPE,
                 # A command shows its own progress; who serves wants to see everything.
                 stderr=self._log.open("w") if self._log else None,

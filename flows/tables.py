@@ -6,13 +6,13 @@ from itertools import groupby
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
-from gfpipe.evaluation.decision import Check, Decision
+from gfpipe.evaluation.gate.decision import Check, Decision
 from gfpipe.recording import Recording, Rejected, Status, Summary
 
 if TYPE_CHECKING:  # NumPy takes its time
     from gfpipe.curation.sets import Card
     from gfpipe.evaluation.answers import Trial
-    from gfpipe.training.history import Epoch
+    from gfpipe.training.run.history import Epoch
 
 Row = dict[str, str | int]
 

@@ -22,18 +22,19 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from flows import console
 from gfpipe import workers
+from gfpipe.cli import console
 from gfpipe.models import champion
 from gfpipe.recording import Recording, Summary
 from gfpipe.settings import Analysis
-from gfpipe.stages import analyse, demo
-from gfpipe.training import initial, loop, recipe
-from gfpipe.training.chips import margin
-from gfpipe.training.job import Job, Lesson, autocast
-from gfpipe.training.loader import Preparation
-from gfpipe.training.objective import Examples, Objective
+from gfpipe.stages.analysis import analyse, demo
+from gfpipe.training import recipe
+from gfpipe.training.data.chips import margin
 from gfpipe.training.recipe import Input
+from gfpipe.training.run import initial, loop
+from gfpipe.training.run.job import Job, Lesson, autocast
+from gfpipe.training.run.loader import Preparation
+from gfpipe.training.run.objective import Examples, Objective
 from gfpipe.video.encode import Codec, write_video
 from gfpipe.video.frames import Sampling
 from gfpipe.video.reader import open_video

@@ -11,8 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from flows import console
-from gfpipe.stages import publish
+from gfpipe.cli import console
+from gfpipe.stages.figures import publish
 from tests.clock import timed
 from tests.warehouse import scale
 

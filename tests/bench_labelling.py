@@ -14,17 +14,19 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from flows import console
-from gfpipe.labelling import sheet
-from gfpipe.labelling.queues import Item, Queue
+from gfpipe.cli import console
+from gfpipe.labelling.design.queues import Item, Queue
+from gfpipe.labelling.page import sheet
 from gfpipe.labelling.store import LABELS_FOLDER
 from gfpipe.lake import images
 from gfpipe.lake.retention import What
 from gfpipe.lake.tables import file_of
-from gfpipe.stages import label_sample, publish, purge
-from gfpipe.stages.label_sample import Wanted
+from gfpipe.stages.analysis import purge
+from gfpipe.stages.figures import publish
+from gfpipe.stages.labels import sample as label_sample
+from gfpipe.stages.labels.sample import Wanted
 from tests.clock import timed
-from tests.labelling.pages import Script, serving
+from tests.labelling.page.pages import Script, serving
 from tests.lake.kept import keep, recording
 from tests.warehouse.lakes import write_shard
 

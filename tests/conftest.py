@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import main
+from gfpipe.cli.main import main
 
+pytest_plugins = ["tests.fixtures.crops", "tests.fixtures.detectors", "tests.fixtures.flows"]
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from flows.cli import app
 from gfpipe import warehouse
-from gfpipe.stages import publish
+from gfpipe.cli.main import app
+from gfpipe.stages.figures import publish
 from tests.conftest import ROOT
 from tests.pipeline.archives import analyse_all, programme
 

@@ -1,14 +1,14 @@
 """The classifiers' networks as torch modules, built by name.
 
 cydral-gender, cydral-age    the two small networks of the embedded models
-portrait-128, …              networks of published systems, a module each: see _OWN
+portrait-128, tfc, …         networks registered as entry points of the group gfpipe.networks: build(name, outputs)
 onnx                         any ONNX graph, run by onnxruntime where it is installed
 resnet18, resnet34, …        every classification network of torchvision, with a head of the size asked for
 cydral-gender+mobilenet_v2   the coarse look of the one and the fine look of another, added up
 """
 
 from collections.abc import Mapping
-from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -21,16 +21,7 @@ from gfpipe.errors import ModelError
 CYDRAL_GENDER = "cydral-gender"
 COARSE = f"{CYDRAL_GENDER}+"  # before the name of the fine network
 ONNX = "onnx"
-_OWN = {  # networks of published systems, in modules of this room that are imported where one is asked for
-    "portrait-128": "portrait_cnn",
-    "portrait-1024": "portrait_cnn",
-    "portrait-128-128": "portrait_cnn",
-    "tfc": "tfc",
-    "masked-vit-tiny": "masked_autoencoder",
-    "masked-vit-tiny-half": "masked_autoencoder",
-    "vgg16-multi": "vgg_multi",
-    "vgg16-multi-bn": "vgg_multi",
-}
+ENTRY_POINTS = "gfpipe.networks"  # the group of networks that other packages, and gfpipe.studies, provide
 GRAPH = "onnx_graph"  # the tensor (uint8) that holds an ONNX file among a model's weights
 
 
@@ -209,18 +200,26 @@ def build(name: str, outputs: int) -> nn.Module:
         return CydralGender(outputs)
     if name == "cydral-age":
         return CydralAge()
-    if name in _OWN:
-        network: nn.Module = import_module(f"gfpipe.attributes.{_OWN[name]}").build(name, outputs)
-        return network
+    for entry in entry_points(group=ENTRY_POINTS, name=name):
+        return _registered(entry, outputs)
     import torchvision  # noqa: PLC0415 - takes seconds, and the embedded models do without
 
     if name not in torchvision.models.list_models(module=torchvision.models):
+        registered = ", ".join(sorted(entry_points(group=ENTRY_POINTS).names))
         raise ModelError(
-            f"unknown network {name!r}: choose cydral-gender, cydral-age, onnx, {', '.join(_OWN)}, one of "
-            "torchvision's, as resnet18, or cydral-gender+ and one of those"
+            f"unknown network {name!r}: choose cydral-gender, cydral-age, onnx, {registered}, one of torchvision's, as "
+            "resnet18, or cydral-gender+ and one of those"
         )
     backbone: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=outputs)
     return backbone
+
+
+def _registered(entry: EntryPoint, outputs: int) -> nn.Module:
+    try:
+        network: nn.Module = entry.load()(entry.name, outputs)
+    except ImportError as exc:
+        raise ModelError(f"the network {entry.name} needs {exc.name}: pip install 'gfpipe[research]'") from exc
+    return network
 
 
 def restore(name: str, outputs: int, weights: Mapping[str, Tensor], device: torch.device) -> nn.Module:

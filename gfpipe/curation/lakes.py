@@ -23,7 +23,7 @@ from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake import crops, shards
 from gfpipe.lake.storage import Storage
 from gfpipe.recording import Recording, in_zone
-from gfpipe.training.adapters.crops import Face, answered
+from gfpipe.training.data.adapters.crops import Face, answered
 
 NOT_ANALYSED: Final = "its recording is not in the lake"
 EARLIER: Final = "found by an earlier analysis of its recording"

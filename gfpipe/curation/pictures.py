@@ -19,8 +19,8 @@ from gfpipe.curation.selection import Rules, Selection, confident, one_a_track
 from gfpipe.curation.strata import CONFIDENCE, STRATA
 from gfpipe.drawing import GREEN, GREY, INK, ORANGE, Datum, Plan, layered
 from gfpipe.errors import LakeError
-from gfpipe.evaluation.plotting import PLOT, Style, exact, figure, lines, plain_axis, save
-from gfpipe.training.records import LabelledImage
+from gfpipe.evaluation.figures.plotting import PLOT, Style, exact, figure, lines, plain_axis, save
+from gfpipe.training.data.records import LabelledImage
 
 CURVES: Final = "selection-curves"
 SHEETS: Final = "contact-sheet-*.jpg"

@@ -17,7 +17,7 @@ from gfpipe.curation.candidates import Candidates
 from gfpipe.curation.pairing import in_rounds, pairs
 from gfpipe.curation.strata import STRATA, held_back, identities
 from gfpipe.errors import UsageError
-from gfpipe.training.splits import shuffled
+from gfpipe.training.data.splits import shuffled
 
 UNSURE: Final = "the model is not confident enough"
 SAME_TRACK: Final = "another face of its track was taken"

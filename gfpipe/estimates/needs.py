@@ -57,7 +57,7 @@ class Needs:
 
     @property
     def by_stratum(self) -> Mapping[str, float]:
-        """What `gfpipe.labelling.sampling.by_need` allocates by."""
+        """What `gfpipe.labelling.design.sampling.by_need` allocates by."""
         return dict(zip(self.strata, self.need.tolist(), strict=True))
 
 
@@ -70,7 +70,7 @@ def measure(house: Warehouse, question: Question) -> Needs:
 
     Args:
         house: the warehouse.
-        question: ``by`` names what strata are made of (`gfpipe.labelling.sampling`); ``since``, ``until`` and
+        question: ``by`` names what strata are made of (`gfpipe.labelling.design.sampling`); ``since``, ``until`` and
             ``only_channels`` say which recordings.
 
     Raises:

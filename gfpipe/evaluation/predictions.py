@@ -19,7 +19,7 @@ from scipy.special import expit
 
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.answers import Answers, Labels
-from gfpipe.evaluation.metrics import THRESHOLD
+from gfpipe.evaluation.measures.metrics import THRESHOLD
 
 _FILES: Final = ("file", "path", "filename", "frame", "image")
 _LABELS: Final = ("perceived_gender", "gender", "sex_label", "label", "prediction")

@@ -6,6 +6,7 @@ picture -> padded by reflection -> detections -> the one in the middle -> chip
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from typing import Final, Protocol
 
 import numpy as np
@@ -18,13 +19,14 @@ from torch import Tensor
 from gfpipe.attributes import classifier
 from gfpipe.attributes.classifier import Classifier
 from gfpipe.attributes.spec import Attribute, InputSpec
-from gfpipe.errors import UsageError
-from gfpipe.faces import detector, haar
+from gfpipe.errors import ModelError, UsageError
+from gfpipe.faces import detector
 from gfpipe.faces.alignment import chips_for
 from gfpipe.faces.detector import Detections
 from gfpipe.models import store
 from gfpipe.settings import Analysis
 
+ENTRY_POINTS: Final = "gfpipe.detectors"  # the group of detectors of still pictures that other packages provide
 _BATCH: Final = 16
 # Of each side: data sets crop so close that faces touch the edges, which broadcasts rarely do. More of it only adds
 # reflected faces; 5 to 50 % were tried on two samples of UTKFace.
@@ -47,12 +49,14 @@ class Portraits:
         pixels: (B, H, W, 3) uint8 RGB.
         landmarks: (B, 5, 2) float32 in pixels; NaN where no face was found, or the detector marks none.
         boxes: (B, 4) float32 in pixels (x1, y1, x2, y2); NaN where no face was found.
+        detector: id of the detector that found them.
     """
 
     index: NDArray[np.int64]
     pixels: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
     boxes: NDArray[np.float32]
+    detector: str = ""
 
     def __post_init__(self) -> None:
         count = len(self.index)
@@ -70,19 +74,27 @@ class FaceDetector(Protocol):
 
     @property
     def model_id(self) -> str:
-        """What found them."""
+        """The detector's id."""
 
     def __call__(self, pixels: NDArray[np.uint8]) -> Detections:
         """The faces in (N, H, W, 3) uint8 RGB; landmarks may be NaN where it marks none."""
 
 
+class RegisteredDetector(FaceDetector, Protocol):
+    """A detector that another package provides."""
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the detector's weights."""
+
+
 def open_detector(model: str, device: torch.device) -> FaceDetector:
     """The detector as recordings have it, but for the enlargement: a face fills these pictures already.
 
-    Or OpenCV's cascade, by the name :data:`gfpipe.faces.haar.ID`.
+    Or one that is registered as an entry point of the group ``gfpipe.detectors``, such as ``haar-frontalface-alt2``.
     """
-    if model == haar.ID:
-        return haar.HaarDetector()
+    if registered := _registered(model):
+        return registered
     return detector.load(store.open_model(model), device, Analysis().min_score, enlargement=1.0)
 
 
@@ -96,7 +108,18 @@ def detector_for(asked: str, own: str) -> str:
 
 def sha256_of(model: str) -> str:
     """Of a detector's weights: what chips depend on."""
-    return haar.sha256() if model == haar.ID else store.card(model).sha256
+    registered = _registered(model)
+    return registered.sha256 if registered else store.card(model).sha256
+
+
+def _registered(model: str) -> RegisteredDetector | None:
+    for entry in entry_points(group=ENTRY_POINTS, name=model):
+        try:
+            found: RegisteredDetector = entry.load()()
+        except ImportError as exc:
+            raise ModelError(f"the detector {model} needs {exc.name}: pip install 'gfpipe[research]'") from exc
+        return found
+    return None
 
 
 def open_classifier(
@@ -136,7 +159,7 @@ def find(pictures: Iterable[Picture], detect: FaceDetector, unreadable: list[tup
         boxes = np.full((count, 4), np.nan, np.float32)
         has_face = chosen >= 0
         landmarks[has_face], boxes[has_face] = found.landmarks[chosen[has_face]], found.boxes[chosen[has_face]]
-        yield Portraits(np.array(index, np.int64), pixels, landmarks, boxes)
+        yield Portraits(np.array(index, np.int64), pixels, landmarks, boxes, detect.model_id)
 
 
 def chips(
@@ -159,8 +182,8 @@ def chips(
     faces = np.flatnonzero(portraits.detected)
     if not wanted.box_scale and np.isnan(portraits.landmarks[faces]).any():
         raise UsageError(
-            f"chips are cut here by the places of eyes, nose and mouth, which {haar.ID} does not mark: give the recipe "
-            "box_scale under [input], or choose another detector"
+            f"chips are cut here by the places of eyes, nose and mouth, which {portraits.detector} does not mark: give "
+            "the recipe box_scale under [input], or choose another detector"
         )
     if face_pixels is None or not len(faces):
         return chips_for(wanted, portraits.pixels, faces, portraits.landmarks[faces], portraits.boxes[faces], device)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from gfpipe.errors import UsageError
-from gfpipe.labelling.recordings import Known, Recordings
+from gfpipe.labelling.imports.recordings import Known, Recordings
 
 _ANSWERS: Final = {
     "female": ("female", "f", "woman", "women"),

@@ -1,6 +1,6 @@
 """Labels and speech in the lake: one file for each source, replaced when the source is imported again.
 
-A source is a file that was imported, or the answers of one annotator to one queue (`gfpipe.labelling.sheet`).
+A source is a file that was imported, or the answers of one annotator to one queue (`gfpipe.labelling.page.sheet`).
 
 They carry no ``config_digest``: what a human answered, or was heard, survives a new analysis of the pictures.
 """
@@ -16,8 +16,8 @@ from typing import Any, Final
 import fsspec
 
 from gfpipe.errors import UsageError
+from gfpipe.labelling.imports.speech import Segment
 from gfpipe.labelling.labels import Label
-from gfpipe.labelling.speech import Segment
 from gfpipe.lake import schema
 from gfpipe.lake.storage import Storage, disk_errors
 from gfpipe.lake.tables import file_of, write_whole

@@ -144,7 +144,7 @@ def _chips(note: str, use: Use) -> Held:
 def _count(folder: Path) -> int:
     """How many faces lie in a folder of chips."""
     try:
-        return int((np.load(folder / "state.npy", mmap_mode="r") == 1).sum())  # 1: cut; see gfpipe.training.chips
+        return int((np.load(folder / "state.npy", mmap_mode="r") == 1).sum())  # 1: cut; see gfpipe.training.data.chips
     except (OSError, ValueError):
         return 0
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from gfpipe.attributes.spec import Activation, Attribute, ClassifierSpec, Head, InputSpec
 from gfpipe.errors import ModelError, UsageError
-from gfpipe.evaluation.decision import Check, Decision
+from gfpipe.evaluation.gate.decision import Check, Decision
 
 FORMAT = 1
 

@@ -16,7 +16,7 @@ from typing import Final
 from uuid import uuid4
 
 from gfpipe.errors import ModelError, UsageError
-from gfpipe.evaluation.decision import Decision
+from gfpipe.evaluation.gate.decision import Decision
 from gfpipe.models import store
 from gfpipe.models.card import Card
 

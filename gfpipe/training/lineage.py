@@ -3,11 +3,11 @@
 import re
 from collections.abc import Sequence
 
-from gfpipe.training.datasets import Dataset
-from gfpipe.training.history import Epoch
-from gfpipe.training.initial import Initial
-from gfpipe.training.lessons import Count
+from gfpipe.training.data.datasets import Dataset
+from gfpipe.training.data.lessons import Count
 from gfpipe.training.recipe import SCRATCH, Recipe, Stage
+from gfpipe.training.run.history import Epoch
+from gfpipe.training.run.initial import Initial
 
 
 def licence(found: Sequence[Dataset], start: Initial | None) -> str:
@@ -30,7 +30,7 @@ def lineage(
     Args:
         recipe: that was followed.
         found: its data sets.
-        counts: of faces by part and by stage, see :class:`gfpipe.training.lessons.Count`.
+        counts: of faces by part and by stage, see :class:`gfpipe.training.data.lessons.Count`.
         history: all epochs.
         detector: what found the faces, where that was not the pipeline's own.
     """

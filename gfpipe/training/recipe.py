@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from gfpipe.attributes.spec import InputSpec, Point
 from gfpipe.errors import UsageError
-from gfpipe.training import mixtures
+from gfpipe.training.data import mixtures
 from gfpipe.training.strict import among, record, within
 
 BUILT_IN: Final = Path(__file__).parent.parent / "recipes"
@@ -173,7 +173,7 @@ class Stage:
     """One run over a mixture of data sets; it begins with the best weights of the stage before.
 
     Attributes:
-        data: such as ``utkface`` or ``aaf + 20 % kaggle`` (:func:`gfpipe.training.mixtures.parse`).
+        data: such as ``utkface`` or ``aaf + 20 % kaggle`` (:func:`gfpipe.training.data.mixtures.parse`).
         patience: epochs without a lower validation loss after which the stage ends; 0 for never.
         rate: learning rate at its highest.
         schedule: ``cosine`` (down to 0) or ``constant``.
@@ -360,9 +360,9 @@ def _forget(content: dict[str, Any], **defaults: object) -> None:
             del content[key]
 
 
-def built_in() -> list[str]:
+def built_in() -> tuple[str, ...]:
     """The names of the package's own recipes."""
-    return sorted(path.stem for path in BUILT_IN.glob("*.toml"))
+    return tuple(sorted(path.stem for path in BUILT_IN.rglob("*.toml")))
 
 
 def find(name_or_path: str | Path) -> Recipe:
@@ -374,9 +374,8 @@ def find(name_or_path: str | Path) -> Recipe:
     path = Path(name_or_path)
     if path.suffix == ".toml" or path.is_file():
         return load(path)
-    own = BUILT_IN / f"{name_or_path}.toml"
-    if own.is_file() and str(name_or_path) in built_in():
-        return load(own)
+    if str(name_or_path) in built_in():
+        return load(next(BUILT_IN.rglob(f"{name_or_path}.toml")))
     near = get_close_matches(str(name_or_path), built_in(), n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(built_in())}"
     raise UsageError(f"no recipe {str(name_or_path)!r}, and no file of that name: {hint}")

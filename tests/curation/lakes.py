@@ -18,7 +18,7 @@ from gfpipe.labelling.store import write_labels
 from gfpipe.models import champion, store
 from gfpipe.recording import Summary
 from gfpipe.settings import DEFAULT_PATTERN, Analysis, Keeping
-from gfpipe.stages import analyse
+from gfpipe.stages.analysis import analyse
 from gfpipe.video.encode import read_frames, write_video
 
 Frame = NDArray[np.uint8]

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from gfpipe.stages import publish
+from gfpipe.stages.figures import publish
 from tests.warehouse.lakes import EVENING, Face, Show, write_show
 
 WOMAN, MAN = Face(0.95), Face(0.05)

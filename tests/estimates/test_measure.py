@@ -10,7 +10,7 @@ from gfpipe import warehouse
 from gfpipe.errors import UsageError
 from gfpipe.estimates.measure import measure
 from gfpipe.estimates.question import Question
-from gfpipe.stages import publish, stats
+from gfpipe.stages.figures import publish, stats
 from tests.estimates.archives import MAN, WOMAN, fortnight, shows
 from tests.warehouse.lakes import EVENING, Show, write_labels, write_schedule, write_show
 

@@ -18,7 +18,7 @@ from gfpipe.faces.tracks import Tracks
 from gfpipe.models.store import StoredModel
 from gfpipe.recording import Recording
 from gfpipe.settings import Keeping
-from gfpipe.stages import demo
+from gfpipe.stages.analysis import demo
 from gfpipe.video.frames import FrameBatch
 
 START = datetime(2001, 3, 4, tzinfo=UTC)

@@ -11,7 +11,7 @@ from gfpipe.errors import UnknownModelError
 from gfpipe.faces import detector
 from gfpipe.faces.detector import Detections, Detector
 from gfpipe.models.store import StoredModel
-from tests.faces.conftest import clip
+from tests.fixtures.detectors import clip
 
 LEAST_HEIGHT = 24  # pixels, the frame scaled to 360 lines
 

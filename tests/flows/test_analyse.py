@@ -16,11 +16,11 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
-from flows import server
-from flows.analyse import analyse_archive, analyse_recording, heard_by, is_transient
 from gfpipe import workers
 from gfpipe.errors import LakeError, TransientError, UsageError
-from gfpipe.evaluation.decision import Decision
+from gfpipe.evaluation.gate.decision import Decision
+from gfpipe.flows import server
+from gfpipe.flows.analyse import analyse_archive, analyse_recording, heard_by, is_transient
 from gfpipe.lake import shards
 from gfpipe.models import champion
 from gfpipe.recording import Recording, Status, Summary

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from flows import run
-from flows.serve import deployments
+from gfpipe.cli import flow_runs as run
+from gfpipe.flows.serve import deployments
 from gfpipe.lake import crops
 from gfpipe.models import champion
 from gfpipe.settings import Analysis, Keeping, Settings
-from gfpipe.stages import demo
+from gfpipe.stages.analysis import demo
 from gfpipe.video.encode import write_video
 from tests.conftest import Command
 from tests.lake.pictures import pictures

@@ -9,18 +9,18 @@ import pyarrow.parquet as pq
 import pytest
 from prefect.client.schemas.objects import State
 
-from flows.curate import curate_and_retrain, remove_expired
-from flows.retrain import retrain_model
 from gfpipe.curation import sets
 from gfpipe.curation.selection import Rules
 from gfpipe.errors import UsageError
-from gfpipe.evaluation.gate import Margins
+from gfpipe.evaluation.gate.rules import Margins
+from gfpipe.flows.learn import curate_and_retrain, remove_expired
+from gfpipe.flows.retrain import retrain_model
 from gfpipe.lake import shards
 from gfpipe.models import champion, store
 from gfpipe.settings import Keeping
-from gfpipe.stages import curate
-from tests.curation.conftest import crop_lake
+from gfpipe.stages.models import curate
 from tests.curation.lakes import analyse_all, label_crops, programme
+from tests.fixtures.crops import crop_lake
 from tests.flows.test_retrain import mirrored
 from tests.lake.pictures import pictures
 

@@ -9,15 +9,15 @@ import httpx
 import pytest
 from prefect.client.schemas.objects import State
 
-from flows import run
-from flows.analyse import heard_by
-from flows.reclassify import reclassify_lake
+from gfpipe.cli import flow_runs as run
 from gfpipe.errors import LakeError, UsageError
+from gfpipe.flows.analyse import heard_by
+from gfpipe.flows.reclassify import reclassify_lake
 from gfpipe.lake import shards
 from gfpipe.models import champion, store
 from gfpipe.recording import Status, Summary
 from gfpipe.settings import Analysis
-from tests.flows.conftest import NIGHT
+from tests.fixtures.flows import NIGHT
 from tests.pipeline.archives import analyse_all
 
 pytestmark = pytest.mark.slow

@@ -10,13 +10,14 @@ import pytest
 import typer
 from prefect.client.schemas.objects import State
 
-from flows import cli_training, run
-from flows.retrain import heard_by, retrain_model
+from gfpipe.cli import flow_runs as run
+from gfpipe.cli import training as cli_training
 from gfpipe.errors import UsageError
-from gfpipe.evaluation.decision import Decision
-from gfpipe.evaluation.gate import Margins
+from gfpipe.evaluation.gate.decision import Decision
+from gfpipe.evaluation.gate.rules import Margins
+from gfpipe.flows.retrain import heard_by, retrain_model
 from gfpipe.models import champion, store
-from gfpipe.training.history import Progress
+from gfpipe.training.run.history import Progress
 
 pytestmark = pytest.mark.slow
 WIDE = Margins(accuracy=100, gap=100, worst=100)  # a hundred faces show little

@@ -15,14 +15,14 @@ import httpx
 import pytest
 from prefect.settings import PREFECT_HOME, temporary_settings
 
-from flows.curate import curate_and_retrain, remove_expired
-from flows.serve import deployments, schedule
-from flows.server import Server, _database
 from gfpipe.errors import UsageError
+from gfpipe.flows.learn import curate_and_retrain, remove_expired
+from gfpipe.flows.serve import deployments, schedule
+from gfpipe.flows.server import Server, _database
 from gfpipe.settings import Keeping, Learning, Settings
 
 T = TypeVar("T")
-COMMAND = "from flows.cli import main; main()"
+COMMAND = "from gfpipe.cli.main import main; main()"
 PATIENCE_SECONDS = 400.0  # a busy machine starts a server, a flow run and a worker, one after the other
 
 
@@ -122,7 +122,9 @@ def test_ctrl_c_ends_the_server_too(served: Served) -> None:
 
 @pytest.mark.slow
 def test_a_server_does_not_outlive_a_killed_command() -> None:
-    script = "import sys, time; from flows.server import Server; print(Server().url, flush=True); time.sleep(600)"
+    script = (
+        "import sys, time; from gfpipe.flows.server import Server; print(Server().url, flush=True); time.sleep(600)"
+    )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as command:
         assert command.stdout is not None
         url = command.stdout.readline().strip()

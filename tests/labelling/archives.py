@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gfpipe import warehouse
-from gfpipe.labelling.queues import FRAME, Item, Queue
+from gfpipe.labelling.design.queues import FRAME, Item, Queue
 from gfpipe.warehouse import Warehouse
 from tests.warehouse.lakes import EVENING, Face, Show, write_labels, write_show
 

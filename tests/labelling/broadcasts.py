@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
-from gfpipe.labelling import queues
-from gfpipe.labelling.queues import Item, Queue
+from gfpipe.labelling.design import queues
+from gfpipe.labelling.design.queues import Item, Queue
 from gfpipe.models import champion
 from gfpipe.recording import Recording
 from gfpipe.settings import Analysis
-from gfpipe.stages import analyse
+from gfpipe.stages.analysis import analyse
 from gfpipe.video.encode import write_video
 from tests.pipeline.archives import FPS, man, nobody
 

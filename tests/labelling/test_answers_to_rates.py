@@ -23,14 +23,14 @@ from PIL import Image
 
 from gfpipe.estimates.measure import measure
 from gfpipe.estimates.question import Question
-from gfpipe.labelling.sampling import Allocation
+from gfpipe.labelling.design.sampling import Allocation
 from gfpipe.lake import schema
-from gfpipe.stages import label_sample
-from gfpipe.stages.label_sample import Wanted
+from gfpipe.stages.labels import sample as label_sample
+from gfpipe.stages.labels.sample import Wanted
 from gfpipe.warehouse import Warehouse
 from tests.labelling.archives import HEIGHTS, Archive, Key, archive, republished
 from tests.labelling.broadcasts import rows
-from tests.labelling.pages import Script, serving
+from tests.labelling.page.pages import Script, serving
 from tests.warehouse.lakes import shard_path
 
 BY_NUMBER = Wanted(faces=500, seed=3)

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from gfpipe.errors import UsageError
-from gfpipe.labelling import labels, recordings
+from gfpipe.labelling import labels
+from gfpipe.labelling.imports import recordings
+from gfpipe.labelling.imports.recordings import Recordings
 from gfpipe.labelling.labels import Label
-from gfpipe.labelling.recordings import Recordings
 from tests.labelling.lakes import LATER, NORTH, lake, recording_id
 
 HEADER = "recording,seconds,x1,y1,x2,y2,answer,weight,annotator,whole_picture"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gfpipe.errors import ModelError, UsageError
-from gfpipe.evaluation.decision import Check, Decision
+from gfpipe.evaluation.gate.decision import Check, Decision
 from gfpipe.models import champion, store
 from gfpipe.settings import Analysis
 

@@ -19,7 +19,7 @@ from gfpipe.lake import schedule
 from gfpipe.models import champion, store
 from gfpipe.recording import Summary
 from gfpipe.settings import DEFAULT_PATTERN, Analysis
-from gfpipe.stages import analyse
+from gfpipe.stages.analysis import analyse
 from gfpipe.video.encode import read_frames, write_video
 
 FPS = 25

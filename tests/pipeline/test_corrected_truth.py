@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from gfpipe import warehouse
 from gfpipe.estimates.question import Question
-from gfpipe.stages import label, publish, stats
+from gfpipe.stages.figures import publish, stats
+from gfpipe.stages.labels import label
 from gfpipe.video.encode import write_video
 from tests.pipeline.archives import analyse_all
 from tests.pipeline.test_truth import FPS, MEN, WOMEN, fitted

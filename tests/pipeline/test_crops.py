@@ -16,8 +16,10 @@ from gfpipe.lake import crops, shards
 from gfpipe.models import champion, store
 from gfpipe.recording import Recording
 from gfpipe.settings import DEFAULT_PATTERN, Analysis, Keeping
-from gfpipe.stages import analyse, demo, label, publish, reclassify, report
-from gfpipe.training import datasets
+from gfpipe.stages.analysis import analyse, demo, reclassify
+from gfpipe.stages.figures import publish, report
+from gfpipe.stages.labels import label
+from gfpipe.training.data import datasets
 from gfpipe.video.encode import write_video
 from tests.lake.pictures import pictures
 from tests.pipeline.archives import FPS, analyse_all

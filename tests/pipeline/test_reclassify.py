@@ -13,7 +13,7 @@ from gfpipe.lake import shards, tables
 from gfpipe.models import champion, store
 from gfpipe.recording import Recording, Status, Summary
 from gfpipe.settings import Analysis
-from gfpipe.stages import demo, reclassify
+from gfpipe.stages.analysis import demo, reclassify
 from gfpipe.video.encode import write_video
 from gfpipe.video.reader import open_video
 from tests.pipeline.archives import FPS, analyse_all, totals
@@ -155,7 +155,8 @@ def test_other_frames_than_those_of_the_analysis_are_not_trusted(
 ) -> None:
     """As if a later decoder took other frames of the same file."""
     monkeypatch.setattr(
-        "gfpipe.stages.reclassify.open_video", lambda path, sampling, *_: open_video(path, sampling, every_seconds=0.5)
+        "gfpipe.stages.analysis.reclassify.open_video",
+        lambda path, sampling, *_: open_video(path, sampling, every_seconds=0.5),
     )
     summaries = reclassify_all(lake, new)
     assert {summary.status for summary in summaries} == {Status.FAILED}

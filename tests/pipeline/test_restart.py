@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gfpipe.settings import Analysis
-from gfpipe.stages import analyse
+from gfpipe.stages.analysis import analyse
 from tests.conftest import ROOT
 from tests.pipeline.archives import analyse_all, programme, totals
 

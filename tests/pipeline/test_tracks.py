@@ -9,7 +9,7 @@ import pytest
 
 from gfpipe.recording import Status
 from gfpipe.settings import Analysis
-from gfpipe.stages import demo
+from gfpipe.stages.analysis import demo
 from gfpipe.video.encode import write_video
 from tests.pipeline.archives import FPS, analyse_all, programme
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gfpipe import warehouse
 from gfpipe.recording import Status
 from gfpipe.settings import Analysis
-from gfpipe.stages import demo
+from gfpipe.stages.analysis import demo
 from gfpipe.video.encode import read_frames, write_video
 from tests.pipeline.archives import analyse_all, totals
 

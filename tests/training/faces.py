@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gfpipe.training.datasets import Dataset, LabelledImage
-from gfpipe.training.splits import Faces, distinct
+from gfpipe.training.data.datasets import Dataset, LabelledImage
+from gfpipe.training.data.splits import Faces, distinct
 
 
 def jpeg(seed: int) -> bytes:

@@ -18,7 +18,7 @@ import pytest
 from gfpipe import warehouse
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake import schema
-from gfpipe.stages import publish
+from gfpipe.stages.figures import publish
 from tests.conftest import ROOT
 from tests.warehouse.lakes import (
     NIGHT,

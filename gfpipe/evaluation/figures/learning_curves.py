@@ -1,0 +1,141 @@
+"""How a training went: loss and accuracy by perceived gender after each epoch, all stages side by side."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Final, Protocol
+
+import altair as alt
+
+from gfpipe.drawing import GREEN, GREY, INK, ORANGE, Datum, Plan, layered, share_axis
+from gfpipe.errors import UsageError
+from gfpipe.evaluation.figures.plotting import PLOT, Style, exact, figure, known, lines, save
+
+_TRAINING, _VALIDATION = "training faces", "validation faces"
+_WOMEN, _MEN = "women among them", "men among them"
+_STYLES: Final = {
+    _TRAINING: Style(GREY, [5, 3], "diamond"),
+    _VALIDATION: Style(INK, [1, 0], "circle"),
+    _WOMEN: Style(GREEN, [2, 2], "triangle-up"),
+    _MEN: Style(ORANGE, [8, 2, 2, 2], "square"),
+}
+_CROWDED: Final = 40  # epochs, from which on dots would touch one another
+
+
+class Epoch(Protocol):
+    """What a line of ``history.csv`` says; NaN for what was not measured."""
+
+    @property
+    def stage(self) -> str:
+        """Its name."""
+
+    @property
+    def train_loss(self) -> float:
+        """Mean over the epoch."""
+
+    @property
+    def validation_loss(self) -> float:
+        """After the epoch."""
+
+    @property
+    def validation_accuracy(self) -> float:
+        """Of all validation faces, 0 to 1."""
+
+    @property
+    def validation_accuracy_women(self) -> float:
+        """Of women."""
+
+    @property
+    def validation_accuracy_men(self) -> float:
+        """Of men."""
+
+
+def learning_curves(epochs: Sequence[Epoch]) -> Plan:
+    """Declare both curves over all epochs of all stages, with the stages' borders and names.
+
+    Where no accuracy was measured, as of a model that tells ages alone, it is the loss alone.
+
+    Raises:
+        UsageError: no epoch was finished.
+    """
+    if not epochs:
+        raise UsageError("no epoch of this training is finished: there are no learning curves yet")
+    count, stages = len(epochs), _stages(epochs)
+    accuracy = _rows(
+        {
+            _VALIDATION: [epoch.validation_accuracy for epoch in epochs],
+            _WOMEN: [epoch.validation_accuracy_women for epoch in epochs],
+            _MEN: [epoch.validation_accuracy_men for epoch in epochs],
+        }
+    )
+    loss = _rows(
+        {
+            _TRAINING: [epoch.train_loss for epoch in epochs],
+            _VALIDATION: [epoch.validation_loss for epoch in epochs],
+        }
+    )
+    accuracies = [row["value"] for row in accuracy if row["value"] is not None]
+    lowest = min(accuracies, default=0.5)
+    domain = (min(0.05 * int(20 * lowest), 0.9), 1.0)
+    percent = alt.Y("value:Q", scale=exact(domain), axis=share_axis(domain, 6, "accuracy"))
+    plain = alt.Y("value:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title="loss", tickCount=5))
+    size = 36 if count < _CROWDED else 0
+    beginnings = alt.Chart(alt.NamedData("stages"))
+    border = beginnings.transform_filter("datum.epoch > 1").mark_rule(color=GREY, strokeDash=[3, 3])
+    named = beginnings.mark_text(align="left", baseline="bottom", dx=4, fontSize=11, color=INK)
+    across, below = _epochs(count, None), _epochs(count, "epoch")
+    above = [border.encode(x=across), named.encode(x=across, y=alt.value(-4), text="name:N")]
+    subtitle = f"{count} epoch{'s' * (count > 1)}{'; accuracy of validation faces' * bool(accuracies)}"
+    losses = lines("loss", below, plain, size)
+    if accuracies:
+        parts = [
+            layered(*above, *lines("accuracy", across, percent, size)).properties(width=PLOT, height=180),
+            layered(border.encode(x=below), *losses).properties(width=PLOT, height=130),
+        ]
+    else:
+        marks = [each.encode(x=below) for each in (border, named.encode(y=alt.value(-4), text="name:N"))]
+        parts = [layered(*marks, *losses).properties(width=PLOT, height=180)]
+    shown = [_TRAINING, _VALIDATION, *([_WOMEN, _MEN] if accuracies else [])]
+    return figure(
+        f"Learning curves: {'accuracy of perceived gender, and ' * bool(accuracies)}loss",
+        f"{subtitle}; dashed: a new stage" if len(stages) > 1 else subtitle,
+        parts,
+        {
+            "accuracy": accuracy,
+            "loss": loss,
+            "stages": stages,
+        },
+        {name: _STYLES[name] for name in shown},
+    )
+
+
+def write(epochs: Sequence[Epoch], folder: Path) -> tuple[Path, Path]:
+    """Draw ``learning-curves.svg`` and ``.png``."""
+    return save(learning_curves(epochs), folder, "learning-curves")
+
+
+def _rows(curves: dict[str, list[float]]) -> list[Datum]:
+    return [
+        _STYLES[name] | {"model": name, "epoch": number, "value": known(value)}
+        for name, values in curves.items()
+        for number, value in enumerate(values, start=1)
+    ]
+
+
+def _epochs(count: int, title: str | None) -> alt.X:
+    step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 1_000) if count / step <= 12 or step == 1_000)
+    values = [1, *range(step, count + 1, step)] if step > 1 else list(range(1, count + 1))
+    axis = alt.Axis(values=values, format="d", grid=False, title=title)
+    return alt.X("epoch:Q", scale=exact((0.5, count + 0.5)), axis=axis)
+
+
+def _stages(epochs: Sequence[Epoch]) -> list[Datum]:
+    """Where each stage begins, half an epoch before its first, and its name as far as there is room for it."""
+    stages, done = list[Datum](), 0
+    for name, members in groupby(epochs, key=lambda epoch: epoch.stage):
+        length = len(list(members))
+        letters = max(int((PLOT * length / len(epochs) - 6) / 5.8), 1)
+        shown = name if len(name) <= letters else f"{name[: letters - 1]}…"
+        stages.append({"epoch": done + 0.5, "name": shown})
+        done += length
+    return stages

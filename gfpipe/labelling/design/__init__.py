@@ -1,0 +1,1 @@
+"""Sampling designs and agreement of annotators."""

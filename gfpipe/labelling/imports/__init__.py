@@ -1,0 +1,1 @@
+"""Imports of labels and speech segments."""

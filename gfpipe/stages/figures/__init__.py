@@ -1,0 +1,1 @@
+"""Stages that publish and export figures."""

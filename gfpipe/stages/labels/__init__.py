@@ -1,0 +1,1 @@
+"""Stages that sample and import labels."""

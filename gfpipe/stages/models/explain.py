@@ -1,0 +1,233 @@
+"""Shows where classifiers look: one panel of pictures, each beside the maps of what spoke for each model's answer.
+
+pictures -> the face in the middle -> each model's chip -> Grad-CAM -> panel and table
+
+For benchmark pictures that a user gives; nothing is kept but the panel.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gfpipe import drawing
+from gfpipe.attributes.classifier import Classifier
+from gfpipe.attributes.device import resolve_device
+from gfpipe.attributes.spec import FEMALE, MALE, InputSpec
+from gfpipe.errors import UsageError
+from gfpipe.evaluation.figures import gradcam, panels
+from gfpipe.evaluation.figures.gradcam import Explanation
+from gfpipe.evaluation.figures.panels import DETAIL, Cell, Pixels
+from gfpipe.evaluation.tables.rendering import Column, Form, Table
+from gfpipe.faces import portraits
+from gfpipe.faces.alignment import to_frame
+from gfpipe.faces.portraits import FaceDetector, Portraits
+from gfpipe.settings import Analysis
+
+Progress = Callable[[int, int], None]
+
+_PIPELINE: Final = Analysis()  # faces are found here as they are in recordings
+_KINDS: Final = (".png", ".svg")
+_SCALE: Final = 3  # pixels of a PNG for each of the panel
+_MOST: Final = 40  # pictures of one panel: more are no figure, but an archive
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to explain.
+
+    Attributes:
+        models: their ids, or folders with a card and weights.
+        images: a face in the middle of each.
+        out: the panel, ``.png`` or ``.svg``.
+        detector: the model that finds the faces.
+        device: ``auto``, ``cpu`` or ``cuda``.
+    """
+
+    models: tuple[str, ...]
+    images: tuple[Path, ...]
+    out: Path
+    detector: str = _PIPELINE.detector
+    device: str = _PIPELINE.device
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one model said of one picture.
+
+    Attributes:
+        perceived_gender: ``female`` or ``male``, the answer that the map explains.
+        share_inside: the share of the map's weight inside the face's box; NaN where no part of the chip speaks for it.
+        even_share: what it would be if the map were the same everywhere: the share of the chip that the box covers.
+    """
+
+    image: Path
+    model_id: str
+    perceived_gender: str
+    p_female: float
+    share_inside: float
+    even_share: float
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What came out.
+
+    Attributes:
+        panel: the file written.
+        answers: one a picture and model, in the order in which they were given.
+        skipped: pictures that are not in the panel, each with the reason.
+    """
+
+    panel: Path
+    answers: tuple[Answer, ...]
+    skipped: tuple[tuple[str, str], ...]
+
+    @property
+    def table(self) -> Table:
+        """The answers, to be written as text, CSV, Markdown or LaTeX."""
+        return Table(
+            name="explained",
+            title="Perceived gender, and where the evidence for it lies",
+            columns=(
+                Column("image", "image"),
+                Column("model", "model"),
+                Column("perceived_gender", "perceived gender"),
+                Column("p_female", "p_female", Form.NUMBER),
+                Column("share_inside", "inside the face's box, %", Form.PERCENT),
+                Column("even_share", "of an even map, %", Form.PERCENT),
+            ),
+            rows=tuple((answer.image.name, *astuple(answer)[1:]) for answer in self.answers),
+            note="Inside: the share of the Grad-CAM map's weight. Of an even map: the share of the chip in that box.",
+        )
+
+
+def run(config: Config, progress: Progress | None = None) -> Explained:
+    """Explain ``config.models`` on ``config.images``; ``progress`` is told the pictures done and in all.
+
+    Raises:
+        UsageError: no model or picture is given, no picture shows a face, or the panel is not to be a PNG or SVG.
+        ModelError: a model is unknown, cannot be fetched, or cannot be explained.
+    """
+    _check(config)
+    device = resolve_device(config.device)
+    models = [_load(model, device) for model in dict.fromkeys(config.models)]
+    detect = portraits.open_detector(config.detector, device)
+
+    images = tuple(dict.fromkeys(config.images))
+    skipped: dict[int, str] = {}
+    rows: dict[int, list[Cell]] = {}
+    answers: dict[int, list[Answer]] = {}
+    for found in _found(images, detect, skipped):
+        faces = found.index[found.detected].tolist()
+        skipped |= dict.fromkeys(found.index[~found.detected].tolist(), "no face was found in it")
+        for face, original in zip(faces, _chips(found, models[0].spec.input, device), strict=True):
+            rows[face], answers[face] = [Cell(original, (panels.shortened(images[face].name),))], []
+        for model in models:
+            explained = gradcam.explain(model, portraits.chips(found, model.spec.input, device))
+            corners = _boxes(found, model.spec.input)
+            pictures = _chips(found, model.spec.input, device)
+            for at, face in enumerate(faces):
+                answer = _answer(images[face], model.model_id, explained, at, corners[at])
+                answers[face].append(answer)
+                rows[face].append(Cell(panels.heated(pictures[at], explained.maps[at], corners[at]), _caption(answer)))
+        if progress:
+            progress(len(rows) + len(skipped), len(images))
+    named = tuple((str(images[place]), skipped[place]) for place in sorted(skipped))
+    if not rows:
+        raise UsageError("nothing to explain: " + "; ".join(f"{name}: {reason}" for name, reason in named))
+    columns = ["the face", *(model.model_id for model in models)]
+    _draw([rows[place] for place in sorted(rows)], columns, config.out)
+    return Explained(config.out, tuple(answer for place in sorted(answers) for answer in answers[place]), named)
+
+
+@dataclass(frozen=True)
+class _File:
+    path: Path
+
+    def read(self) -> bytes:
+        return self.path.read_bytes()
+
+
+def _check(config: Config) -> None:
+    if not config.models or not config.images:
+        raise UsageError("name at least one model and one picture of a face")
+    if config.out.suffix.lower() not in _KINDS:
+        raise UsageError(f"{config.out}: the panel is written as {' or '.join(_KINDS)}; give a name that ends so")
+    if len(config.images) > _MOST:
+        raise UsageError(f"{len(config.images)} pictures make no panel: give {_MOST} or fewer")
+
+
+def _load(model: str, device: torch.device) -> Classifier:
+    classify = portraits.open_classifier(model, device)
+    nothing = torch.zeros(0, 3, classify.chip_size, classify.chip_size)
+    gradcam.explain(classify, nothing)  # refused now, not after the faces were found
+    return classify
+
+
+def _found(images: Sequence[Path], detect: FaceDetector, skipped: dict[int, str]) -> Iterator[Portraits]:
+    unreadable: list[tuple[int, str]] = []
+    yield from portraits.find([_File(path) for path in images], detect, unreadable)
+    skipped |= dict(unreadable)
+
+
+def _answer(image: Path, model_id: str, explained: Explanation, at: int, corners: NDArray[np.float64]) -> Answer:
+    return Answer(
+        image=image,
+        model_id=model_id,
+        perceived_gender=FEMALE if explained.female[at] else MALE,
+        p_female=float(explained.p_female[at]),
+        share_inside=gradcam.share_inside(explained.maps[at], corners),
+        even_share=gradcam.share_inside(np.ones_like(explained.maps[at]), corners),
+    )
+
+
+def _caption(answer: Answer) -> tuple[str, ...]:
+    share = "no map" if np.isnan(answer.share_inside) else f"{100 * answer.share_inside:.0f} % inside the box"
+    return f"{answer.perceived_gender}, p_female {answer.p_female:.2f}", share
+
+
+def _chips(found: Portraits, wanted: InputSpec, device: torch.device) -> Pixels:
+    """What a classifier sees of each face, (F, D, D, 3), as fine as it is shown."""
+    template = tuple((x * DETAIL / _size(wanted), y * DETAIL / _size(wanted)) for x, y in wanted.template)
+    shown = replace(wanted, size=DETAIL, template=template, half_pixel_views=False, flipped_view=False)
+    cut = portraits.chips(found, shown, device)
+    return cut.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+
+def _boxes(found: Portraits, wanted: InputSpec) -> NDArray[np.float64]:
+    """The corners of each face's box in its chip, (F, 4, 2): tilted where the chip was turned upright."""
+    landmarks, boxes = found.landmarks[found.detected], found.boxes[found.detected]
+    scale, shift = to_frame(wanted, landmarks, boxes).astype(np.complex128).T
+    x1, y1, x2, y2 = boxes.astype(np.float64).T
+    corners = np.stack((x1 + 1j * y1, x2 + 1j * y1, x2 + 1j * y2, x1 + 1j * y2), axis=1)
+    moved = (corners - shift[:, None]) / scale[:, None]
+    return np.stack((moved.real, moved.imag), axis=-1)
+
+
+def _size(wanted: InputSpec) -> int:
+    if wanted.size is None:
+        raise ValueError("the size of the chips is not known")
+    return wanted.size
+
+
+def _draw(rows: Sequence[Sequence[Cell]], columns: Sequence[str], out: Path) -> None:
+    plan = panels.panel(
+        "Where the models look for perceived gender (Grad-CAM)",
+        "bright: speaks for the answer given; outline: the face’s box",
+        columns,
+        rows,
+    )
+    drawn = drawing.svg(plan, background=drawing.WHITE, padding=6)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if out.suffix.lower() == ".svg":
+            out.write_text(drawn, encoding="utf-8")
+        else:
+            out.write_bytes(drawing.png(drawn, _SCALE))
+    except OSError as exc:
+        raise UsageError(f"{out} cannot be written: {exc.strerror or exc}") from exc

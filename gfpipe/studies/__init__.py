@@ -1,0 +1,1 @@
+"""Published systems and studies, repeated."""

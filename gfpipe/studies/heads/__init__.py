@@ -1,0 +1,1 @@
+"""Classical classifiers on the features of a frozen network."""

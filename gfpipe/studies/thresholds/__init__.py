@@ -1,0 +1,1 @@
+"""Study of pseudo-label confidence thresholds."""

@@ -1,0 +1,115 @@
+"""The study of thresholds as a picture: accuracy and gap of each setting with 95 % intervals, one above the other.
+
+outcome -> a row a setting -> two panels -> thresholds.svg and .png
+"""
+
+from pathlib import Path
+from typing import Final
+
+import altair as alt
+
+from gfpipe.drawing import BLUE, DARK_GREEN, GREY, INK, ORANGE, Datum, Plan, layered, share_axis
+from gfpipe.evaluation.figures.plotting import WIDTH, Style, exact, figure, known, plain_axis, save
+from gfpipe.evaluation.measures.resampling import Interval
+from gfpipe.studies.thresholds.measures import Kind, Outcome, Row
+
+_EACH: Final = 25  # pixels down for each setting
+_STYLES: Final = {
+    "all, 95 % interval": Style(INK, [1, 0], "circle"),
+    "women": Style(DARK_GREEN, [1, 0], "triangle-up"),
+    "men": Style(ORANGE, [1, 0], "square"),
+}
+
+
+def picture(outcome: Outcome) -> Plan:
+    """Declare accuracy and gap on the reporting faces; dashed lines show the model as it is."""
+    rows = [row for row in outcome.rows if row.models]
+    names = [_name(row, outcome) for row in rows]
+    dots = [each for row in rows for each in _dots(row, outcome)]
+    left = min(max(14 + 6.3 * max(map(len, names)), 70), 150)
+    width = WIDTH - left - 16
+    faces = len(outcome.reporting.trial.labels)
+    chosen = f"; * chosen on {len(outcome.choosing.trial.labels):,} others" if outcome.chosen else ""
+    return figure(
+        "Pseudo-labels: accuracy and gap by least confidence",
+        f"{faces:,} faces, {outcome.group}{chosen}; dashed: the model as it is",
+        [_panel(measure, names, _domain(dots, measure), width) for measure in ("accuracy", "gap")],
+        {
+            "dots": dots,
+            "source": [each for each in dots if each["kind"] == Kind.SOURCE.value and each["what"] == "all"],
+            "equal": [{"measure": "gap", "value": 0.0}],
+        },
+        _STYLES,
+        left,
+    )
+
+
+def write(outcome: Outcome, folder: Path) -> tuple[Path, Path]:
+    """Draw ``thresholds.svg`` and ``.png``."""
+    return save(picture(outcome), folder, "thresholds")
+
+
+def _panel(measure: str, names: list[str], domain: tuple[float, float], width: float) -> alt.LayerChart:
+    ticks = share_axis(domain, 7, "accuracy") if measure == "accuracy" else _points_axis(domain)
+    x = alt.X("value:Q", scale=exact(domain), axis=ticks)
+    y = alt.Y("setting:N", sort=names, title=None, axis=plain_axis(grid=True, tickBand="extent", labelLimit=160))
+    only = f"datum.measure == '{measure}'"
+    base = alt.Chart(alt.NamedData("dots")).transform_filter(only)
+    all_ = base.transform_filter("datum.what == 'all'")
+    bars = all_.transform_filter("isValid(datum.low)").transform_calculate(value="datum.low")
+    dashed = alt.Chart(alt.NamedData("source")).transform_filter(only)
+    layers = [
+        dashed.mark_rule(color=GREY, strokeDash=[4, 3]).encode(x=x),
+        bars.mark_rule(strokeWidth=5, opacity=0.4, clip=True).encode(
+            x=x, x2="high:Q", y=y, color=alt.Color("colour:N", scale=None)
+        ),
+    ]
+    if measure == "gap":
+        layers.insert(0, alt.Chart(alt.NamedData("equal")).mark_rule(color=INK, strokeWidth=1).encode(x=x))
+    for what, size, down in (("women", 34, -6), ("men", 26, 6), ("all", 46, 0)):  # beside one another, not on top
+        marks = base.transform_filter(f"datum.what == '{what}'").mark_point(
+            size=size, opacity=1, strokeWidth=0, yOffset=down
+        )
+        layers.append(
+            marks.encode(x=x, y=y, shape=alt.Shape("shape:N", scale=None), fill=alt.Fill("colour:N", scale=None))
+        )
+    return layered(*layers).properties(width=width, height=_EACH * len(names))
+
+
+def _dots(row: Row, outcome: Outcome) -> list[Datum]:
+    measures, name = outcome.reporting, _name(row, outcome)
+    place = {"setting": name, "kind": row.kind.value}
+    overall = _STYLES["all, 95 % interval"] | {"colour": BLUE if row is outcome.chosen else INK}
+    found: list[Datum] = [
+        overall | {**place, "measure": "accuracy", "what": "all", **_ends(measures.figure(row, "accuracy"))},
+        overall | {**place, "measure": "gap", "what": "all", **_ends(measures.figure(row, "gap"))},
+    ]
+    for what, figure_ in (("women", "accuracy_female"), ("men", "accuracy_male")):
+        value = known(measures.figure(row, figure_).value)
+        found.append(_STYLES[what] | {**place, "measure": "accuracy", "what": what, "value": value})
+    return found
+
+
+def _ends(interval: Interval) -> Datum:
+    return {"value": known(interval.value), "low": known(interval.low), "high": known(interval.high)}
+
+
+def _domain(dots: list[Datum], measure: str) -> tuple[float, float]:
+    """Round numbers around all that is drawn."""
+    values = [each.get(end) for each in dots if each["measure"] == measure for end in ("value", "low", "high")]
+    there = [value for value in values if value is not None] + ([0.0] if measure == "gap" else [])
+    step = 0.05
+    low, high = step * int(min(there) / step - 1 + 1e-9), step * int(max(there) / step + 1 - 1e-9)
+    if measure == "accuracy":
+        low, high = max(step * int(min(there) / step + 1e-9), 0.0), min(high, 1.0)
+    return round(low, 2), round(high, 2)
+
+
+def _points_axis(domain: tuple[float, float]) -> alt.Axis:
+    shared = share_axis(domain, 7, "gap: women’s accuracy minus men’s, points")
+    shared.labelExpr = "(datum.value > 0.001 ? '+' : datum.value < -0.001 ? '−' : '') + round(abs(datum.value) * 100)"
+    return shared
+
+
+def _name(row: Row, outcome: Outcome) -> str:
+    return f"{row.name} *" if row is outcome.chosen else row.name

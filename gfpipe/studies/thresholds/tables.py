@@ -1,0 +1,179 @@
+"""The study of thresholds in tables: the paper's Table 4 with intervals, differences, all test faces, the choice."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from gfpipe.evaluation.measures.resampling import DRAWS, Interval
+from gfpipe.evaluation.tables.rendering import Column, Form, Table, Value
+from gfpipe.studies.thresholds.measures import Kind, Measures, Outcome, Row
+
+_DIFFERENCES: Final = ("accuracy", "absolute_gap")
+_SETTING: Final = Column("setting", "pseudo-labels")
+_ERRORS: Final = "The gap is women’s accuracy minus men’s. Undetected faces count as errors."
+_INTERVALS: Final = f"In brackets 95 % bootstrap intervals ({DRAWS:,} draws of faces)."
+
+
+def main(outcome: Outcome) -> Table:
+    """The paper's Table 4: what each setting learned from, and what came of it on the reporting faces."""
+    seeds = max(len(row.models) for row in outcome.rows)
+    columns = (
+        _SETTING,
+        Column("women_used", "women", Form.COUNT),
+        Column("men_used", "men", Form.COUNT),
+        Column("wrong", "wrong, %", Form.PERCENT),
+        *_measures(seeds),
+    )
+    rows: tuple[tuple[Value, ...], ...] = tuple(
+        (_starred(row, outcome.chosen), row.female, row.male, row.wrong, *_figures(outcome.reporting, row, seeds))
+        for row in outcome.rows
+    )
+    known = any(row.wrong is not None for row in outcome.rows)
+    note = (
+        "Women, men: faces that the model labelled and the setting learned from. "
+        + ("Wrong: of these labels, by what people said; only told, never used. " if known else "")
+        + f"{_chosen(outcome)} {_ERRORS} {_INTERVALS}"
+    )
+    return Table("thresholds", f"Pseudo-labels by threshold, on {_on(outcome.reporting, outcome)}", columns, rows, note)
+
+
+def differences(outcome: Outcome) -> Table:
+    """Each row against the model as it is, and against the fair control, on the same faces."""
+    columns = (
+        _SETTING,
+        Column("accuracy_to_source", "accuracy − as it is, points", Form.POINTS),
+        Column("gap_to_source", "size of gap − as it is, points", Form.POINTS),
+        Column("accuracy_to_control", "accuracy − control, points", Form.POINTS),
+        Column("gap_to_control", "size of gap − control, points", Form.POINTS),
+    )
+    rows: tuple[tuple[Value, ...], ...] = tuple(
+        (
+            _starred(row, outcome.chosen),
+            *(
+                outcome.reporting.difference(row, base, name)
+                for base in (outcome.source, outcome.control)
+                for name in _DIFFERENCES
+            ),
+        )
+        for row in outcome.rows
+    )
+    note = f"A gap that shrinks has a negative difference. 95 % intervals of the paired bootstrap ({DRAWS:,} draws)."
+    title = f"What each setting gains, on {_on(outcome.reporting, outcome)}"
+    return Table("threshold_differences", title, columns, rows, note)
+
+
+def everyone(outcome: Outcome) -> Table:
+    """The same models on all test faces: nothing may be lost elsewhere."""
+    seeds = max(len(row.models) for row in outcome.rows)
+    columns = (_SETTING, *_measures(seeds), Column("accuracy_to_source", "accuracy − as it is", Form.POINTS))
+    rows = tuple(
+        (
+            _starred(row, outcome.chosen),
+            *_figures(outcome.everyone, row, seeds),
+            outcome.everyone.difference(row, outcome.source, "accuracy"),
+        )
+        for row in outcome.rows
+    )
+    title = f"The same models on all {len(outcome.everyone.trial.labels):,} test faces"
+    return Table("threshold_everyone", title, columns, rows, f"{_ERRORS} {_INTERVALS}")
+
+
+def choosing(outcome: Outcome) -> Table:
+    """What the choice rests on, and on which faces."""
+    columns = (_SETTING, *_measures(1), Column("worse", "worse of both, %", Form.PERCENT))
+    rows = tuple(
+        (
+            _starred(row, outcome.chosen),
+            *_figures(outcome.choosing, row, 1),
+            outcome.choosing.figure(row, "worse"),
+        )
+        for row in outcome.rows
+    )
+    note = f"None of these faces is among those reported on. {_ERRORS} {_INTERVALS}"
+    return Table("threshold_choosing", f"What was chosen on: {_on(outcome.choosing, outcome)}", columns, rows, note)
+
+
+def all_tables(outcome: Outcome) -> Iterator[Table]:
+    """Every table, the most important first."""
+    yield from (main(outcome), differences(outcome), everyone(outcome), choosing(outcome))
+
+
+def verdict(outcome: Outcome) -> str:
+    """The chosen setting against both rows without pseudo-labels, in a few sentences."""
+    row = outcome.chosen
+    if row is None:
+        return "No setting left faces enough to learn from."
+    against = [
+        f"against {name}: {_gain(outcome, row, base)}"
+        for name, base in (("the model as it is", outcome.source), ("the same training without", outcome.control))
+    ]
+    best = max(
+        (each for each in outcome.rows if each.models and each.kind is not Kind.ORACLE),
+        key=lambda each: outcome.choosing.figure(each, "worse").value,
+    )
+    other = "" if best.kind.eligible else f" On the choosing faces, {best.name} did as well or better."
+    return f"Chosen: {row.name}. On faces that it was not chosen on, {'; '.join(against)}.{other}"
+
+
+def write(outcome: Outcome, folder: Path) -> tuple[Path, ...]:
+    """Write ``study.txt`` and ``study.md`` with all tables, and ``NAME.csv`` and ``NAME.tex`` of each."""
+    tables = list(all_tables(outcome))
+    contents = {
+        "study.txt": "\n\n".join([*(table.text() for table in tables), verdict(outcome)]) + "\n",
+        "study.md": "\n".join([*(table.markdown() for table in tables), verdict(outcome), ""]),
+        **{f"{table.name}.csv": table.csv() for table in tables},
+        **{f"{table.name}.tex": table.latex() for table in tables},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    return tuple(folder / name for name in contents)
+
+
+def _measures(seeds: int) -> tuple[Column, ...]:
+    several = (Column("accuracy_sd", "SD of seeds", Form.PERCENT),) if seeds > 1 else ()
+    return (
+        Column("accuracy", "accuracy, %", Form.PERCENT),
+        *several,
+        Column("accuracy_female", "women, %", Form.PERCENT),
+        Column("accuracy_male", "men, %", Form.PERCENT),
+        Column("gap", "gap, points", Form.POINTS),
+    )
+
+
+def _figures(measures: Measures, row: Row, seeds: int) -> tuple[Value, ...]:
+    several = (measures.spread(row, "accuracy"),) if seeds > 1 else ()
+    first, *others = (measures.figure(row, name) for name in ("accuracy", "accuracy_female", "accuracy_male", "gap"))
+    return (first, *several, *others)
+
+
+def _starred(row: Row, chosen: Row | None) -> str:
+    return f"{row.name} *" if row is chosen else row.name
+
+
+def _chosen(outcome: Outcome) -> str:
+    if outcome.chosen is None:
+        return "No setting left faces enough to learn from."
+    return f"* chosen on {len(outcome.choosing.trial.labels):,} other faces."
+
+
+def _on(measures: Measures, outcome: Outcome) -> str:
+    return f"{len(measures.trial.labels):,} faces, {outcome.group}"
+
+
+def _points(interval: Interval) -> str:
+    return Form.POINTS.write(interval)
+
+
+def _gain(outcome: Outcome, row: Row, base: Row) -> str:
+    gained = outcome.reporting.difference(row, base, "accuracy")
+    shrunk = outcome.reporting.difference(row, base, "absolute_gap")
+    return (
+        f"accuracy {_points(gained)} points{_proof(gained, higher=True)}, "
+        f"size of the gap {_points(shrunk)} points{_proof(shrunk, higher=False)}"
+    )
+
+
+def _proof(interval: Interval, *, higher: bool) -> str:
+    shown = interval.low > 0 if higher else interval.high < 0
+    return " (shown)" if shown else " (not shown: the interval holds 0 or what is worse)"

@@ -1,0 +1,109 @@
+"""Agreement: the values of the literature, and who is compared with whom."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.metrics import cohen_kappa_score
+
+from gfpipe.errors import UsageError
+from gfpipe.labelling.design import agreement
+from gfpipe.labelling.design.agreement import Answer
+from tests.warehouse.lakes import write_labels
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def units(*observers: str) -> NDArray[np.int64]:
+    """How many observers gave each value to each unit; a dot is no value."""
+    values = sorted(set("".join(observers)) - {"."})
+    counts = [[sum(row[unit] == value for row in observers) for value in values] for unit in range(len(observers[0]))]
+    return np.array(counts)
+
+
+@pytest.mark.parametrize(
+    ("observers", "expected"),
+    [
+        (("0100000010", "1110010000"), 0.095),  # section B: binary data, two observers
+        (("aabbdcccedda", "babbbccceddd"), 0.692),  # section C: nominal data, two observers
+        (("123321412...", "1233224125.3", ".3332342251.", "12332441251."), 0.743),
+    ],
+)
+def test_alpha_is_that_of_krippendorff_2011(observers: tuple[str, ...], expected: float) -> None:
+    assert agreement.alpha(units(*observers)) == pytest.approx(expected, abs=5e-4)
+
+
+def test_alpha_is_not_defined_where_all_say_the_same() -> None:
+    assert np.isnan(agreement.alpha(units("aaaa", "aaaa")))
+    assert agreement.alpha(units("aabb", "aabb")) == 1
+
+
+def test_kappa_is_that_of_scikit_learn() -> None:
+    first, second = (np.random.default_rng(seed).integers(0, 4, 60) for seed in (1, 2))
+    second[:30] = first[:30]
+    table = np.zeros((4, 4), np.int64)
+    np.add.at(table, (first, second), 1)
+    assert agreement.kappa(table) == pytest.approx(cohen_kappa_score(first, second))
+
+
+def test_kappa_is_that_of_its_definition() -> None:
+    table = np.zeros((4, 4), np.int64)
+    table[:2, :2] = [[20, 5], [10, 15]]  # 0.7 observed, 0.5 by chance
+    assert agreement.kappa(table) == pytest.approx(0.4)
+    assert np.isnan(agreement.kappa(np.diag([5, 0, 0, 0])))
+
+
+def answers(annotator: str, said: str, shift: int = 0) -> list[Answer]:
+    """A letter a face: f, m, u, n; a dot is no answer."""
+    words = {"f": "female", "m": "male", "u": "undecided", "n": "no_face"}
+    return [
+        Answer(("r", float(face), 0, 0, 9, 9), annotator, words[letter], START + timedelta(seconds=shift + face))
+        for face, letter in enumerate(said)
+        if letter != "."
+    ]
+
+
+def test_each_pair_all_together_and_each_with_themself_are_compared() -> None:
+    given = [*answers("Ada", "ffmmfm"), *answers("Bo", "ffmm.f"), *answers("Cy", "...mfm"), *answers("Ada", "fm", 100)]
+    found = {(*each.who, each.measure): each for each in agreement.measure(given, draws=50)}
+    assert {who: each.faces for who, each in found.items()} == {
+        ("Ada", "Bo", "kappa"): 5,
+        ("Ada", "Cy", "kappa"): 3,
+        ("Bo", "Cy", "kappa"): 2,
+        ("Ada", "Bo", "Cy", "alpha"): 6,
+        ("Ada", "kappa"): 2,
+    }
+    assert found["Ada", "Bo", "kappa"].same == pytest.approx(0.8)
+    assert found["Ada", "Cy", "kappa"].value.value == 1
+    assert found["Ada", "kappa"].same == 0.5  # against the first answer, whatever came between
+
+
+def test_the_interval_holds_the_value_and_narrows_with_more_faces() -> None:
+    few = agreement.measure([*answers("Ada", "ffmmfmuf" * 4), *answers("Bo", "ffmmfmfm" * 4)], draws=200)[0].value
+    many = agreement.measure([*answers("Ada", "ffmmfmuf" * 40), *answers("Bo", "ffmmfmfm" * 40)], draws=200)[0].value
+    assert few.low < few.value < few.high
+    assert many.value == pytest.approx(few.value)
+    assert many.high - many.low < 0.5 * (few.high - few.low)
+
+
+def test_without_a_second_answer_there_is_no_agreement() -> None:
+    with pytest.raises(UsageError, match="no face has two answers"):
+        agreement.measure([*answers("Ada", "fm.."), *answers("Bo", "..fm")])
+
+
+def test_answers_are_read_in_the_order_in_which_they_were_given(tmp_path: Path) -> None:
+    row = {"recording_id": "r", "queue": "spring"}
+    write_labels(
+        tmp_path,
+        {**row, "answer": "male", "imported_at": START + timedelta(hours=1), "position": 9},
+        {**row, "answer": "female", "imported_at": START, "position": 2},
+        {**row, "queue": "autumn", "imported_at": START},
+        {"recording_id": "r", "annotator": None},
+    )
+    assert [each.answer for each in agreement.read(str(tmp_path), "spring")] == ["female", "male"]
+    assert len(agreement.read(str(tmp_path))) == 4
+    assert agreement.read(str(tmp_path), "winter") == ()
+    with pytest.raises(UsageError, match="cannot name a queue"):
+        agreement.read(str(tmp_path), "../spring")

@@ -1,0 +1,68 @@
+"""CSVs of inaSpeechSegmenter: read as it writes them, refused where they cannot be about the recording."""
+
+from pathlib import Path
+
+import pytest
+
+from gfpipe.errors import UsageError
+from gfpipe.labelling.imports import foreign, speech
+from gfpipe.labelling.imports.foreign import Found
+from gfpipe.labelling.imports.speech import Segment
+
+# as its own media/musanmix-smn-gender.csv has them
+LINES = ("labels\tstart\tstop", "music\t0.0\t22.48", "noEnergy\t22.48\t29.080000000000002", "male\t29.08\t40.0")
+
+
+def written(folder: Path, *lines: str) -> Path:
+    file = folder / "programme.csv"
+    file.write_text("\n".join(lines) + "\n")
+    return file
+
+
+def test_segments_are_read_as_they_were_written(tmp_path: Path) -> None:
+    segments = speech.read(written(tmp_path, *LINES), 40.0)
+    assert segments[0] == Segment("music", 0.0, 22.48)
+    assert [segment.label for segment in segments] == ["music", "noEnergy", "male"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["labels,start,stop", "male,0,1"], "separated by tabs"),
+        ([], "separated by tabs"),
+        (LINES[:1], "no segments"),
+        ([*LINES, "speech\t40.0\t41.0"], "line 5: speech by nobody; run .*--detect_gender true"),
+        ([*LINES, "child\t40.0\t41.0"], "line 5: label 'child' is none of female, male"),
+        ([*LINES, "male\t40.0"], "line 5: label ''"),
+        ([*LINES, "male\t40.0\tend"], "line 5: start and stop must be seconds"),
+        ([*LINES, "male\t41.0\t40.0"], "from 41.0 to 40.0 is no stretch of time"),
+        ([*LINES, "female\t39.0\t41.0"], "overlap at 39 s"),
+        ([*LINES, "female\t40.0\t75.5"], r"goes on to 75.5 s, but the recording ends at 60.0 s; is it another's\?"),
+    ],
+)
+def test_what_is_no_segmentation_of_the_recording_is_refused(tmp_path: Path, lines: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        speech.read(written(tmp_path, *lines), 60.0)
+
+
+def test_sound_may_outlast_a_recording_of_unknown_length(tmp_path: Path) -> None:
+    assert speech.read(written(tmp_path, *LINES))[-1].stop_seconds == 40.0
+
+
+def test_folders_mirror_the_archive_and_files_do_not(tmp_path: Path) -> None:
+    nested = tmp_path / "segments" / "north" / "news.csv"
+    nested.parent.mkdir(parents=True)
+    nested.touch()
+    (nested.parent / ".hidden.csv").touch()
+    single = written(tmp_path)
+    assert list(foreign.files([tmp_path / "segments", single], speech.PROGRAM)) == [
+        Found(nested, mirrored=2),
+        Found(single),
+    ]
+
+
+def test_a_source_that_is_not_there_or_holds_nothing_is_wrong_use(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such file or folder"):
+        list(foreign.files([tmp_path / "nowhere"], speech.PROGRAM))
+    with pytest.raises(UsageError, match="no CSVs in it"):
+        list(foreign.files([tmp_path], speech.PROGRAM))

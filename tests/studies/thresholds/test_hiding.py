@@ -1,0 +1,94 @@
+"""One group plays the archive: its labels are hidden, and nobody is both learned from and measured on."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gfpipe.errors import UsageError
+from gfpipe.studies.thresholds import hiding
+from gfpipe.studies.thresholds.hiding import ARCHIVE, CHOOSING, REPORTING, Group
+from gfpipe.training.data import datasets, splits
+from gfpipe.training.lineage import learned_without, start
+from gfpipe.training.recipe import Split
+from tests.training.faces import some_faces
+
+SIZES: dict[tuple[str, str | None], int] = {
+    ("female", "asian"): 40,
+    ("male", "asian"): 60,
+    ("female", "white"): 100,
+    ("male", "white"): 80,
+}
+
+
+def test_a_group_is_an_attribute_and_a_value(tmp_path: Path) -> None:
+    faces = some_faces(tmp_path, SIZES)
+    assert Group.parse("ethnicity = asian").members(faces).sum() == 100
+    with pytest.raises(UsageError, match="names no group: write such as ethnicity=asian"):
+        Group.parse("asian")
+    with pytest.raises(UsageError, match="no group is made by 'gender'"):
+        Group.parse("gender=female")
+    with pytest.raises(UsageError, match="no face has ethnicity martian; the data sets know asian, white"):
+        Group.parse("ethnicity=martian").members(faces)
+
+
+def test_labelled_faces_keep_the_parts_that_training_gave_them(tmp_path: Path) -> None:
+    faces = some_faces(tmp_path, SIZES)
+    hidden = Group("ethnicity", "asian").members(faces)
+    part = hiding.labelled_parts(faces, Split(), hidden)
+    assert set(part[hidden]) == {""}
+    assert np.array_equal(part[~hidden], splits.parts(faces)[~hidden])
+
+
+def test_the_group_is_parted_by_hash_with_as_many_of_each_gender_as_there_are(tmp_path: Path) -> None:
+    faces = some_faces(tmp_path, {("female", "asian"): 400, ("male", "asian"): 200})
+    role = hiding.roles(faces, 0.5, 0.5)
+    counts = {name: int((role == name).sum()) for name in (ARCHIVE, CHOOSING, REPORTING)}
+    assert counts == {ARCHIVE: 300, CHOOSING: 150, REPORTING: 150}
+    for name in counts:
+        assert abs(np.mean(faces.perceived_gender[role == name] == "female") - 2 / 3) < 0.05
+
+
+def test_test_faces_that_a_data_set_names_are_no_archive(tmp_path: Path) -> None:
+    faces = some_faces(tmp_path, {("female", "asian"): 40, ("male", "asian"): 40})
+    images = tuple(replace(image, part="test" if at % 4 == 0 else None) for at, image in enumerate(faces.images))
+    role = hiding.roles(splits.Faces(images, faces.digests, faces.dataset), 0.5, 0.5)
+    named = np.array([image.part == "test" for image in images])
+    assert set(role[~named]) == {ARCHIVE}
+    assert ((role == CHOOSING).sum(), (role == REPORTING).sum()) == (10, 10)
+
+
+def test_a_table_brings_back_pictures_labels_parts_and_licence(tmp_path: Path) -> None:
+    faces = some_faces(tmp_path, {("female", "asian"): 2, ("male", None): 2})
+    path = hiding.write(tmp_path / "t" / "x.parquet", faces.images, ["train", "test", None, None], {"licence": "mine"})
+    found = datasets.read(f"x:parquet={path}")
+    assert found.licence == "mine"
+    assert [image.part for image in found.images] == ["train", "test", None, None]
+    assert [replace(image, part=None) for image in found.images] == list(faces.images)
+
+
+LINEAGE = (
+    "Trained by gfpipe's recipe r (d0071b51f729), seed 0: mobilenet_v2, from {}. Stage one: utkface (without "
+    "ethnicity asian), 3,716 female and 4,139 male faces, 5 epochs. Stage two: utkface{}, 3 female and 4 male faces, "
+    "2 epochs. 490 faces to stop by and 1,725 to test, of utkface."
+)
+
+
+@pytest.mark.parametrize(
+    ("second", "left_out"),
+    [
+        (" (only age 20-29, without ethnicity indian or asian)", True),
+        (" (without ethnicity indian)", False),
+        (" (only ethnicity asian)", False),
+        ("", False),
+    ],
+)
+def test_a_card_says_whom_a_model_never_learned_from(second: str, left_out: bool) -> None:
+    assert learned_without(LINEAGE.format("scratch", second), "ethnicity", "asian") is left_out
+    assert not learned_without("Trained elsewhere on who knows whom.", "ethnicity", "asian")
+
+
+def test_a_card_says_what_training_began_with() -> None:
+    assert start(LINEAGE.format("scratch", "")) == ()
+    assert start(LINEAGE.format("a-v1.2 + b", "")) == ("a-v1.2", "b")
