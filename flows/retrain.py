@@ -2,7 +2,7 @@
 
 import base64
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -32,12 +32,12 @@ from gfpipe.evaluation.gate.rules import Margins
 from gfpipe.flows import server, tables
 from gfpipe.flows.progress import Hearing
 from gfpipe.models import champion, store
+from gfpipe.progress import OnProgress, Progress
 from gfpipe.settings import Analysis
 from gfpipe.stages.models import evaluate, promote, train
 from gfpipe.training import recipe as recipes
 from gfpipe.training.data import datasets
 from gfpipe.training.recipe import Recipe
-from gfpipe.training.run.history import Progress
 
 # Training and evaluation run in the flow's own process: there is one of them at a time, which takes all cores or the
 # GPU by itself, so that a pool of workers would add nothing but a copy of torch. (Many recordings at once, some of
@@ -52,8 +52,8 @@ _TOLD_EVERY_SECONDS: Final = 10.0
 @task(task_run_name="train {config.model_id}", cache_policy=NO_CACHE)  # the stored model is the cache
 def train_model(config: train.Config) -> State[train.Trained]:
     """Train, or go on where an earlier run was stopped; the UI gets the epochs and the learning curves."""
-    with _progress("training") as hear, _on_device(config.device):
-        trained = train.run(config, hear)
+    with _progress("training") as on_progress, _on_device(config.device):
+        trained = train.run(config, on_progress)
     create_table_artifact(tables.epochs(trained.history), "epochs", f"{config.model_id}, epoch by epoch")
     show(learning_curves.write(trained.history, config.out), config.out, config.model_id)
     return Completed(message=tables.training(trained.history), data=trained)
@@ -67,8 +67,8 @@ def _evaluation_name() -> str:
 def evaluate_models(config: evaluate.Config, folder: Path) -> State[results.Written | TooFewFacesError]:
     """Measure candidate and champion side by side; the UI gets the tables and the pictures."""
     try:
-        with _progress("evaluating") as hear, _on_device(config.device):
-            trials = evaluate.run(config, lambda done, total: hear(Progress("evaluating", done, total)))
+        with _progress("evaluating") as on_progress, _on_device(config.device):
+            trials = evaluate.run(config, on_progress)
     except TooFewFacesError as exc:
         return Completed(name="Too few faces", message=str(exc), data=exc)
     written, models = results.write(trials, folder), " and ".join(config.models)
@@ -157,20 +157,20 @@ def verdict(decision: Decision) -> State[Any]:
 
 
 @contextmanager
-def _progress(key: str) -> Iterator[Callable[[Progress], None]]:
+def _progress(key: str) -> Iterator[OnProgress]:
     """Tell the UI, now and then, and the listener, always, how far it is."""
     artifact = cast("UUID", create_progress_artifact(0.0, key, "preparing"))
     told = time.monotonic()
 
-    def hear(now: Progress) -> None:
+    def on_progress(now: Progress) -> None:
         nonlocal told
         _hearing.tell(now)
         if time.monotonic() - told > _TOLD_EVERY_SECONDS and now.total:
             told = time.monotonic()
-            what = f"{now.stage}, epoch {now.epoch} of {now.epochs}" if now.epoch else now.doing
+            what = f"{now.stage}, epoch {now.epoch} of {now.epochs}" if now.epoch else now.activity
             update_progress_artifact(artifact, 100 * now.done / now.total, f"{what}: {now.done} of {now.total}")
 
-    yield hear
+    yield on_progress
     update_progress_artifact(artifact, 100.0, "done")
 
 

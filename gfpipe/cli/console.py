@@ -3,7 +3,7 @@
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -28,7 +28,8 @@ from gfpipe.flows.tables import clock
 from gfpipe.recording import Recording, Status, Summary
 
 if TYPE_CHECKING:
-    from gfpipe.training.run.history import Progress as Training
+    from gfpipe.progress import OnProgress
+    from gfpipe.progress import Progress as Work
 
 # Where nobody watches (a file, a log), lines may be as wide as tables need.
 console: Final = Console(width=None if sys.stdout.isatty() else 160)
@@ -173,9 +174,9 @@ class TrainingProgress:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def hear(self, now: "Training") -> None:
+    def hear(self, now: "Work") -> None:
         """Told how far it is, several times an epoch."""
-        what = f"{now.stage}, epoch {now.epoch} of {now.epochs}" if now.epoch else now.doing
+        what = f"{now.stage}, epoch {now.epoch} of {now.epochs}" if now.epoch else now.activity
         if what != self._what:
             self._what, self._start, self._before = what, time.monotonic(), now.done
             self._bar.reset(self._task, total=now.total, description=what)
@@ -193,25 +194,25 @@ def _so_far(accuracy: float) -> str:
 
 
 @contextmanager
-def counting(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar for so many things of so many; says nothing where nobody watches."""
-    with _bar(what, MofNCompleteColumn(), TimeRemainingColumn()) as progress:
-        yield progress
+def counting(items: str) -> Iterator["OnProgress"]:
+    """Show a bar of items done and in all; nothing without a terminal."""
+    with _bar(items, MofNCompleteColumn(), TimeRemainingColumn()) as on_progress:
+        yield on_progress
 
 
 @contextmanager
-def downloading(name: str) -> Iterator[Callable[[int, int | None], None]]:
-    """A bar for something that is fetched; says nothing where nobody watches."""
-    with _bar(name, DownloadColumn()) as progress:
-        yield progress
+def downloading(name: str) -> Iterator["OnProgress"]:
+    """Show a bar of bytes fetched; nothing without a terminal."""
+    with _bar(name, DownloadColumn()) as on_progress:
+        yield on_progress
 
 
 @contextmanager
-def _bar(what: str, *columns: ProgressColumn) -> Iterator[Callable[[int, int | None], None]]:
+def _bar(description: str, *columns: ProgressColumn) -> Iterator["OnProgress"]:
     shown = (TextColumn("{task.description}"), BarColumn(), *columns)
     with Progress(*shown, console=errors, disable=not errors.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task = bar.add_task(description, total=None)
+        yield lambda progress: bar.update(task, completed=progress.done, total=progress.total)
 
 
 def summary_line(summaries: Iterable[Summary], seconds: float) -> str:

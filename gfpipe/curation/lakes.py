@@ -4,7 +4,7 @@ crops, recording by recording -> their faces -> their probabilities, pooled over
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from gfpipe.curation.sets import Model
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake import crops, shards
 from gfpipe.lake.storage import Storage
+from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.recording import Recording, in_zone
 from gfpipe.training.data.adapters.crops import Face, answered
 
@@ -35,8 +36,6 @@ UNREADABLE: Final = "the picture cannot be read"
 _BATCH: Final = 256  # pictures in memory at once
 _FACE: Final = ["sample_index", "face_index"]
 _EDGE: Final = 1e-6  # as sql/macros/pooled_probability.sql has it
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +55,12 @@ class Found:
     left_out: Mapping[str, int]
 
 
-def read(lake: Path, progress: Progress | None = None) -> Found:
+def read(lake: Path, on_progress: OnProgress = no_progress) -> Found:
     """Every crop that may still be used, and that the analysis of its recording vouches for.
 
     Args:
         lake: on this machine.
-        progress: told the crops read, and how many there are.
+        on_progress: receives the crops read, and how many there are.
 
     Raises:
         UsageError: the lake is elsewhere, keeps no crops, or all have expired.
@@ -75,8 +74,7 @@ def read(lake: Path, progress: Progress | None = None) -> Found:
     for (path, recording_id), rows in present.groupby(["path", "recording_id"], sort=True):
         reading.add(Path(str(path)), rows.sort_values("row"), recordings.get(str(recording_id)))
         done += len(rows)
-        if progress:
-            progress(done, len(present))
+        on_progress(Progress("reading crops", done, len(present)))
     return reading.found()
 
 

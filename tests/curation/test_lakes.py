@@ -26,8 +26,8 @@ def _shards(lake: Path, table: str = "crops") -> list[Path]:
 
 
 def test_every_crop_is_a_candidate_with_all_that_is_known_of_it(crop_lake: Path) -> None:
-    heard: list[tuple[int, int]] = []
-    found = lakes.read(crop_lake, lambda done, total: heard.append((done, total)))
+    heard: list[tuple[int, int | None]] = []
+    found = lakes.read(crop_lake, lambda now: heard.append((now.done, now.total)))
     faces = found.candidates
     assert found.left_out == {}
     assert len(faces) == sum(pq.read_metadata(shard).num_rows for shard in _shards(crop_lake)) == heard[-1][0]

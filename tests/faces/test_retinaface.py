@@ -25,7 +25,7 @@ CUDA = pytest.param(
 @pytest.fixture(scope="module")
 def graph() -> bytes:
     """The published ONNX graph, as the catalogue fetches it."""
-    return sources.fetch(catalog.read()["retinaface-mobilenet0.25"].source, sources.silent)
+    return sources.fetch(catalog.read()["retinaface-mobilenet0.25"].source)
 
 
 @pytest.mark.parametrize("device", ["cpu", CUDA])

@@ -20,11 +20,9 @@ from gfpipe.models import champion, store
 from gfpipe.settings import Keeping
 from gfpipe.stages.models import curate
 from tests.curation.lakes import analyse_all, label_crops, programme
-from tests.fixtures.crops import crop_lake
 from tests.flows.test_retrain import mirrored
 from tests.lake.pictures import pictures
 
-__all__ = ["crop_lake"]
 pytestmark = pytest.mark.slow
 WIDE = Margins(accuracy=100, gap=100, worst=100)  # a few faces show little
 RULES = Rules(0.5, 0.5, validation=0.3)

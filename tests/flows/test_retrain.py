@@ -17,7 +17,7 @@ from gfpipe.evaluation.gate.decision import Decision
 from gfpipe.evaluation.gate.rules import Margins
 from gfpipe.flows.retrain import heard_by, retrain_model
 from gfpipe.models import champion, store
-from gfpipe.training.run.history import Progress
+from gfpipe.progress import Progress
 
 pytestmark = pytest.mark.slow
 WIDE = Margins(accuracy=100, gap=100, worst=100)  # a hundred faces show little
@@ -68,7 +68,7 @@ def test_a_candidate_is_trained_measured_and_promoted_and_the_ui_shows_all_of_it
         assert artifacts[picture]["type"] == "image"
         assert artifacts[picture]["data"].startswith("data:image/svg+xml;base64,")
     assert artifacts["training"]["data"] == 100
-    assert {each.doing for each in heard} >= {"cutting chips", "training", "evaluating"}
+    assert {each.activity for each in heard} >= {"cutting chips", "training", "evaluating"}
     assert (tmp_path / "run" / "gate" / "tables.md").is_file()
 
 

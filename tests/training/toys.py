@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from gfpipe.progress import Progress
 from gfpipe.training.data.chips import margin
 from gfpipe.training.recipe import Augment, Heads, Input, Stage
 from gfpipe.training.run import loop
 from gfpipe.training.run.augment import seed_of
-from gfpipe.training.run.history import Progress
 from gfpipe.training.run.job import Job, Lesson
 from gfpipe.training.run.objective import Examples, Objective
 

@@ -3,7 +3,7 @@
 what is to go ─► found everywhere ─► removed, copies first ─► looked for again: nothing is left, or it is named
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -12,8 +12,7 @@ from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake import copies, retention
 from gfpipe.lake.retention import Held, Place, What
 from gfpipe.lake.storage import Storage
-
-Progress = Callable[[int, int], object]
+from gfpipe.progress import OnProgress, Progress, no_progress
 
 _STILL: Final = "it came back, or could not be removed: purge again when nothing writes to the lake"
 # Crops go last: as long as one is there, an interrupted purge finds by it what else must go.
@@ -64,7 +63,7 @@ def plan(lake: str, what: What) -> tuple[Held, ...]:
     return found
 
 
-def run(lake: str, what: What, progress: Progress = lambda _done, _total: None) -> Summary:
+def run(lake: str, what: What, on_progress: OnProgress = no_progress) -> Summary:
     """Remove it, and look again.
 
     What cannot be removed is left and named; the rest goes. An interrupted purge is gone on with by running it again.
@@ -72,7 +71,7 @@ def run(lake: str, what: What, progress: Progress = lambda _done, _total: None) 
     Args:
         lake: the folder, or the object store's URL.
         what: which pictures are to go.
-        progress: told how many files are done, and of how many.
+        on_progress: receives how many files are done, and of how many.
 
     Raises:
         LakeError: there is no such lake, or it cannot be read.
@@ -82,7 +81,7 @@ def run(lake: str, what: What, progress: Progress = lambda _done, _total: None) 
     for done, held in enumerate(before, 1):
         if not held.problem:
             problems |= _remove(lake, held, what)
-        progress(done, len(before))
+        on_progress(Progress("removing pictures", done, len(before)))
     for folder in (copies.SETS, retention.QUEUES, "uses", *(["crops"] if what.everything else [])):
         Storage(lake).prune(folder)  # else folders of crops stay: an analysis may be about to write there
     after = (replace(held, problem=problems.get(held.name) or held.problem or _STILL) for held in _find(lake, what))

@@ -4,7 +4,7 @@ The other lake has the same schedule, recordings, lengths and rules of counting,
 unchanged, and both tools' screen time can be held side by side (:mod:`gfpipe.stages.figures.compare`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ from gfpipe.labelling.imports.inaface import Faces, Samples
 from gfpipe.lake import schedule, shards
 from gfpipe.lake.shards import Provenance, Stored
 from gfpipe.lake.storage import Storage
+from gfpipe.progress import OnProgress, Progress
 from gfpipe.recording import Recording, Timings
 
 _FACTS: Final = ("lost_ranges", "width", "height", "frame_seconds", "codec", "container")
@@ -40,9 +41,7 @@ class Summary:
     problems: tuple[tuple[Path, str], ...]
 
 
-def run(
-    lake: str, into: str, sources: Sequence[Path], fps: float | None, progress: Callable[[int, int], None]
-) -> Summary:
+def run(lake: str, into: str, sources: Sequence[Path], fps: float | None, on_progress: OnProgress) -> Summary:
     """Write CSVs, or folders of them, as the analyses of a lake; an earlier import of the same recording is replaced.
 
     A file that names no recording, or is no such CSV, is left out and named.
@@ -52,7 +51,7 @@ def run(
         into: the other lake.
         sources: what inaFaceAnalyzer wrote.
         fps: the ``--fps`` of its run; None where it had none.
-        progress: hears files done and in all.
+        on_progress: receives files done and in all.
 
     Raises:
         UsageError: a source is not there or holds no CSV, or both lakes are one.
@@ -67,7 +66,7 @@ def run(
     seconds, faces = 0.0, 0
     problems: list[tuple[Path, str]] = []
     for done, file in enumerate(files, start=1):
-        progress(done, len(files))
+        on_progress(Progress("reading files", done, len(files)))
         try:
             recording = foreign.recording_of(file, known)
             if first := taken.get(recording.recording_id):

@@ -1,12 +1,13 @@
 """What inaSpeechSegmenter heard in: its CSVs, each matched to a recording, checked, kept."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gfpipe.errors import UsageError
 from gfpipe.labelling import store
 from gfpipe.labelling.imports import foreign, recordings, speech
+from gfpipe.progress import OnProgress, Progress
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Summary:
     problems: tuple[tuple[Path, str], ...]
 
 
-def run(lake: str, sources: Sequence[Path], progress: Callable[[int, int], None]) -> Summary:
+def run(lake: str, sources: Sequence[Path], on_progress: OnProgress) -> Summary:
     """Import CSVs, or folders of them; what an earlier import said of the same recording is replaced.
 
     A file that names no recording, or is no such CSV, is left out and named. `progress` hears files done and in all.
@@ -38,7 +39,7 @@ def run(lake: str, sources: Sequence[Path], progress: Callable[[int, int], None]
     seconds = dict.fromkeys(speech.LABELS, 0.0)
     problems: list[tuple[Path, str]] = []
     for done, file in enumerate(files, start=1):
-        progress(done, len(files))
+        on_progress(Progress("reading files", done, len(files)))
         try:
             recording = foreign.recording_of(file, known)
             if first := taken.get(recording.recording_id):

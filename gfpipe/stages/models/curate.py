@@ -3,7 +3,6 @@
 crops -> candidates -> those that the rules choose -> rows, card, pictures in LAKE/sets/NAME
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +12,7 @@ from gfpipe.curation.lakes import Found
 from gfpipe.curation.selection import UNSURE, Rules, Selection, select
 from gfpipe.curation.sets import Card, Source
 from gfpipe.errors import UsageError
-
-Progress = Callable[[int, int], None]
+from gfpipe.progress import OnProgress, no_progress
 
 
 @dataclass(frozen=True)
@@ -56,12 +54,12 @@ class Summary:
     written: bool = True
 
 
-def run(config: Config, progress: Progress | None = None) -> Summary:
+def run(config: Config, on_progress: OnProgress = no_progress) -> Summary:
     """Choose faces and write the set, whole or not at all.
 
     Args:
         config: what is to be made.
-        progress: told the crops read, and how many there are.
+        on_progress: receives the crops read, and how many there are.
 
     Raises:
         UsageError: the set is there already; the lake is elsewhere or keeps no crops that may be used; or no women or
@@ -70,7 +68,7 @@ def run(config: Config, progress: Progress | None = None) -> Summary:
     """
     folder = sets.place(config.lake.resolve(), config.name)
     sets.refuse_existing(folder, config.replace)
-    found = lakes.read(config.lake, progress)
+    found = lakes.read(config.lake, on_progress)
     selection = select(found.candidates, config.rules)
     source = _source(config.lake, found, selection)
     card = sets.card_of(found.candidates, selection, config.rules, source, config.soft)

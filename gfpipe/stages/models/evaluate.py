@@ -23,11 +23,10 @@ from gfpipe.evaluation.measures import subgroups
 from gfpipe.faces import portraits
 from gfpipe.faces.portraits import FaceDetector, Portraits
 from gfpipe.models import store
+from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.settings import Analysis
 from gfpipe.training.data import datasets, records, splits
 from gfpipe.training.data.datasets import Dataset, LabelledImage
-
-Progress = Callable[[int, int], None]
 
 _PIPELINE: Final = Analysis()  # faces are found here as they are in recordings
 UNSEEN, ALL = "unseen", "all"
@@ -73,8 +72,8 @@ class Config:
             raise UsageError(f"a face cannot be reduced to {min(self.sizes)} pixels: give heights of 1 and more")
 
 
-def run(config: Config, progress: Progress | None = None) -> tuple[Trial, ...]:
-    """Measure; ``progress`` is told the images done and in all.
+def run(config: Config, on_progress: OnProgress = no_progress) -> tuple[Trial, ...]:
+    """Measure; `on_progress` receives the images done and in all.
 
     Returns:
         A trial for each data set, in the order given, followed where ``min_age`` is given by one of the older faces.
@@ -102,8 +101,7 @@ def run(config: Config, progress: Progress | None = None) -> tuple[Trial, ...]:
         before = done
 
         def report(count: int, before: int = before) -> None:
-            if progress:
-                progress(before + count, total)
+            on_progress(Progress("measuring", before + count, total))
 
         trial = _trial(config, dataset, choice, teams, report)
         done += len(choice.images) * rounds

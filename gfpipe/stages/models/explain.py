@@ -5,7 +5,7 @@ pictures -> the face in the middle -> each model's chip -> Grad-CAM -> panel and
 For benchmark pictures that a user gives; nothing is kept but the panel.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -26,9 +26,8 @@ from gfpipe.evaluation.tables.rendering import Column, Form, Table
 from gfpipe.faces import portraits
 from gfpipe.faces.alignment import to_frame
 from gfpipe.faces.portraits import FaceDetector, Portraits
+from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.settings import Analysis
-
-Progress = Callable[[int, int], None]
 
 _PIPELINE: Final = Analysis()  # faces are found here as they are in recordings
 _KINDS: Final = (".png", ".svg")
@@ -106,7 +105,7 @@ class Explained:
         )
 
 
-def run(config: Config, progress: Progress | None = None) -> Explained:
+def run(config: Config, on_progress: OnProgress = no_progress) -> Explained:
     """Explain ``config.models`` on ``config.images``; ``progress`` is told the pictures done and in all.
 
     Raises:
@@ -135,8 +134,7 @@ def run(config: Config, progress: Progress | None = None) -> Explained:
                 answer = _answer(images[face], model.model_id, explained, at, corners[at])
                 answers[face].append(answer)
                 rows[face].append(Cell(panels.heated(pictures[at], explained.maps[at], corners[at]), _caption(answer)))
-        if progress:
-            progress(len(rows) + len(skipped), len(images))
+        on_progress(Progress("explaining pictures", len(rows) + len(skipped), len(images)))
     named = tuple((str(images[place]), skipped[place]) for place in sorted(skipped))
     if not rows:
         raise UsageError("nothing to explain: " + "; ".join(f"{name}: {reason}" for name, reason in named))

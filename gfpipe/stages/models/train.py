@@ -6,7 +6,7 @@ A run that was stopped goes on: see :mod:`gfpipe.training.run.folder` for what i
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,7 @@ from gfpipe.lake import uses
 from gfpipe.models import catalog, champion, store
 from gfpipe.models.card import Card, Metric
 from gfpipe.models.converters import converter
+from gfpipe.progress import OnProgress, no_progress
 from gfpipe.settings import Analysis
 from gfpipe.training import lineage
 from gfpipe.training.data import cutting, lessons, material
@@ -39,7 +40,7 @@ from gfpipe.training.recipe import CYDRAL, PRETEXT, SCRATCH, Input, Recipe
 from gfpipe.training.run import initial, loop
 from gfpipe.training.run.augment import centre
 from gfpipe.training.run.folder import RunFolder
-from gfpipe.training.run.history import HISTORY, Epoch, Progress, read_history
+from gfpipe.training.run.history import HISTORY, Epoch, read_history
 from gfpipe.training.run.initial import Initial
 from gfpipe.training.run.job import Job, bf16_for
 from gfpipe.training.run.objective import Examples, Objective
@@ -49,8 +50,6 @@ _ID: Final = re.compile(r"[A-Za-z0-9][\w.+-]*")
 _BOTH: Final = " + "  # between the initial models of a network's coarse and fine part
 _CHECKPOINTS: Final = (".pt", ".pth", ".safetensors")
 _FEWEST_ERRORS: Final = 10  # of the validation faces; a temperature from fewer would mostly be chance
-
-Listener = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
@@ -142,17 +141,17 @@ class Trained:
     skipped: tuple[Skipped, ...]
 
 
-def plan(config: Config, progress: Listener = lambda _: None) -> Plan:
+def plan(config: Config, on_progress: OnProgress = no_progress) -> Plan:
     """Say what would be trained on what; no face is looked for.
 
     Raises:
         UsageError: as :func:`run`.
     """
-    faces = material.gather(config.recipe, config.data, progress)
+    faces = material.gather(config.recipe, config.data, on_progress)
     return Plan(faces.counts, faces.skipped)
 
 
-def run(config: Config, progress: Listener = lambda _: None) -> Trained:
+def run(config: Config, on_progress: OnProgress = no_progress) -> Trained:
     """Train, or go on with what was stopped; what is finished is only reported.
 
     Raises:
@@ -166,14 +165,14 @@ def run(config: Config, progress: Listener = lambda _: None) -> Trained:
             return done
     _check_id(config)
     device = resolve_device(config.device)
-    faces = material.gather(config.recipe, config.data, progress)
+    faces = material.gather(config.recipe, config.data, on_progress)
     start, chip = _initial(config.recipe)
     objective = Objective(config.recipe.heads, faces.ethnicities if config.recipe.heads.ethnicity else ())
     network = initial.start(config.recipe.network, objective.labels, chip, config.recipe.seed, start)
     if any(stage.task == PRETEXT or stage.masking for stage in config.recipe.stages):
         networks.pretext_of(network)
     config.folder.claim(restart=config.restart)
-    chips = _cut(config, faces, chip, device, progress)
+    chips = _cut(config, faces, chip, device, on_progress)
     job = Job(
         network=network,
         objective=objective,
@@ -192,7 +191,7 @@ def run(config: Config, progress: Listener = lambda _: None) -> Trained:
         device=device,
         bf16=bf16_for(config.recipe.precision, device),
     )
-    return _keep(config, faces, start, chips, job, loop.train(job, progress))
+    return _keep(config, faces, start, chips, job, loop.train(job, on_progress))
 
 
 def _check_id(config: Config) -> None:
@@ -249,7 +248,7 @@ def _checkpoint(path: Path) -> Mapping[str, torch.Tensor]:
         raise ModelError(f"{path}: {exc}") from exc
 
 
-def _cut(config: Config, faces: Material, chip: InputSpec, device: torch.device, progress: Listener) -> Chips:
+def _cut(config: Config, faces: Material, chip: InputSpec, device: torch.device, on_progress: OnProgress) -> Chips:
     """Find every face once and cut it with a margin; ask the teachers while it is at hand."""
     teachers = tuple(sorted({each.stage.teacher for each in faces.chosen} - {""}))
     return cutting.cut(
@@ -258,7 +257,7 @@ def _cut(config: Config, faces: Material, chip: InputSpec, device: torch.device,
         faces.faces.digests,
         cutting.Cutter(chip, config.finder, device, teachers, config.bank),
         faces.digest,
-        lambda done, total: progress(Progress("cutting chips", done, total)),
+        on_progress,
     )
 
 

@@ -28,12 +28,12 @@ from gfpipe.errors import ModelError, UsageError
 from gfpipe.faces import portraits
 from gfpipe.faces.portraits import FaceDetector
 from gfpipe.models import store
+from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.training import recipe
 from gfpipe.training.data.datasets import Dataset
 from gfpipe.training.run import initial
 
 Floats = NDArray[np.float32]
-Progress = Callable[[int, int], None]
 
 ARCFACE, DLIB, PIXELS = "arcface", "dlib", "pixels"
 # Where insightface puts eyes, nose and mouth corners in 112 pixels (`arcface_dst`), a pixel's centre at a whole number.
@@ -119,9 +119,7 @@ def embedder(name: str, device: torch.device, unit: bool | None = None) -> Embed
     return _of_model(name, device, bool(unit))
 
 
-def embed(
-    embedder: Embedder, data: Dataset, detect: FaceDetector, progress: Progress = lambda _done, _total: None
-) -> Embedded:
+def embed(embedder: Embedder, data: Dataset, detect: FaceDetector, on_progress: OnProgress = no_progress) -> Embedded:
     """Find, cut and embed the face of each picture.
 
     Raises:
@@ -141,7 +139,7 @@ def embed(
             if own is not None and answers is not None:
                 own[faces] = answers
             in_network += clock() - began
-        progress(int(batch.index[-1]) + 1, len(data.images))
+        on_progress(Progress("embedding faces", int(batch.index[-1]) + 1, len(data.images)))
     return Embedded(features, own, tuple(unreadable), clock() - start, in_network)
 
 

@@ -6,7 +6,6 @@ A network that has learned from the faces that heads are fitted on knows them be
 heads believe of its features; test faces that it has learned from are left out. Embeddings stay in memory.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,6 +15,7 @@ from gfpipe.attributes.device import resolve_device
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.answers import Answers, Labels, Trial
 from gfpipe.faces import portraits
+from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.settings import Analysis
 from gfpipe.studies.heads import classical, embedding
 from gfpipe.studies.heads import tables as heads
@@ -26,11 +26,8 @@ from gfpipe.training.data import datasets, records, splits
 from gfpipe.training.data.datasets import Dataset
 from gfpipe.training.data.splits import Faces
 from gfpipe.training.recipe import Split
-from gfpipe.training.run.history import Progress
 
 __all__ = ["Config", "Sample", "ask", "gather", "heads", "run"]
-
-Listener = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,7 @@ class Sample:
         return int((~self.test & np.isfinite(self.found.features[:, 0])).sum())
 
 
-def run(config: Config, progress: Listener = lambda _: None) -> Outcome:
+def run(config: Config, on_progress: OnProgress = no_progress) -> Outcome:
     """Embed, fit and ask; told how far it is.
 
     Raises:
@@ -99,13 +96,13 @@ def run(config: Config, progress: Listener = lambda _: None) -> Outcome:
         ModelError: a model cannot be had.
     """
     chosen = classical.named(config.heads)
-    sample = gather(config, progress)
+    sample = gather(config, on_progress)
     answers, rows = [], []
     if sample.own is not None:
         answers.append(sample.own)
         rows.append(Row(OWN, ""))
     for place, head in enumerate(chosen):
-        progress(Progress(f"fitting {head.name}", place, len(chosen)))
+        on_progress(Progress(f"fitting {head.name}", place, len(chosen)))
         asked = ask(sample, head)
         answers.append(Answers(head.name, asked.p_female))
         seconds = asked.ask_seconds / max(int(sample.test.sum()), 1)
@@ -122,18 +119,18 @@ def run(config: Config, progress: Listener = lambda _: None) -> Outcome:
     )
 
 
-def gather(config: Config, progress: Listener = lambda _: None) -> Sample:
+def gather(config: Config, on_progress: OnProgress = no_progress) -> Sample:
     """Read, part and embed the faces; raises as :func:`run`."""
     device = resolve_device(config.device)
     data = datasets.read_to_measure(config.data)
     embedding.refuse_broadcasts(data)  # before hours of reading
     embedder = embedding.embedder(config.embedder, device, config.unit)
-    faces = splits.distinct([data], lambda done, total: progress(Progress("reading pictures", done, total)))
+    faces = splits.distinct([data], on_progress)
     test = splits.parts(faces, config.split.validation, config.split.test) == "test"
     known = test & np.isin(faces.digests, embedder.seen)
     if not (test & ~known).any():
         raise UsageError(f"{data.name} leaves no test face that {config.embedder} has not learned from")
-    return _embedded(config, data, faces, test, known, embedder, progress)
+    return _embedded(config, data, faces, test, known, embedder, on_progress)
 
 
 def ask(sample: Sample, head: Head) -> Asked:
@@ -149,16 +146,13 @@ def _embedded(
     test: NDArray[np.bool_],
     known: NDArray[np.bool_],
     embedder: Embedder,
-    progress: Listener,
+    on_progress: OnProgress,
 ) -> Sample:
     kept = np.flatnonzero(~known)
     images = tuple(faces.images[place] for place in kept.tolist())
     detect = portraits.open_detector(config.detector, resolve_device(config.device))
 
-    def report(done: int, total: int) -> None:
-        progress(Progress("embedding faces", done, total))
-
-    found = embedding.embed(embedder, replace(data, images=images), detect, report)
+    found = embedding.embed(embedder, replace(data, images=images), detect, on_progress)
     readable = np.ones(len(images), np.bool_)
     readable[[place for place, _ in found.unreadable]] = False
     skipped = [(each.name, each.reason) for each in (*data.skipped, *faces.skipped)]

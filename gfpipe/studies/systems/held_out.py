@@ -9,7 +9,7 @@ OUT/answers/SYSTEM-….npz    what a system said of the test faces, and what it 
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,7 @@ from gfpipe.evaluation.answers import Floats, Labels, Trial
 from gfpipe.faces import portraits
 from gfpipe.faces.portraits import Portraits
 from gfpipe.models import store
+from gfpipe.progress import OnProgress
 from gfpipe.settings import Analysis
 from gfpipe.studies.systems.outcome import Run
 from gfpipe.training.data import cutting, datasets, material, records, splits
@@ -32,8 +33,6 @@ from gfpipe.training.data.datasets import LabelledImage
 from gfpipe.training.data.splits import Faces
 from gfpipe.training.recipe import Recipe
 from gfpipe.training.run.folder import claim_study
-
-Count = Callable[[int, int], None]
 
 _ABOUT_RUN: Final = ("setting", "made_smaller", "parameters", "train_seconds", "images_per_second", "threads")
 _TIMED: Final = 128  # faces whose answers are timed
@@ -131,7 +130,7 @@ class HeldOut:
             raise UsageError(f"{model} has learned from {known:,} of the test faces: it was trained with other parts")
 
 
-def held_out(config: Config, report: Count) -> HeldOut:
+def held_out(config: Config, on_progress: OnProgress) -> HeldOut:
     """Read the data set and part it, as recipes do.
 
     Raises:
@@ -140,7 +139,7 @@ def held_out(config: Config, report: Count) -> HeldOut:
     data = datasets.read_to_measure(config.data)
     if data.broadcast:
         raise UsageError(f"{data.name} holds faces from broadcasts: systems are compared on benchmarks")
-    faces = splits.distinct([data], report)
+    faces = splits.distinct([data], on_progress)
     test = splits.parts(faces) == "test"
     if not test.any():
         raise UsageError(f"{data.name} has too few faces to ask about: {len(faces.images)}, and none of the part test")
@@ -149,14 +148,14 @@ def held_out(config: Config, report: Count) -> HeldOut:
     return HeldOut(data.name, faces, test, records.labels(images), skipped)
 
 
-def fill_bank(config: Config, recipe: Recipe, faces: Faces, report: Count) -> Path:
+def fill_bank(config: Config, recipe: Recipe, faces: Faces, on_progress: OnProgress) -> Path:
     """Cut every face once for all recipes that want such chips; returns where they lie."""
     if recipe.input is None:
         raise ValueError(f"{recipe.name} does not say what it wants to see")
     detector = portraits.detector_for(config.detector, recipe.detector)
     cutter = cutting.Cutter(recipe.input.spec, detector, resolve_device(config.device))
     folder = config.out / "chips" / f"{recipe.input.size}-{cutter.alike[:8]}"
-    cutting.fill(folder, faces.images, faces.digests, cutter, report)
+    cutting.fill(folder, faces.images, faces.digests, cutter, on_progress)
     return folder
 
 

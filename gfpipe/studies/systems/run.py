@@ -21,6 +21,7 @@ from gfpipe.evaluation import predictions
 from gfpipe.evaluation.answers import Answers, Floats, Trial
 from gfpipe.evaluation.measures import age_errors
 from gfpipe.models import store
+from gfpipe.progress import OnProgress
 from gfpipe.stages.models import evaluate, train
 from gfpipe.studies.heads import classical
 from gfpipe.studies.heads import run as embed
@@ -44,9 +45,7 @@ from gfpipe.studies.systems.outcome import (
     answers_of,
 )
 from gfpipe.studies.systems.plan import Chip, chip, courses, file_of, model_of, stored, trained
-from gfpipe.training.run.history import Progress
 
-Hear = Callable[[Progress], None]
 Say = Callable[[str], None]
 
 _NONE: Final = np.zeros(0)  # no answers yet
@@ -88,13 +87,13 @@ class _Asked:
 class _Study:
     """One study under way: what it knows, and the rows that are done."""
 
-    def __init__(self, config: Config, hear: Hear, say: Say) -> None:
+    def __init__(self, config: Config, on_progress: OnProgress, say: Say) -> None:
         self.config = config
-        self.hear = hear
+        self.on_progress = on_progress
         self.say = say
         self.systems = declared().named(config.names)
         config.claim()
-        self.faces = systems.held_out(config, self.counted("reading pictures"))
+        self.faces = systems.held_out(config, self.on_progress)
         self.rows: dict[str, Row] = {}
         self.shared: frozenset[Chip] = frozenset()
 
@@ -106,10 +105,6 @@ class _Study:
                 ways = courses(self.config, system, self.faces.data)
                 due.update({way.id: chip(way) for way in ways if not trained(self.config, way)}.values())
         self.shared = frozenset(each for each, count in due.items() if each[0] and count > 1)
-
-    def counted(self, doing: str) -> Callable[[int, int], None]:
-        """A listener for things counted."""
-        return lambda done, total: self.hear(Progress(doing, done, total))
 
     @contextmanager
     def attempt(self, system: System) -> Iterator[None]:
@@ -134,19 +129,19 @@ class _Study:
         return " ".join((self.faces.digest, *about))
 
 
-def run(config: Config, hear: Hear, say: Say, *, keep_chips: bool = False) -> Written:
+def run(config: Config, on_progress: OnProgress, say: Say, *, keep_chips: bool = False) -> Written:
     """Train, fit and ask what is not done yet, and write tables and picture.
 
     Args:
         config: what is put side by side.
-        hear: told how far each step is.
+        on_progress: receives how far each step is.
         say: told what begins, and what fails.
         keep_chips: leave the cut faces in the study's folder.
 
     Raises:
         UsageError: the data cannot be compared on, there is no such system, or not one could be run.
     """
-    study = _Study(config, hear, say)
+    study = _Study(config, on_progress, say)
     _foreign(study)
     _heads(study)
     _models(study)
@@ -195,7 +190,7 @@ def _head(study: _Study, system: System, samples: dict[str, embed.Sample]) -> No
         if model:
             study.faces.refuse_learned(name)
         wanted = embed.Config(name, config.data, detector=config.detector, device=config.device)
-        samples[name] = embed.gather(wanted, study.hear)
+        samples[name] = embed.gather(wanted, study.on_progress)
     sample = samples[name]
     head = classical.BY_NAME[system.head]
     study.say(f"{system.name}: fitted on {sample.learned:,} faces, {sample.embedder.dimensions:,} features of {name}")
@@ -264,9 +259,9 @@ def _trained_by(study: _Study, system: System, way: Course) -> train.Trained:
     if not trained(config, way):
         study.say(f"{system.name}: {way.words}")
         if chip(way) in study.shared:
-            bank = systems.fill_bank(config, way.recipe, study.faces.everything, study.counted("cutting chips"))
+            bank = systems.fill_bank(config, way.recipe, study.faces.everything, study.on_progress)
             wanted = replace(wanted, bank=bank)
-    return train.run(wanted, study.hear)
+    return train.run(wanted, study.on_progress)
 
 
 def _ask(study: _Study, ready: list[_Asked]) -> None:
@@ -293,7 +288,7 @@ def _ask(study: _Study, ready: list[_Asked]) -> None:
     trial: Trial | None = None
     for asked in able:
         with study.attempt(asked.system):
-            trial = trial or evaluate.run(wanted, study.counted("asking"))[0]
+            trial = trial or evaluate.run(wanted, study.on_progress)[0]
             p_female, ages = study.faces.taken(trial, store.card(asked.model).id)
             if asked.ages:
                 women, men = (study.faces.taken(trial, store.card(model).id)[1] for model in asked.ages)

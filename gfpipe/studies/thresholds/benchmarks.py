@@ -6,20 +6,19 @@ So a study can tell afterwards, by the labels it hid, how many of the model's ow
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gfpipe.curation import duplicates
 from gfpipe.curation.candidates import Candidates
+from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.training.data.datasets import LabelledImage
-
-Progress = Callable[[int, int], None]
 
 
 def from_dataset(
-    images: Sequence[LabelledImage], p_female: NDArray[np.float64], progress: Progress | None = None
+    images: Sequence[LabelledImage], p_female: NDArray[np.float64], on_progress: OnProgress = no_progress
 ) -> tuple[Candidates, NDArray[np.int64]]:
     """Make candidates of pictures whose faces a model has read.
 
@@ -28,7 +27,7 @@ def from_dataset(
     Args:
         images: N pictures of one face each; of their labels nothing is looked at.
         p_female: (N,) what the model says, calibrated; NaN where no face was found.
-        progress: told the pictures done, and N.
+        on_progress: receives the pictures done, and N.
 
     Returns:
         The candidates, and (M,) which of the images each is: those in which a face was found, and that can be read.
@@ -42,8 +41,7 @@ def from_dataset(
             continue
         names.append(hashlib.sha256(content).hexdigest()[:32])
         kept.append(place)
-        if progress:
-            progress(place + 1, len(images))
+        on_progress(Progress("reading pictures", place + 1, len(images)))
     which = np.array(kept, np.int64)
     return _candidates([images[place] for place in kept], p_female[which], names, prints), which
 

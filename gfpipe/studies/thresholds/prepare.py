@@ -18,7 +18,7 @@ Every row but the source learns from the same labelled faces for the same number
 recipe). Nobody knows who is who in a benchmark: a person with two pictures may be in the archive and held out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -36,6 +36,7 @@ from gfpipe.errors import UnknownModelError, UsageError
 from gfpipe.evaluation.answers import Trial
 from gfpipe.faces import portraits
 from gfpipe.models import store
+from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.studies.thresholds import benchmarks, hiding
 from gfpipe.studies.thresholds import measures as thresholds
 from gfpipe.studies.thresholds.config import CURATED, ELSEWHERE, LABELLED, Config, Setting
@@ -45,11 +46,8 @@ from gfpipe.training import lineage
 from gfpipe.training.data import cutting, datasets, lessons, splits
 from gfpipe.training.data.datasets import Dataset, LabelledImage
 from gfpipe.training.data.splits import Faces
-from gfpipe.training.run.history import Progress
 
 _FEWEST: Final = 8  # pseudo-labelled faces; from fewer nothing is trained
-
-Listener = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +90,7 @@ class Curated:
         return self.female + self.male >= _FEWEST
 
 
-def prepare(config: Config, progress: Listener = lambda _: None) -> Prepared:
+def prepare(config: Config, on_progress: OnProgress = no_progress) -> Prepared:
     """Part the faces, list them below ``out/data``, and ask the model about the archive.
 
     Raises:
@@ -102,7 +100,7 @@ def prepare(config: Config, progress: Listener = lambda _: None) -> Prepared:
     config.claim()
     found = tuple(datasets.read(name) for name in config.data)
     _check_sources(config, found)
-    faces = splits.distinct(found, lambda done, total: progress(Progress("reading pictures", done, total)))
+    faces = splits.distinct(found, on_progress)
     hidden = np.zeros(len(faces.images), np.bool_)
     if config.group:
         hidden = config.group.members(faces)
@@ -116,8 +114,8 @@ def prepare(config: Config, progress: Listener = lambda _: None) -> Prepared:
     _write_measured(config, ELSEWHERE, lessons.subset(faces, elsewhere), said)
     labelled = lessons.subset(faces, learned)
     if config.group:
-        return _from_group(config, lessons.subset(faces, np.flatnonzero(hidden)), labelled, said, progress)
-    return _from_lake(config, labelled, np.concatenate([seen, faces.digests]), progress)
+        return _from_group(config, lessons.subset(faces, np.flatnonzero(hidden)), labelled, said, on_progress)
+    return _from_lake(config, labelled, np.concatenate([seen, faces.digests]), on_progress)
 
 
 def curate(config: Config, prepared: Prepared, setting: Setting) -> Curated:
@@ -142,14 +140,11 @@ def curate(config: Config, prepared: Prepared, setting: Setting) -> Curated:
     return Curated(counts["female"], counts["male"], wrong)
 
 
-def fill_bank(config: Config, prepared: Prepared, progress: Listener = lambda _: None) -> None:
+def fill_bank(config: Config, prepared: Prepared, on_progress: OnProgress = no_progress) -> None:
     """Find and cut every face once, for all trainings."""
     cutter = cutting.Cutter(config.chip, config.detector, resolve_device(config.device))
 
-    def report(done: int, total: int) -> None:
-        progress(Progress("cutting chips", done, total))
-
-    cutting.fill(config.bank, prepared.pictures, prepared.digests, cutter, report)
+    cutting.fill(config.bank, prepared.pictures, prepared.digests, cutter, on_progress)
 
 
 def conclude(config: Config, curated: Sequence[Curated], trials: Sequence[Trial]) -> Outcome:
@@ -191,13 +186,15 @@ def _check_sources(config: Config, found: Sequence[Dataset]) -> None:
             )
 
 
-def _from_group(config: Config, hidden: Faces, labelled: Faces, said: dict[str, str], progress: Listener) -> Prepared:
+def _from_group(
+    config: Config, hidden: Faces, labelled: Faces, said: dict[str, str], on_progress: OnProgress
+) -> Prepared:
     """The group parted; its archive asked about."""
     role = hiding.roles(hidden, config.held_out, config.reported)
     for name in (CHOOSING, REPORTING):
         _write_measured(config, name, lessons.subset(hidden, np.flatnonzero(role == name)), said)
     archive = lessons.subset(hidden, np.flatnonzero(role == ARCHIVE))
-    p_female = _answers(config, archive, progress)
+    p_female = _answers(config, archive, on_progress)
     candidates, which = benchmarks.from_dataset(archive.images, p_female)
     card = store.card(config.model)
     left_out = {"no face was found, or the picture cannot be read": len(archive.images) - len(which)}
@@ -213,10 +210,10 @@ def _from_group(config: Config, hidden: Faces, labelled: Faces, said: dict[str, 
     )
 
 
-def _from_lake(config: Config, labelled: Faces, seen: NDArray[np.uint64], progress: Listener) -> Prepared:
+def _from_lake(config: Config, labelled: Faces, seen: NDArray[np.uint64], on_progress: OnProgress) -> Prepared:
     """A real archive's crops, and other faces to measure on."""
     card = store.card(config.model)
-    found = lakes.read(Path(config.lake or ""), lambda done, total: progress(Progress("reading crops", done, total)))
+    found = lakes.read(Path(config.lake or ""), on_progress)
     if others := [model.id for model in found.models if model.sha256 != card.sha256]:
         raise UsageError(
             f"{config.lake} was read by {' and '.join(others)}, not by {card.id}: name that model, or bring the lake "
@@ -282,7 +279,7 @@ def _write_measured(config: Config, name: str, faces: Faces, said: dict[str, str
     hiding.write(config.table(name), faces.images, (None for _ in faces.images), said)
 
 
-def _answers(config: Config, archive: Faces, progress: Listener) -> NDArray[np.float64]:
+def _answers(config: Config, archive: Faces, on_progress: OnProgress) -> NDArray[np.float64]:
     """(N,) what the model says of each face of the archive; kept, so that a study that goes on need not ask again."""
     path = config.out / "data" / "archive.npz"
     if path.is_file():
@@ -295,7 +292,7 @@ def _answers(config: Config, archive: Faces, progress: Listener) -> NDArray[np.f
     for batch in portraits.find(archive.images, detect, []):
         answer = ask(portraits.chips(batch, ask.spec.input, device))
         p_female[batch.index[batch.detected]] = answer.p_female
-        progress(Progress("asking the model", int(batch.index[-1]) + 1, len(archive.images)))
+        on_progress(Progress("asking the model", int(batch.index[-1]) + 1, len(archive.images)))
     np.savez(path, digests=archive.digests, p_female=p_female)
     return p_female
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from gfpipe.evaluation.answers import Trial
 from gfpipe.models import store
+from gfpipe.progress import OnProgress
 from gfpipe.stages.models import evaluate, train
 from gfpipe.studies.thresholds import figure as threshold_figure
 from gfpipe.studies.thresholds import prepare as study
@@ -24,9 +25,7 @@ from gfpipe.studies.thresholds.config import MEASURED, Config
 from gfpipe.studies.thresholds.measures import Kind, Outcome
 from gfpipe.studies.thresholds.prepare import Curated
 from gfpipe.training.data import material
-from gfpipe.training.run.history import Progress
 
-Hear = Callable[[Progress], None]
 Say = Callable[[str], None]
 
 _ANSWERED: Final = "answers.json"
@@ -46,20 +45,20 @@ class Written:
     picture: Path
 
 
-def run(config: Config, hear: Hear, say: Say, *, keep_chips: bool = False) -> Written:
+def run(config: Config, on_progress: OnProgress, say: Say, *, keep_chips: bool = False) -> Written:
     """Train what is not trained yet, measure, and write tables and picture.
 
     Args:
         config: what is studied.
-        hear: told how far each step is.
+        on_progress: receives how far each step is.
         say: told what each row learns from, when it begins.
         keep_chips: leave the cut faces in the study's folder.
     """
-    prepared = study.prepare(config, hear)
+    prepared = study.prepare(config, on_progress)
     curated = [study.curate(config, prepared, setting) for setting in config.settings]
     due = _due(config, curated)
     if due:
-        study.fill_bank(config, prepared, hear)
+        study.fill_bank(config, prepared, on_progress)
     for number, (place, seed) in enumerate(due, start=1):
         setting = config.settings[place]
         say(f"[{number}/{len(due)}] {setting.name}, seed {seed}: {_words(curated[place], setting.kind)}")
@@ -74,9 +73,9 @@ def run(config: Config, hear: Hear, say: Say, *, keep_chips: bool = False) -> Wr
                 bank=config.bank,
                 models=config.models,
             ),
-            hear,
+            on_progress,
         )
-    outcome = study.conclude(config, curated, _measure(config, curated, hear))
+    outcome = study.conclude(config, curated, _measure(config, curated, on_progress))
     tables = threshold_tables.write(outcome, config.out)
     _, picture = threshold_figure.write(outcome, config.out)
     if not keep_chips:
@@ -84,9 +83,9 @@ def run(config: Config, hear: Hear, say: Say, *, keep_chips: bool = False) -> Wr
     return Written(outcome, tables[0], picture)
 
 
-def plan(config: Config, hear: Hear) -> str:
+def plan(config: Config, on_progress: OnProgress) -> str:
     """What would be trained on what; nothing is trained, but the model is asked about the archive."""
-    prepared = study.prepare(config, hear)
+    prepared = study.prepare(config, on_progress)
     curated = [study.curate(config, prepared, setting) for setting in config.settings]
     lines = [f"{len(prepared.candidates):,} of the archive's {prepared.archive:,} faces were found and read"]
     lines += [
@@ -109,7 +108,7 @@ def _due(config: Config, curated: list[Curated]) -> list[tuple[int, int]]:
     ]
 
 
-def _measure(config: Config, curated: list[Curated], hear: Hear) -> list[Trial]:
+def _measure(config: Config, curated: list[Curated], on_progress: OnProgress) -> list[Trial]:
     """The source and all models on the same faces; kept, so that a finished study only reads them."""
     models = [
         str(config.models / config.model_id(setting, seed))
@@ -131,7 +130,7 @@ def _measure(config: Config, curated: list[Curated], hear: Hear) -> list[Trial]:
         device=config.device,
         part=evaluate.ALL,  # the tables hold no face that any of the models has learned from
     )
-    trials = evaluate.run(asked, lambda done, total: hear(Progress("measuring", done, total)))
+    trials = evaluate.run(asked, on_progress)
     mark.unlink(missing_ok=True)
     for path, trial in zip(answers, trials, strict=True):
         trial.write(path)

@@ -4,7 +4,7 @@ pictures -> those that a bank holds: copied -> the others: found by our own dete
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -20,11 +20,10 @@ from gfpipe.faces import portraits
 from gfpipe.faces.portraits import Picture
 from gfpipe.lake import uses
 from gfpipe.models import store
+from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.training.data import chips, material
 from gfpipe.training.data.chips import Chips, Writer, with_margin
 from gfpipe.training.data.records import LabelledImage
-
-Progress = Callable[[int, int], None]
 
 _BANK, _DIGESTS = "bank.json", "digests.npy"
 _COPIED_AT_ONCE: Final = 256
@@ -80,7 +79,7 @@ def cut(
     digests: NDArray[np.uint64],
     cutter: Cutter,
     content: str,
-    progress: Progress = lambda _done, _total: None,
+    on_progress: OnProgress = no_progress,
 ) -> Chips:
     """Find every face once and cut it with a margin; ask the teachers while it is at hand.
 
@@ -90,7 +89,7 @@ def cut(
         digests: (N,) of their files.
         cutter: how.
         content: says which pictures these are, and for what.
-        progress: told the pictures done, and N.
+        on_progress: receives the pictures done, and N.
 
     Raises:
         UsageError: there is not room enough, or the folder cannot be written.
@@ -111,7 +110,7 @@ def cut(
         for found in portraits.find((pictures[i] for i in to_do), detect, unreadable):
             pieces = portraits.chips(found, wanted, cutter.device)
             writer.put(to_do[found.index], found.detected, pieces, _answers(teachers, found, cutter.device))
-            progress(len(pictures) - len(to_do) + int(found.index[-1]) + 1, len(pictures))
+            on_progress(Progress("cutting chips", len(pictures) - len(to_do) + int(found.index[-1]) + 1, len(pictures)))
     return writer.finish({int(to_do[place]): reason for place, reason in unreadable})
 
 
@@ -125,14 +124,14 @@ def fill(
     pictures: Sequence[Picture],
     digests: NDArray[np.uint64],
     cutter: Cutter,
-    progress: Progress = lambda _done, _total: None,
+    on_progress: OnProgress = no_progress,
 ) -> None:
     """Cut pictures for several runs to copy from; what was cut before is left as it is.
 
     Raises:
         UsageError: there is not room enough, or the folder cannot be written.
     """
-    cut(folder, pictures, digests, cutter, material.digest(digests.tolist()), progress)
+    cut(folder, pictures, digests, cutter, material.digest(digests.tolist()), on_progress)
     try:
         np.save(folder / _DIGESTS, digests)
         (folder / _BANK).write_text(json.dumps(cutter.alike), encoding="utf-8")  # last: it says that all is there

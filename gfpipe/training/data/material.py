@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from gfpipe.attributes.spec import FEMALE
 from gfpipe.errors import UsageError
+from gfpipe.progress import OnProgress, no_progress
 from gfpipe.training.data import datasets, lessons, splits
 from gfpipe.training.data.datasets import Dataset, LabelledImage, Skipped
 from gfpipe.training.data.lessons import Chosen, Count
 from gfpipe.training.data.splits import Faces
 from gfpipe.training.recipe import Recipe
-from gfpipe.training.run.history import Progress
 
 
 @dataclass(frozen=True)
@@ -88,13 +88,13 @@ class Material:
         return replace(self, chosen=chosen, part=np.where(usable, self.part, ""))
 
 
-def gather(recipe: Recipe, data: Sequence[str], progress: Callable[[Progress], None] = lambda _: None) -> Material:
+def gather(recipe: Recipe, data: Sequence[str], on_progress: OnProgress = no_progress) -> Material:
     """Read the data sets, part them, and choose the faces of every stage.
 
     Args:
         recipe: what to train.
         data: ``NAME=PATH`` or ``NAME:FORM=PATH`` each.
-        progress: told how many files were read.
+        on_progress: receives how many files were read.
 
     Raises:
         UsageError: a data set is missing, empty, of no use, or of one perceived gender; ethnicity is asked of
@@ -102,7 +102,7 @@ def gather(recipe: Recipe, data: Sequence[str], progress: Callable[[Progress], N
     """
     found = tuple(datasets.read(name) for name in data)
     lessons.check(recipe, found)
-    faces = splits.distinct(found, lambda done, total: progress(Progress("reading pictures", done, total)))
+    faces = splits.distinct(found, on_progress)
     part = splits.parts(faces, recipe.split.validation, recipe.split.test)
     seen = faces.digests[part != "test"]
     part, small = _large_enough(faces, part, recipe.least_bytes)

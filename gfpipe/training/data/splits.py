@@ -4,7 +4,7 @@ data sets -> every file's sha256 -> each picture once, its labels agreed upon ->
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.measures.ages import age_band
+from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.training.data.datasets import Dataset, LabelledImage, Skipped
 
 PARTS: Final = ("train", "validation", "test")
@@ -23,7 +24,6 @@ _THREADS: Final = 8  # reading small files waits for the disk
 _CHUNK: Final = 2048  # files under way at once
 _BYTES: Final = 8  # of the sha256 that are kept
 
-Progress = Callable[[int, int], None]
 _T = TypeVar("_T")
 Picture = tuple[str, LabelledImage]  # with the name of its data set
 
@@ -64,7 +64,7 @@ class Faces:
         return np.array([age_band(image.age_years) for image in self.images], np.str_)
 
 
-def distinct(datasets: Sequence[Dataset], progress: Progress | None = None) -> Faces:
+def distinct(datasets: Sequence[Dataset], on_progress: OnProgress = no_progress) -> Faces:
     """Read every file once, and keep every picture once; ``progress`` is told the files done and in all.
 
     Of copies, within a data set or across them, one is kept: that of the data set whose name comes first. Where they
@@ -82,7 +82,7 @@ def distinct(datasets: Sequence[Dataset], progress: Progress | None = None) -> F
     pictures: list[Picture] = []
     digests: list[int] = []
     everything = [(dataset.name, image) for dataset in ordered for image in dataset.images]
-    for picture, digest in zip(everything, _digests([image for _, image in everything], progress), strict=True):
+    for picture, digest in zip(everything, _digests([image for _, image in everything], on_progress), strict=True):
         if isinstance(digest, int):
             pictures.append(picture)
             digests.append(digest)
@@ -167,13 +167,12 @@ def _hold_back(
         result[members[result[members] == ""][:quota]] = part
 
 
-def _digests(images: Sequence[LabelledImage], progress: Progress | None) -> Iterator[int | str]:
+def _digests(images: Sequence[LabelledImage], on_progress: OnProgress) -> Iterator[int | str]:
     """For each picture its number, or why it has none; a few files at a time are in memory."""
     with ThreadPoolExecutor(_THREADS) as threads:
         for start in range(0, len(images), _CHUNK):
             yield from threads.map(_digest, images[start : start + _CHUNK])
-            if progress:
-                progress(min(start + _CHUNK, len(images)), len(images))
+            on_progress(Progress("reading pictures", min(start + _CHUNK, len(images)), len(images)))
 
 
 def _digest(image: LabelledImage) -> int | str:

@@ -10,7 +10,6 @@ import copy
 import math
 import os
 import time
-from collections.abc import Callable
 from dataclasses import asdict, astuple, dataclass, field
 from typing import Final
 
@@ -22,10 +21,11 @@ from torch import Tensor, nn
 from gfpipe.attributes.networks import Pretext, pretext_of
 from gfpipe.attributes.spec import Attribute
 from gfpipe.errors import ModelError, UsageError
+from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.training.recipe import LABELS, PRETEXT, Stage
 from gfpipe.training.run.augment import seed_of
 from gfpipe.training.run.folder import CHECKPOINT
-from gfpipe.training.run.history import HISTORY, Epoch, Progress, write_history
+from gfpipe.training.run.history import HISTORY, Epoch, write_history
 from gfpipe.training.run.initial import renew
 from gfpipe.training.run.job import Job, Lesson, autocast
 from gfpipe.training.run.loader import Loader, Preparation, batches
@@ -41,7 +41,7 @@ class Outcome:
     history: tuple[Epoch, ...]
 
 
-def train(job: Job, progress: Callable[[Progress], None] = lambda _: None) -> Outcome:
+def train(job: Job, on_progress: OnProgress = no_progress) -> Outcome:
     """Run all stages, or what is left of them where ``job.folder`` holds a checkpoint.
 
     Raises:
@@ -50,7 +50,7 @@ def train(job: Job, progress: Callable[[Progress], None] = lambda _: None) -> Ou
     """
     devices = [job.device] if job.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
-        run = _Run(job, progress)
+        run = _Run(job, on_progress)
         run.restore()
         while run.place.stage < len(job.lessons):
             run.epoch()
@@ -117,9 +117,9 @@ class _Best:
 class _Run:
     """A run as it goes: the network, its optimiser, the moving average, the best epoch, the history."""
 
-    def __init__(self, job: Job, progress: Callable[[Progress], None]) -> None:
+    def __init__(self, job: Job, on_progress: OnProgress) -> None:
         self.job = job
-        self.progress = progress
+        self.on_progress = on_progress
         self.network = job.network.to(job.device).to(memory_format=torch.channels_last)
         self.place = _Place()
         self.history: list[Epoch] = []
@@ -306,9 +306,9 @@ class _Run:
         return total / len(which)
 
     def _tell(self, faces: int) -> None:
-        self.progress(
+        self.on_progress(
             Progress(
-                doing="training",
+                activity="training",
                 done=self.so_far.faces,
                 total=faces,
                 stage=self.lesson.stage.name,

@@ -81,8 +81,8 @@ def test_speech_is_matched_by_mirrored_folders_and_the_rest_is_named(home: str, 
         file.parent.mkdir(parents=True)
         file.write_text("\n".join(LINES))
     (segments / "south/2024-03-07/1900_news.mp4.csv").write_text("\n".join(LINES))
-    seen: list[tuple[int, int]] = []
-    summary = speech.run(home, [segments], lambda done, total: seen.append((done, total)))
+    seen: list[tuple[int, int | None]] = []
+    summary = speech.run(home, [segments], lambda now: seen.append((now.done, now.total)))
     assert summary.recordings == 2
     assert summary.seconds["male"] == pytest.approx(2 * 10.92)
     assert [path.relative_to(segments).parts[0] for path, _ in summary.problems] == ["south", "west"]
@@ -97,5 +97,5 @@ def test_speech_heard_again_replaces_what_was_heard(home: str, tmp_path: Path) -
     file.parent.mkdir(parents=True)
     for lines in (LINES, ["labels\tstart\tstop", "female\t0\t60"]):
         file.write_text("\n".join(lines))
-        speech.run(home, [file], lambda done, total: None)
+        speech.run(home, [file], lambda now: None)
     assert [row["label"] for row in rows(home, "speech")] == ["female"]

@@ -8,6 +8,7 @@ from gfpipe import warehouse
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake import shards
 from gfpipe.models import champion
+from gfpipe.progress import no_progress
 from gfpipe.settings import Analysis
 from gfpipe.stages.analysis import reclassify
 from gfpipe.stages.figures import compare, publish
@@ -25,10 +26,6 @@ ROWS = (
     f"50,{FACE},0.1,3.1,m,31.0",  # undecided
     '50,"(10, 10, 18, 18)",0.99,9.0,3.1,m,31.0',  # 18 lines: too small to count
 )
-
-
-def nothing(done: int, total: int) -> None:
-    """Hears how far it is."""
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +51,7 @@ def test_its_screen_time_is_what_its_rows_add_up_to(lake: Path, tmp_path: Path) 
     said(tmp_path, "2200_bad", HEADER, *ROWS)
     said(tmp_path, "2300_film", HEADER, *ROWS)
     into = tmp_path / "other"
-    summary = ina.run(str(lake), str(into), [tmp_path / "faces"], 1, nothing)
+    summary = ina.run(str(lake), str(into), [tmp_path / "faces"], 1, no_progress)
     assert (summary.recordings, summary.faces) == (1, 5)
     assert summary.seconds == pytest.approx(4, abs=0.04)
     assert [path.name for path, _ in summary.problems] == ["2200_bad.csv", "2300_film.csv"]
@@ -73,13 +70,13 @@ def test_its_screen_time_is_what_its_rows_add_up_to(lake: Path, tmp_path: Path) 
 def test_importing_again_replaces_and_neither_lake_is_mistaken_for_the_other(lake: Path, tmp_path: Path) -> None:
     into = str(tmp_path / "other")
     said(tmp_path, "2000_news", HEADER, *ROWS)
-    ina.run(str(lake), into, [tmp_path / "faces"], 1, nothing)
+    ina.run(str(lake), into, [tmp_path / "faces"], 1, no_progress)
     said(tmp_path, "2000_news", TRACKED, '0,"(10, 10, 76, 76)",7,,22.6,-8.4,f,-8.4,f')
-    assert ina.run(str(lake), into, [tmp_path / "faces"], 1, nothing).faces == 1
+    assert ina.run(str(lake), into, [tmp_path / "faces"], 1, no_progress).faces == 1
     (row,) = (row for row in totals(Path(into)) if row["status"] == "done")
     assert (row["samples"], row["faces"], row["female_face_seconds"]) == (4, 1, pytest.approx(1))
     with pytest.raises(UsageError, match="gfpipe's own analyses"):
-        ina.run(str(lake), f"{lake}/", [tmp_path / "faces"], 1, nothing)
+        ina.run(str(lake), f"{lake}/", [tmp_path / "faces"], 1, no_progress)
     (recording,) = shards.analysed(into)
     with pytest.raises(LakeError, match="inafaceanalyzer found: they cannot be cut out again"):
         reclassify.run(recording, into, Analysis(classifier=champion.FIRST))

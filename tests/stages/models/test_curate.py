@@ -15,9 +15,7 @@ from gfpipe.stages.models import curate
 from gfpipe.training.data.records import LabelledImage
 from tests.conftest import Command
 from tests.curation.lakes import analyse_all, programme
-from tests.fixtures.crops import crop_lake
 
-__all__ = ["crop_lake"]
 RULES = Rules(0.9, 0.9, validation=0.3)
 
 
@@ -27,8 +25,8 @@ def lake(crop_lake: Path, tmp_path: Path) -> Path:
 
 
 def test_a_set_is_made_of_pictures_that_can_be_read_and_no_programme_is_on_both_sides(lake: Path) -> None:
-    heard: list[tuple[int, int]] = []
-    summary = curate.run(curate.Config(lake, "march", RULES), lambda done, total: heard.append((done, total)))
+    heard: list[tuple[int, int | None]] = []
+    summary = curate.run(curate.Config(lake, "march", RULES), lambda now: heard.append((now.done, now.total)))
     assert heard[-1] == (30, 30)
     assert summary.folder == lake / "sets/march"
     assert summary.card == sets.read_card(summary.folder)
@@ -82,7 +80,7 @@ def test_a_set_that_is_there_is_refused_before_any_crop_is_read(lake: Path) -> N
     curate.run(curate.Config(lake, "march", RULES))
     heard: list[int] = []
     with pytest.raises(UsageError, match="--replace"):
-        curate.run(curate.Config(lake, "march", RULES), lambda done, _: heard.append(done))
+        curate.run(curate.Config(lake, "march", RULES), lambda now: heard.append(now.done))
     assert not heard
     again = curate.run(curate.Config(lake, "march", Rules(0, 0), replace=True))
     assert sets.read_card(again.folder).rules == Rules(0, 0)

@@ -166,9 +166,9 @@ def test_older_faces_are_measured_once_more(faces: Path) -> None:
 
 
 def test_several_data_sets_are_a_trial_each(faces: Path) -> None:
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[int, int | None]] = []
     config = evaluate.Config((MODEL,), (f"a:csv={faces}", f"b:csv={faces}"), device="cpu")
-    trials = evaluate.run(config, lambda done, total: seen.append((done, total)))
+    trials = evaluate.run(config, lambda now: seen.append((now.done, now.total)))
     assert [trial.data for trial in trials] == ["a", "b"]
     assert seen[-1] == (12, 12)
     assert seen == sorted(seen)

@@ -69,10 +69,10 @@ def run(pictures: Path, out: Path, names: tuple[str, ...], *models: str) -> Expl
 
 
 def test_models_stand_side_by_side_beneath_their_ids(pictures: Path, ours: str, tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
+    told: list[tuple[int, int | None]] = []
     images = (pictures / "plain.png", pictures / "mirrored.png")
     config = Config((EMBEDDED, ours), images, tmp_path / "new" / "panel.svg", device="cpu")
-    explained = explain.run(config, lambda done, total: told.append((done, total)))
+    explained = explain.run(config, lambda now: told.append((now.done, now.total)))
     drawn = Drawn.read(explained.panel)
     assert len(drawn.marks("image")) == 6
     assert {EMBEDDED, OURS, "plain.png", "mirrored.png"} <= set(drawn.words)

@@ -18,12 +18,12 @@ from gfpipe.lake import uses
 from gfpipe.lake.retention import Place, What
 from gfpipe.lake.storage import Storage
 from gfpipe.models import store
+from gfpipe.progress import Progress
 from gfpipe.stages.analysis import demo, purge
 from gfpipe.stages.models import train
 from gfpipe.training import recipe
 from gfpipe.training.data import datasets, splits
 from gfpipe.training.recipe import Heads, Input, Recipe, Split, Stage
-from gfpipe.training.run.history import Progress
 from tests.lake import kept
 
 DETECTOR, BASE = "retinaface-mobilenet0.25", "cydral-gender-v1"
@@ -75,7 +75,7 @@ def test_pictures_become_a_stored_model(config: train.Config) -> None:
     told: list[Progress] = []
     trained = train.run(config, told.append)
     assert [epoch.epoch for epoch in trained.history] == [1, 2]
-    assert {each.doing for each in told} == {"reading pictures", "cutting chips", "training"}
+    assert {each.activity for each in told} == {"reading pictures", "cutting chips", "training"}
     reasons = {Path(skipped.name).name: skipped.reason for skipped in trained.skipped}
     assert set(reasons) >= {"30_0_0_00009001.jpg", "notes.jpg"}
     assert "not a readable image" in reasons["30_0_0_00009001.jpg"]
@@ -135,15 +135,15 @@ def test_a_finished_run_is_only_reported(config: train.Config) -> None:
 
 def test_an_interrupted_run_goes_on_with_its_chips_and_ends_the_same(config: train.Config, tmp_path: Path) -> None:
     def interrupt(now: Progress) -> None:
-        if (now.doing, now.epoch) == ("training", 2):
+        if (now.activity, now.epoch) == ("training", 2):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         train.run(config, interrupt)
     told: list[Progress] = []
     resumed = train.run(config, told.append)
-    assert {each.doing for each in told} == {"reading pictures", "training"}
-    assert {each.epoch for each in told if each.doing == "training"} == {2}
+    assert {each.activity for each in told} == {"reading pictures", "training"}
+    assert {each.epoch for each in told if each.activity == "training"} == {2}
     other = train.run(replace(config, out=tmp_path / "other", model_id="undisturbed"))
     assert store.card(resumed.folder).sha256 == store.card(other.folder).sha256
 
@@ -249,7 +249,7 @@ def test_chips_cut_from_a_lake_are_noted_there_until_they_are_gone(
     monkeypatch.setattr(datasets, "read", lambda name: replace(read(name), images=there))
 
     def stop(now: Progress) -> None:
-        if now.doing == "training":
+        if now.activity == "training":
             raise KeyboardInterrupt
 
     config = replace(config, recipe=replace(RECIPE, heads=Heads()))

@@ -8,12 +8,12 @@ import pytest
 
 from gfpipe.errors import UsageError
 from gfpipe.models import store
+from gfpipe.progress import Progress
 from gfpipe.stages.models import evaluate
 from gfpipe.studies.heads import run as embed
 from gfpipe.studies.heads.tables import OWN
 from gfpipe.training.data import datasets, splits
 from gfpipe.training.recipe import Split
-from gfpipe.training.run.history import Progress
 from tests.conftest import Command
 
 MODEL = "cydral-gender-v1"
@@ -50,7 +50,7 @@ def test_heads_are_asked_about_the_test_faces_and_stand_beside_the_networks_own(
     assert outcome.trial.models == (OWN, "svm-gaussian", "tree-4")
     assert outcome.dimensions == 16
     assert outcome.learned <= np.sum(~test)
-    assert {"fitting svm-gaussian", "fitting tree-4", "embedding faces"} <= {each.doing for each in heard}
+    assert {"fitting svm-gaussian", "fitting tree-4", "embedding faces"} <= {each.activity for each in heard}
     own = outcome.trial.of(OWN)
     assert np.array_equal(own.answered, outcome.trial.of("tree-4").answered)
     # The network's own answers are those of an evaluation, and a head on what it ends in is of some use.

@@ -10,13 +10,13 @@ import pytest
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.answers import Trial
 from gfpipe.models import store
+from gfpipe.progress import Progress
 from gfpipe.stages.models import evaluate
 from gfpipe.studies.systems import run as flow
 from gfpipe.studies.systems.declared import course, declared
 from gfpipe.studies.systems.held_out import Config
 from gfpipe.training import recipe as recipes
 from gfpipe.training.data import datasets, splits
-from gfpipe.training.run.history import Progress
 from tests.conftest import Command
 
 OURS = "cydral-gender-v1"

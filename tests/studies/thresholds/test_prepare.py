@@ -11,6 +11,7 @@ import pytest
 
 from gfpipe.errors import UsageError
 from gfpipe.models import store
+from gfpipe.progress import Progress
 from gfpipe.studies.thresholds import prepare as study
 from gfpipe.studies.thresholds import run as flow
 from gfpipe.studies.thresholds import tables as threshold_tables
@@ -19,7 +20,6 @@ from gfpipe.studies.thresholds.hiding import Group
 from gfpipe.studies.thresholds.measures import Kind
 from gfpipe.training.data import datasets, splits
 from gfpipe.training.recipe import Recipe, Split, Stage
-from gfpipe.training.run.history import Progress
 from tests.conftest import Command
 from tests.curation import lakes
 
@@ -118,7 +118,7 @@ def test_a_study_ends_with_tables_a_picture_and_models_of_its_own(config: Config
     again = Heard()
     assert again.run(config).outcome.reporting.figure(row, "accuracy") == outcome.reporting.figure(row, "accuracy")
     assert not again.said
-    assert {each.doing for each in again.progress} <= {"reading pictures"}
+    assert {each.activity for each in again.progress} <= {"reading pictures"}
 
     more = Heard()
     more.run(replace(config, thresholds=(0.0, 0.5), seeds=1))
@@ -136,7 +136,7 @@ def test_a_study_that_was_stopped_goes_on(config: Config) -> None:
     heard = Heard()
     heard.run(config)
     assert [line.partition(":")[0] for line in heard.said] == ["[1/2] ≥ 0, seed 0", "[2/2] true labels, seed 0"]
-    doing = [each.doing for each in heard.progress]
+    doing = [each.activity for each in heard.progress]
     assert "asking the model" not in doing
     assert "cutting chips" not in doing, "all trainings share what was cut once"
 

@@ -88,8 +88,8 @@ class TestDistinct:
 
     def test_progress_ends_at_the_number_of_files(self, tmp_path: Path) -> None:
         images = [LabelledImage(write(tmp_path / f"{seed}.jpg", seed), "male") for seed in range(5)]
-        told: list[tuple[int, int]] = []
-        distinct([dataset("a", *images)], lambda done, total: told.append((done, total)))
+        told: list[tuple[int, int | None]] = []
+        distinct([dataset("a", *images)], lambda now: told.append((now.done, now.total)))
         assert told[-1] == (5, 5)
 
 

@@ -14,10 +14,11 @@ import pytest
 import torch
 
 from gfpipe.errors import ModelError, UsageError
+from gfpipe.progress import Progress
 from gfpipe.training.recipe import Heads, Input
 from gfpipe.training.run import initial, loop
 from gfpipe.training.run.folder import CHECKPOINT
-from gfpipe.training.run.history import HISTORY, Progress, read_history
+from gfpipe.training.run.history import HISTORY, read_history
 from gfpipe.training.run.initial import Initial
 from gfpipe.training.run.job import bf16_for
 from gfpipe.training.run.loader import batches

@@ -10,11 +10,11 @@ import torch
 
 from gfpipe.attributes import networks
 from gfpipe.errors import ModelError
+from gfpipe.progress import Progress
 from gfpipe.studies.networks.masked_autoencoder import MaskedViT
 from gfpipe.training import recipe
 from gfpipe.training.recipe import Heads, Input
 from gfpipe.training.run import initial, loop
-from gfpipe.training.run.history import Progress
 from gfpipe.training.run.job import Job
 from tests.training import toys
 
