@@ -1,0 +1,151 @@
+"""The Python API for notebooks and scripts."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar, overload
+
+import pandas as pd
+import pyarrow as pa
+
+from gfpipe import warehouse, workers
+from gfpipe.archive import manifest
+from gfpipe.estimates.question import Question
+from gfpipe.lake import schedule
+from gfpipe.models import champion
+from gfpipe.progress import OnProgress, Progress, no_progress
+from gfpipe.recording import Recording, Summary
+from gfpipe.settings import DEFAULT_PATTERN, Analysis
+from gfpipe.stages.analysis import analyse as analyse_stage
+from gfpipe.stages.figures import publish as publish_stage
+from gfpipe.stages.figures import stats as stats_stage
+
+__all__ = ["Lake", "Recording", "analyse", "open", "publish"]
+
+PathLike = str | os.PathLike[str]
+T = TypeVar("T")
+
+
+class Lake(Generic[T]):
+    """A published lake; :func:`open` makes one.
+
+    Every result is a :class:`pandas.DataFrame`, or a :class:`pyarrow.Table` if the lake was opened with ``arrow=True``.
+    """
+
+    def __init__(self, path: Path, convert: Callable[[pa.Table], T]) -> None:
+        self.path = path
+        self._convert = convert
+
+    def __repr__(self) -> str:
+        return f"Lake({str(self.path)!r})"
+
+    def stats(
+        self, by: str | Iterable[str] = (), *, since: date | None = None, until: date | None = None, **options: Any
+    ) -> T:
+        """Screen time by perceived gender with 95 % intervals, one row a group.
+
+        Args:
+            by: columns to group by, such as ``"channel"`` or ``["channel", "month"]``; empty for one row.
+            since: first day on air.
+            until: last day on air.
+            options: other fields of :class:`gfpipe.estimates.question.Question`, such as ``min_face``.
+
+        Raises:
+            UsageError: an unknown column, or recordings of several classifiers in one series.
+            LakeError: the warehouse cannot be read.
+        """
+        columns = (by,) if isinstance(by, str) else tuple(by)
+        return self._convert(stats_stage.run(self.path, Question(columns, since=since, until=until, **options)))
+
+    def sql(self, query: str, parameters: Mapping[str, object] | None = None) -> T:
+        """The result of a query; ``$name`` in it stands for ``parameters["name"]``.
+
+        Raises:
+            UsageError: the query is not valid SQL, or would change something.
+            LakeError: the warehouse cannot be read.
+        """
+        with warehouse.open(self.path) as db:
+            return self._convert(db.query(query, parameters))
+
+    @property
+    def estimates(self) -> T:
+        """The published estimates: all groupings that ``grouping`` names, with intervals."""
+        return self.sql("from estimates")
+
+
+@overload
+def open(lake: PathLike, *, arrow: Literal[False] = False) -> Lake[pd.DataFrame]: ...
+@overload
+def open(lake: PathLike, *, arrow: Literal[True]) -> Lake[pa.Table]: ...
+def open(lake: PathLike, *, arrow: bool = False) -> "Lake[pd.DataFrame] | Lake[pa.Table]":
+    """Open a lake that was published.
+
+    Args:
+        lake: the folder of shards.
+        arrow: return Arrow tables instead of pandas frames.
+
+    Raises:
+        LakeError: there is no such lake, or it was never published.
+    """
+    warehouse.open(Path(lake)).close()
+    if arrow:
+        return Lake(Path(lake), lambda table: table)
+    return Lake(Path(lake), lambda table: table.to_pandas())
+
+
+def analyse(
+    recordings: PathLike | Iterable[Recording],
+    lake: PathLike,
+    *,
+    pattern: str = DEFAULT_PATTERN,
+    timezone: str | None = None,
+    analysis: Analysis = Analysis(),  # noqa: B008 - frozen
+    processes: int = 0,
+    on_progress: OnProgress = no_progress,
+) -> tuple[Summary, ...]:
+    """Analyse a few recordings without Prefect; ``gfpipe analyse`` and ``gfpipe serve`` are for archives.
+
+    Recordings that the lake has under the same configuration are not analysed again.
+
+    Args:
+        recordings: a folder, a CSV or Parquet manifest, or recordings.
+        lake: the folder of shards; created if it is missing.
+        pattern: how the paths of a folder are read.
+        timezone: IANA name, for starts that have no zone.
+        analysis: sampling and models.
+        processes: worker processes; 0 for one per core.
+        on_progress: receives recordings done and in all.
+
+    Returns:
+        One summary per recording, in order; a file that cannot be read has status ``failed`` and a reason.
+
+    Raises:
+        UsageError: no recordings, or an invalid pattern, zone or configuration.
+        LakeError: the lake cannot be written.
+        ModelError: a model cannot be fetched.
+    """
+    if isinstance(recordings, str | os.PathLike):
+        holdings = manifest.read(Path(recordings), pattern, timezone)
+    else:
+        holdings = manifest.Manifest("gfpipe.analyse", tuple(recordings))
+    schedule.record(os.fspath(lake), holdings.source, holdings.recordings, holdings.rejected)
+    analysis = replace(analysis, classifier=champion.resolve(analysis.classifier))
+    analyse_stage.prepare(analysis)
+    summaries = []
+    with workers.pool(processes) as pool:
+        tasks = [pool.submit(analyse_stage.run, item, os.fspath(lake), analysis) for item in holdings.recordings]
+        for done, task in enumerate(tasks, start=1):
+            summaries.append(task.result())
+            on_progress(Progress("analysing", done, len(tasks)))
+    return tuple(summaries)
+
+
+def publish(lake: PathLike) -> Path:
+    """Build the lake's warehouse, ``LAKE/gfpipe.duckdb``, and return its path.
+
+    Raises:
+        LakeError: there is nothing to publish, or the lake cannot be read or written.
+    """
+    return publish_stage.run(os.fspath(lake)).warehouse
