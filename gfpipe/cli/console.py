@@ -28,8 +28,12 @@ from gfpipe.flows.tables import clock
 from gfpipe.recording import Recording, Status, Summary
 
 if TYPE_CHECKING:
+    from gfpipe.evaluation.gate.decision import Decision
     from gfpipe.progress import OnProgress
     from gfpipe.progress import Progress as Work
+from collections import Counter
+
+from gfpipe.flows.tables import percent, with_interval
 
 # Where nobody watches (a file, a log), lines may be as wide as tables need.
 console: Final = Console(width=None if sys.stdout.isatty() else 160)
@@ -232,3 +236,79 @@ def summary_line(summaries: Iterable[Summary], seconds: float) -> str:
 def is_terminal() -> bool:
     """Whether somebody can be asked."""
     return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+Row = Mapping[str, Any]
+
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_WIDE: Final = 140  # characters that two by-columns and all figures take
+_FIRST_TO_GO: Final = ("over tracks", "a woman on screen", "a man on screen")
+_SHARE: Final = "share_female_face_time"
+
+
+def figures(rows: Sequence[Row], by: Sequence[str]) -> None:
+    """Print the figures of each group, then why some are not there."""
+    left_out = () if console.width >= _WIDE else _FIRST_TO_GO
+    lines = [{name: cell for name, cell in _line(row, by).items() if name not in left_out} for row in rows]
+    table(lines, "Screen time by perceived gender, 95 % intervals in brackets")
+    more = [f"This terminal is narrow; --format csv has the rest ({', '.join(left_out)}, …)"] if left_out else []
+    for note in [*notes(rows), *more]:
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
+
+
+def notes(rows: Sequence[Row]) -> list[str]:
+    """Why intervals or corrected figures are missing, and in how many rows."""
+    return [
+        f"{what}: {why}" + (f" ({count} of {len(rows)} rows)" if count < len(rows) else "")
+        for what, column in (("No interval", "interval_note"), ("Not corrected", "correction_note"))
+        for why, count in Counter(row[column] for row in rows if row[column]).most_common()
+    ]
+
+
+def _line(row: Row, by: Sequence[str]) -> dict[str, str]:
+    known_length = row["coverage"] is not None
+    return {
+        **{column: _group(column, row[column]) for column in by},
+        "women's share of face time": with_interval(row, _SHARE),
+        "corrected": with_interval(row, f"{_SHARE}_corrected") if row[f"{_SHARE}_corrected"] is not None else "",
+        "over tracks": percent(row[f"{_SHARE}_tracks"]) if row[f"{_SHARE}_tracks"] is not None else "",
+        "a woman on screen": percent(row["share_female_presence_time"]),
+        "a man on screen": percent(row["share_male_presence_time"]),
+        "hours": hours(row["hours_analysed"]),
+        "coverage": percent(row["coverage"]) if known_length else "unknown",
+    }
+
+
+def hours(value: float | None) -> str:
+    """Hours as one compares them: ``0.02``, ``12.5``, ``8,760.0``."""
+    return "0" if not value else f"{value:,.2f}" if value < 10 else f"{value:,.1f}"
+
+
+def _group(column: str, value: Any) -> str:
+    if value is None:
+        return "unknown"
+    return _DAYS[value - 1] if column == "weekday" else str(value)
+
+
+def sensitivity(rows: Iterable[Row]) -> None:
+    """Print how the headline moves with what was decided by convention."""
+    lines = [
+        {
+            "variant": row["variant"],
+            "women's share of face time": percent(row["share"]),
+            "difference": "" if row["difference"] is None else f"{row['difference']:+.2f} points",
+        }
+        for row in rows
+    ]
+    table(lines, "Women's share of face time, had it been counted otherwise")
+
+
+def decision(outcome: "Decision", *, dry_run: bool = False, read_again: bool = False) -> None:
+    """Show a decision of the gate, and what follows from it, unless history was read again already."""
+    if outcome.checks:
+        table(tables.checks(outcome), tables.CHECKS)
+    say(tables.verdict(outcome), "green" if outcome.promoted else "yellow")
+    if dry_run:
+        say("A dry run: nothing was changed.")
+    elif outcome.promoted and not read_again:
+        say(tables.consequences(outcome))

@@ -1,9 +1,10 @@
-"""``gfpipe stats``, ``report`` and ``export``: figures with their errors, on a terminal, on a page, in files."""
+"""``gfpipe publish``, ``stats``, ``report``, ``export`` and ``sql``: figures with their errors."""
 
+import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -23,10 +24,12 @@ from gfpipe.cli.options import (
     Until,
     example,
 )
-from gfpipe.errors import UsageError
+from gfpipe.errors import GfpipeError, UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from gfpipe import warehouse
 
 app = typer.Typer()
 
@@ -85,7 +88,6 @@ def stats(
     if form is Format.PARQUET and not out:
         raise UsageError("--format parquet needs a file: --out FILE")
     asked = options.question(by, min_face, exclude, programmes, channels, channel, since, until, mix_models, draws)
-    from gfpipe.cli import stats_tables as figures  # noqa: PLC0415
 
     if sensitivity:
         if any(given is not None for given in (min_face, programmes, channels, channel, since, until)):
@@ -93,12 +95,12 @@ def stats(
         from gfpipe.stages.figures import sensitivity as moves  # noqa: PLC0415
 
         found = moves.run(lake, exclude)
-        _give(found, form, out, lambda: figures.show_sensitivity(found.to_pylist()))
+        _give(found, form, out, lambda: console.sensitivity(found.to_pylist()))
     else:
         from gfpipe.stages.figures import stats as stage  # noqa: PLC0415
 
         found = stage.run(lake, asked)
-        _give(found, form, out, lambda: figures.show(found.to_pylist(), found.column_names[: len(asked.by)]))
+        _give(found, form, out, lambda: console.figures(found.to_pylist(), found.column_names[: len(asked.by)]))
 
 
 def _give(found: "pa.Table", form: Format, out: Path | None, draw: Callable[[], None]) -> None:
@@ -183,3 +185,116 @@ def export(
 
     for path in stage.run(lake, out, asked, [stage.Shape(each.value) for each in shape or Shape], country):
         console.say(f"Written: {path}")
+
+
+@app.command(rich_help_panel=Panel.ANALYSE, epilog=example("gfpipe publish --lake lake"))
+def publish(lake: Lake) -> None:
+    """Build the warehouse LAKE/gfpipe.duckdb anew and print screen time by channel."""
+    from gfpipe.cli import flow_runs as run  # noqa: PLC0415
+
+    published = run.publish(lake)
+    console.figures(published.screen_time, ["channel"])
+    console.say(f"Published {published.warehouse}. Ask it: gfpipe sql --lake {lake}")
+    for check in published.failed_checks:
+        console.say(f"check failed: {check.name}: {check.rows} rows, such as {check.examples[0]}", "red")
+    if published.failed_checks:
+        raise typer.Exit(1)
+
+
+@app.command(
+    rich_help_panel=Panel.FIGURES,
+    epilog=example(
+        'gfpipe sql --lake lake -c "from screen_time_by_channel"',
+        'gfpipe sql --lake lake -c "select * from coverage" --csv > coverage.csv',
+    ),
+)
+def sql(
+    lake: Lake,
+    command: Annotated[str | None, typer.Option("-c", "--command", help="One question; without it, a prompt.")] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, one array of records.")] = False,
+    parquet: Annotated[Path | None, typer.Option(help="Write the result to this file.")] = None,
+) -> None:
+    """Ask the warehouse in SQL, with every view ready."""
+    if sum((csv, json, parquet is not None)) > 1:
+        raise UsageError("choose one of --csv, --json and --parquet")
+    _sql(lake, command, "csv" if csv else "json" if json else "table", parquet)
+
+
+_HELP = (
+    """End a statement with a semicolon. \\d lists tables and views, \\d NAME its columns, \\q (or Ctrl-D) leaves."""
+)
+_LIST = """
+select table_name as name, table_type as kind
+from information_schema.tables
+where table_catalog in ('gfpipe', 'temp') order by all
+"""
+
+
+Form = Literal["table", "csv", "json"]
+
+
+def _sql(lake: str, command: str | None, form: Form, path: Path | None) -> None:
+    """Answer ``command``, or every question typed until the end of input, as ``form`` or into a Parquet file.
+
+    Raises:
+        LakeError: the lake was never published.
+        UsageError: the question cannot be answered, or a file format needs one and none was given.
+    """
+    from gfpipe import warehouse  # noqa: PLC0415
+
+    with warehouse.open(lake) as house:
+        if command is not None:
+            _answer(house, command, form, path)
+        elif not console.is_terminal():
+            for statement in filter(str.strip, sys.stdin.read().split(";")):
+                _answer(house, statement, form, path)
+        elif path is not None:
+            raise UsageError("--parquet needs a question: -c 'select …'")
+        else:
+            _prompt(house, form)
+
+
+def _answer(house: "warehouse.Warehouse", question: str, form: Form, path: Path | None) -> None:
+    from gfpipe import warehouse  # noqa: PLC0415
+
+    result = house.query(question)
+    if path is not None:
+        warehouse.write(result, "parquet", path)
+        console.say(f"{result.num_rows} rows written to {path}")
+    else:
+        print(warehouse.as_text(result, form).rstrip("\n"))
+
+
+def _prompt(house: "warehouse.Warehouse", form: Form) -> None:
+    import readline  # noqa: F401, PLC0415 - importing it gives the prompt its history and editing
+
+    console.say(f"{house.path}, read-only. {_HELP}")
+    statement = ""
+    while True:
+        try:
+            statement += input("gfpipe> " if not statement else "   ...> ") + "\n"
+        except EOFError:
+            print()
+            return
+        except KeyboardInterrupt:
+            print()
+            statement = ""
+            continue
+        word, *name = statement.split() or [""]
+        if word == "\\q":
+            return
+        if word == "\\d":
+            _try(house, f'describe "{name[0]}"' if name else _LIST, form)
+        elif not statement.rstrip().endswith(";"):
+            continue
+        else:
+            _try(house, statement, form)
+        statement = ""
+
+
+def _try(house: "warehouse.Warehouse", question: str, form: Form) -> None:
+    try:
+        _answer(house, question, form, None)
+    except GfpipeError as exc:
+        console.say(str(exc), "red")

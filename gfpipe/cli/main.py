@@ -6,41 +6,24 @@ Exit codes: 0 all went well, 1 something failed (some recordings, a check, the d
 import atexit
 import os
 import sys
-import time
-from datetime import date
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gfpipe.cli import console
-from gfpipe.cli import curation as cli_curation
-from gfpipe.cli import figures as cli_figures
-from gfpipe.cli import ina as cli_ina
-from gfpipe.cli import labels as cli_labels
-from gfpipe.cli import learn as cli_learn
-from gfpipe.cli import masking as cli_masking
-from gfpipe.cli import models as cli_models
-from gfpipe.cli import purge as cli_purge
-from gfpipe.cli import study as cli_study
-from gfpipe.cli import systems as cli_systems
-from gfpipe.cli import training as cli_training
+from gfpipe.cli import analyse, console, figures, labels, learning, masking, models, study, systems
 from gfpipe.cli.options import (
-    Channel,
-    Device,
     Lake,
-    Networks,
     Panel,
-    Sampling,
-    Scheduler,
-    Since,
-    Until,
-    Workers,
     example,
 )
 from gfpipe.errors import GfpipeError, UsageError
-from gfpipe.recording import Status
-from gfpipe.settings import DEFAULT_PATTERN, Analysis, Keeping, Settings
+
+if TYPE_CHECKING:
+    from gfpipe.lake.retention import Held, Place, What
+    from gfpipe.stages.analysis.purge import Total
+
 
 app = typer.Typer(
     name="gfpipe",
@@ -50,205 +33,19 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-app.add_typer(cli_figures.app)
-app.add_typer(cli_labels.label, name="label", rich_help_panel=Panel.EVIDENCE)
-app.add_typer(cli_labels.speech, name="speech", rich_help_panel=Panel.EVIDENCE)
-app.add_typer(cli_ina.app, name="ina", rich_help_panel=Panel.EVIDENCE)
-app.add_typer(cli_models.app, name="models", rich_help_panel=Panel.MODELS)
-cli_study.app.add_typer(cli_systems.app)
-cli_study.app.add_typer(cli_masking.app)
-app.add_typer(cli_study.app, name="study", rich_help_panel=Panel.MODELS)
-app.add_typer(cli_purge.app)
-app.add_typer(cli_training.app)
-app.add_typer(cli_curation.app)
-app.add_typer(cli_learn.app)
+app.add_typer(analyse.app)
+app.add_typer(figures.app)
+app.add_typer(labels.label, name="label", rich_help_panel=Panel.EVIDENCE)
+app.add_typer(labels.speech, name="speech", rich_help_panel=Panel.EVIDENCE)
+app.add_typer(labels.ina, name="ina", rich_help_panel=Panel.EVIDENCE)
+app.add_typer(models.group, name="models", rich_help_panel=Panel.MODELS)
+study.app.add_typer(systems.app)
+study.app.add_typer(masking.app)
+app.add_typer(study.app, name="study", rich_help_panel=Panel.MODELS)
+app.add_typer(models.app)
+app.add_typer(learning.app)
 
-_DEFAULTS = Analysis()
 _INTERRUPTED = 130  # what Typer makes of Ctrl-C
-
-
-@app.command(
-    rich_help_panel=Panel.ANALYSE,
-    epilog=example(
-        "gfpipe analyse /mnt/archive --lake lake --timezone Europe/Paris --since 2001-03-01 --until 2001-03-31",
-        "gfpipe analyse night.csv --lake lake --sampling exact --every 0.5",
-        "gfpipe analyse /mnt/archive --lake lake --timezone Europe/Paris --keep-crops --expires 30d",
-    ),
-)
-def analyse(
-    archive: Annotated[str, typer.Argument(help="Folder of recordings, or a CSV/Parquet manifest.")],
-    lake: Lake,
-    pattern: Annotated[str, typer.Option(help="How the paths of a folder are read.")] = DEFAULT_PATTERN,
-    timezone: Annotated[str | None, typer.Option(help="Zone of starts that carry none: Europe/Paris.")] = None,
-    sampling: Annotated[Sampling, typer.Option(help="Which frames stand for the programme.")] = Sampling.KEYFRAMES,
-    every: Annotated[float, typer.Option(help="Seconds that one frame stands for, at most.")] = _DEFAULTS.every_seconds,
-    detector: Annotated[str, typer.Option(help="Face detector: see gfpipe models list.")] = _DEFAULTS.detector,
-    classifier: Annotated[
-        str, typer.Option(help="Perceived-gender model; champion: what was promoted.")
-    ] = _DEFAULTS.classifier,
-    device: Networks = Device.AUTO,
-    min_face: Annotated[
-        float, typer.Option(help="Lower faces are kept but not counted; lines of a 360-line picture.")
-    ] = _DEFAULTS.min_face,
-    keep_crops: Annotated[bool, typer.Option("--keep-crops", help="Keep pictures of some faces; needs --expires.")] = (
-        False
-    ),
-    expires: Annotated[str | None, typer.Option(help="For how long: 12h, 30d or 2w; a year at most.")] = None,
-    crops_per_track: Annotated[int | None, typer.Option(help="Crops of one track, at most.", show_default="1")] = None,
-    crops_per_recording: Annotated[
-        int | None, typer.Option(help="Crops of one recording, at most.", show_default="200")
-    ] = None,
-    crops_per_day: Annotated[
-        int | None, typer.Option(help="Crops of one channel and day, at most.", show_default="2000")
-    ] = None,
-    workers: Workers = 0,
-    scheduler: Scheduler = None,
-    since: Since = None,
-    until: Until = None,
-    channel: Channel = None,
-) -> None:
-    """Find every face in an archive's recordings and write what is perceived to the lake.
-
-    Run it again at any time: what is finished is not decoded twice, what was interrupted or failed is done again.
-
-    No picture of any face is kept, unless you say --keep-crops, and then for
-    no longer than --expires: gfpipe purge removes them. Which are kept is
-    chance; a recording may have the share of --crops-per-day that it is of 24
-    hours. Recordings that lack crops are then analysed again.
-    """
-    start = time.monotonic()
-    limits = {"per_track": crops_per_track, "per_recording": crops_per_recording, "per_day": crops_per_day}
-    keeping = _keeping(keep_crops, expires, {name: limit for name, limit in limits.items() if limit is not None})
-    analysis = Analysis(str(sampling), every, detector, classifier, str(device), min_face)
-    site = Settings(archive, lake, pattern, timezone, analysis, workers, scheduler, keeping=keeping)
-    from gfpipe.cli import flow_runs as run  # noqa: PLC0415
-
-    summaries, rejected = run.analyse(site, since and since.date(), until and until.date(), channel)
-    console.say(console.summary_line(summaries, time.monotonic() - start))
-    if rejected or any(summary.reason for summary in summaries):
-        console.say(f"Some recordings are missing or incomplete; why: gfpipe status --lake {lake}", "yellow")
-        raise typer.Exit(1)
-
-
-def _keeping(keep_crops: bool, expires: str | None, limits: dict[str, Any]) -> Keeping | None:
-    if keep_crops and expires is None:
-        raise UsageError("--keep-crops needs --expires: no picture is kept without a date; say such as --expires 30d")
-    if not keep_crops and (expires is not None or limits):
-        options = ["--expires"] * (expires is not None) + [f"--crops-{name.replace('_', '-')}" for name in limits]
-        raise UsageError(f"{', '.join(options)} without --keep-crops: no crops are kept, so say --keep-crops too")
-    return Keeping(expires, **limits) if expires is not None else None
-
-
-@app.command(
-    rich_help_panel=Panel.ANALYSE,
-    epilog=example(
-        "gfpipe reclassify --lake lake --classifier my-gender-v2 --dry-run",
-        "gfpipe reclassify --lake lake --classifier champion",
-    ),
-)
-def reclassify(
-    lake: Lake,
-    classifier: Annotated[
-        str, typer.Option(help="The perceived-gender model that all is to be under; champion: what was promoted.")
-    ],
-    device: Networks = Device.AUTO,
-    workers: Workers = 0,
-    scheduler: Scheduler = None,
-    since: Since = None,
-    until: Until = None,
-    channel: Channel = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many recordings it would take.")] = False,
-) -> None:
-    """Estimate history under one model: figures of two models must not stand in one series.
-
-    The recordings are decoded again, and no face is looked for anew. Run it again
-    at any time: what is under the model already is left alone.
-    """
-    nights = since and since.date(), until and until.date()
-    if dry_run:
-        _say_what_is_due(lake, classifier, str(device), *nights, channel)
-        return
-    start = time.monotonic()
-    from gfpipe.cli import flow_runs as run  # noqa: PLC0415
-
-    summaries = run.reclassify(lake, classifier, str(device), workers, scheduler, *nights, channel)
-    console.say(console.summary_line(summaries, time.monotonic() - start))
-    console.say(f"To have the figures follow: gfpipe publish --lake {lake}")
-    if any(summary.status is Status.FAILED for summary in summaries):
-        raise typer.Exit(1)
-
-
-def _say_what_is_due(
-    lake: str, classifier: str, device: str, since: date | None, until: date | None, channels: list[str] | None
-) -> None:
-    from gfpipe.archive.manifest import Manifest  # noqa: PLC0415
-    from gfpipe.lake import shards  # noqa: PLC0415
-    from gfpipe.models import champion  # noqa: PLC0415 - importing torch takes seconds
-    from gfpipe.stages.analysis import reclassify as stage  # noqa: PLC0415
-
-    analysis = Analysis(classifier=champion.resolve(classifier), device=device)
-    stage.prepare(analysis)
-    wanted = Manifest(lake, tuple(shards.analysed(lake))).between(since, until).on(channels).recordings
-    due = [recording for recording in wanted if stage.finished(recording, lake, analysis) is None]
-    for recording in due:
-        console.console.print(recording.label, markup=False, highlight=False, soft_wrap=True)
-    console.say(f"{len(due)} of {len(wanted)} recordings would be read again")
-
-
-@app.command(rich_help_panel=Panel.ANALYSE, epilog=example("gfpipe status --lake lake"))
-def status(lake: Lake) -> None:
-    """Show coverage by channel and day: scheduled, analysed, failed, and why."""
-    from gfpipe import warehouse  # noqa: PLC0415
-
-    coverage, failures = warehouse.report(lake, "coverage", "failures")
-    console.coverage(coverage.to_pylist())
-    for row in failures.to_pylist():
-        console.problem(row["status"], row["path"], row["reason"])
-
-
-@app.command(rich_help_panel=Panel.ANALYSE, epilog=example("gfpipe publish --lake lake"))
-def publish(lake: Lake) -> None:
-    """Build the warehouse LAKE/gfpipe.duckdb anew and print screen time by channel."""
-    from gfpipe.cli import flow_runs as run  # noqa: PLC0415
-    from gfpipe.cli import stats_tables as figures  # noqa: PLC0415
-
-    published = run.publish(lake)
-    figures.show(published.screen_time, ["channel"])
-    console.say(f"Published {published.warehouse}. Ask it: gfpipe sql --lake {lake}")
-    for check in published.failed_checks:
-        console.say(f"check failed: {check.name}: {check.rows} rows, such as {check.examples[0]}", "red")
-    if published.failed_checks:
-        raise typer.Exit(1)
-
-
-@app.command(
-    rich_help_panel=Panel.FIGURES,
-    epilog=example(
-        'gfpipe sql --lake lake -c "from screen_time_by_channel"',
-        'gfpipe sql --lake lake -c "select * from coverage" --csv > coverage.csv',
-    ),
-)
-def sql(
-    lake: Lake,
-    command: Annotated[str | None, typer.Option("-c", "--command", help="One question; without it, a prompt.")] = None,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, one array of records.")] = False,
-    parquet: Annotated[Path | None, typer.Option(help="Write the result to this file.")] = None,
-) -> None:
-    """Ask the warehouse in SQL, with every view ready."""
-    if sum((csv, json, parquet is not None)) > 1:
-        raise UsageError("choose one of --csv, --json and --parquet")
-    from gfpipe.cli import shell  # noqa: PLC0415
-
-    shell.run(lake, command, "csv" if csv else "json" if json else "table", parquet)
-
-
-@app.command(rich_help_panel=Panel.ANALYSE, epilog=example("gfpipe demo --out demo"))
-def demo(out: Annotated[Path, typer.Option(help="Folder for the demo's archive and lake.")] = Path("demo")) -> None:
-    """Make a small archive of real footage whose true screen time is known, and run everything on it."""
-    from gfpipe.cli.demo import run_demo  # noqa: PLC0415
-
-    run_demo(out)
 
 
 @app.command(rich_help_panel=Panel.ANALYSE, epilog=example("gfpipe serve --config gfpipe.toml"))
@@ -262,6 +59,91 @@ def serve(
     from gfpipe.flows.serve import serve as serve_site  # noqa: PLC0415
 
     serve_site(config, port)
+
+
+@app.command(
+    rich_help_panel=Panel.ANALYSE,
+    epilog=example(
+        "gfpipe purge --lake lake --expired --yes",
+        "gfpipe purge --lake lake --recording tv1-20010304T190000Z-news-8a1d7556 --dry-run",
+        "gfpipe purge --lake lake --all",
+    ),
+)
+def purge(
+    lake: Lake,
+    expired: Annotated[bool, typer.Option("--expired", help="Crops whose day has come.")] = False,
+    recording: Annotated[
+        list[str] | None, typer.Option(help="All of this recording, by its recording_id; may be given again.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every picture of a face, and every list of them.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove pictures of faces that were kept, with every copy of them, and count what is left: nothing.
+
+    It reaches crops, rows and pictures of curated sets, chips that trainings
+    left in their folders, and unfinished files; with --recording and --all
+    label queues too. Human answers hold no picture and are kept. Exit code 1:
+    something is left, and is named.
+    """
+    from gfpipe.lake.retention import What  # noqa: PLC0415
+    from gfpipe.stages.analysis import purge as stage  # noqa: PLC0415
+
+    what = What(expired, tuple(recording or ()), everything)
+    if not (dry_run or yes or console.is_terminal()):
+        raise UsageError(
+            "purge asks before it deletes, and nobody is here to be asked: say --yes, or --dry-run to look"
+        )
+    found = stage.plan(lake, what)
+    if dry_run or not yes:
+        _show(stage.totals(found), None, "To be removed")
+    if dry_run:
+        _name(found)
+        console.say(f"Nothing was removed. To remove it: gfpipe purge --lake {lake} {_option(what)}")
+        return
+    if found and not yes:
+        typer.confirm(f"Remove all of this from {lake}? It cannot be brought back", abort=True)
+    with console.counting("files") as progress:
+        summary = stage.run(lake, what, progress)
+    _show(stage.totals(summary.before), stage.totals(summary.after), "Pictures of faces, before and after")
+    console.say(f"{summary.answers:,} human answers about faces hold no picture and are kept.")
+    for held in summary.after:
+        console.problem("left", held.name, held.problem)
+    if summary.after:
+        raise typer.Exit(1)
+
+
+def _option(what: "What") -> str:
+    if what.recordings:
+        return " ".join(f"--recording {each}" for each in what.recordings)
+    return "--expired" if what.expired else "--all"
+
+
+def _name(found: Sequence["Held"]) -> None:
+    for held in found:
+        if held.problem:
+            console.problem("stays", held.name, held.problem)
+
+
+def _show(before: Mapping["Place", "Total"], after: Mapping["Place", "Total"] | None, title: str) -> None:
+    """A line a place and their sum; zeros are what it is about, so they are printed."""
+    rows = [
+        {
+            "where": str(place),
+            **_counts(before.get(place)),
+            **(_counts(after.get(place), " left") if after is not None else {}),
+        }
+        for place in {**before, **(after or {})}
+    ]
+    if not rows:
+        console.say("There is nothing to remove: no such picture, and no list of them, is in the lake.")
+        return
+    console.table(rows, title)
+
+
+def _counts(total: "Total | None", left: str = "") -> dict[str, str]:
+    counts = vars(total) if total else dict.fromkeys(("files", "images", "rows", "size"), 0)
+    return {f"{'bytes' if name == 'size' else name}{left}": f"{count:,}" for name, count in counts.items()}
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import typer
 from prefect.client.schemas.objects import State
 
 from gfpipe.cli import flow_runs as run
-from gfpipe.cli import training as cli_training
+from gfpipe.cli import learning
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.gate.decision import Decision
 from gfpipe.evaluation.gate.rules import Margins
@@ -97,7 +97,7 @@ def test_too_few_faces_to_decide_on_end_in_no_decision_which_is_neither_a_failur
     assert {each["state"]["type"] for each in ran.post("/task_runs/filter")} == {"COMPLETED"}
     assert "Nothing was changed" in ran.artifacts["decision"]["data"]
     with pytest.raises(typer.Exit) as ended:
-        cli_training.conclude(ran.decision)
+        learning.conclude(ran.decision)
     assert ended.value.exit_code == 1
 
 

@@ -5,12 +5,11 @@ from typing import Any
 import pytest
 
 from gfpipe.cli import console
-from gfpipe.cli import stats_tables as figures
 from tests.exports.figures import figures as measured
 
 
 def drawn(capsys: pytest.CaptureFixture[str], *rows: dict[str, Any]) -> str:
-    figures.show([measured(**changed).to_pylist()[0] for changed in rows], ("channel", "month"))
+    console.figures([measured(**changed).to_pylist()[0] for changed in rows], ("channel", "month"))
     return capsys.readouterr().out
 
 
@@ -59,4 +58,4 @@ def test_unknown_groups_and_coverage_say_so(capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize(("hours", "said"), [(0.017, "0.02"), (9.5, "9.50"), (8760, "8,760.0"), (0, "0"), (None, "0")])
 def test_hours_have_as_many_digits_as_they_deserve(hours: float | None, said: str) -> None:
-    assert figures.hours(hours) == said
+    assert console.hours(hours) == said
