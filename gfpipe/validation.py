@@ -1,0 +1,101 @@
+"""Untrusted values, as TOML and JSON give them, validated into dataclasses with pydantic; errors are one line."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields
+from difflib import get_close_matches
+from types import UnionType
+from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from gfpipe.errors import GfpipeError, UsageError
+
+T = TypeVar("T")
+
+_UNKNOWN: Final = ("unexpected_keyword_argument", "extra_forbidden")
+_TERMS: Final = {"an object": "a table", "a valid array": "a list", "a valid string": "text"}
+
+
+def parse(kind: type[T], values: Any, source: str, *, error: type[GfpipeError] = UsageError, **known: Any) -> T:
+    """Validate plain values into a dataclass or pydantic model.
+
+    Types are strict as in JSON: ``true`` is not an integer and ``"3"`` is not a number, but an integer is a valid
+    float, a list a valid tuple and a string a valid enum member. Unknown keys are refused at every level.
+
+    Args:
+        kind: a pydantic or standard dataclass, or a ``BaseModel``; its validators may raise ``ValueError``.
+        values: a mapping, with tables as mappings and lists.
+        source: where the values come from, such as a file; the message begins with it.
+        error: the exception to raise.
+        known: values of fields that are not keys of ``values``.
+
+    Raises:
+        GfpipeError: of the type ``error``, if a key is unknown or missing, or a value is not valid.
+    """
+    try:
+        if isinstance(values, Mapping):
+            if key := next((key for key in values if key in known), None):
+                raise error(f"{source}: {_unknown(key, [name for name in _keys(kind) if name not in known])}")
+            values = {**values, **known}
+        return TypeAdapter(kind).validate_json(json.dumps(values, default=str), strict=True, extra="forbid")
+    except ValidationError as exc:
+        raise error(f"{source}: {describe(exc, kind, hidden=known)}") from exc
+
+
+def describe(exc: ValidationError, kind: Any, hidden: Collection[str] = ()) -> str:
+    """The first error of a value of the type ``kind`` in one line: table, key and allowed values.
+
+    An unknown key comes before a missing one, which it may misspell. Fields in ``hidden`` are not listed as keys.
+    """
+    details = sorted(exc.errors(include_url=False), key=lambda item: item["type"] not in _UNKNOWN)[0]
+    *path, key = details["loc"] or ("",)
+    if details["type"] in _UNKNOWN:
+        names = [name for name in _keys(_type_at(kind, path)) if path or name not in hidden]
+        return _table(path) + _unknown(str(key), names)
+    if details["type"] == "value_error":
+        text = str(details["ctx"]["error"])
+        return _table(details["loc"]) + text if isinstance(details["input"], dict) else f"{_table(path)}{key}: {text}"
+    while isinstance(key, int) and path:  # an item of a list is named by its list
+        *path, key = path
+    if details["type"] == "missing" and isinstance(details["input"], dict):
+        return f"{_table(path)}{key} is missing"
+    lengths = {"missing": "has too few items", "too_long": "has too many items"}
+    text = lengths.get(details["type"], details["msg"].removeprefix("Input "))
+    for term, plain in _TERMS.items():
+        text = text.replace(term, plain)
+    return f"{_table(path)}{key or 'the content'} {text}, got {details['input']!r}"
+
+
+def _unknown(key: str, names: Sequence[str]) -> str:
+    near = get_close_matches(key, names, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"unknown key {key!r}; {hint}known are {', '.join(names)}"
+
+
+def _table(path: Sequence[str | int]) -> str:
+    """TOML's name of a table: ``[heads]: `` or, of a list of tables, ``[[stages]] 1: ``."""
+    tables: list[str] = []
+    for item in path:
+        tables.append(f"[{tables.pop()}] {item + 1}" if isinstance(item, int) else f"[{item}]")
+    return "".join(f"{table}: " for table in tables)
+
+
+def _keys(kind: Any) -> dict[str, Any]:
+    """Keys of a dataclass or model, by alias where there is one, with their types."""
+    if models := getattr(kind, "__pydantic_fields__", None):
+        return {model.alias or name: model.annotation for name, model in models.items()}
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in fields(kind)}
+
+
+def _type_at(kind: Any, path: Sequence[str | int]) -> Any:
+    for item in path:
+        arguments = get_args(kind)
+        if isinstance(item, int):
+            kind = arguments[0]
+        else:
+            kind = arguments[1] if issubclass(get_origin(kind) or kind, Mapping) else _keys(kind)[item]
+        if get_origin(kind) in (Union, UnionType):
+            kind = next(option for option in get_args(kind) if option is not type(None))
+    return kind

@@ -1,0 +1,88 @@
+"""Validated values: every error is one line that names source, table, key and allowed values."""
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from gfpipe.errors import ModelError, UsageError
+from gfpipe.validation import parse
+
+
+@dataclass(frozen=True)
+class Inner:
+    size: Annotated[int, Field(ge=16, le=1024)] = 112
+    order: Literal["RGB", "BGR"] = "RGB"
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        if self.size == 17:
+            raise ValueError("size is prime")
+
+
+@dataclass(frozen=True)
+class Outer:
+    name: str
+    title: str
+    inner: Inner | None = None
+    stages: tuple[Inner, ...] = ()
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fresh: Annotated[bool, Field(alias="new")] = False
+
+
+def outer(**values: Any) -> Outer:
+    return parse(Outer, values, "a.toml", name="a")
+
+
+def test_valid_values_become_frozen_records() -> None:
+    result = outer(title="A", inner={"size": 32, "mean": [1, 2, 3]}, words={"age": ["old"]}, new=True)
+    assert result.name == "a"
+    assert result.fresh
+    assert result.inner == Inner(32, mean=(1.0, 2.0, 3.0))
+    assert result.words == {"age": ("old",)}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "a.toml: title is missing"),
+        ({"title": "A", "name": "b"}, "a.toml: unknown key 'name'; known are title, inner, stages, words, new"),
+        (
+            {"titel": "A"},
+            "a.toml: unknown key 'titel'; did you mean 'title'? known are title, inner, stages, words, new",
+        ),
+        ({"title": "A", "fresh": True}, "a.toml: unknown key 'fresh'; known are title, inner, stages, words, new"),
+        ({"title": 1}, "a.toml: title should be text, got 1"),
+        ({"title": "A", "new": 1}, "a.toml: new should be a valid boolean, got 1"),
+        ({"title": "A", "inner": 5}, "a.toml: inner should be a table, got 5"),
+        ({"title": "A", "inner": {"size": True}}, "a.toml: [inner]: size should be a valid integer, got True"),
+        ({"title": "A", "inner": {"size": 1.5}}, "a.toml: [inner]: size should be a valid integer, got 1.5"),
+        (
+            {"title": "A", "inner": {"size": 3}},
+            "a.toml: [inner]: size should be greater than or equal to 16, got 3",
+        ),
+        ({"title": "A", "inner": {"size": 17}}, "a.toml: [inner]: size is prime"),
+        ({"title": "A", "inner": {"order": "GRB"}}, "a.toml: [inner]: order should be 'RGB' or 'BGR', got 'GRB'"),
+        ({"title": "A", "inner": {"mean": [1, 2]}}, "a.toml: [inner]: mean has too few items, got [1, 2]"),
+        ({"title": "A", "inner": {"mean": [1, 2, 3, 4]}}, "a.toml: [inner]: mean has too many items, got [1, 2, 3, 4]"),
+        (
+            {"title": "A", "stages": [{}, {"sise": 3}]},
+            "a.toml: [[stages]] 2: unknown key 'sise'; did you mean 'size'? known are size, order, mean",
+        ),
+        ({"title": "A", "stages": {}}, "a.toml: stages should be a list, got {}"),
+        ({"title": "A", "words": {"age": 3}}, "a.toml: [words]: age should be a list, got 3"),
+        ({"title": "A", "words": {"age": [3]}}, "a.toml: [words]: age should be text, got 3"),
+    ],
+)
+def test_errors_name_table_key_and_allowed_values(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as error:
+        outer(**values)
+    assert str(error.value) == message
+
+
+def test_content_that_is_not_a_table_is_refused_with_the_requested_error() -> None:
+    with pytest.raises(ModelError, match=r"^card\.json: the content should be a table, got 5$"):
+        parse(Outer, 5, "card.json", error=ModelError)
