@@ -27,14 +27,14 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("query", re.findall(r"```sql\n(.*?)```", README, re.DOTALL))
 def test_every_query_of_the_readme_has_an_answer(lake: Path, query: str) -> None:
-    with warehouse.open(lake) as house:
-        assert house.query(query).num_rows > 0
+    with warehouse.open(lake) as db:
+        assert db.query(query).num_rows > 0
 
 
 @pytest.mark.parametrize("relation", sorted(set(re.findall(r"^\| `([a-z_]+)`", README, re.MULTILINE))))
 def test_every_relation_of_the_readme_is_there(lake: Path, relation: str) -> None:
-    with warehouse.open(lake) as house:
-        house.query(f"from {relation}")
+    with warehouse.open(lake) as db:
+        db.query(f"from {relation}")
 
 
 def test_the_file_map_names_every_module_and_no_other() -> None:

@@ -245,8 +245,8 @@ def _beside_the_truth(archive: Path, lake: str) -> list[dict[str, object]]:
     from gfpipe import warehouse  # noqa: PLC0415
     from gfpipe.stages.analysis.demo import PROGRAMMES  # noqa: PLC0415
 
-    with warehouse.open(lake) as house:
-        screen_time = house.query("select r.path, s.* from screen_time as s join recordings as r using (recording_id)")
+    with warehouse.open(lake) as db:
+        screen_time = db.query("select r.path, s.* from screen_time as s join recordings as r using (recording_id)")
     found = {row["path"]: row for row in screen_time.to_pylist()}
     return [_line(programme, found.get(str(archive / programme.path))) for programme in PROGRAMMES]
 

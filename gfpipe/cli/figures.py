@@ -243,22 +243,22 @@ def _sql(lake: str, command: str | None, form: Form, path: Path | None) -> None:
     """
     from gfpipe import warehouse  # noqa: PLC0415
 
-    with warehouse.open(lake) as house:
+    with warehouse.open(lake) as db:
         if command is not None:
-            _answer(house, command, form, path)
+            _answer(db, command, form, path)
         elif not console.is_terminal():
             for statement in filter(str.strip, sys.stdin.read().split(";")):
-                _answer(house, statement, form, path)
+                _answer(db, statement, form, path)
         elif path is not None:
             raise UsageError("--parquet needs a question: -c 'select …'")
         else:
-            _prompt(house, form)
+            _prompt(db, form)
 
 
-def _answer(house: "warehouse.Warehouse", question: str, form: Form, path: Path | None) -> None:
+def _answer(db: "warehouse.Warehouse", question: str, form: Form, path: Path | None) -> None:
     from gfpipe import warehouse  # noqa: PLC0415
 
-    result = house.query(question)
+    result = db.query(question)
     if path is not None:
         warehouse.write(result, "parquet", path)
         console.say(f"{result.num_rows} rows written to {path}")
@@ -266,10 +266,10 @@ def _answer(house: "warehouse.Warehouse", question: str, form: Form, path: Path 
         print(warehouse.as_text(result, form).rstrip("\n"))
 
 
-def _prompt(house: "warehouse.Warehouse", form: Form) -> None:
+def _prompt(db: "warehouse.Warehouse", form: Form) -> None:
     import readline  # noqa: F401, PLC0415 - importing it gives the prompt its history and editing
 
-    console.say(f"{house.path}, read-only. {_HELP}")
+    console.say(f"{db.path}, read-only. {_HELP}")
     statement = ""
     while True:
         try:
@@ -285,16 +285,16 @@ def _prompt(house: "warehouse.Warehouse", form: Form) -> None:
         if word == "\\q":
             return
         if word == "\\d":
-            _try(house, f'describe "{name[0]}"' if name else _LIST, form)
+            _try(db, f'describe "{name[0]}"' if name else _LIST, form)
         elif not statement.rstrip().endswith(";"):
             continue
         else:
-            _try(house, statement, form)
+            _try(db, statement, form)
         statement = ""
 
 
-def _try(house: "warehouse.Warehouse", question: str, form: Form) -> None:
+def _try(db: "warehouse.Warehouse", question: str, form: Form) -> None:
     try:
-        _answer(house, question, form, None)
+        _answer(db, question, form, None)
     except GfpipeError as exc:
         console.say(str(exc), "red")

@@ -97,30 +97,30 @@ class CorrectedGroup:
         return CorrectedGroup(whole, *labels, self.problem or other.problem)
 
 
-def lend_labels(house: Warehouse) -> int:
+def lend_labels(db: Warehouse) -> int:
     """Define ``labels``: the labelled faces that tell of the classifier's errors; how many there are."""
-    house.redefine("labels", _LABELS)
-    return int(house.query("select count(*) from labels").column(0)[0].as_py())
+    db.redefine("labels", _LABELS)
+    return int(db.query("select count(*) from labels").column(0)[0].as_py())
 
 
-def correct(house: Warehouse, sample: Sample) -> Mapping[int, CorrectedGroup]:
+def correct(db: Warehouse, sample: Sample) -> Mapping[int, CorrectedGroup]:
     """Correct every group of ``chosen`` that shows a face, by ``labels``; by ``group_index``."""
     found: dict[int, list[CorrectedGroup]] = {}
-    for part in parts(house, sample):
+    for part in parts(db, sample):
         for index, corrected in _correct(part, sample):
             found.setdefault(index, []).append(corrected)
     return {index: reduce(add, each) for index, each in found.items()}
 
 
-def parts(house: Warehouse, sample: Sample) -> Iterator[Part]:
+def parts(db: Warehouse, sample: Sample) -> Iterator[Part]:
     """What ``chosen`` shows, by channels that share labels."""
-    house.lend("units", pa.table({"recording_number": sample.recordings, "unit": sample.units(sample.recordings)}))
-    house.redefine("sharing", _SHARING)
-    found = _columns(house, _SECONDS)
-    for sharing in house.query("from sharing").to_pylist():
+    db.lend("units", pa.table({"recording_number": sample.recordings, "unit": sample.units(sample.recordings)}))
+    db.redefine("sharing", _SHARING)
+    found = _columns(db, _SECONDS)
+    for sharing in db.query("from sharing").to_pylist():
         these = found["part"] == sharing["part"]
         whole = Seconds(*(found[name][these] for name in ("unit", "composition", "seconds")))
-        yield Part(whole, found["group_index"][these], correction(_labels(house, sharing, sample), sample.weights))
+        yield Part(whole, found["group_index"][these], correction(_labels(db, sharing, sample), sample.weights))
 
 
 def _correct(part: Part, sample: Sample) -> Iterator[tuple[int, CorrectedGroup]]:
@@ -133,10 +133,10 @@ def _correct(part: Part, sample: Sample) -> Iterator[tuple[int, CorrectedGroup]]
             yield index, CorrectedGroup(corrected, *found.labels)
 
 
-def _labels(house: Warehouse, sharing: Mapping[str, object], sample: Sample) -> Labels:
+def _labels(db: Warehouse, sharing: Mapping[str, object], sample: Sample) -> Labels:
     """The labels of one model, those of the channels at hand marked."""
     found = _columns(
-        house,
+        db,
         "select recording_number, channel_group = $channel_group as at_hand, size, truth, answer, weight "
         "from labels where model_id = $model_id order by all",
         {"channel_group": sharing["channel_group"], "model_id": sharing["model_id"]},
@@ -147,6 +147,6 @@ def _labels(house: Warehouse, sharing: Mapping[str, object], sample: Sample) -> 
     return Labels(sample.units(recording), recording, at_hand, size, truth, answer, found["weight"])
 
 
-def _columns(house: Warehouse, sql: str, params: Mapping[str, object] | None = None) -> dict[str, NDArray[Any]]:
-    table = house.query(sql, params)
+def _columns(db: Warehouse, sql: str, params: Mapping[str, object] | None = None) -> dict[str, NDArray[Any]]:
+    table = db.query(sql, params)
     return {name: table[name].to_numpy() for name in table.column_names}

@@ -64,7 +64,7 @@ order by group_index, recording_number
 """
 
 
-def measure(house: Warehouse, question: Question) -> pa.Table:
+def measure(db: Warehouse, question: Question) -> pa.Table:
     """Measure screen time by whatever is asked.
 
     Returns:
@@ -78,20 +78,20 @@ def measure(house: Warehouse, question: Question) -> pa.Table:
         UsageError: the question cannot be answered as asked.
         LakeError: the warehouse cannot be read.
     """
-    narrow(house, question)
-    return measure_by(house, question.by, question)
+    narrow(db, question)
+    return measure_by(db, question.by, question)
 
 
-def measure_by(house: Warehouse, by: tuple[str, ...], question: Question) -> pa.Table:
+def measure_by(db: Warehouse, by: tuple[str, ...], question: Question) -> pa.Table:
     """Measure what a question asks, by something else; the warehouse was narrowed to it."""
-    totals = house.query(_totals(group(house, by)))
-    labels = lend_labels(house)
-    sample = resample(house, question.draws)
-    corrected = correct(house, sample) if labels else {}
+    totals = db.query(_totals(group(db, by)))
+    labels = lend_labels(db)
+    sample = resample(db, question.draws)
+    corrected = correct(db, sample) if labels else {}
     nothing = CorrectedGroup(problem="no face" if labels else "no labels: gfpipe label import")
     found = {
         index: _figures(recordings, sums, sample, corrected.get(index, nothing))
-        for index, recordings, sums in _recordings(house)
+        for index, recordings, sums in _recordings(db)
     }
     return _assemble(totals, found, question.mix_models)
 
@@ -112,9 +112,9 @@ def _totals(by: tuple[str, ...]) -> str:
     """
 
 
-def _recordings(house: Warehouse) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float64]]]:
+def _recordings(db: Warehouse) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float64]]]:
     """Each group, its recordings' numbers (R,), and their seconds (R, S) in the order of `_SUMS`."""
-    table = house.query(_RECORDINGS)
+    table = db.query(_RECORDINGS)
     number = table["recording_number"].to_numpy().astype(np.int64)
     sums = np.stack([table[name].to_numpy() for name in _SUMS], axis=1)
     groups, first = np.unique(table["group_index"].to_numpy(), return_index=True)

@@ -61,7 +61,7 @@ class Needs:
         return dict(zip(self.strata, self.need.tolist(), strict=True))
 
 
-def measure(house: Warehouse, question: Question) -> Needs:
+def measure(db: Warehouse, question: Question) -> Needs:
     """Find out where labels are needed most.
 
     The error rates of each stratum are those of its labels, drawn towards those of all labels of the same size,
@@ -69,7 +69,7 @@ def measure(house: Warehouse, question: Question) -> Needs:
     are taken for right.
 
     Args:
-        house: the warehouse.
+        db: the warehouse.
         question: ``by`` names what strata are made of (`gfpipe.labelling.design.sampling`); ``since``, ``until`` and
             ``only_channels`` say which recordings.
 
@@ -83,7 +83,7 @@ def measure(house: Warehouse, question: Question) -> Needs:
         "until": question.until,
         "channels": list(question.only_channels),
     }
-    found, labels = house.ask("cells", asked), house.ask("labels_in_cells", asked)
+    found, labels = db.ask("cells", asked), db.ask("labels_in_cells", asked)
     if not found.num_rows:
         raise UsageError("no face counts in what is asked about: there is nothing to label")
     cells = _Cells(found, labels)

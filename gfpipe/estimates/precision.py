@@ -51,25 +51,25 @@ class Precision:
     problem: str | None = None
 
 
-def measure(house: Warehouse, question: Question) -> Precision:
+def measure(db: Warehouse, question: Question) -> Precision:
     """Take the interval of the corrected share apart.
 
     Args:
-        house: the warehouse.
+        db: the warehouse.
         question: as `gfpipe.estimates.needs.measure` takes it.
 
     Raises:
         UsageError: fewer than 5 recordings, several models, or nothing that shows a face.
         LakeError: the warehouse cannot be read.
     """
-    needed = needs.measure(house, question)
-    narrow(house, question)
-    group(house, ())
-    recordings = _recordings(house)
-    answers = lend_labels(house)
-    sample = resample(house, question.draws)
+    needed = needs.measure(db, question)
+    narrow(db, question)
+    group(db, ())
+    recordings = _recordings(db)
+    answers = lend_labels(db)
+    sample = resample(db, question.draws)
     freedom, weights = sample.freedom(recordings), sample.weights
-    found = list(parts(house, sample))
+    found = list(parts(db, sample))
     if problem := next((part.found.problem for part in found if part.found.problem), None):
         archive = _share([replace(part, found=_known(needed.correction, weights)) for part in found], weights)
         return Precision(float(archive[0]), None, _variance(archive), np.inf, freedom, answers, 1.0, needed, problem)
@@ -82,13 +82,13 @@ def measure(house: Warehouse, question: Question) -> Precision:
     )
 
 
-def _recordings(house: Warehouse) -> NDArray[np.int64]:
+def _recordings(db: Warehouse) -> NDArray[np.int64]:
     """Those that were analysed and are asked about.
 
     Raises:
         UsageError: too few of them for an interval, or of several models.
     """
-    found = house.query("select distinct recording_number, model_id from chosen where analysed_seconds > 0")
+    found = db.query("select distinct recording_number, model_id from chosen where analysed_seconds > 0")
     models = sorted(set(found["model_id"].to_pylist()))
     if len(models) > 1:
         raise UsageError(f"recordings of several models ({', '.join(models)}): bring them under one: gfpipe reclassify")

@@ -25,11 +25,11 @@ _KEYS: Final = {
 }
 
 
-def estimates(house: Warehouse, question: Question = Question()) -> pa.Table:  # noqa: B008 - frozen
+def estimates(db: Warehouse, question: Question = Question()) -> pa.Table:  # noqa: B008 - frozen
     """Measure every grouping; ``grouping`` is ``all`` or names its columns, which are null in the others.
 
     Args:
-        house: the warehouse, its marts ready.
+        db: the warehouse, its marts ready.
         question: what is to be left out or counted otherwise; ``by`` is of no account.
 
     Raises:
@@ -38,12 +38,12 @@ def estimates(house: Warehouse, question: Question = Question()) -> pa.Table:  #
     """
     from gfpipe.estimates.measure import measure_by  # noqa: PLC0415 - importing scipy takes longer than an answer
 
-    narrow(house, question)
-    parts = [_keyed(grouping(*by), measure_by(house, by, question)) for by in GROUPINGS]
+    narrow(db, question)
+    parts = [_keyed(grouping(*by), measure_by(db, by, question)) for by in GROUPINGS]
     return pa.concat_tables(parts, promote_options="permissive")
 
 
-def answer(house: Warehouse, question: Question) -> pa.Table:
+def answer(db: Warehouse, question: Question) -> pa.Table:
     """Answer a question: with what was published, where that is it, else by measuring anew; the answers are the same.
 
     Raises:
@@ -54,12 +54,12 @@ def answer(house: Warehouse, question: Question) -> pa.Table:
     if by in GROUPINGS and replace(question, by=()) == Question():
         others = ", ".join(["grouping", *(name for name in _KEYS if name not in by)])
         order = f" order by {', '.join(by)}" if by else ""
-        return house.query(
+        return db.query(
             f"select * exclude ({others}) from estimates where grouping = $grouping{order}", {"grouping": grouping(*by)}
         )
     from gfpipe.estimates.measure import measure  # noqa: PLC0415 - importing scipy takes longer than an answer
 
-    return measure(house, question)
+    return measure(db, question)
 
 
 def grouping(*by: str) -> str:

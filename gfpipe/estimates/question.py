@@ -44,7 +44,7 @@ class Question:
     draws: int = 2000
 
 
-def narrow(house: Warehouse, question: Question) -> None:
+def narrow(db: Warehouse, question: Question) -> None:
     """Redefine the rollup, and what it rests on, as the question has it; define ``asked``, the rows that are asked for.
 
     Besides the rollup's columns ``asked`` has those of the CSV files, ``recording_number``, ``year``,
@@ -55,13 +55,13 @@ def narrow(house: Warehouse, question: Question) -> None:
         LakeError: the warehouse cannot be read.
     """
     if question.min_face is not None:
-        _count_faces_from(house, question.min_face)
+        _count_faces_from(db, question.min_face)
     if question.exclude is not None:
-        _exclude(house, question.exclude)
-    classes = _lend_classes(house, "programme", question.programmes)
-    groups = _lend_classes(house, "channel", question.channels_file)
+        _exclude(db, question.exclude)
+    classes = _lend_classes(db, "programme", question.programmes)
+    groups = _lend_classes(db, "channel", question.channels_file)
     channel_group = 'coalesce("group", channel)' if "group" in groups else "channel"
-    house.redefine(
+    db.redefine(
         "channel_groups",
         f"""
         select distinct channel, {channel_group} as channel_group
@@ -69,7 +69,7 @@ def narrow(house: Warehouse, question: Question) -> None:
         left join channel_classes using (channel)
         """,
     )
-    house.redefine(
+    db.redefine(
         "asked",
         f"""
         select
@@ -83,12 +83,12 @@ def narrow(house: Warehouse, question: Question) -> None:
         left join channel_classes using (channel)
         left join channel_groups using (channel)
         {"left join excluded using (recording_id, date, hour)" if question.exclude else ""}
-        where {" and ".join(_conditions(house, question))}
+        where {" and ".join(_conditions(db, question))}
         """,
     )
 
 
-def group(house: Warehouse, by: tuple[str, ...]) -> tuple[str, ...]:
+def group(db: Warehouse, by: tuple[str, ...]) -> tuple[str, ...]:
     """Define ``chosen``: what is ``asked``, numbered by group (``group_index`` from 0).
 
     Returns:
@@ -97,7 +97,7 @@ def group(house: Warehouse, by: tuple[str, ...]) -> tuple[str, ...]:
     Raises:
         UsageError: nothing can be grouped by that.
     """
-    classes = (house.query(f"from {key}_classes limit 0").column_names[1:] for key in ("programme", "channel"))
+    classes = (db.query(f"from {key}_classes limit 0").column_names[1:] for key in ("programme", "channel"))
     known = [*_BY, *chain.from_iterable(classes)]
     for name in by:
         if name not in known:
@@ -106,40 +106,40 @@ def group(house: Warehouse, by: tuple[str, ...]) -> tuple[str, ...]:
         raise UsageError(f"--by {','.join(by)}: a name stands there twice")
     names = tuple(_COLUMN.get(name, name) for name in by)
     order = ", ".join(map(_quoted, names)) or "true"
-    house.redefine("chosen", f"select *, dense_rank() over (order by {order}) - 1 as group_index from asked")
+    db.redefine("chosen", f"select *, dense_rank() over (order by {order}) - 1 as group_index from asked")
     return names
 
 
-def _conditions(house: Warehouse, question: Question) -> list[str]:
+def _conditions(db: Warehouse, question: Question) -> list[str]:
     conditions = ["true"]
     if question.since:
         conditions.append(f"date >= date '{question.since}'")
     if question.until:
         conditions.append(f"date <= date '{question.until}'")
     if question.only_channels:
-        _refuse_unknown_channels(house, question.only_channels)
-        house.lend("only_channels", pa.table({"channel": list(question.only_channels)}))
+        _refuse_unknown_channels(db, question.only_channels)
+        db.lend("only_channels", pa.table({"channel": list(question.only_channels)}))
         conditions.append("channel in (from only_channels)")
     return conditions
 
 
-def _count_faces_from(house: Warehouse, lines: float) -> None:
+def _count_faces_from(db: Warehouse, lines: float) -> None:
     if not 0 <= lines <= 360:
         raise UsageError(f"--min-face {lines:g}: choose between 0 and 360 lines")
-    house.redefine(
+    db.redefine(
         "classified_faces",
         f"select * replace (height_360 < {lines} as below_min_face) from classified_faces",
         ("sample_gender", "compositions", "rollup", "labelled_faces"),
     )
 
 
-def _exclude(house: Warehouse, path: Path) -> None:
+def _exclude(db: Warehouse, path: Path) -> None:
     """Leave intervals out: only the recordings that they touch are added up anew."""
     from gfpipe.archive import annotations  # noqa: PLC0415 - pandas takes its time
 
-    zones = house.query("select distinct channel, timezone from recordings where timezone is not null").to_pylist()
-    house.lend("exclusions", annotations.exclusions(path, [(row["channel"], row["timezone"]) for row in zones]))
-    house.redefine(
+    zones = db.query("select distinct channel, timezone from recordings where timezone is not null").to_pylist()
+    db.lend("exclusions", annotations.exclusions(path, [(row["channel"], row["timezone"]) for row in zones]))
+    db.redefine(
         "touched",
         """
         select distinct recordings.recording_id
@@ -153,9 +153,9 @@ def _exclude(house: Warehouse, path: Path) -> None:
                 > exclusions.starts
         """,
     )
-    house.redefine("untouched", "from compositions anti join touched using (recording_id)")
-    house.redefine("before", "select recording_id, date, hour, analysed_seconds from rollup")
-    house.redefine(
+    db.redefine("untouched", "from compositions anti join touched using (recording_id)")
+    db.redefine("before", "select recording_id, date, hour, analysed_seconds from rollup")
+    db.redefine(
         "sample_gender",
         """
         with on_air as (
@@ -176,8 +176,8 @@ def _exclude(house: Warehouse, path: Path) -> None:
         """,
         ("compositions",),
     )
-    house.redefine("compositions", "from compositions union all by name from untouched", ("rollup",))
-    house.redefine(
+    db.redefine("compositions", "from compositions union all by name from untouched", ("rollup",))
+    db.redefine(
         "excluded",
         """
         select recording_id, date, hour, before.analysed_seconds - rollup.analysed_seconds as excluded_seconds
@@ -187,20 +187,20 @@ def _exclude(house: Warehouse, path: Path) -> None:
     )
 
 
-def _lend_classes(house: Warehouse, key: str, path: Path | None) -> tuple[str, ...]:
+def _lend_classes(db: Warehouse, key: str, path: Path | None) -> tuple[str, ...]:
     """What a CSV file says of each programme or channel, as ``<key>_classes``; the names of its other columns."""
     if path is None:
         table = pa.table({key: pa.array([], pa.string())})
     else:
         from gfpipe.archive import annotations  # noqa: PLC0415
 
-        table = annotations.classes(path, key, {*house.query("from rollup limit 0").column_names, *_OUR_OWN})
-    house.lend(f"{key}_classes", table)
+        table = annotations.classes(path, key, {*db.query("from rollup limit 0").column_names, *_OUR_OWN})
+    db.lend(f"{key}_classes", table)
     return tuple(table.column_names[1:])
 
 
-def _refuse_unknown_channels(house: Warehouse, channels: tuple[str, ...]) -> None:
-    known = {row["channel"] for row in house.query("select distinct channel from rollup").to_pylist()}
+def _refuse_unknown_channels(db: Warehouse, channels: tuple[str, ...]) -> None:
+    known = {row["channel"] for row in db.query("select distinct channel from rollup").to_pylist()}
     for channel in channels:
         if channel not in known:
             raise UsageError(

@@ -79,9 +79,9 @@ class Sample:
         return len(np.unique(self.resampling.unit[places])) - len(np.unique(self.resampling.stratum[places]))
 
 
-def resample(house: Warehouse, draws: int) -> Sample:
+def resample(db: Warehouse, draws: int) -> Sample:
     """Resample every recording of ``chosen`` and of ``labels``."""
-    found = house.query(_STRATA)
+    found = db.query(_STRATA)
     recordings, group, stratum = (
         found[name].to_numpy().astype(np.int64) for name in ("recording_number", "group_index", "stratum")
     )

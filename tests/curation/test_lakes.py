@@ -44,8 +44,8 @@ def test_every_crop_is_a_candidate_with_all_that_is_known_of_it(crop_lake: Path)
 
 def test_probabilities_are_those_of_the_warehouse(lake: Path) -> None:
     warehouse.build(lake)
-    with warehouse.open(lake) as house:
-        rows = house.query("select recording_id, p_female from tracks order by all").to_pylist()
+    with warehouse.open(lake) as db:
+        rows = db.query("select recording_id, p_female from tracks order by all").to_pylist()
     faces = lakes.read(lake).candidates
     _, first = np.unique(faces.track, return_index=True)
     ours = sorted(zip(faces.recording_id[first].tolist(), faces.p_female[first].tolist(), strict=True))

@@ -32,9 +32,9 @@ def test_each_figure_lies_within_its_interval(lake: Path) -> None:
 
 
 def test_what_was_published_is_what_stats_says(lake: Path) -> None:
-    with warehouse.open(lake) as house:
-        published = house.query("from estimates where grouping = 'channel, programme' order by channel, programme")
-        asked = measure(house, Question(by=("channel", "programme")))
+    with warehouse.open(lake) as db:
+        published = db.query("from estimates where grouping = 'channel, programme' order by channel, programme")
+        asked = measure(db, Question(by=("channel", "programme")))
     assert len(asked) == 4
     assert stats.run(lake, Question(by=("channel", "programme"))).equals(asked)
     for name in asked.column_names:
@@ -42,8 +42,8 @@ def test_what_was_published_is_what_stats_says(lake: Path) -> None:
 
 
 def test_the_sums_are_those_of_the_sql_macro(lake: Path) -> None:
-    with warehouse.open(lake) as house:
-        rows = house.query("select month, weekday, unnest(totals(rollup)) from rollup group by 1, 2 order by all")
+    with warehouse.open(lake) as db:
+        rows = db.query("select month, weekday, unnest(totals(rollup)) from rollup group by 1, 2 order by all")
     asked = stats.run(lake, Question(by=("month", "weekday")))
     assert asked.select(rows.column_names).to_pylist() == rows.to_pylist()
 
@@ -102,8 +102,8 @@ def test_two_models_are_never_mixed_unless_asked(tmp_path: Path) -> None:
     assert [row["model_id"] for row in ask(tmp_path, by=("model",))] == ["model-a", "model-b"]
     (mixed,) = ask(tmp_path, mix_models=True)
     assert (mixed["model_id"], mixed["recordings"]) == ("model-a + model-b", 28)
-    with warehouse.open(tmp_path) as house:
-        (published,) = house.query("from estimates where grouping = 'all'").to_pylist()
+    with warehouse.open(tmp_path) as db:
+        (published,) = db.query("from estimates where grouping = 'all'").to_pylist()
     assert published["share_female_face_time"] is None
     assert "several models" in published["interval_note"]
 

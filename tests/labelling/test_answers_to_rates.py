@@ -62,7 +62,7 @@ class Answered:
     known: Archive
     wanted: Wanted
     drawn: label_sample.Summary
-    house: Warehouse
+    db: Warehouse
 
     def rate(self, answer: str, channel: str | None = None) -> float:
         """The true sensitivity or specificity, maybe of one channel."""
@@ -88,8 +88,8 @@ def found(
     drawn = label_sample.run(lake, "q", request.param)
     with serving(str(lake), drawn.queue) as served, Script(served) as script:
         answer_all(script, random.Random(0))
-    with republished(known) as house:
-        yield Answered(known, request.param, drawn, house)
+    with republished(known) as db:
+        yield Answered(known, request.param, drawn, db)
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Population:
         drawn = found.drawn.faces
         named = {
             (row["recording_id"], row["sample_index"], row["face_index"]): drawn.strata.index(row["stratum"])
-            for row in found.house.query(_STRATA, {"keys": list(found.wanted.by)}).to_pylist()
+            for row in found.db.query(_STRATA, {"keys": list(found.wanted.by)}).to_pylist()
         }
         faces = found.known.faces()
         channel = {show.recording_id: show.channel for show in found.known.shows}
@@ -190,7 +190,7 @@ def test_every_answer_is_the_label_of_the_face_that_the_page_showed(found: Answe
 
 def test_sensitivity_and_specificity_are_the_archives_within_their_intervals(found: Answered) -> None:
     for by in ((), ("channel",)):
-        for row in measure(found.house, Question(by=by, draws=1000)).to_pylist():
+        for row in measure(found.db, Question(by=by, draws=1000)).to_pylist():
             channel = row.get("channel")
             truth = {"sensitivity": found.rate("female", channel), "specificity": found.rate("male", channel)}
             if not by:
@@ -203,7 +203,7 @@ def test_sensitivity_and_specificity_are_the_archives_within_their_intervals(fou
 
 def test_by_size_the_classifier_errs_as_it_does_in_the_archive(found: Answered) -> None:
     """It errs more on small faces; weights undo that some faces were asked more often than they are on screen."""
-    rates = found.house.query(_RATES).to_pylist()
+    rates = found.db.query(_RATES).to_pylist()
     assert {(rate["size"], rate["answer"]) for rate in rates} == set(product(HEIGHTS, COLOURS))
     for rate in rates:
         true = found.known.rate(rate["answer"], rate["size"])
@@ -213,7 +213,7 @@ def test_by_size_the_classifier_errs_as_it_does_in_the_archive(found: Answered) 
 def test_weighted_totals_are_those_of_the_whole_archive(found: Answered) -> None:
     """Horvitz and Thompson against every face, by stratum and whatever else: all faces, women, women's face time."""
     population = Population.of(found)
-    labels = found.house.query("from labelled_faces").to_pylist()
+    labels = found.db.query("from labelled_faces").to_pylist()
     assert len(labels) == 500  # of a face that was asked twice the later answer
     weight, said = np.zeros(len(population.keys)), np.zeros(len(population.keys))
     for row in labels:

@@ -61,9 +61,9 @@ def analyse_all(archive: Path, lake: Path, config: Analysis = _DEFAULT, timezone
 def totals(lake: Path) -> list[dict[str, Any]]:
     """Everything countable in a lake, freshly published."""
     warehouse.build(lake)
-    with warehouse.open(lake) as house:
-        assert house.check() == ()
-        return list(house.query(_TOTALS).to_pylist())
+    with warehouse.open(lake) as db:
+        assert db.check() == ()
+        return list(db.query(_TOTALS).to_pylist())
 
 
 def status(lake: Path) -> dict[str, tuple[str, str]]:

@@ -53,8 +53,8 @@ def lake(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def answer(lake: Path, file: Path) -> None:
     """Say of the largest face in a third of all pictures, drawn by chance, who it is; what else was found is none."""
     chance = np.random.default_rng(0)
-    with warehouse.open(lake) as house:
-        faces = house.query(
+    with warehouse.open(lake) as db:
+        faces = db.query(
             "select recording_id, programme, seconds, x1, y1, x2, y2 from faces inner join samples using "
             "(recording_id, sample_index) inner join recordings using (recording_id) "
             "where not below_min_face order by recording_id, sample_index, y2 - y1 desc"

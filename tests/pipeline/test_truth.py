@@ -114,8 +114,8 @@ def test_tracks_lower_the_error_of_face_time(archive: Path, tmp_path: Path, samp
     """What is left is time: a keyframe may stand for a moment of the next shot."""
     analyse_all(archive, tmp_path / "lake", Analysis(sampling=sampling))
     warehouse.build(tmp_path / "lake")
-    with warehouse.open(tmp_path / "lake") as house:
-        (found,) = house.query("select sum(columns('face_seconds')) from rollup").to_pylist()
+    with warehouse.open(tmp_path / "lake") as db:
+        (found,) = db.query("select sum(columns('face_seconds')) from rollup").to_pylist()
     true = {
         "female": sum(shot.seconds for shots in PROGRAMMES.values() for shot in shots if shot.clip in WOMEN),
         "male": sum(shot.seconds for shots in PROGRAMMES.values() for shot in shots if shot.clip in MEN),
@@ -138,9 +138,9 @@ def public_footage(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> li
     (folder / "public.csv").write_text("\n".join(["path,channel,programme,start", *rows]) + "\n")
     analyse_all(folder / "public.csv", folder / "lake", Analysis())
     warehouse.build(folder / "lake")
-    with warehouse.open(folder / "lake") as house:
+    with warehouse.open(folder / "lake") as db:
         samples = "select r.programme, s.* from sample_gender as s join recordings as r using (recording_id)"
-        return list(house.query(f"{samples} order by r.programme, s.seconds").to_pylist())
+        return list(db.query(f"{samples} order by r.programme, s.seconds").to_pylist())
 
 
 def test_akiyo_is_a_woman_throughout(public_footage: list[dict[str, Any]]) -> None:
@@ -164,9 +164,9 @@ def test_the_demo_is_within_one_step_a_cut_of_its_truth(tmp_path: Path) -> None:
     programmes = {programme.path: programme for programme in demo.run(tmp_path / "archive")}
     summaries = analyse_all(tmp_path / "archive", tmp_path / "lake", timezone=demo.TIMEZONE)
     warehouse.build(tmp_path / "lake")
-    with warehouse.open(tmp_path / "lake") as house:
+    with warehouse.open(tmp_path / "lake") as db:
         query = "select r.path, s.* from screen_time as s join recordings as r using (recording_id)"
-        found = {row["path"]: row for row in house.query(query).to_pylist()}
+        found = {row["path"]: row for row in db.query(query).to_pylist()}
     for summary in summaries:
         programme = programmes[Path(summary.recording.path).relative_to(tmp_path / "archive").as_posix()]
         expected = {"": Status.DONE, "cut": Status.PARTIAL, "text": Status.FAILED}[programme.damage]

@@ -11,11 +11,11 @@ def published(lake: Path) -> warehouse.Warehouse:
     return warehouse.open(lake)
 
 
-def one_row(house: warehouse.Warehouse, sql: str) -> dict[str, Any]:
-    (row,) = house.query(sql).to_pylist()
+def one_row(db: warehouse.Warehouse, sql: str) -> dict[str, Any]:
+    (row,) = db.query(sql).to_pylist()
     return dict(row)
 
 
-def tuples(house: warehouse.Warehouse, sql: str) -> list[tuple[Any, ...]]:
+def tuples(db: warehouse.Warehouse, sql: str) -> list[tuple[Any, ...]]:
     """Rows without their names; dates and moments as text."""
-    return [tuple(row.values()) for row in house.query(sql).to_pylist()]
+    return [tuple(row.values()) for row in db.query(sql).to_pylist()]

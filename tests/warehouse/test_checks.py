@@ -54,8 +54,8 @@ def failures(lake: Path, change: Callable[[Rows], None] | None = None) -> dict[s
         change(rows)
     write_show(lake, show, **rows)
     warehouse.build(lake)
-    with warehouse.open(lake) as house:
-        return {failure.name: failure for failure in house.check()}
+    with warehouse.open(lake) as db:
+        return {failure.name: failure for failure in db.check()}
 
 
 def test_an_intact_lake_passes_every_check(tmp_path: Path) -> None:
@@ -77,8 +77,8 @@ def test_a_check_finds_a_fault_of_our_own(tmp_path: Path, name: str) -> None:
     assert failures(tmp_path) == {}
     with duckdb.connect(tmp_path / warehouse.NAME) as connection:
         connection.execute(FAULTS[name])
-    with warehouse.open(tmp_path) as house:
-        assert [(failure.name, failure.rows) for failure in house.check()] == [(name, 1)]
+    with warehouse.open(tmp_path) as db:
+        assert [(failure.name, failure.rows) for failure in db.check()] == [(name, 1)]
 
 
 def test_an_inaccuracy_below_a_millisecond_is_none(tmp_path: Path) -> None:
@@ -92,8 +92,8 @@ def test_a_last_sample_may_reach_one_frame_beyond_the_end(tmp_path: Path) -> Non
 def test_a_probability_that_is_none_is_reported_and_counted_for_nobody(tmp_path: Path) -> None:
     found = failures(tmp_path, break_("attributes", "p_female", float("nan")))
     assert list(found) == ["counted_faces_are_classified"]
-    with warehouse.open(tmp_path) as house:
-        (row,) = house.query(
+    with warehouse.open(tmp_path) as db:
+        (row,) = db.query(
             "select female_face_seconds as women, male_face_seconds as men from screen_time"
         ).to_pylist()
     assert row == {"women": 0.0, "men": 2.0}
@@ -103,8 +103,8 @@ def test_many_offenders_are_counted_and_the_first_few_shown(tmp_path: Path) -> N
     show = Show(samples=[(1.0, [Face(0.9)] * 40)] * 50)
     write_show(tmp_path, show, **(show.rows() | {"attributes": []}))
     warehouse.build(tmp_path)
-    with warehouse.open(tmp_path) as house:
-        (failure,) = house.check()
+    with warehouse.open(tmp_path) as db:
+        (failure,) = db.check()
     assert (failure.name, failure.rows, len(failure.examples)) == ("counted_faces_are_classified", 2000, 5)
     assert failure.examples[0]["recording_id"] == show.recording_id
 
@@ -115,8 +115,8 @@ def test_a_shard_twice_in_the_lake_is_noticed(tmp_path: Path) -> None:
     twin = next((tmp_path / "faces").rglob("one-*.parquet"))
     twin.with_name("part-0.parquet").write_bytes(twin.read_bytes())
     warehouse.build(tmp_path)
-    with warehouse.open(tmp_path) as house:
-        assert "face_counts_agree" in {failure.name for failure in house.check()}
+    with warehouse.open(tmp_path) as db:
+        assert "face_counts_agree" in {failure.name for failure in db.check()}
 
 
 def test_macros_hold_for_values_at_the_edge() -> None:

@@ -30,15 +30,15 @@ def test_a_label_is_matched_with_the_face_under_it_in_the_picture_of_that_moment
         label(show, 0, seconds=1.0, answer="female"),  # where one picture ends the next one stands
         label(show, 1, seconds=2.4, answer="male", weight=3.0, whole_picture=True),
     )
-    with published(tmp_path) as house:
-        assert tuples(house, MATCHES) == [
+    with published(tmp_path) as db:
+        assert tuples(db, MATCHES) == [
             ("female", 0, "female", "medium"),
             ("female", 0, "male", "medium"),
             ("male", 1, "female", "medium"),
         ]
-        row = one_row(house, "from labelled_faces where seconds = 2.4")
-        assert tuples(house, "from unused_labels") == []
-        assert house.check() == ()
+        row = one_row(db, "from labelled_faces where seconds = 2.4")
+        assert tuples(db, "from unused_labels") == []
+        assert db.check() == ()
     assert row == {
         "label_number": 3,
         "recording_id": show.recording_id,
@@ -69,8 +69,8 @@ def test_half_of_both_boxes_together_must_be_shared(tmp_path: Path, left: float,
     show = Show(samples=[(1.0, [WOMAN])])
     write_show(tmp_path, show)
     write_labels(tmp_path, label(show, **square(left)))
-    with published(tmp_path) as house:
-        assert one_row(house, "select face_index = 0 as matched from labelled_faces")["matched"] is (matched or None)
+    with published(tmp_path) as db:
+        assert one_row(db, "select face_index = 0 as matched from labelled_faces")["matched"] is (matched or None)
 
 
 def test_of_several_faces_under_a_label_the_one_that_overlaps_most_is_meant(tmp_path: Path) -> None:
@@ -79,24 +79,24 @@ def test_of_several_faces_under_a_label_the_one_that_overlaps_most_is_meant(tmp_
     rows["faces"][1] |= square(10.0)  # over the first one's 0 to 60
     write_show(tmp_path, show, **rows)
     write_labels(tmp_path, label(show, **square(8.0), answer="male"))
-    with published(tmp_path) as house:
-        assert tuples(house, MATCHES) == [("male", 1, "male", "medium")]
+    with published(tmp_path) as db:
+        assert tuples(db, MATCHES) == [("male", 1, "male", "medium")]
 
 
 def test_two_labels_never_share_a_face_and_the_worse_one_saw_another_that_was_missed(tmp_path: Path) -> None:
     show = Show(samples=[(1.0, [WOMAN])])
     write_show(tmp_path, show)
     write_labels(tmp_path, label(show, **square(-18.0), answer="male"), label(show, **square(19.9)))
-    with published(tmp_path) as house:
-        assert tuples(house, MATCHES) == [("male", 0, "female", "medium"), ("female", None, None, "medium")]
+    with published(tmp_path) as db:
+        assert tuples(db, MATCHES) == [("male", 0, "female", "medium"), ("female", None, None, "medium")]
 
 
 def test_a_missed_face_has_no_perceived_gender_and_the_size_of_its_own_box(tmp_path: Path) -> None:
     show = Show(samples=[(1.0, [WOMAN])])
     write_show(tmp_path, show)
     write_labels(tmp_path, *(label(show, **square(200.0, size=size)) for size in (24.0, 48.0, 96.0)))
-    with published(tmp_path) as house:
-        assert tuples(house, MATCHES) == [
+    with published(tmp_path) as db:
+        assert tuples(db, MATCHES) == [
             ("female", None, None, "small"),
             ("female", None, None, "medium"),
             ("female", None, None, "large"),
@@ -107,9 +107,9 @@ def test_sizes_are_measured_as_if_the_picture_had_360_lines(tmp_path: Path) -> N
     show = Show(samples=[(1.0, [])], changes={"height": 1080})
     write_show(tmp_path, show)
     write_labels(tmp_path, label(show, **square(0.0, size=143.0)), label(show, **square(300.0, size=71.0)))
-    with published(tmp_path) as house:
-        assert tuples(house, "select size, height_360 from labelled_faces") == [("small", pytest.approx(143 / 3))]
-        assert tuples(house, "select reason from unused_labels") == [("the face is too small to count",)]
+    with published(tmp_path) as db:
+        assert tuples(db, "select size, height_360 from labelled_faces") == [("small", pytest.approx(143 / 3))]
+        assert tuples(db, "select reason from unused_labels") == [("the face is too small to count",)]
 
 
 def test_labels_that_cannot_be_used_say_why(tmp_path: Path) -> None:
@@ -124,15 +124,15 @@ def test_labels_that_cannot_be_used_say_why(tmp_path: Path) -> None:
         label(film),
         {"recording_id": "unheard of"},
     )
-    with published(tmp_path) as house:
-        assert tuples(house, "select recording_id, seconds, reason from unused_labels") == [
+    with published(tmp_path) as db:
+        assert tuples(db, "select recording_id, seconds, reason from unused_labels") == [
             (film.recording_id, 0.0, "that moment was not analysed"),
             (show.recording_id, 0.0, "the face is too small to count"),
             (show.recording_id, 1.0, "that moment was not analysed"),
             ("unheard of", 0.0, "the recording was not analysed"),
         ]
-        assert one_row(house, "select count(*) as labels from labelled_faces") == {"labels": 1}
-        assert house.check() == ()
+        assert one_row(db, "select count(*) as labels from labelled_faces") == {"labels": 1}
+        assert db.check() == ()
 
 
 def test_a_face_that_counts_is_used_even_if_its_label_was_drawn_too_small(tmp_path: Path) -> None:
@@ -140,8 +140,8 @@ def test_a_face_that_counts_is_used_even_if_its_label_was_drawn_too_small(tmp_pa
     show = Show(samples=[(1.0, [Face(0.9, height=26), Face(0.9, height=22)])])
     write_show(tmp_path, show)
     write_labels(tmp_path, label(show, **square(2.0, 2.0, 22.0)), label(show, **square(100.0, 0.0, 26.0)))
-    with published(tmp_path) as house:
-        assert tuples(house, "select face_index, height_360 from labelled_faces") == [(0, 26.0)]
+    with published(tmp_path) as db:
+        assert tuples(db, "select face_index, height_360 from labelled_faces") == [(0, 26.0)]
 
 
 def test_whoever_answers_anew_takes_the_older_answer_back(tmp_path: Path) -> None:
@@ -151,9 +151,9 @@ def test_whoever_answers_anew_takes_the_older_answer_back(tmp_path: Path) -> Non
     write_labels(tmp_path, label(show, answer="male"), label(show, **square(200.0), answer="male"), name="first")
     later: dict[str, Any] = {"imported_at": NIGHT.replace(hour=5)}
     write_labels(tmp_path, label(show, **square(5.0), **later), label(show, **square(204.0), **later), name="second")
-    with published(tmp_path) as house:
-        assert tuples(house, MATCHES) == [("female", 0, "female", "medium"), ("female", None, None, "medium")]
-        assert tuples(house, "select answer, reason from unused_labels") == [
+    with published(tmp_path) as db:
+        assert tuples(db, MATCHES) == [("female", 0, "female", "medium"), ("female", None, None, "medium")]
+        assert tuples(db, "select answer, reason from unused_labels") == [
             ("male", "the same annotator answered anew"),
             ("male", "the same annotator answered anew"),
         ]
@@ -168,8 +168,8 @@ def test_two_annotators_may_disagree_about_one_face(tmp_path: Path) -> None:
         {"annotator": None, "answer": "undecided"},
     )
     write_labels(tmp_path, *(label(show, **other) for other in others))
-    with published(tmp_path) as house:
-        assert sorted(tuples(house, "select answer, face_index from labelled_faces")) == [
+    with published(tmp_path) as db:
+        assert sorted(tuples(db, "select answer, face_index from labelled_faces")) == [
             ("female", 0),
             ("male", 0),
             ("undecided", 0),
@@ -185,8 +185,8 @@ def test_several_annotators_of_one_face_share_its_weight(tmp_path: Path) -> None
     asked: dict[str, Any] = {"weight": 30.0, "queue": "spring"}
     write_labels(tmp_path, label(show, **asked), label(show, 1, **asked), name="ada")
     write_labels(tmp_path, label(show, annotator="Bo", answer="male", **asked), name="bo")
-    with published(tmp_path) as house:
-        assert tuples(house, WEIGHTS) == [("Ada", 15.0), ("Ada", 30.0), ("Bo", 15.0)]
+    with published(tmp_path) as db:
+        assert tuples(db, WEIGHTS) == [("Ada", 15.0), ("Ada", 30.0), ("Bo", 15.0)]
 
 
 def test_all_who_looked_at_a_whole_picture_share_its_weight_whatever_they_marked(tmp_path: Path) -> None:
@@ -195,8 +195,8 @@ def test_all_who_looked_at_a_whole_picture_share_its_weight_whatever_they_marked
     asked: dict[str, Any] = {"weight": 30.0, "queue": "spring", "whole_picture": True}
     write_labels(tmp_path, label(show, **asked), label(show, **square(200.0), **asked), name="ada")
     write_labels(tmp_path, label(show, annotator="Bo", **asked), name="bo")
-    with published(tmp_path) as house:
-        assert tuples(house, WEIGHTS) == [("Ada", 15.0), ("Ada", 15.0), ("Bo", 15.0)]
+    with published(tmp_path) as db:
+        assert tuples(db, WEIGHTS) == [("Ada", 15.0), ("Ada", 15.0), ("Bo", 15.0)]
 
 
 def test_a_face_that_was_asked_twice_counts_once_with_the_later_answer(tmp_path: Path) -> None:
@@ -205,8 +205,8 @@ def test_a_face_that_was_asked_twice_counts_once_with_the_later_answer(tmp_path:
     asked: dict[str, Any] = {"weight": 30.0, "queue": "spring"}
     again = asked | {"answer": "male", "imported_at": NIGHT.replace(hour=5), "position": 9}
     write_labels(tmp_path, label(show, **asked), label(show, **again))
-    with published(tmp_path) as house:
-        assert tuples(house, "select answer, weight from labelled_faces") == [("male", 30.0)]
+    with published(tmp_path) as db:
+        assert tuples(db, "select answer, weight from labelled_faces") == [("male", 30.0)]
 
 
 def test_a_face_of_two_draws_stands_for_both_and_totals_are_not_doubled(tmp_path: Path) -> None:
@@ -217,14 +217,14 @@ def test_a_face_of_two_draws_stands_for_both_and_totals_are_not_doubled(tmp_path
     write_labels(tmp_path, label(show, **spring), name="spring")
     write_labels(tmp_path, label(show, **summer, imported_at=NIGHT.replace(hour=5)), name="summer")
     write_labels(tmp_path, label(show, **spring, whole_picture=True), name="frame")
-    with published(tmp_path) as house:
-        assert tuples(house, "select draw, face_index from labelled_faces order by draw") == [
+    with published(tmp_path) as db:
+        assert tuples(db, "select draw, face_index from labelled_faces order by draw") == [
             ("spring, faces", 0),
             ("spring, pictures", 0),
             ("summer, faces", 0),
         ]
-        assert tuples(house, "select faces, weighted_seconds from confusion") == [(3, pytest.approx(2.0))]
-        assert tuples(house, "from unused_labels") == []
+        assert tuples(db, "select faces, weighted_seconds from confusion") == [(3, pytest.approx(2.0))]
+        assert tuples(db, "from unused_labels") == []
 
 
 def test_a_moment_that_two_pictures_share_by_rounding_belongs_to_the_later_one(tmp_path: Path) -> None:
@@ -233,8 +233,8 @@ def test_a_moment_that_two_pictures_share_by_rounding_belongs_to_the_later_one(t
     rows["samples"][2]["seconds"] = 0.3
     write_show(tmp_path, show, **rows)
     write_labels(tmp_path, label(show, seconds=0.3))
-    with published(tmp_path) as house:
-        assert tuples(house, "select sample_index, perceived_gender from labelled_faces") == [(2, "male")]
+    with published(tmp_path) as db:
+        assert tuples(db, "select sample_index, perceived_gender from labelled_faces") == [(2, "male")]
 
 
 def test_labels_outlive_an_analysis_and_meet_the_faces_of_the_next(tmp_path: Path) -> None:
@@ -242,8 +242,8 @@ def test_labels_outlive_an_analysis_and_meet_the_faces_of_the_next(tmp_path: Pat
     again = Show(samples=[(1.0, [MAN, MAN])], digest="d2", changes={"classifier_id": "model-a"})
     write_labels(tmp_path, label(again, 1))
     write_show(tmp_path, again)
-    with published(tmp_path) as house:
-        assert tuples(house, MATCHES) == [("female", 1, "male", "medium")]
+    with published(tmp_path) as db:
+        assert tuples(db, MATCHES) == [("female", 1, "male", "medium")]
 
 
 def test_the_confusion_counts_answers_by_what_was_read(tmp_path: Path) -> None:
@@ -257,8 +257,8 @@ def test_the_confusion_counts_answers_by_what_was_read(tmp_path: Path) -> None:
         label(show, 2, weight=10.0, **Face(1.0, height=100).box(2)),
         label(show, **square(400.0), weight=2.5, answer="male"),
     )
-    with published(tmp_path) as house:
-        assert tuples(house, "from confusion") == [
+    with published(tmp_path) as db:
+        assert tuples(db, "from confusion") == [
             ("One", "model-a", "large", "female", "male", 1, 20.0),
             ("One", "model-a", "medium", "female", "female", 2, 27.0),
             ("One", "model-a", "medium", "female", "male", 1, 20.0),
@@ -281,8 +281,8 @@ def test_recall_says_what_the_share_would_be_if_no_face_were_missed(tmp_path: Pa
         label(show, **square(200, 200), **whole, answer="no_face"),
         label(show, **square(300, 200), annotator="Bo"),  # who marked only this one says nothing of the others
     )
-    with published(tmp_path) as house:
-        everywhere, one, two = house.query("from detector_recall").to_pylist()
+    with published(tmp_path) as db:
+        everywhere, one, two = db.query("from detector_recall").to_pylist()
     assert one == {
         "channel": "One",
         "female_faces": 4,
@@ -317,8 +317,8 @@ def test_where_the_share_cannot_be_put_right_the_reason_is_said(
     show = Show(samples=[(1.0, [WOMAN, MAN])])
     write_show(tmp_path, show)
     write_labels(tmp_path, *(label(show, place, answer=answer, whole_picture=True) for place, answer in labels))
-    with published(tmp_path) as house:
-        row = one_row(house, "from detector_recall where channel = 'One'")
+    with published(tmp_path) as db:
+        row = one_row(db, "from detector_recall where channel = 'One'")
     assert (row["reason"], row["share_recall_corrected"]) == (reason, None)
 
 
@@ -332,6 +332,6 @@ def test_recall_is_of_face_time_and_of_the_faces_that_labels_stand_for(tmp_path:
         label(show, 0, seconds=1.0, **whole),
         label(show, 1, answer="male", **whole),
     )
-    with published(tmp_path) as house:
-        row = one_row(house, "from detector_recall where channel = 'One'")
+    with published(tmp_path) as db:
+        row = one_row(db, "from detector_recall where channel = 'One'")
     assert (row["recall_female"], row["recall_male"]) == (0.5, 1.0)  # 3 × 1 s found, 1 × 3 s missed

@@ -41,8 +41,8 @@ def a_lake(lake: Path, seconds: float = 1.0) -> Path:
 
 
 def analysed_seconds(lake: Path) -> object:
-    with warehouse.open(lake) as house:
-        return house.query("select sum(analysed_seconds) as seconds from screen_time").column(0)[0].as_py()
+    with warehouse.open(lake) as db:
+        return db.query("select sum(analysed_seconds) as seconds from screen_time").column(0)[0].as_py()
 
 
 def test_publishing_returns_the_figures_that_everybody_asks_for_first(tmp_path: Path) -> None:
@@ -57,10 +57,10 @@ def test_publishing_returns_the_figures_that_everybody_asks_for_first(tmp_path: 
 
 def test_every_relation_of_the_sql_folder_can_be_asked(tmp_path: Path) -> None:
     warehouse.build(a_lake(tmp_path))
-    with warehouse.open(tmp_path) as house:
+    with warehouse.open(tmp_path) as db:
         for file in SQL:
             if file.parent.name not in {"macros", "checks", "questions"}:
-                assert house.query(f"from {file.stem}").num_columns > 1, file.name
+                assert db.query(f"from {file.stem}").num_columns > 1, file.name
 
 
 @pytest.mark.parametrize("file", SQL, ids=lambda file: file.stem)
@@ -112,9 +112,9 @@ def test_a_warehouse_moves_with_its_lake(tmp_path: Path) -> None:
     old, new = tmp_path / "old", tmp_path / "a [new]* lake's ä"
     warehouse.build(a_lake(old))
     shutil.move(old, new)
-    with warehouse.open(new) as house:
-        assert house.query("select count(*) as n from faces").to_pylist() == [{"n": 1}]
-        assert house.check() == ()
+    with warehouse.open(new) as db:
+        assert db.query("select count(*) as n from faces").to_pylist() == [{"n": 1}]
+        assert db.check() == ()
     assert warehouse.build(new) == new / "gfpipe.duckdb"
     assert analysed_seconds(new) == 1.0
 
@@ -154,19 +154,27 @@ def test_two_builds_at_once_leave_one_whole_warehouse(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".gfpipe-*"))
 
 
-@pytest.mark.parametrize("moment", ["_write_schemas", "_create", "_flush"])
-def test_a_build_that_is_killed_leaves_the_old_warehouse_whole(tmp_path: Path, moment: str) -> None:
+@pytest.mark.parametrize(
+    ("module", "step"),
+    [
+        ("gfpipe.warehouse.building", "write_schemas"),
+        ("gfpipe.warehouse.building", "create_relations"),
+        ("gfpipe.files", "_sync"),
+    ],
+)
+def test_a_build_that_is_killed_leaves_the_old_warehouse_whole(tmp_path: Path, module: str, step: str) -> None:
     warehouse.build(a_lake(tmp_path))
     before = (tmp_path / "gfpipe.duckdb").read_bytes()
     a_lake(tmp_path, seconds=2.0)
     code = f"""
 import os, signal
+import {module} as module
 from gfpipe import warehouse
-step = warehouse.{moment}
+step = module.{step}
 def step_and_die(*args):
     step(*args)
     os.kill(os.getpid(), signal.SIGKILL)
-warehouse.{moment} = step_and_die
+module.{step} = step_and_die
 warehouse.build({str(tmp_path)!r})
 """
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == -signal.SIGKILL
@@ -211,12 +219,12 @@ def test_a_file_that_is_no_warehouse_says_so(tmp_path: Path) -> None:
 
 def test_an_open_warehouse_answers_questions(tmp_path: Path) -> None:
     warehouse.build(a_lake(tmp_path))
-    with warehouse.open(tmp_path) as house:
-        found = house.query("select channel from recordings where channel = $channel", {"channel": "One"})
+    with warehouse.open(tmp_path) as db:
+        found = db.query("select channel from recordings where channel = $channel", {"channel": "One"})
         assert found.to_pylist() == [{"channel": "One"}]
-        assert house.query("explain select 1").num_rows == 1
-        assert "screen_time" in house.query("show tables").column("name").to_pylist()
-        assert house.query("describe recordings").num_rows > 30
+        assert db.query("explain select 1").num_rows == 1
+        assert "screen_time" in db.query("show tables").column("name").to_pylist()
+        assert db.query("describe recordings").num_rows > 30
 
 
 @pytest.mark.parametrize(
@@ -242,8 +250,8 @@ def test_an_open_warehouse_answers_questions(tmp_path: Path) -> None:
 def test_an_open_warehouse_answers_nothing_but_questions(tmp_path: Path, sql: str) -> None:
     warehouse.build(a_lake(tmp_path))
     before = sorted(tmp_path.rglob("*"))
-    with warehouse.open(tmp_path) as house, pytest.raises(UsageError):
-        house.query(sql.format(lake=tmp_path))
+    with warehouse.open(tmp_path) as db, pytest.raises(UsageError):
+        db.query(sql.format(lake=tmp_path))
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -251,25 +259,25 @@ def test_an_open_warehouse_sees_nothing_outside_its_lake(tmp_path: Path) -> None
     secret = tmp_path / "secret.csv"
     secret.write_text("a\n1\n")
     warehouse.build(a_lake(tmp_path / "lake"))
-    with warehouse.open(tmp_path / "lake") as house:
+    with warehouse.open(tmp_path / "lake") as db:
         for sql in (f"from read_csv('{secret}')", f"from '{secret}'", f"from read_text('{secret}')"):
             with pytest.raises((UsageError, LakeError)):
-                house.query(sql)
+                db.query(sql)
 
 
 def test_a_program_s_own_variables_are_no_tables(tmp_path: Path) -> None:
     warehouse.build(a_lake(tmp_path))
-    with warehouse.open(tmp_path) as house:
-        result = house.query("select 1 as a")
+    with warehouse.open(tmp_path) as db:
+        result = db.query("select 1 as a")
         assert result.num_rows == 1
         with pytest.raises(UsageError, match="result"):
-            house.query("from result")
+            db.query("from result")
 
 
 def test_memory_may_be_limited(tmp_path: Path) -> None:
     warehouse.build(a_lake(tmp_path), memory_limit="200MB")
-    with warehouse.open(tmp_path, memory_limit="200MB") as house:
-        (row,) = house.query("select current_setting('memory_limit') as memory").to_pylist()
+    with warehouse.open(tmp_path, memory_limit="200MB") as db:
+        (row,) = db.query("select current_setting('memory_limit') as memory").to_pylist()
     assert row["memory"].startswith("190")  # MiB
 
 
@@ -284,8 +292,8 @@ def test_results_are_written_as_other_programs_expect_them(
     tmp_path: Path, form: Literal["csv", "json"], written: str
 ) -> None:
     warehouse.build(a_lake(tmp_path))
-    with warehouse.open(tmp_path) as house:
-        result = house.query("select * from (values ('a, b', 1.5::double), (null, 2.0)) as t (name, seconds)")
+    with warehouse.open(tmp_path) as db:
+        result = db.query("select * from (values ('a, b', 1.5::double), (null, 2.0)) as t (name, seconds)")
     path = tmp_path / "it's a result"
     warehouse.write(result, form, path)
     assert path.read_text(encoding="utf-8") == written
@@ -298,8 +306,8 @@ def test_results_are_written_as_other_programs_expect_them(
 
 def test_a_long_table_is_drawn_without_its_middle_and_says_how_long_it_is(tmp_path: Path) -> None:
     warehouse.build(a_lake(tmp_path))
-    with warehouse.open(tmp_path) as house:
-        drawn = warehouse.as_text(house.query("select range as number from range(1000) order by number"))
+    with warehouse.open(tmp_path) as db:
+        drawn = warehouse.as_text(db.query("select range as number from range(1000) order by number"))
     assert len(drawn.splitlines()) < 60
     assert "1000 rows" in drawn
     assert "999" in drawn
@@ -307,8 +315,8 @@ def test_a_long_table_is_drawn_without_its_middle_and_says_how_long_it_is(tmp_pa
 
 def test_a_result_that_cannot_be_written_names_the_file(tmp_path: Path) -> None:
     warehouse.build(a_lake(tmp_path))
-    with warehouse.open(tmp_path) as house:
-        result = house.query("select 1 as a")
+    with warehouse.open(tmp_path) as db:
+        result = db.query("select 1 as a")
     with pytest.raises(LakeError, match="no_folder"):
         warehouse.write(result, "csv", tmp_path / "no_folder" / "x.csv")
     with pytest.raises(LakeError, match="no_folder"):
@@ -318,7 +326,7 @@ def test_a_result_that_cannot_be_written_names_the_file(tmp_path: Path) -> None:
 def test_analysed_later_is_seen_by_staging_at_once_and_by_reports_after_publishing(tmp_path: Path) -> None:
     warehouse.build(a_lake(tmp_path))
     write_show(tmp_path, Show(programme="Film", analysed_at=NIGHT, samples=[(1.0, [])]))
-    with warehouse.open(tmp_path) as house:
-        assert house.query("from stg_recordings").num_rows == 2
-        assert house.query("from recordings").num_rows == 1
-        assert house.query("from samples").num_rows == 1
+    with warehouse.open(tmp_path) as db:
+        assert db.query("from stg_recordings").num_rows == 2
+        assert db.query("from recordings").num_rows == 1
+        assert db.query("from samples").num_rows == 1

@@ -20,12 +20,12 @@ def quarter_hours(count: int, faces: tuple[Face, ...] = ()) -> list[tuple[float,
 def test_a_recording_is_split_into_the_hours_on_the_clock(tmp_path: Path) -> None:
     start = datetime(2001, 3, 4, 22, 45, tzinfo=UTC)
     write_show(tmp_path, Show(start=start, samples=[(900.0, [WOMAN]), *quarter_hours(4), (60.0, [MAN, MAN])]))
-    with published(tmp_path) as house:
-        rows = tuples(house, HOURS)
-        faces = tuples(house, "select hour, female_face_seconds, male_face_seconds from rollup order by date, hour")
-        by_hour = tuples(house, "select hour, analysed_seconds from screen_time_by_hour")
-        assert one_row(house, "from screen_time_by_channel")["recordings"] == 1
-        assert house.check() == ()
+    with published(tmp_path) as db:
+        rows = tuples(db, HOURS)
+        faces = tuples(db, "select hour, female_face_seconds, male_face_seconds from rollup order by date, hour")
+        by_hour = tuples(db, "select hour, analysed_seconds from screen_time_by_hour")
+        assert one_row(db, "from screen_time_by_channel")["recordings"] == 1
+        assert db.check() == ()
     assert rows == [
         ("2001-03-04", 22, True, 900.0, 900.0),
         ("2001-03-04", 23, False, 3600.0, 3600.0),
@@ -38,10 +38,10 @@ def test_a_recording_is_split_into_the_hours_on_the_clock(tmp_path: Path) -> Non
 def test_a_programme_past_midnight_belongs_to_two_days_weekdays_weeks_and_months(tmp_path: Path) -> None:
     sunday = datetime(2020, 5, 31, 23, 45, tzinfo=UTC)
     write_show(tmp_path, Show(start=sunday, samples=quarter_hours(3)))
-    with published(tmp_path) as house:
-        rows = tuples(house, "select date::varchar, week, month, weekday, analysed_seconds from rollup order by date")
+    with published(tmp_path) as db:
+        rows = tuples(db, "select date::varchar, week, month, weekday, analysed_seconds from rollup order by date")
         for report in ("day", "week", "month", "weekday"):
-            found = house.query(f"from screen_time_by_{report}")["analysed_seconds"].to_pylist()
+            found = db.query(f"from screen_time_by_{report}")["analysed_seconds"].to_pylist()
             assert sorted(found) == [900.0, 1800.0]
     assert rows == [("2020-05-31", "2020-W22", "2020-05", 7, 900.0), ("2020-06-01", "2020-W23", "2020-06", 1, 1800.0)]
 
@@ -50,8 +50,8 @@ def test_the_first_days_of_january_may_belong_to_the_last_week_of_the_year_befor
     for year in (2021, 2024):
         start = datetime(year, 1, 1, 12, tzinfo=UTC)
         write_show(tmp_path, Show(start=start, samples=[(1.0, [])]))
-    with published(tmp_path) as house:
-        assert tuples(house, "select week from screen_time_by_week") == [("2020-W53",), ("2024-W01",)]
+    with published(tmp_path) as db:
+        assert tuples(db, "select week from screen_time_by_week") == [("2020-W53",), ("2024-W01",)]
 
 
 def test_the_hour_that_summer_time_leaves_out_has_no_row_and_the_one_it_repeats_is_twice_as_long(
@@ -61,9 +61,9 @@ def test_the_hour_that_summer_time_leaves_out_has_no_row_and_the_one_it_repeats_
     spring, autumn = datetime(2001, 3, 25, 0, 30, tzinfo=UTC), datetime(2001, 10, 27, 23, 30, tzinfo=UTC)
     write_show(tmp_path, Show(start=spring, samples=quarter_hours(4), changes=berlin))
     write_show(tmp_path, Show(start=autumn, samples=quarter_hours(12), changes=berlin))
-    with published(tmp_path) as house:
-        rows = tuples(house, HOURS)
-        assert house.check() == ()
+    with published(tmp_path) as db:
+        rows = tuples(db, HOURS)
+        assert db.check() == ()
     assert rows == [
         ("2001-03-25", 1, True, 1800.0, 1800.0),
         ("2001-03-25", 3, False, 1800.0, 1800.0),
@@ -89,17 +89,17 @@ def test_what_is_missing_failed_or_rejected_has_rows_without_time(tmp_path: Path
             "problem": "no date",
         },
     )
-    with published(tmp_path) as house:
+    with published(tmp_path) as db:
         rows = tuples(
-            house,
+            db,
             "select programme, model_id, date::varchar, week, hour, begins, unknown_length, scheduled_seconds, "
             "analysed_seconds, no_face_seconds from rollup order by programme, hour",
         )
         totals = tuples(
-            house,
+            db,
             "select channel, recordings, hours_scheduled, coverage, share_no_face_time from screen_time_by_channel",
         )
-        assert house.check() == ()
+        assert db.check() == ()
     assert rows == [
         ("Film", None, "2001-03-04", "2001-W09", 20, True, False, 600.0, 0.0, 0.0),
         ("Late", None, "2001-03-04", "2001-W09", 20, True, False, 3600.0, 0.0, 0.0),
@@ -113,9 +113,9 @@ def test_a_length_that_nobody_knows_is_in_no_coverage_and_is_counted_once(tmp_pa
     write_show(tmp_path, failed(Show(programme="Film")))
     write_show(tmp_path, Show(programme="Stream", samples=quarter_hours(8), changes={"duration_seconds": None}))
     write_show(tmp_path, Show(samples=quarter_hours(2)))
-    with published(tmp_path) as house:
-        row = one_row(house, "from screen_time_by_channel")
-        by_hour = tuples(house, "select hour, unknown_length_recordings, coverage from screen_time_by_hour")
+    with published(tmp_path) as db:
+        row = one_row(db, "from screen_time_by_channel")
+        by_hour = tuples(db, "select hour, unknown_length_recordings, coverage from screen_time_by_hour")
     assert (row["unknown_length_recordings"], row["hours_scheduled"], row["coverage"]) == (2, 0.5, 1.0)
     assert row["hours_analysed"] == 2.5
     assert by_hour == [(20, 2, 1.0), (21, 0, None)]
@@ -134,8 +134,8 @@ def test_coverage_is_what_was_analysed_of_what_was_to_be(
     tmp_path: Path, scheduled: float | None, coverage: float, hours_scheduled: float
 ) -> None:
     write_show(tmp_path, Show(samples=quarter_hours(2), changes={"scheduled_seconds": scheduled}))
-    with published(tmp_path) as house:
-        row = one_row(house, "from screen_time_by_channel")
+    with published(tmp_path) as db:
+        row = one_row(db, "from screen_time_by_channel")
     assert (row["coverage"], row["hours_scheduled"], row["hours_analysed"]) == (coverage, hours_scheduled, 0.5)
 
 
@@ -143,9 +143,9 @@ def test_what_ran_longer_than_planned_makes_up_for_nothing_else(tmp_path: Path) 
     """Half an hour too much of the one and a whole hour missing of the other are 1 of 2 hours, not 1.5."""
     write_show(tmp_path, Show(samples=quarter_hours(6), changes={"scheduled_seconds": 3600.0}))
     write_schedule(tmp_path, {"recording_id": "x", "path": "x", "programme": "Late", "scheduled_seconds": 3600.0})
-    with published(tmp_path) as house:
-        row = one_row(house, "from screen_time_by_channel")
-        by_hour = tuples(house, "select hour, hours_analysed, hours_scheduled, coverage from screen_time_by_hour")
+    with published(tmp_path) as db:
+        row = one_row(db, "from screen_time_by_channel")
+        by_hour = tuples(db, "select hour, hours_analysed, hours_scheduled, coverage from screen_time_by_hour")
     assert (row["hours_analysed"], row["hours_scheduled"], row["coverage"]) == (1.5, 2.0, 0.5)
     assert by_hour == [(20, 1.0, 2.0, 0.5), (21, 0.5, None, None)]
 
@@ -157,27 +157,27 @@ def test_of_a_recording_that_lost_its_middle_each_hour_says_what_is_missing(tmp_
         row |= {"seconds": second, "aired_at": EVENING.fromtimestamp(EVENING.timestamp() + second, UTC)}
     rows["recordings"][0] |= {"status": "partial", "lost_seconds": 4500.0, "duration_seconds": 8100.0}
     write_show(tmp_path, show, **rows)
-    with published(tmp_path) as house:
-        found = tuples(house, "select hour, coverage from screen_time_by_hour")
-        assert house.check() == ()
+    with published(tmp_path) as db:
+        found = tuples(db, "select hour, coverage from screen_time_by_hour")
+        assert db.check() == ()
     assert found == [(20, 0.5), (21, 0.25), (22, 1.0)]
 
 
 def test_a_clock_that_nobody_knows_keeps_its_time_in_a_row_without_a_date(tmp_path: Path) -> None:
     write_show(tmp_path, Show(samples=quarter_hours(8, (WOMAN,)), changes={"timezone": "Mars/Olympus"}))
-    with published(tmp_path) as house:
-        assert tuples(house, HOURS) == [(None, None, True, 7200.0, 7200.0)]
-        assert one_row(house, "from screen_time_by_month")["female_face_seconds"] == 7200.0
+    with published(tmp_path) as db:
+        assert tuples(db, HOURS) == [(None, None, True, 7200.0, 7200.0)]
+        assert one_row(db, "from screen_time_by_month")["female_face_seconds"] == 7200.0
 
 
 def test_every_recording_begins_once_and_every_zone_keeps_its_own_clock(tmp_path: Path) -> None:
     for number, zone in enumerate(("UTC", "Asia/Kathmandu", "-03:30", "America/New_York")):
         show = Show(programme=f"{number}", samples=quarter_hours(9), changes={"timezone": zone})
         write_show(tmp_path, show)
-    with published(tmp_path) as house:
-        begins = tuples(house, "select programme, count(*) filter (where begins) from rollup group by all order by 1")
-        hours = tuples(house, "select programme, hour from rollup where begins order by programme")
-        seconds = tuples(house, "select sum(scheduled_seconds), sum(analysed_seconds) from rollup group by programme")
+    with published(tmp_path) as db:
+        begins = tuples(db, "select programme, count(*) filter (where begins) from rollup group by all order by 1")
+        hours = tuples(db, "select programme, hour from rollup where begins order by programme")
+        seconds = tuples(db, "select sum(scheduled_seconds), sum(analysed_seconds) from rollup group by programme")
     assert begins == [("0", 1), ("1", 1), ("2", 1), ("3", 1)]
     assert hours == [("0", 20), ("1", 1), ("2", 16), ("3", 15)]  # 20:00 in UTC
     assert seconds == [(8100.0, 8100.0)] * 4
@@ -186,13 +186,13 @@ def test_every_recording_begins_once_and_every_zone_keeps_its_own_clock(tmp_path
 def test_figures_over_tracks_stand_beside_those_face_by_face(tmp_path: Path) -> None:
     track = [Face(p, track=1) for p in (0.95, 0.95, 0.3)]
     write_show(tmp_path, Show(samples=[*((1.0, [face]) for face in track), (2.0, [MAN])]))
-    with published(tmp_path) as house:
-        row = one_row(house, "select * exclude (date) from rollup")
+    with published(tmp_path) as db:
+        row = one_row(db, "select * exclude (date) from rollup")
         shares = one_row(
-            house,
+            db,
             "select share_female_face_time as faces, share_female_face_time_tracks as tracks from screen_time_by_day",
         )
-        assert house.check() == ()
+        assert db.check() == ()
     assert (row["female_face_seconds"], row["male_face_seconds"]) == (2.0, 3.0)
     assert (row["tracked_female_face_seconds"], row["tracked_male_face_seconds"]) == (3.0, 2.0)
     assert shares == {"faces": 0.4, "tracks": 0.6}
@@ -201,9 +201,9 @@ def test_figures_over_tracks_stand_beside_those_face_by_face(tmp_path: Path) -> 
 def test_shares_are_null_where_there_is_nothing_to_have_a_share_of(tmp_path: Path) -> None:
     write_show(tmp_path, Show(samples=[(1.0, [WOMAN])]))
     write_show(tmp_path, Show(channel="Two", samples=[(1.0, [])]))
-    with published(tmp_path) as house:
+    with published(tmp_path) as db:
         rows = tuples(
-            house,
+            db,
             "select channel, share_female_face_time, female_to_male_ratio, share_undecided_face_time, mean_faces, "
             "share_no_face_time from screen_time_by_channel",
         )
@@ -214,8 +214,8 @@ def test_a_failed_recording_has_no_model_for_nothing_was_read_from_it(tmp_path: 
     """Else what failed before all was reclassified would be a second model in every series."""
     write_show(tmp_path, failed(Show(programme="Film")))
     write_show(tmp_path, Show(samples=[(1.0, [])], changes={"classifier_id": "model-b"}))
-    with published(tmp_path) as house:
-        found: list[tuple[Any, ...]] = tuples(house, "select programme, model_id from rollup order by programme")
+    with published(tmp_path) as db:
+        found: list[tuple[Any, ...]] = tuples(db, "select programme, model_id from rollup order by programme")
     assert found == [("Film", None), ("News", "model-b")]
 
 
@@ -224,9 +224,9 @@ def test_a_rejected_twin_of_a_recording_takes_nothing_from_it(tmp_path: Path) ->
     write_show(tmp_path, show)
     twin = {"recording_id": show.recording_id, "path": "b", "problem": "same recording as a"}
     write_schedule(tmp_path, {"recording_id": show.recording_id, "path": "a"}, twin)
-    with published(tmp_path) as house:
-        row = one_row(house, "from screen_time_by_channel")
-        (per_recording,) = tuples(house, "select analysed_seconds, female_face_seconds from screen_time")
-        assert house.check() == ()
+    with published(tmp_path) as db:
+        row = one_row(db, "from screen_time_by_channel")
+        (per_recording,) = tuples(db, "select analysed_seconds, female_face_seconds from screen_time")
+        assert db.check() == ()
     assert (row["recordings"], row["analysed_seconds"], row["coverage"]) == (1, 1800.0, 1.0)
     assert per_recording == (1800.0, 1800.0)

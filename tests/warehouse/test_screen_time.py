@@ -30,9 +30,9 @@ def test_face_time_counts_every_face_and_presence_time_every_sample_once(tmp_pat
         (3.0, []),
     ]
     write_show(tmp_path, Show(samples=samples))
-    with published(tmp_path) as house:
-        row = one_row(house, "from screen_time_by_channel")
-        assert house.check() == ()
+    with published(tmp_path) as db:
+        row = one_row(db, "from screen_time_by_channel")
+        assert db.check() == ()
     assert row == {
         "channel": "One",
         "recordings": 1,
@@ -69,8 +69,8 @@ def test_face_time_counts_every_face_and_presence_time_every_sample_once(tmp_pat
 
 def test_a_sample_says_how_many_women_and_men_it_shows(tmp_path: Path) -> None:
     write_show(tmp_path, Show(samples=[(1.0, [WOMAN, MAN, MAN, UNSURE]), (1.0, [])]))
-    with published(tmp_path) as house:
-        rows = house.query("select * from sample_gender order by sample_index").to_pylist()
+    with published(tmp_path) as db:
+        rows = db.query("select * from sample_gender order by sample_index").to_pylist()
     counts = [(row["female_faces"], row["male_faces"], row["undecided_faces"]) for row in rows]
     assert counts == [(1, 2, 1), (0, 0, 0)]
     assert [row["aired_at"] for row in rows] == [EVENING, EVENING.replace(second=1)]
@@ -78,10 +78,10 @@ def test_a_sample_says_how_many_women_and_men_it_shows(tmp_path: Path) -> None:
 
 def test_small_faces_are_kept_but_stay_out_of_screen_time(tmp_path: Path) -> None:
     write_show(tmp_path, Show(samples=[(1.0, [WOMAN, Face(0.05, height=12)])]))
-    with published(tmp_path) as house:
-        row = one_row(house, "from screen_time")
-        kept = one_row(house, "select count(*) as faces from faces")
-        assert house.check() == ()
+    with published(tmp_path) as db:
+        row = one_row(db, "from screen_time")
+        kept = one_row(db, "select count(*) as faces from faces")
+        assert db.check() == ()
     assert (row["female_face_seconds"], row["male_face_seconds"], row["faces"]) == (1.0, 0.0, 1)
     assert kept == {"faces": 2}
 
@@ -94,15 +94,15 @@ def test_the_thresholds_themselves_are_decided_in_the_lakes_own_precision(
     tmp_path: Path, p_female: float, read_as: str
 ) -> None:
     write_show(tmp_path, Show(samples=[(1.0, [Face(p_female)])]))
-    with published(tmp_path) as house:
-        assert one_row(house, "select perceived_gender from classified_faces") == {"perceived_gender": read_as}
+    with published(tmp_path) as db:
+        assert one_row(db, "select perceived_gender from classified_faces") == {"perceived_gender": read_as}
 
 
 def test_only_the_model_that_the_recording_was_classified_with_is_counted(tmp_path: Path) -> None:
     write_show(tmp_path, Show(samples=[(1.0, [WOMAN])], models=("model-a", "model-b")))
-    with published(tmp_path) as house:
-        row = one_row(house, "from screen_time")
-        assert house.check() == ()
+    with published(tmp_path) as db:
+        row = one_row(db, "from screen_time")
+        assert db.check() == ()
     assert (row["female_face_seconds"], row["male_face_seconds"]) == (1.0, 0.0)
 
 
@@ -114,10 +114,10 @@ def test_shards_of_another_configuration_are_not_counted(tmp_path: Path) -> None
     for table in ("samples", "faces", "attributes"):
         stale = shard_path(tmp_path, table, Show()).with_name("part-0.parquet")
         write_shard(stale, table, compacted[table])
-    with published(tmp_path) as house:
-        row = one_row(house, "from screen_time_by_channel")
-        counted = one_row(house, "select count(*) as rows from samples")
-        assert house.check() == ()
+    with published(tmp_path) as db:
+        row = one_row(db, "from screen_time_by_channel")
+        counted = one_row(db, "select count(*) as rows from samples")
+        assert db.check() == ()
     assert (row["analysed_seconds"], row["female_face_seconds"], row["male_face_seconds"]) == (1.0, 1.0, 0.0)
     assert counted == {"rows": 1}
 
@@ -126,33 +126,33 @@ def test_of_two_analyses_of_one_recording_the_newest_counts(tmp_path: Path) -> N
     old = Show(samples=[(5.0, [MAN])], digest="d0", analysed_at=NIGHT.replace(hour=2)).rows()
     new = Show(samples=[(1.0, [WOMAN])], digest="d1", analysed_at=NIGHT.replace(hour=3)).rows()
     write_show(tmp_path, Show(), **{table: old[table] + new[table] for table in old})
-    with published(tmp_path) as house:
-        row = one_row(house, "from screen_time_by_channel")
-        assert house.check() == ()
+    with published(tmp_path) as db:
+        row = one_row(db, "from screen_time_by_channel")
+        assert db.check() == ()
     assert (row["recordings"], row["analysed_seconds"], row["male_face_seconds"]) == (1, 1.0, 0.0)
 
 
 def test_a_failed_recording_adds_no_time_and_keeps_its_reason(tmp_path: Path) -> None:
     write_show(tmp_path, Show(samples=[(1.0, [WOMAN])]))
     write_show(tmp_path, failed(Show(programme="Film"), "no video stream"))
-    with published(tmp_path) as house:
-        time = one_row(house, "from screen_time_by_channel")
-        failure = one_row(house, "select programme, status, reason, scheduled_seconds from failures")
-        assert house.check() == ()
+    with published(tmp_path) as db:
+        time = one_row(db, "from screen_time_by_channel")
+        failure = one_row(db, "select programme, status, reason, scheduled_seconds from failures")
+        assert db.check() == ()
     assert (time["recordings"], time["analysed_seconds"]) == (1, 1.0)
     assert failure == {"programme": "Film", "status": "failed", "reason": "no video stream", "scheduled_seconds": None}
 
 
 def test_a_lake_whose_only_recording_failed_can_be_published(tmp_path: Path) -> None:
     write_show(tmp_path, failed(Show()), "recordings")  # and no shard of any other table at all
-    with published(tmp_path) as house:
-        row = one_row(house, "from screen_time_by_channel")
-        assert house.query("from faces").column_names == [
-            *house.query("from stg_faces").column_names,
+    with published(tmp_path) as db:
+        row = one_row(db, "from screen_time_by_channel")
+        assert db.query("from faces").column_names == [
+            *db.query("from stg_faces").column_names,
             "recording_number",
         ]
-        assert house.query("select count(*) as n from failures").to_pylist() == [{"n": 1}]
-        assert house.check() == ()
+        assert db.query("select count(*) as n from failures").to_pylist() == [{"n": 1}]
+        assert db.check() == ()
     assert (row["recordings"], row["analysed_seconds"], row["unknown_length_recordings"]) == (0, 0.0, 1)
     assert (row["share_female_face_time"], row["coverage"], row["hours_scheduled"]) == (None, None, None)
 
@@ -160,17 +160,17 @@ def test_a_lake_whose_only_recording_failed_can_be_published(tmp_path: Path) -> 
 def test_a_channel_may_be_called_anything(tmp_path: Path) -> None:
     name = "TV 1/2 ä=é"
     write_show(tmp_path, Show(channel=name, samples=[(1.0, [WOMAN])]))
-    with published(tmp_path) as house:
-        assert one_row(house, "from screen_time_by_channel")["channel"] == name
+    with published(tmp_path) as db:
+        assert one_row(db, "from screen_time_by_channel")["channel"] == name
 
 
 def test_days_and_programmes_add_up_to_their_channel(tmp_path: Path) -> None:
     tokyo = {"timezone": "Asia/Tokyo"}
     write_show(tmp_path, Show(samples=[(1.0, [WOMAN])], changes=tokyo))
     write_show(tmp_path, Show(programme="Film", samples=[(2.0, [MAN])]))
-    with published(tmp_path) as house:
-        days = house.query("select date, analysed_seconds from screen_time_by_day").to_pylist()
-        programmes = house.query("select programme, analysed_seconds from screen_time_by_programme").to_pylist()
+    with published(tmp_path) as db:
+        days = db.query("select date, analysed_seconds from screen_time_by_day").to_pylist()
+        programmes = db.query("select programme, analysed_seconds from screen_time_by_programme").to_pylist()
     assert [(f"{row['date']}", row["analysed_seconds"]) for row in days] == [
         ("2001-03-04", 2.0),
         ("2001-03-05", 1.0),
@@ -191,18 +191,18 @@ def test_days_and_programmes_add_up_to_their_channel(tmp_path: Path) -> None:
 )
 def test_dates_are_those_of_the_clock_on_the_wall(tmp_path: Path, zone: str, start: datetime, local: str) -> None:
     write_show(tmp_path, Show(start=start, samples=[(1.0, [])], changes={"timezone": zone}))
-    with published(tmp_path) as house:
-        row = one_row(house, "select started_at_local, air_date from recordings")
-        assert house.check() == ()
+    with published(tmp_path) as db:
+        row = one_row(db, "select started_at_local, air_date from recordings")
+        assert db.check() == ()
     assert f"{row['started_at_local']}" == local
     assert f"{row['air_date']}" == local[:10]
 
 
 def test_a_time_zone_that_nobody_knows_is_reported_and_stops_nothing(tmp_path: Path) -> None:
     write_show(tmp_path, Show(samples=[(1.0, [WOMAN])], changes={"timezone": "Mars/Olympus"}))
-    with published(tmp_path) as house:
-        assert one_row(house, "from screen_time_by_channel")["analysed_seconds"] == 1.0
-        assert [failure.name for failure in house.check()] == ["time_zones_are_known"]
+    with published(tmp_path) as db:
+        assert one_row(db, "from screen_time_by_channel")["analysed_seconds"] == 1.0
+        assert [failure.name for failure in db.check()] == ["time_zones_are_known"]
 
 
 def test_what_is_only_scheduled_shows_as_missing_and_what_was_rejected_keeps_its_complaint(tmp_path: Path) -> None:
@@ -218,10 +218,10 @@ def test_what_is_only_scheduled_shows_as_missing_and_what_was_rejected_keeps_its
         {"recording_id": "later", "path": "d", "programme": "Later"},
         {"path": "e", "programme": None, "problem": "no time zone", "scheduled_seconds": 5.0},
     )
-    with published(tmp_path) as house:
-        row = one_row(house, "from coverage")
-        failures = house.query("select path, status from failures order by path").to_pylist()
-        assert house.check() == ()
+    with published(tmp_path) as db:
+        row = one_row(db, "from coverage")
+        failures = db.query("select path, status from failures order by path").to_pylist()
+        assert db.check() == ()
     assert f"{row.pop('air_date')}" == "2001-03-04"
     assert row == {
         "channel": "One",
@@ -250,8 +250,8 @@ def test_what_is_only_scheduled_shows_as_missing_and_what_was_rejected_keeps_its
 
 def test_a_length_that_nobody_knows_is_never_shown_as_no_time(tmp_path: Path) -> None:
     write_show(tmp_path, failed(Show()))
-    with published(tmp_path) as house:
-        row = one_row(house, "from coverage")
+    with published(tmp_path) as db:
+        row = one_row(db, "from coverage")
     assert (row["recordings"], row["unknown_length_recordings"]) == (1, 1)
     assert (row["scheduled_seconds"], row["failed_seconds"], row["missing_seconds"]) == (None, None, 0.0)
 
@@ -259,8 +259,8 @@ def test_a_length_that_nobody_knows_is_never_shown_as_no_time(tmp_path: Path) ->
 def test_a_mended_manifest_takes_its_old_complaints_away(tmp_path: Path) -> None:
     write_schedule(tmp_path, {"path": "a", "problem": "no time zone"}, name="first")
     write_schedule(tmp_path, {"recording_id": "x", "path": "a", "seen_at": NIGHT.replace(hour=4)}, name="second")
-    with published(tmp_path) as house:
-        assert [row["status"] for row in house.query("select status from failures").to_pylist()] == ["missing"]
+    with published(tmp_path) as db:
+        assert [row["status"] for row in db.query("select status from failures").to_pylist()] == ["missing"]
 
 
 def test_two_rows_for_one_recording_count_once_and_the_rejected_one_stays_in_sight(tmp_path: Path) -> None:
@@ -271,6 +271,6 @@ def test_two_rows_for_one_recording_count_once_and_the_rejected_one_stays_in_sig
         {"recording_id": show.recording_id, "path": "a"},
         {"recording_id": show.recording_id, "path": "b", "problem": "same recording as a"},
     )
-    with published(tmp_path) as house:
-        rows = house.query("select status, analysed_seconds from recording_coverage order by status").to_pylist()
+    with published(tmp_path) as db:
+        rows = db.query("select status, analysed_seconds from recording_coverage order by status").to_pylist()
     assert rows == [{"status": "done", "analysed_seconds": 1.0}, {"status": "rejected", "analysed_seconds": 0.0}]

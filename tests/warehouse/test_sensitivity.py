@@ -31,13 +31,13 @@ VARIANTS = [  # women's seconds, men's, undecided
 
 def test_each_way_of_counting_gives_its_own_seconds(tmp_path: Path) -> None:
     write_show(tmp_path, Show(samples=[(step, list(faces)) for step, faces in SAMPLES]))
-    with published(tmp_path) as house:
+    with published(tmp_path) as db:
         rows = tuples(
-            house,
+            db,
             "select variant, female_face_seconds, male_face_seconds, undecided_face_seconds, share from sensitivity",
         )
-        (published_share,) = tuples(house, "select share_female_face_time from screen_time_by_channel")
-        assert house.check() == ()
+        (published_share,) = tuples(db, "select share_female_face_time from screen_time_by_channel")
+        assert db.check() == ()
     expected = [(name, women, men, undecided, women / (women + men)) for name, women, men, undecided in VARIANTS]
     assert rows == expected
     assert published_share == (pytest.approx(rows[0][4]),)
@@ -47,9 +47,9 @@ def test_differences_are_points_from_what_was_published_over_all_channels(tmp_pa
     woman, doubtful, man = Face(0.9), Face(0.45), Face(0.1)
     write_show(tmp_path, Show(samples=[(1.0, [woman])]))
     write_show(tmp_path, Show(channel="Two", samples=[(1.0, [man, man, man]), (1.0, [doubtful])]))
-    with published(tmp_path) as house:
-        rows = tuples(house, "select variant, share, difference from sensitivity_overall")
-        by_channel = tuples(house, "select channel, share from sensitivity where variant = 'as published'")
+    with published(tmp_path) as db:
+        rows = tuples(db, "select variant, share, difference from sensitivity_overall")
+        by_channel = tuples(db, "select channel, share from sensitivity where variant = 'as published'")
     assert [name for name, _, _ in rows] == [name for name, _, _, _ in VARIANTS]
     assert rows[0] == ("as published", 0.25, 0.0)
     assert rows[6] == ("undecided: none", 0.2, pytest.approx(-5.0))
@@ -58,5 +58,5 @@ def test_differences_are_points_from_what_was_published_over_all_channels(tmp_pa
 
 def test_where_no_face_was_read_there_is_nothing_to_be_sensitive(tmp_path: Path) -> None:
     write_show(tmp_path, Show(samples=[(1.0, [])]))
-    with published(tmp_path) as house:
-        assert tuples(house, "from sensitivity_overall") == []
+    with published(tmp_path) as db:
+        assert tuples(db, "from sensitivity_overall") == []

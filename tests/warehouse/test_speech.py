@@ -27,8 +27,8 @@ def test_seconds_seen_are_held_against_seconds_heard(tmp_path: Path) -> None:
         ("male", 22.0, 24.0),
         ("noise", 24.0, 25.0),
     )
-    with published(tmp_path) as house:
-        row = one_row(house, "from seen_and_heard")
+    with published(tmp_path) as db:
+        row = one_row(db, "from seen_and_heard")
     assert row == {
         "recording_id": show.recording_id,
         "channel": "One",
@@ -53,8 +53,8 @@ def test_no_moment_is_lost_or_counted_twice_where_ten_seconds_end(tmp_path: Path
     show = Show(samples=[(start, []), (length, [WOMAN]), (5.0, [])] if start else [(length, [WOMAN]), (5.0, [])])
     write_show(tmp_path, show)
     write_speech(tmp_path, show, ("female", 0.0, start + length + 5))
-    with published(tmp_path) as house:
-        row = one_row(house, "from seen_and_heard")
+    with published(tmp_path) as db:
+        row = one_row(db, "from seen_and_heard")
     assert row["women_seen_and_heard_seconds"] == pytest.approx(length)
     assert row["women_heard_not_seen_seconds"] == pytest.approx(start + 5)
 
@@ -66,8 +66,8 @@ def test_what_was_heard_while_no_picture_was_analysed_does_not_count(tmp_path: P
     rows["recordings"][0] |= {"duration_seconds": 12.0, "status": "partial", "lost_seconds": 8.0}
     write_show(tmp_path, show, **rows)
     write_speech(tmp_path, show, ("female", 1.0, 11.0), ("male", 11.0, 60.0))
-    with published(tmp_path) as house:
-        row = one_row(house, "from seen_and_heard")
+    with published(tmp_path) as db:
+        row = one_row(db, "from seen_and_heard")
     assert (row["women_heard_seconds"], row["men_heard_seconds"]) == (2.0, 1.0)
 
 
@@ -78,8 +78,8 @@ def test_recordings_without_sound_or_pictures_are_left_out_and_silent_ones_are_n
         write_show(tmp_path, show)
     write_speech(tmp_path, silent, ("noEnergy", 0.0, 4.0))
     write_speech(tmp_path, broken, ("female", 0.0, 4.0))
-    with published(tmp_path) as house:
-        assert tuples(house, "select programme, women_seen_not_heard_seconds from seen_and_heard") == [("Mime", 4.0)]
+    with published(tmp_path) as db:
+        assert tuples(db, "select programme, women_seen_not_heard_seconds from seen_and_heard") == [("Mime", 4.0)]
 
 
 def test_a_channel_adds_its_recordings_up(tmp_path: Path) -> None:
@@ -87,8 +87,8 @@ def test_a_channel_adds_its_recordings_up(tmp_path: Path) -> None:
         show = Show(start=datetime(2001, 3, 4, hour, tzinfo=UTC), samples=[(10.0, faces)])
         write_show(tmp_path, show)
         write_speech(tmp_path, show, (label, 0.0, 5.0))
-    with published(tmp_path) as house:
-        row = one_row(house, "from seen_and_heard_by_channel")
+    with published(tmp_path) as db:
+        row = one_row(db, "from seen_and_heard_by_channel")
     assert (row["channel"], row["recordings"], row["analysed_seconds"]) == ("One", 3, 30.0)
     assert (row["women_seen_seconds"], row["women_heard_seconds"], row["women_seen_and_heard_seconds"]) == (
         20.0,

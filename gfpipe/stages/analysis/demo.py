@@ -125,8 +125,8 @@ def label(lake: Path | str, file: Path) -> None:
     Raises:
         LakeError: the lake was never published.
     """
-    with warehouse.open(lake) as house:
-        found = house.query(_FOUND).to_pylist()
+    with warehouse.open(lake) as db:
+        found = db.query(_FOUND).to_pylist()
     drawn = np.random.default_rng(0)  # by chance: every second picture could be in step with the programme
     rows = [row for picture in found if drawn.random() < 0.5 for row in _answers(picture)]
     with file.open("w", newline="", encoding="utf-8") as text:

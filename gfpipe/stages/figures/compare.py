@@ -51,12 +51,12 @@ def run(lake: Path | str, other: Path | str, by: Sequence[str], draws: int = 200
 
 
 def _measured(
-    house: Warehouse, both: Sequence[str], question: Question
+    db: Warehouse, both: Sequence[str], question: Question
 ) -> tuple[list[str], dict[tuple[Any, ...], Row]]:
     """The columns of the groups, and a row for each group."""
-    house.lend("in_common", pa.table({"recording_id": list(both)}))
-    house.redefine("rollup", "from rollup semi join in_common using (recording_id)")
-    found = measure(house, question)
+    db.lend("in_common", pa.table({"recording_id": list(both)}))
+    db.redefine("rollup", "from rollup semi join in_common using (recording_id)")
+    found = measure(db, question)
     names = found.column_names[: len(question.by)]
     return names, {tuple(row[name] for name in names): row for row in found.to_pylist()}
 

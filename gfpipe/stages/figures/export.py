@@ -65,19 +65,19 @@ def run(
         UsageError: something asked for cannot be had.
         LakeError: the lake was never published, or the folder cannot be written.
     """
-    with warehouse.open(lake) as house:
+    with warehouse.open(lake) as db:
         if {Shape.TIDY, Shape.PARQUET} & set(shapes):
-            files = _figures(measure(house, question), question, shapes)
+            files = _figures(measure(db, question), question, shapes)
         else:
-            narrow(house, question)
+            narrow(db, question)
             files = {}
-        models = house.query(_MODELS)["model_id"].to_pylist()
+        models = db.query(_MODELS)["model_id"].to_pylist()
         if Shape.INA in shapes:
             if len(models) > 1 and not question.mix_models:
                 raise UsageError(
                     f"{' and '.join(models)} would stand in one series: gfpipe reclassify, or --mix-models"
                 )
-            files |= _ina(house, country)
+            files |= _ina(db, country)
     with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         for name, file in files.items():
@@ -87,8 +87,8 @@ def run(
     return tuple(out / name for name in (*files, "README.md"))
 
 
-def _ina(house: Warehouse, country: str | None) -> dict[str, _File]:
-    hours, channels = house.query(ina.HOURS.format(relation="asked")), house.query("from channel_classes")
+def _ina(db: Warehouse, country: str | None) -> dict[str, _File]:
+    hours, channels = db.query(ina.HOURS.format(relation="asked")), db.query("from channel_classes")
     found = ina.tables(hours, channels, country)
     return {name: _File(rows, ina.ABOUT[name], ina.MEANING) for name, rows in found.items()}
 

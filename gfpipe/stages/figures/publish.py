@@ -32,11 +32,11 @@ def run(lake: Path | str, memory_limit: str | None = None) -> Published:
     Raises:
         LakeError: the lake is missing, empty, unreadable, or its disk is full.
     """
-    path = warehouse.build(lake, memory_limit, lambda house: {"estimates": estimates(house)})
-    with warehouse.open(lake, memory_limit) as house:
+    path = warehouse.build(lake, memory_limit, lambda db: {"estimates": estimates(db)})
+    with warehouse.open(lake, memory_limit) as db:
         return Published(
             warehouse=path,
-            screen_time=tuple(house.query("from estimates where grouping = 'channel' order by channel").to_pylist()),
-            coverage=tuple(house.query("from coverage").to_pylist()),
-            failed_checks=house.check(),
+            screen_time=tuple(db.query("from estimates where grouping = 'channel' order by channel").to_pylist()),
+            coverage=tuple(db.query("from coverage").to_pylist()),
+            failed_checks=db.check(),
         )

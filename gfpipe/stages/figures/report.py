@@ -40,14 +40,14 @@ def run(lake: Path | str, out: Path, question: Question = _EVERYTHING) -> None:
         UsageError: the question cannot be answered as asked.
         LakeError: the lake was never published, or `out` cannot be written.
     """
-    with warehouse.open(lake) as house:
-        page = render(_contents(house, str(lake), question))
+    with warehouse.open(lake) as db:
+        page = render(_contents(db, str(lake), question))
     _write(out, page)
 
 
-def _contents(house: Warehouse, lake: str, question: Question) -> Contents:
+def _contents(db: Warehouse, lake: str, question: Question) -> Contents:
     whole = question == _EVERYTHING
-    found = house.query("from estimates") if whole else estimates(house, question)
+    found = db.query("from estimates") if whole else estimates(db, question)
 
     def by(*names: str) -> pa.Table:
         return found.filter(pc.field("grouping") == grouping(*names))
@@ -58,17 +58,17 @@ def _contents(house: Warehouse, lake: str, question: Question) -> Contents:
         channels=by("channel"),
         programmes=by("channel", "programme"),
         weekday_hours=by("weekday", "hour"),
-        coverage=_coverage(house, question),
+        coverage=_coverage(db, question),
         # Of the whole archive: beside figures of a part of it they would mislead.
-        sensitivity=house.query("from sensitivity_overall" + ("" if whole else " limit 0")),
-        recall=house.query("from detector_recall"),
-        confusion=house.query("from confusion"),
-        facts=_facts(house, lake, question),
+        sensitivity=db.query("from sensitivity_overall" + ("" if whole else " limit 0")),
+        recall=db.query("from detector_recall"),
+        confusion=db.query("from confusion"),
+        facts=_facts(db, lake, question),
     )
 
 
-def _coverage(house: Warehouse, question: Question) -> pa.Table:
-    return house.query(
+def _coverage(db: Warehouse, question: Question) -> pa.Table:
+    return db.query(
         """
         from coverage
         where
@@ -80,8 +80,8 @@ def _coverage(house: Warehouse, question: Question) -> pa.Table:
     )
 
 
-def _facts(house: Warehouse, lake: str, question: Question) -> Facts:
-    known: dict[str, Any] = house.query(_FACTS).to_pylist()[0]
+def _facts(db: Warehouse, lake: str, question: Question) -> Facts:
+    known: dict[str, Any] = db.query(_FACTS).to_pylist()[0]
     known["min_face"] = known["min_face"] if question.min_face is None else question.min_face
     return Facts(
         lake=Path(lake).name,

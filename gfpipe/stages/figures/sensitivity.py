@@ -22,12 +22,12 @@ def run(lake: Path | str, exclude: Path | None = None) -> pa.Table:
         UsageError: the file of exclusions is not right.
         LakeError: the lake was never published, or cannot be read.
     """
-    with warehouse.open(lake) as house:
-        found = house.query("from sensitivity_overall")
+    with warehouse.open(lake) as db:
+        found = db.query("from sensitivity_overall")
         if exclude is None:
             return found
-        narrow(house, Question(exclude=exclude))
-        share = house.query("select unnest(totals(asked)) from asked")["share_female_face_time"][0].as_py()
+        narrow(db, Question(exclude=exclude))
+        share = db.query("select unnest(totals(asked)) from asked")["share_female_face_time"][0].as_py()
     published = found["share"][0].as_py()
     row = {
         "variant": f"without what {exclude.name} names",

@@ -20,8 +20,8 @@ def run(lake: Path | str, question: Question) -> pa.Table:
         UsageError: the question cannot be answered as asked, or its series would mix two models.
         LakeError: the lake was never published, or cannot be read.
     """
-    with warehouse.open(lake) as house:
-        found = published.answer(house, question)
+    with warehouse.open(lake) as db:
+        found = published.answer(db, question)
     if not question.mix_models:
         _refuse_mixed_models(lake, found)
     return found

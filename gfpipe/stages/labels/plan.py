@@ -61,8 +61,8 @@ def run(lake: Path | str, width: float, question: Question) -> Summary:
         UsageError: there is nothing to plan for.
         LakeError: the lake was never published, or cannot be read.
     """
-    with warehouse.open(lake) as house:
-        found = precision.measure(house, question)
+    with warehouse.open(lake) as db:
+        found = precision.measure(db, question)
     needs = found.needs
     known = Known(
         share=found.share,

@@ -89,9 +89,9 @@ def run(lake: Path | str, name: str, wanted: Wanted, replace: bool = False, dry_
     """
     if queues.exists(str(lake), name) and not (replace or dry_run):
         raise UsageError(f"{lake} has a queue named {name} already; choose another --name, or give --replace")
-    with warehouse.open(lake) as house:
-        faces, face_rows = _draw(house, FACE, wanted)
-        frames, frame_rows = _draw(house, FRAME, wanted)
+    with warehouse.open(lake) as db:
+        faces, face_rows = _draw(db, FACE, wanted)
+        frames, frame_rows = _draw(db, FRAME, wanted)
     items = sampling.queue_items(face_rows, frame_rows, wanted.repeats, wanted.seed)
     queue = Queue(name, items, wanted.seed, datetime.now(UTC))
     if not dry_run:
@@ -99,24 +99,24 @@ def run(lake: Path | str, name: str, wanted: Wanted, replace: bool = False, dry_
     return Summary(queue, faces, frames)
 
 
-def _draw(house: Warehouse, kind: str, wanted: Wanted) -> tuple[Allocation, list[dict[str, Any]]]:
+def _draw(db: Warehouse, kind: str, wanted: Wanted) -> tuple[Allocation, list[dict[str, Any]]]:
     number = wanted.faces if kind == FACE else wanted.frames
     by = wanted.by if kind == FACE else tuple(name for name in wanted.by if name in sampling.BY_FRAMES)
     chosen = {"keys": list(by), "since": wanted.since, "until": wanted.until, "channels": list(wanted.channels)}
-    strata = house.ask(f"strata_of_{kind}s", chosen)
+    strata = db.ask(f"strata_of_{kind}s", chosen)
     names, population = strata["stratum"].to_pylist(), strata["population"].to_numpy().astype(np.int64)
     if number and not len(names):
         raise UsageError(
             f"there is no {kind} to draw: no recording that was analysed is left by --since, --until and --channel"
         )
-    expected = _expected(house, kind, wanted, names, population) if number else np.zeros(len(names))
+    expected = _expected(db, kind, wanted, names, population) if number else np.zeros(len(names))
     allocation = sampling.allocate(names, population, expected, wanted.seed)
-    house.lend("allocation", _table(allocation))
-    rows = house.ask(f"drawn_{kind}s", {**chosen, "seed": wanted.seed}).to_pylist() if number else []
+    db.lend("allocation", _table(allocation))
+    rows = db.ask(f"drawn_{kind}s", {**chosen, "seed": wanted.seed}).to_pylist() if number else []
     if len(rows) != allocation.taken.sum():
         raise LakeError(
-            f"{house.path}: is older than the analyses in the lake; publish first: "
-            f"gfpipe publish --lake {house.path.parent}"
+            f"{db.path}: is older than the analyses in the lake; publish first: "
+            f"gfpipe publish --lake {db.path.parent}"
         )
     if sampling.ANSWER in by:
         rows = [{**row, "stratum": sampling.secret(row["stratum"])} for row in rows]
@@ -124,13 +124,13 @@ def _draw(house: Warehouse, kind: str, wanted: Wanted) -> tuple[Allocation, list
 
 
 def _expected(
-    house: Warehouse, kind: str, wanted: Wanted, names: Sequence[str], population: sampling.Integers
+    db: Warehouse, kind: str, wanted: Wanted, names: Sequence[str], population: sampling.Integers
 ) -> sampling.Floats:
     if kind == FACE and wanted.active:
         from gfpipe.estimates import needs  # noqa: PLC0415 - scipy takes its time
 
         question = Question(by=wanted.by, since=wanted.since, until=wanted.until, only_channels=wanted.channels)
-        need = needs.measure(house, question).by_stratum
+        need = needs.measure(db, question).by_stratum
         return sampling.by_need(population, np.array([need[name] for name in names]), wanted.faces)
     return sampling.proportional(population, wanted.faces if kind == FACE else wanted.frames, wanted.least)
 

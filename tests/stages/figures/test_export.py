@@ -77,8 +77,8 @@ def test_filters_hold_for_inas_shape_too(lake: str, tmp_path: Path) -> None:
 def test_tidy_rows_are_the_warehouses_own_figures(lake: str, tmp_path: Path) -> None:
     export.run(lake, tmp_path, QUESTION, [Shape.TIDY])
     rows = {(row["channel"], row["estimand"], row["method"]): row for row in csv(tmp_path / "screen_time.csv")}
-    with warehouse.open(lake) as house:
-        north, _ = house.query("from screen_time_by_channel order by channel").to_pylist()
+    with warehouse.open(lake) as db:
+        north, _ = db.query("from screen_time_by_channel order by channel").to_pylist()
     for column in ("share_female_face_time", "female_face_seconds", "mean_faces"):
         assert rows["north", column, "raw"]["value"] == pytest.approx(north[column])
     assert rows["north", "share_female_face_time", "raw"]["note"]  # two recordings make no interval
@@ -89,8 +89,8 @@ def test_tidy_rows_are_the_warehouses_own_figures(lake: str, tmp_path: Path) -> 
 def test_parquet_is_described_and_read_by_anybody(lake: str, tmp_path: Path) -> None:
     export.run(lake, tmp_path, QUESTION, [Shape.PARQUET])
     file = tmp_path / "screen_time.parquet"
-    with warehouse.open(lake) as house:
-        measured = measure(house, QUESTION)
+    with warehouse.open(lake) as db:
+        measured = measure(db, QUESTION)
     schema = pq.read_schema(file)
     assert schema.field("share_female_face_time").metadata[b"description"].startswith(b"share of face time perceived")
     assert pq.read_table(file).to_pylist() == measured.to_pylist()

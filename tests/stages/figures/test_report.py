@@ -69,9 +69,9 @@ def seen(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Page:
 
 def answers(lake: Path) -> Iterator[tuple[str, str, float]]:
     """Name, group and value of everything that the README's questions answer."""
-    with warehouse.open(lake) as house:
+    with warehouse.open(lake) as db:
         for query in QUERIES:
-            for row in house.query(query).to_pylist():
+            for row in db.query(query).to_pylist():
                 group = ", ".join(f"{key}={row[key]}" for key in KEYS if row.get(key) is not None) or "all"
                 yield from (
                     (name, group, float(each)) for name, each in row.items() if isinstance(each, Real | Decimal)
@@ -93,8 +93,8 @@ def test_every_number_on_the_page_is_in_sql(lake: Path, seen: Page) -> None:
 
 
 def test_the_headline_is_the_corrected_share_with_its_interval(lake: Path, seen: Page) -> None:
-    with warehouse.open(lake) as house:
-        (row,) = house.query("from estimates where grouping = 'all'").to_pylist()
+    with warehouse.open(lake) as db:
+        (row,) = db.query("from estimates where grouping = 'all'").to_pylist()
     assert row["share_female_face_time_corrected"] != pytest.approx(row["share_female_face_time"], abs=0.005)
     for end in ("", "_low", "_high"):
         name = f"share_female_face_time_corrected{end}"
@@ -105,8 +105,8 @@ def test_a_narrower_question_gives_a_page_of_its_own(lake: Path, tmp_path: Path)
     report.run(lake, tmp_path / "deep" / "one.html", Question(only_channels=("One",)))
     page = Page((tmp_path / "deep" / "one.html").read_text(encoding="utf-8"))
     assert {number.group for number in page.numbers if number.group.startswith("channel=Two")} == set()
-    with warehouse.open(lake) as house:
-        (row,) = house.query("from screen_time_by_channel where channel = 'One'").to_pylist()
+    with warehouse.open(lake) as db:
+        (row,) = db.query("from screen_time_by_channel where channel = 'One'").to_pylist()
     assert [*page.of("share_female_face_time", "all")] == [pytest.approx(row["share_female_face_time"])]
 
 

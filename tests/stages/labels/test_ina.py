@@ -60,9 +60,9 @@ def test_its_screen_time_is_what_its_rows_add_up_to(lake: Path, tmp_path: Path) 
     (row,) = (row for row in totals(into) if row["status"] == "done")  # every check of the warehouse holds too
     assert (row["samples"], row["faces"]) == (4, 4)
     assert (row["female_face_seconds"], row["male_face_seconds"]) == (pytest.approx(2), pytest.approx(1))
-    with warehouse.open(into) as house:
-        (more,) = house.query("select undecided_face_seconds, no_face_seconds from screen_time_by_channel").to_pylist()
-        lost = house.query("select count(*) as files from schedule").to_pylist()
+    with warehouse.open(into) as db:
+        (more,) = db.query("select undecided_face_seconds, no_face_seconds from screen_time_by_channel").to_pylist()
+        lost = db.query("select count(*) as files from schedule").to_pylist()
     assert more == {"undecided_face_seconds": pytest.approx(1), "no_face_seconds": pytest.approx(1)}
     assert lost == [{"files": 3}]  # what it has no file of is missing there, not forgotten
 

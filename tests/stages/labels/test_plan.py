@@ -39,8 +39,8 @@ def unlabelled(known: Archive) -> Iterator[Archive]:
 
 def width_after(known: Archive, name: str, wanted: Wanted) -> float:
     answer(known, label_sample.run(known.lake, name, wanted, replace=True).queue)
-    with republished(known) as house:
-        (row,) = measure(house, Question(draws=600)).to_pylist()
+    with republished(known) as db:
+        (row,) = measure(db, Question(draws=600)).to_pylist()
     low, high = (row[f"share_female_face_time_corrected_{end}"] for end in ("low", "high"))
     assert low < known.share < high
     return float(high - low)

@@ -73,8 +73,8 @@ def test_strata_and_faces_are_drawn_as_often_as_their_probabilities_say(known: A
     assert (np.abs(taken.sum(0) - DRAWS * first.expected) <= 4 * error + 1e-6).all()
     assert (first.expected < 1).any()
 
-    with warehouse.open(known.lake) as house:
-        named = house.query(STRATA, {"keys": list(sampling.BY)}).to_pylist()
+    with warehouse.open(known.lake) as db:
+        named = db.query(STRATA, {"keys": list(sampling.BY)}).to_pylist()
     stratum = np.array([first.strata.index(row["stratum"]) for row in named])
     times = Counter(key for drawn in draws for key in faces_of(drawn))
     count = np.array([times[row["recording_id"], row["sample_index"], row["face_index"]] for row in named])
@@ -113,8 +113,8 @@ def test_whole_pictures_find_the_detectors_recall(tmp_path: Path) -> None:
         show.samples = [(1.0, [Face(0.05), Face(0.95)])] * 60  # as the annotator sees it
     known = Archive(tmp_path, truth, tuple(shows))
     answer(known, queue)
-    with republished(known) as house:
-        recall = house.query("from detector_recall where channel = 'all'").to_pylist()[0]
+    with republished(known) as db:
+        recall = db.query("from detector_recall where channel = 'all'").to_pylist()[0]
     assert recall["recall_male"] == 1
     assert recall["recall_female"] == pytest.approx(0.5, abs=0.12)
     assert recall["share_recall_corrected"] == pytest.approx(0.5, abs=0.06)

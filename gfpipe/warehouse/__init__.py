@@ -1,0 +1,16 @@
+"""The warehouse: a DuckDB database over the lake, built from the files of ``sql/``; only here is DuckDB imported.
+
+    staging (views on Parquet) ─► intermediate (views: the rows that count) ─► marts (tables) ─► reports (views)
+                                                                                  └► checks (any row is a failure)
+
+A file of ``sql/`` is one ``select``: its name is the relation's name, its folder decides between view and table. Marts
+and reports are stored in the database. Staging views find the lake through the session variable ``lake``, which `open`
+sets (in a plain DuckDB shell: ``set variable lake = '.'``), so the lake may be moved.
+"""
+
+from gfpipe.warehouse.building import build, report
+from gfpipe.warehouse.connection import NAME
+from gfpipe.warehouse.database import CheckFailure, Warehouse, binary_columns, open  # noqa: A004 - warehouse.open(lake)
+from gfpipe.warehouse.results import Format, as_text, write
+
+__all__ = ["NAME", "CheckFailure", "Format", "Warehouse", "as_text", "binary_columns", "build", "open", "report", "write"]

@@ -1,0 +1,129 @@
+"""Build the warehouse from the lake's shards."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gfpipe import files
+from gfpipe.errors import LakeError
+from gfpipe.lake import schema
+from gfpipe.warehouse.connection import NAME, configure, lake_errors, lake_folder, quoted
+from gfpipe.warehouse.database import Warehouse
+from gfpipe.warehouse.sources import MATERIALISED, statements
+
+_SCRATCH: Final = ".gfpipe-publish-"
+_A_DAY: Final = 24 * 60 * 60
+
+Derive = Callable[[Warehouse], Mapping[str, pa.Table]]
+
+
+def build(lake: Path | str, memory_limit: str | None = None, derive: Derive | None = None) -> Path:
+    """Build ``LAKE/gfpipe.duckdb`` from the shards that are in the lake now, and replace the old one atomically.
+
+    Readers of the old warehouse keep it until they open it again. Of two concurrent builds, the last to finish stays.
+
+    Args:
+        lake: the lake's folder.
+        memory_limit: DuckDB's memory limit, such as ``"8GB"``, beyond which it spills to the lake's disk; None for
+            DuckDB's default (80 % of the machine's memory).
+        derive: computes further tables from the finished ones, by name.
+
+    Returns:
+        Path of the database.
+
+    Raises:
+        LakeError: the lake is missing, empty or unreadable, or its disk is full.
+    """
+    lake = _lake_with_shards(lake)
+    with lake_errors(lake), _scratch(lake) as scratch:
+        write_schemas(lake)
+        with duckdb.connect() as connection:
+            configure(connection, lake, memory_limit, scratch / "spill")
+            connection.execute(f"attach {quoted(scratch / NAME)} as gfpipe")
+            connection.execute("use gfpipe")
+            create_relations(connection)
+            for name, table in derive(Warehouse(lake, connection)).items() if derive else ():
+                connection.register(f"_{name}", table)
+                connection.execute(f"create table gfpipe.{name} as from _{name}")
+            connection.execute("use memory")
+            connection.execute("detach gfpipe")  # checkpoints the write-ahead log into the file
+        files.put_in_place(scratch / NAME, lake / NAME)
+    return lake / NAME
+
+
+def report(lake: Path | str, *names: str) -> tuple[pa.Table, ...]:
+    """Compute reports of ``sql/reports`` from the lake as it is now, in memory, without publishing.
+
+    Builds only the relations that the reports read: ``coverage`` and ``failures`` never read faces.
+
+    Raises:
+        LakeError: the lake is missing, empty or unreadable.
+    """
+    lake = _lake_with_shards(lake)
+    with lake_errors(lake), duckdb.connect() as connection:
+        write_schemas(lake)
+        configure(connection, lake)
+        create_relations(connection, *names)
+        return tuple(connection.sql(f"from {name}").to_arrow_table() for name in names)
+
+
+def create_relations(connection: duckdb.DuckDBPyConnection, *names: str) -> None:
+    """Create the macros and relations of ``sql/`` in order of dependency; with `names`, only what those need."""
+    for sql in statements("macros").values():
+        connection.execute(sql)
+    kinds = {name: kind for folder, kind in MATERIALISED.items() for name in statements(folder)}
+    sources = {name: sql for folder in MATERIALISED for name, sql in statements(folder).items()}
+    reads = {
+        name: set() if name in statements("staging") else connection.get_table_names(sql)
+        for name, sql in sources.items()
+    }
+    for name in TopologicalSorter(_dependencies(names or reads, reads)).static_order():
+        connection.execute(f"create {kinds[name]} {name} as {sources[name]}")
+
+
+def _dependencies(names: Iterable[str], reads: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    graph: dict[str, set[str]] = {}
+    for name in names:
+        graph |= {name: reads[name]} | _dependencies(reads[name], reads)
+    return graph
+
+
+def write_schemas(lake: Path) -> None:
+    """Write a shard without rows at each table's root, so that every table can be read with all current columns.
+
+    Its leading underscore hides it from readers that follow Hive's conventions.
+    """
+    for table, columns in schema.TABLES.items():
+        path = lake / table / f"v{schema.VERSION}" / "_schema.parquet"
+        if path.exists() and pq.read_schema(path).equals(columns):
+            continue
+        with files.replacing(path) as temporary:
+            pq.write_table(columns.empty_table(), temporary)
+
+
+def _lake_with_shards(lake: Path | str) -> Path:
+    folder = lake_folder(lake)
+    shards = (shard for table in ("recordings", "schedule") for shard in (folder / table).rglob("[!._]*.parquet"))
+    if next(shards, None) is None:
+        raise LakeError(f"{lake}: nothing has been analysed yet; run: gfpipe analyse ARCHIVE --lake {lake}")
+    return folder
+
+
+@contextmanager
+def _scratch(lake: Path) -> Iterator[Path]:
+    """Create a temporary folder on the warehouse's disk; those of killed builds are removed after a day."""
+    for folder in lake.glob(f"{_SCRATCH}*"):
+        with suppress(FileNotFoundError):  # removed by its owner in the meantime
+            if time.time() - folder.stat().st_mtime > _A_DAY:
+                shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=lake, ignore_cleanup_errors=True) as scratch:
+        yield Path(scratch)

@@ -1,0 +1,66 @@
+"""DuckDB connections: settings, paths and errors."""
+
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+
+from gfpipe.errors import LakeError
+
+NAME: Final = "gfpipe.duckdb"
+
+
+def configure(
+    connection: duckdb.DuckDBPyConnection, lake: Path, memory_limit: str | None = None, spill: Path | None = None
+) -> None:
+    """Set the session variable ``lake`` and every setting that queries rely on."""
+    connection.execute("set variable lake = $lake", {"lake": escape_glob(lake)})
+    connection.execute("set timezone = 'UTC'")
+    connection.execute("set autoinstall_known_extensions = false")
+    connection.execute("set python_enable_replacements = false")  # a table name never resolves to a Python variable
+    spill = spill or Path(tempfile.gettempdir()) / f"gfpipe-{uuid.uuid4().hex}"  # DuckDB creates and removes it
+    connection.execute("set temp_directory = $spill", {"spill": str(spill)})
+    connection.execute("set preserve_insertion_order = false")  # ordered inserts buffer millions of rows in memory
+    if memory_limit:
+        connection.execute("set memory_limit = $limit", {"limit": memory_limit})
+
+
+def lake_folder(lake: Path | str) -> Path:
+    """Resolve the lake's folder; raises LakeError if it is missing or on an object store."""
+    if "://" in str(lake):
+        raise LakeError(f"{lake}: the warehouse reads folders; mount the object store, or copy the lake to a disk")
+    folder = Path(lake).resolve()
+    if not folder.is_dir():
+        raise LakeError(f"{lake}: there is no such lake; run: gfpipe analyse ARCHIVE --lake {lake}")
+    return folder
+
+
+@contextmanager
+def lake_errors(lake: Path) -> Iterator[None]:
+    """Turn errors of DuckDB, Arrow and the disk into LakeError."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as exc:
+        raise LakeError(f"{lake}: the warehouse needs more memory or disk: {exc}") from exc
+    except duckdb.InvalidInputException as exc:
+        raise LakeError(
+            f"{lake}: a shard is damaged; delete it and the shard of the same name under {lake / 'recordings'}, then "
+            f"run gfpipe analyse again: {exc}"
+        ) from exc
+    except (duckdb.Error, pa.ArrowException, OSError) as exc:
+        raise LakeError(f"{lake}: the warehouse cannot be built or read: {exc}") from exc
+
+
+def escape_glob(path: Path) -> str:
+    """Escape the characters of a path that a glob pattern would interpret."""
+    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in str(path))
+
+
+def quoted(text: Path | str) -> str:
+    """Quote text as an SQL string literal."""
+    return "'" + str(text).replace("'", "''") + "'"

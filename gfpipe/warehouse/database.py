@@ -1,0 +1,184 @@
+"""A published warehouse, open for reading."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import duckdb
+import pyarrow as pa
+
+from gfpipe.errors import LakeError, UsageError
+from gfpipe.warehouse.connection import NAME, configure, escape_glob, lake_errors, lake_folder, quoted
+from gfpipe.warehouse.sources import statements
+
+_EXAMPLES: Final = 5
+
+
+@dataclass(frozen=True)
+class CheckFailure:
+    """A check that returned rows.
+
+    Attributes:
+        name: file name of the check in ``sql/checks``.
+        rows: number of offending rows.
+        examples: the first few of them.
+    """
+
+    name: str
+    rows: int
+    examples: tuple[dict[str, Any], ...]
+
+
+class Warehouse:
+    """A published warehouse, open for reading; files outside the lake's folder cannot be read."""
+
+    def __init__(self, lake: Path, connection: duckdb.DuckDBPyConnection) -> None:
+        self.path = lake / NAME
+        self._connection = connection
+
+    def query(self, sql: str, params: Mapping[str, object] | None = None) -> pa.Table:
+        """Run one query; ``$name`` in `sql` is replaced by ``params["name"]``.
+
+        Raises:
+            UsageError: `sql` is not one valid ``select`` (or ``describe``, ``show``, ``summarize``, ``explain``).
+            LakeError: a file that it reads cannot be read.
+        """
+        with self._query_errors():
+            _require_query(sql)
+            return self._connection.sql(sql, params=dict(params or {})).to_arrow_table()
+
+    def ask(self, name: str, params: Mapping[str, object] | None = None) -> pa.Table:
+        """Run a query of ``sql/questions``, by its file name.
+
+        Raises:
+            UsageError: a parameter is missing or invalid, or the warehouse was built by an older gfpipe.
+            LakeError: a file that it reads cannot be read.
+        """
+        return self.query(statements("questions")[name], params)
+
+    def lend(self, name: str, table: pa.Table) -> None:
+        """Make `table` a temporary relation `name` of this session."""
+        self._connection.register(f"_{name}", table)
+        self.redefine(name, f"from _{name}")
+        self._connection.unregister(f"_{name}")
+
+    def redefine(self, name: str, sql: str, downstream: Iterable[str] = ()) -> None:
+        """Replace a relation in this session; the published one stays available as ``gfpipe.<name>``.
+
+        Args:
+            name: the relation; it may be a new one.
+            sql: a ``select``.
+            downstream: marts that depend on it, computed again in this order.
+
+        Raises:
+            UsageError: `sql` is not a valid ``select``.
+            LakeError: a file that it reads cannot be read.
+        """
+        with self._query_errors():
+            _require_query(sql)
+            self._connection.execute(f"create or replace temp table {name} as {sql}")
+            for mart in downstream:
+                self._connection.execute(f"create or replace temp table {mart} as {statements('marts')[mart]}")
+
+    def check(self) -> tuple[CheckFailure, ...]:
+        """Run every check of ``sql/checks``; returns those that fail."""
+        return tuple(failure for name, sql in statements("checks").items() if (failure := self._check(name, sql)))
+
+    def close(self) -> None:
+        """Close the database file."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _query_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (duckdb.OperationalError, duckdb.InternalError) as exc:
+            raise LakeError(f"{self.path}: {exc}") from exc
+        except (duckdb.Error, RuntimeError, ValueError) as exc:
+            raise UsageError(f"not a valid query of the warehouse: {exc}") from exc
+
+    def _check(self, name: str, sql: str) -> CheckFailure | None:
+        offenders = self.query(
+            f"with offenders as materialized ({sql})"  # noqa: S608 - the check is a file of this project
+            "select (select count(*) from offenders) as offending_rows, * from offenders limit $examples",
+            {"examples": _EXAMPLES},
+        )
+        if not offenders.num_rows:
+            return None
+        rows = offenders.column(0)[0].as_py()
+        return CheckFailure(name, rows, tuple(offenders.drop_columns(["offending_rows"]).to_pylist()))
+
+
+def open(lake: Path | str, memory_limit: str | None = None) -> Warehouse:  # noqa: A001 - reads as warehouse.open(lake)
+    """Open the lake's warehouse with every table and view ready.
+
+    Args:
+        lake: the lake's folder.
+        memory_limit: DuckDB's memory limit, such as ``"8GB"``; queries that need more fail.
+
+    Raises:
+        LakeError: there is no such lake, or it was never published.
+    """
+    lake = lake_folder(lake)
+    if not (lake / NAME).is_file():
+        raise LakeError(f"{lake}: not published yet; run: gfpipe publish --lake {lake}")
+    with lake_errors(lake):
+        # Attached to a new in-memory database: a connection to the file itself would share the instance that this
+        # process may have had open since before the last publishing.
+        connection = duckdb.connect()
+        try:
+            connection.execute(f"attach {quoted(lake / NAME)} as gfpipe (read_only)")
+            connection.execute("use gfpipe")
+            configure(connection, lake, memory_limit)
+            folders = sorted({str(lake), escape_glob(lake)})
+            connection.execute("set allowed_directories = $folders", {"folders": folders})
+            connection.execute("set enable_external_access = false")
+            connection.execute("set lock_configuration = true")
+        except duckdb.Error:
+            connection.close()
+            raise
+    return Warehouse(lake, connection)
+
+
+def binary_columns(lake: Path | str) -> dict[str, int]:
+    """Count the values of every binary column of the published warehouse, by `relation.column`; none is expected.
+
+    Raises:
+        LakeError: the warehouse cannot be read.
+    """
+    if "://" in str(lake) or not (Path(lake) / NAME).is_file():
+        return {}
+    with open(lake) as db:
+        columns = db.query(
+            "select table_name, column_name from duckdb_columns() "
+            "where database_name = 'gfpipe' and not internal and data_type like '%BLOB%' order by all"
+        ).to_pylist()
+        return {
+            f"{row['table_name']}.{row['column_name']}": db.query(
+                f'select count("{row["column_name"]}") as n from "{row["table_name"]}"'  # noqa: S608
+            )["n"][0].as_py()
+            for row in columns
+        }
+
+
+def _require_query(sql: str) -> None:
+    statements = duckdb.extract_statements(sql)
+    if len(statements) != 1:
+        raise ValueError(f"{len(statements)} statements instead of one")
+    kind = statements[0].type
+    if kind == duckdb.StatementType.EXPLAIN:
+        words = sql.split(None, 2)
+        _require_query(" ".join(words[2:] if words[1].lower() == "analyze" else words[1:]))
+    elif kind != duckdb.StatementType.SELECT:
+        raise ValueError(f"{kind.name.lower()} is not allowed: the warehouse is open for reading only")

@@ -1,0 +1,53 @@
+"""Query results as files and text."""
+
+import io
+import tempfile
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Final, Literal
+
+import duckdb
+import pyarrow as pa
+
+from gfpipe.errors import LakeError
+from gfpipe.warehouse.connection import quoted
+
+Format = Literal["csv", "json", "parquet", "table"]
+_OPTIONS: Final = {
+    "csv": "format csv, header true",
+    "json": "format json, array true",
+    "parquet": "format parquet",
+}
+_ROWS_SHOWN: Final = 40
+
+
+def write(result: pa.Table, form: Format, path: Path | str) -> None:
+    """Write a result of `Warehouse.query` to a file, replacing it.
+
+    Raises:
+        LakeError: the file cannot be written.
+    """
+    try:
+        if form == "table":
+            Path(path).write_text(_drawing(result), encoding="utf-8")
+            return
+        with duckdb.connect() as connection:
+            connection.register("result", result)
+            connection.execute(f"copy result to {quoted(path)} ({_OPTIONS[form]})")
+    except (duckdb.Error, OSError) as exc:
+        raise LakeError(f"{path}: cannot be written: {exc}") from exc
+
+
+def as_text(result: pa.Table, form: Literal["csv", "json", "table"] = "table") -> str:
+    """Format a result for a terminal or a pipe; the middle rows of a long table are elided."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "result"
+        write(result, form, path)
+        return path.read_text(encoding="utf-8").rstrip("\n")
+
+
+def _drawing(result: pa.Table) -> str:
+    text = io.StringIO()
+    with duckdb.connect() as connection, redirect_stdout(text):
+        connection.from_arrow(result).show(max_rows=_ROWS_SHOWN)
+    return text.getvalue()
