@@ -13,4 +13,15 @@ from gfpipe.warehouse.connection import NAME
 from gfpipe.warehouse.database import CheckFailure, Warehouse, binary_columns, open  # noqa: A004 - warehouse.open(lake)
 from gfpipe.warehouse.results import Format, as_text, write
 
-__all__ = ["NAME", "CheckFailure", "Format", "Warehouse", "as_text", "binary_columns", "build", "open", "report", "write"]
+__all__ = [
+    "NAME",
+    "CheckFailure",
+    "Format",
+    "Warehouse",
+    "as_text",
+    "binary_columns",
+    "build",
+    "open",
+    "report",
+    "write",
+]

@@ -93,9 +93,7 @@ def test_a_probability_that_is_none_is_reported_and_counted_for_nobody(tmp_path:
     found = failures(tmp_path, break_("attributes", "p_female", float("nan")))
     assert list(found) == ["counted_faces_are_classified"]
     with warehouse.open(tmp_path) as db:
-        (row,) = db.query(
-            "select female_face_seconds as women, male_face_seconds as men from screen_time"
-        ).to_pylist()
+        (row,) = db.query("select female_face_seconds as women, male_face_seconds as men from screen_time").to_pylist()
     assert row == {"women": 0.0, "men": 2.0}
 
 

@@ -86,9 +86,7 @@ def test_a_face_alone_in_its_track_reads_as_by_itself(tmp_path: Path) -> None:
     faces = [Face(p, track=number) for number, p in enumerate((0.6, 0.4, 0.59, 0.41))]
     write_show(tmp_path, Show(samples=[(1.0, faces)]))
     with published(tmp_path) as db:
-        rows = tuples(
-            db, "select perceived_gender, track_perceived_gender from classified_faces order by face_index"
-        )
+        rows = tuples(db, "select perceived_gender, track_perceived_gender from classified_faces order by face_index")
     assert rows == [("female", "female"), ("male", "male"), ("undecided", "undecided"), ("undecided", "undecided")]
 
 

@@ -50,9 +50,7 @@ def run(lake: Path | str, other: Path | str, by: Sequence[str], draws: int = 200
     return pa.Table.from_pylist([_side_by_side(key, rows[key], others.get(key), names) for key in rows])
 
 
-def _measured(
-    db: Warehouse, both: Sequence[str], question: Question
-) -> tuple[list[str], dict[tuple[Any, ...], Row]]:
+def _measured(db: Warehouse, both: Sequence[str], question: Question) -> tuple[list[str], dict[tuple[Any, ...], Row]]:
     """The columns of the groups, and a row for each group."""
     db.lend("in_common", pa.table({"recording_id": list(both)}))
     db.redefine("rollup", "from rollup semi join in_common using (recording_id)")

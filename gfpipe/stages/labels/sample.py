@@ -115,8 +115,7 @@ def _draw(db: Warehouse, kind: str, wanted: Wanted) -> tuple[Allocation, list[di
     rows = db.ask(f"drawn_{kind}s", {**chosen, "seed": wanted.seed}).to_pylist() if number else []
     if len(rows) != allocation.taken.sum():
         raise LakeError(
-            f"{db.path}: is older than the analyses in the lake; publish first: "
-            f"gfpipe publish --lake {db.path.parent}"
+            f"{db.path}: is older than the analyses in the lake; publish first: gfpipe publish --lake {db.path.parent}"
         )
     if sampling.ANSWER in by:
         rows = [{**row, "stratum": sampling.secret(row["stratum"])} for row in rows]

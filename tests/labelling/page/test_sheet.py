@@ -37,9 +37,7 @@ def test_answers_are_labels_that_the_figures_are_corrected_with(broadcasts: str)
     assert [label["position"] for label in labels] == [0, 1, 2]
     publish.run(Path(broadcasts))
     with warehouse.open(Path(broadcasts)) as db:
-        found = db.query(
-            "select answer, perceived_gender, whole_picture from labelled_faces order by all"
-        ).to_pylist()
+        found = db.query("select answer, perceived_gender, whole_picture from labelled_faces order by all").to_pylist()
     assert {(row["answer"], row["perceived_gender"]) for row in found} >= {("male", "male"), ("female", "male")}
 
 
