@@ -8,7 +8,7 @@ cydral-gender+mobilenet_v2   the coarse look of the one and the fine look of ano
 """
 
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gfpipe import extras
 from gfpipe.errors import ModelError
 
 CYDRAL_GENDER = "cydral-gender"
@@ -164,10 +165,8 @@ class OnnxGraph(nn.Module):
 
     def __init__(self, graph: bytes, device: torch.device) -> None:
         super().__init__()
-        try:
+        with extras.needed_for("this model, an ONNX graph,", "onnx"):
             import onnxruntime as ort  # noqa: PLC0415 - optional, and slow to import
-        except ImportError as exc:
-            raise ModelError("this model is an ONNX graph and needs onnxruntime: pip install 'gfpipe[onnx]'") from exc
         options = ort.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         wanted = ["CUDAExecutionProvider"] if device.type == "cuda" else []
@@ -200,26 +199,19 @@ def build(name: str, outputs: int) -> nn.Module:
         return CydralGender(outputs)
     if name == "cydral-age":
         return CydralAge()
-    for entry in entry_points(group=ENTRY_POINTS, name=name):
-        return _registered(entry, outputs)
+    if registered := extras.plugin(ENTRY_POINTS, name):
+        network: nn.Module = registered(name, outputs)
+        return network
     import torchvision  # noqa: PLC0415 - takes seconds, and the embedded models do without
 
     if name not in torchvision.models.list_models(module=torchvision.models):
-        registered = ", ".join(sorted(entry_points(group=ENTRY_POINTS).names))
+        plugins = ", ".join(sorted(entry_points(group=ENTRY_POINTS).names))
         raise ModelError(
-            f"unknown network {name!r}: choose cydral-gender, cydral-age, onnx, {registered}, one of torchvision's, as "
+            f"unknown network {name!r}: choose cydral-gender, cydral-age, onnx, {plugins}, one of torchvision's, as "
             "resnet18, or cydral-gender+ and one of those"
         )
     backbone: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=outputs)
     return backbone
-
-
-def _registered(entry: EntryPoint, outputs: int) -> nn.Module:
-    try:
-        network: nn.Module = entry.load()(entry.name, outputs)
-    except ImportError as exc:
-        raise ModelError(f"the network {entry.name} needs {exc.name}: pip install 'gfpipe[research]'") from exc
-    return network
 
 
 def restore(name: str, outputs: int, weights: Mapping[str, Tensor], device: torch.device) -> nn.Module:

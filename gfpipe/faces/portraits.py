@@ -6,7 +6,6 @@ picture -> padded by reflection -> detections -> the one in the middle -> chip
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import Final, Protocol
 
 import numpy as np
@@ -16,10 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from gfpipe import extras
 from gfpipe.attributes import classifier
 from gfpipe.attributes.classifier import Classifier
 from gfpipe.attributes.spec import Attribute, InputSpec
-from gfpipe.errors import ModelError, UsageError
+from gfpipe.errors import UsageError
 from gfpipe.faces import detector
 from gfpipe.faces.alignment import chips_for
 from gfpipe.faces.detector import Detections
@@ -113,13 +113,8 @@ def sha256_of(model: str) -> str:
 
 
 def _registered(model: str) -> RegisteredDetector | None:
-    for entry in entry_points(group=ENTRY_POINTS, name=model):
-        try:
-            found: RegisteredDetector = entry.load()()
-        except ImportError as exc:
-            raise ModelError(f"the detector {model} needs {exc.name}: pip install 'gfpipe[research]'") from exc
-        return found
-    return None
+    make = extras.plugin(ENTRY_POINTS, model)
+    return make() if make else None
 
 
 def open_classifier(

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from gfpipe import extras
 from gfpipe.attributes.classifier import Classifier
 from gfpipe.attributes.networks import CoarseAndFine, OnnxGraph
 from gfpipe.attributes.spec import FEMALE, MALE, Attribute
@@ -200,7 +201,8 @@ def _maps(classify: Classifier, parts: list[_Part], chips: Tensor, scores: list[
 
 def _weighted(classify: Classifier, layer: nn.Module, chips: Tensor, scores: list[_Score]) -> Tensor:
     """The feature maps, each weighted by its mean gradient, added up: (B, H, W), on the CPU."""
-    from pytorch_grad_cam import GradCAM  # noqa: PLC0415 - takes seconds, and no other command needs it
+    with extras.needed_for("Grad-CAM"):
+        from pytorch_grad_cam import GradCAM  # noqa: PLC0415 - optional, and takes seconds
 
     camera = GradCAM(_Answering(classify), [layer])
     recorded = camera.activations_and_grads

@@ -27,7 +27,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from imblearn.ensemble import RUSBoostClassifier
 from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -41,6 +40,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
+from gfpipe import extras
 from gfpipe.errors import UsageError
 
 Features = NDArray[np.float32]
@@ -175,6 +175,8 @@ def _boosted() -> Any:
 
 
 def _rus_boosted() -> Any:
+    with extras.needed_for("rusboosted-trees"):
+        from imblearn.ensemble import RUSBoostClassifier  # noqa: PLC0415 - optional
     return RUSBoostClassifier(_tree(20), n_estimators=_LEARNERS, learning_rate=_RATE, random_state=_SEED)
 
 
