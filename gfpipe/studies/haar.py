@@ -45,7 +45,7 @@ class HaarDetector:
             raise ModelError(f"{path}: OpenCV's wheel lacks this cascade: install opencv-python-headless 4.14")
         self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         self._cascade = cv2.CascadeClassifier(str(path))
-        self._grey = lambda frame: cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        self._cv2 = cv2
 
     def __call__(self, pixels: NDArray[np.uint8]) -> Detections:
         """Detect the faces in `pixels`, (N, H, W, 3) uint8 RGB; N may be 0.
@@ -65,7 +65,10 @@ class HaarDetector:
         """Boxes and scores of one frame, by descending score."""
         least = max(round(min(frame.shape[:2]) * _LEAST_SIDE), 1)
         corners, counts = self._cascade.detectMultiScale2(
-            self._grey(frame), scaleFactor=_STEP, minNeighbors=_NEIGHBOURS, minSize=(least, least)
+            self._cv2.cvtColor(frame, self._cv2.COLOR_RGB2GRAY),
+            scaleFactor=_STEP,
+            minNeighbors=_NEIGHBOURS,
+            minSize=(least, least),
         )
         x, y, width, height = np.reshape(corners, (-1, 4)).astype(np.float32).T
         windows = np.reshape(counts, -1).astype(np.float32)
