@@ -32,6 +32,7 @@ from gfpipe.archive import manifest
 from gfpipe.attributes.device import resolve_device
 from gfpipe.flows import server, tables
 from gfpipe.flows.progress import Hearing
+from gfpipe.formats import clock
 from gfpipe.lake import schedule
 from gfpipe.models import champion
 from gfpipe.recording import Recording, Status, Summary
@@ -78,7 +79,7 @@ def analyse_recording(
         return Failed(message=summary.reason, data=summary)
     if summary.status is Status.PARTIAL:
         return Completed(name="Partial", message=summary.reason, data=summary)
-    return Completed(message=f"{tables.clock(summary.analysed_seconds)} analysed, {summary.faces} faces", data=summary)
+    return Completed(message=f"{clock(summary.analysed_seconds)} analysed, {summary.faces} faces", data=summary)
 
 
 def run_name(where: str, otherwise: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 from gfpipe.evaluation.gate.decision import Check, Decision
+from gfpipe.formats import PERCENT, clock, share_with_interval
 from gfpipe.recording import Recording, Rejected, Status, Summary
 
 if TYPE_CHECKING:  # NumPy takes its time
@@ -115,11 +116,11 @@ def screen_time(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
         {
             "channel": row["channel"],
             "analysed": clock(row["analysed_seconds"]),
-            "coverage": percent(row["coverage"]),
+            "coverage": PERCENT.text(row["coverage"]),
             "women, face time": clock(row["female_face_seconds"]),
             "men, face time": clock(row["male_face_seconds"]),
-            "women's share of face time": with_interval(row, "share_female_face_time"),
-            "corrected": with_interval(row, "share_female_face_time_corrected"),
+            "women's share of face time": share_with_interval(row, "share_female_face_time"),
+            "corrected": share_with_interval(row, "share_female_face_time_corrected"),
             "women, presence": clock(row["female_presence_seconds"]),
             "men, presence": clock(row["male_presence_seconds"]),
         }
@@ -280,22 +281,3 @@ def headline(summaries: Sequence[Summary], rejected: int = 0) -> str:
 def newest(rows: list[Row]) -> list[Row]:
     """The latest days first, and no more than a page can show; the warehouse has them all."""
     return sorted(rows, key=lambda row: str(row["day"]), reverse=True)[:_PAGE]
-
-
-def clock(seconds: float | None) -> str:
-    """Seconds as ``h:mm:ss``."""
-    if seconds is None:
-        return "unknown"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
-
-
-def percent(share: float | None) -> str:
-    """A share as ``41.3 %``; nothing to share out is ``–``."""
-    return "–" if share is None else f"{share:.1%}".replace("%", " %")
-
-
-def with_interval(row: Mapping[str, Any], column: str) -> str:
-    """A share with its interval: ``41.3 % (38.0–44.7)``."""
-    low, high = row[f"{column}_low"], row[f"{column}_high"]
-    return percent(row[column]) + ("" if low is None or high is None else f" ({100 * low:.1f}–{100 * high:.1f})")

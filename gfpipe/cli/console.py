@@ -24,7 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gfpipe.flows import tables
-from gfpipe.flows.tables import clock
+from gfpipe.formats import HOURS, PERCENT, clock, share_with_interval
 from gfpipe.recording import Recording, Status, Summary
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from gfpipe.progress import Progress as Work
 from collections import Counter
 
-from gfpipe.flows.tables import percent, with_interval
 
 # Where nobody watches (a file, a log), lines may be as wide as tables need.
 console: Final = Console(width=None if sys.stdout.isatty() else 160)
@@ -53,7 +52,7 @@ def table(rows: Sequence[Mapping[str, Any]], title: str) -> None:
     drawn = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=SIMPLE_HEAD)
     telling = [key for key in (rows[0] if rows else ()) if any(row[key] not in _NOTHING for row in rows)]
     for key in telling:
-        numeric = all(str(row[key])[-1:] in "0123456789%–)" for row in rows)
+        numeric = all(str(row[key])[-1:] in "0123456789%–]" for row in rows)
         drawn.add_column(key, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*(Text(str(row[key])) for key in telling))
@@ -269,19 +268,14 @@ def _line(row: Row, by: Sequence[str]) -> dict[str, str]:
     known_length = row["coverage"] is not None
     return {
         **{column: _group(column, row[column]) for column in by},
-        "women's share of face time": with_interval(row, _SHARE),
-        "corrected": with_interval(row, f"{_SHARE}_corrected") if row[f"{_SHARE}_corrected"] is not None else "",
-        "over tracks": percent(row[f"{_SHARE}_tracks"]) if row[f"{_SHARE}_tracks"] is not None else "",
-        "a woman on screen": percent(row["share_female_presence_time"]),
-        "a man on screen": percent(row["share_male_presence_time"]),
-        "hours": hours(row["hours_analysed"]),
-        "coverage": percent(row["coverage"]) if known_length else "unknown",
+        "women's share of face time": share_with_interval(row, _SHARE),
+        "corrected": share_with_interval(row, f"{_SHARE}_corrected") if row[f"{_SHARE}_corrected"] is not None else "",
+        "over tracks": PERCENT.text(row[f"{_SHARE}_tracks"]) if row[f"{_SHARE}_tracks"] is not None else "",
+        "a woman on screen": PERCENT.text(row["share_female_presence_time"]),
+        "a man on screen": PERCENT.text(row["share_male_presence_time"]),
+        "hours": HOURS.text(row["hours_analysed"]),
+        "coverage": PERCENT.text(row["coverage"]) if known_length else "unknown",
     }
-
-
-def hours(value: float | None) -> str:
-    """Hours as one compares them: ``0.02``, ``12.5``, ``8,760.0``."""
-    return "0" if not value else f"{value:,.2f}" if value < 10 else f"{value:,.1f}"
 
 
 def _group(column: str, value: Any) -> str:
@@ -295,7 +289,7 @@ def sensitivity(rows: Iterable[Row]) -> None:
     lines = [
         {
             "variant": row["variant"],
-            "women's share of face time": percent(row["share"]),
+            "women's share of face time": PERCENT.text(row["share"]),
             "difference": "" if row["difference"] is None else f"{row['difference']:+.2f} points",
         }
         for row in rows

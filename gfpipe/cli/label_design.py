@@ -8,7 +8,7 @@ import typer
 from gfpipe.cli import console
 from gfpipe.cli.options import Channel, Lake, Since, Until, example
 from gfpipe.errors import UsageError
-from gfpipe.flows.tables import percent
+from gfpipe.formats import PERCENT
 
 if TYPE_CHECKING:
     from gfpipe.labelling.design.agreement import Agreement
@@ -188,7 +188,7 @@ def _agreement(each: "Agreement") -> dict[str, str | int]:
         "annotators": " + ".join(each.who),
         "agreement": of,
         "faces": each.faces,
-        "same answer": percent(each.same),
+        "same answer": PERCENT.text(each.same),
         "measure": measure,
         "value": known + (f" ({low:.2f}–{high:.2f})" if low == low else ""),  # noqa: PLR0124
     }
@@ -220,7 +220,7 @@ def _show_plan(planned: "Planned", form: Form) -> None:
                 "stratum": each.name,
                 "in the archive": f"{each.population:,}",
                 "labelled": each.answers,
-                "part of the uncertainty": percent(each.part),
+                "part of the uncertainty": PERCENT.text(each.part),
                 "to label": f"{each.faces:.0f}",
             }
             for each in planned.strata
@@ -255,7 +255,7 @@ def _say_plan(planned: "Planned", lake: str) -> None:
         )
     else:
         console.say(
-            f"Today: {percent(found.share)} by {found.answers} labels, an interval {_points(plan.width)} wide; "
+            f"Today: {PERCENT.text(found.share)} by {found.answers} labels, an interval {_points(plan.width)} wide; "
             f"{_points(planned.by_labels)} by labels alone, {_points(planned.by_recordings)} by recordings alone."
         )
     if plan.faces == 0:

@@ -9,7 +9,7 @@ import typer
 from gfpipe.cli import console, label_design
 from gfpipe.cli.options import By, Draws, Lake, example, names
 from gfpipe.errors import UsageError
-from gfpipe.flows.tables import clock, with_interval
+from gfpipe.formats import HOURS, clock, share_with_interval
 
 label = typer.Typer(
     help="A human's answers about faces: what corrects the figures for the classifier's errors.", no_args_is_help=True
@@ -255,12 +255,12 @@ def _line(row: Mapping[str, Any], by: Sequence[str], first: str, second: str) ->
     other = {name.removeprefix("other_"): value for name, value in row.items() if name.startswith("other_")}
     return {
         **{name: str(row[name]) for name in by},
-        f"women's share, {first}": with_interval(row, _SHARE),
-        f"women's share, {second}": with_interval(other, _SHARE),
+        f"women's share, {first}": share_with_interval(row, _SHARE),
+        f"women's share, {second}": share_with_interval(other, _SHARE),
         "difference": "" if row["difference"] is None else f"{row['difference']:+.1f} points",
         f"women, men, {first}": _seen(row),
         f"women, men, {second}": _seen(other),
-        "hours": console.hours(row["hours_analysed"]),
+        "hours": HOURS.text(row["hours_analysed"]),
     }
 
 

@@ -11,7 +11,8 @@ import altair as alt
 from markupsafe import Markup
 
 from gfpipe.drawing import Plan, share_axis, svg
-from gfpipe.report.numbers import Row, known
+from gfpipe.formats import known
+from gfpipe.report.elements import Row
 from gfpipe.report.periods import Label
 
 _WIDER: Final = 1.18  # by how much a reader's own font may be wider than the one that was measured

@@ -22,8 +22,9 @@ from gfpipe.drawing import (
     readable_on,
     share_axis,
 )
+from gfpipe.formats import PERCENT, known
 from gfpipe.report.drawing import Size, category_x, names_y, share_domain, share_x
-from gfpipe.report.numbers import PERCENT, Row, has_interval, known
+from gfpipe.report.elements import Row, has_interval
 from gfpipe.report.periods import WEEKDAYS, Calendar, month_labels
 
 NO_FACE: Final = "#e8e8e8"

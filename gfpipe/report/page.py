@@ -14,12 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from markupsafe import Markup
 
+from gfpipe import formats
 from gfpipe.drawing import GREY
-from gfpipe.report import figures, numbers, periods, sentences, tables
+from gfpipe.formats import known
+from gfpipe.report import elements, figures, periods, sentences, tables
 from gfpipe.report.contents import Contents, Facts
 from gfpipe.report.drawing import Drawing, draw, share_domain
+from gfpipe.report.elements import Row
 from gfpipe.report.figures import METHODS, STATES
-from gfpipe.report.numbers import Row, known
 from gfpipe.report.tables import CORRECTED, SHARE, TRACKS, DataTable
 
 __all__ = ["Contents", "Facts", "render"]
@@ -64,7 +66,8 @@ def render(contents: Contents) -> str:
         confusion=tables.confusion(contents.confusion.to_pylist()) if contents.confusion.num_rows else None,
         labelled=_total(contents.confusion, "faces"),
         recall=_recall(contents.recall),
-        n=numbers,
+        n=elements,
+        f=formats,
         SHARE=SHARE,
         CORRECTED=CORRECTED,
         TRACKS=TRACKS,
@@ -222,7 +225,7 @@ def _sensitivity(table: pa.Table, headline: Row) -> Figure | None:
     if all(known(row.get("share")) is None for row in rows):
         return None
     notes = ["As counted, not corrected."]
-    if numbers.has_interval(headline, SHARE):
+    if elements.has_interval(headline, SHARE):
         notes.append("The grey band is the headline’s own 95 % interval.")
     scale = _scale_note(share_domain([*({SHARE: row.get("share")} for row in rows), headline], [SHARE]))
     return Figure(
@@ -270,7 +273,7 @@ def _how(rows: Sequence[Row], name: str) -> str:
 
 def _interval_notes(rows: Sequence[Row], name: str, drawn: str) -> list[str]:
     valued = [row for row in rows if known(row.get(name)) is not None]
-    without = [row for row in valued if not numbers.has_interval(row, name)]
+    without = [row for row in valued if not elements.has_interval(row, name)]
     if not without:
         return [f"{drawn}: 95 % intervals."]
     reasons = "; ".join(sorted({str(row["interval_note"]) for row in without if row.get("interval_note")}))
@@ -285,7 +288,7 @@ def _scale_note(domain: tuple[float, float]) -> str:
 
 
 def _percent(share: float) -> str:
-    return numbers.Form(0, "%").text(share)
+    return formats.Format(0, 100, "%").text(share)
 
 
 def _with_value(rows: Iterable[Row], name: str) -> int:

@@ -10,7 +10,8 @@ from typing import Any, Final, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gfpipe.report.numbers import Row, known
+from gfpipe.formats import known
+from gfpipe.report.elements import Row
 
 Unit = Literal["day", "week", "month"]
 Label = str | list[str]

@@ -5,8 +5,9 @@ from typing import Final
 
 from markupsafe import Markup
 
+from gfpipe.formats import COUNT, PERCENT, known
+from gfpipe.report.elements import Row, element, group_of, interval, number
 from gfpipe.report.figures import METHODS, is_certain
-from gfpipe.report.numbers import COUNT, PERCENT, Row, element, group_of, interval, known, number
 from gfpipe.report.periods import UNKNOWN, WEEKDAYS, Calendar, month_name
 
 _CELLS: Final = {"day": "days", "week": "weeks", "month": "months"}

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from markupsafe import Markup, escape
 
+from gfpipe.formats import COUNT, DIFFERENCE, HOURS, PERCENT, RATIO, Format, known
 from gfpipe.report import figures, periods
-from gfpipe.report.numbers import COUNT, HOURS, PERCENT, POINTS, RATIO, Form, Row, group_of, interval, known, number
+from gfpipe.report.elements import Row, group_of, interval, number
 from gfpipe.report.periods import UNKNOWN, WEEKDAYS
 
 SHARE: Final = "share_female_face_time"
@@ -48,7 +49,7 @@ class Column:
 
     heading: str
     name: str
-    form: Form
+    form: Format
     with_interval: bool = False
 
 
@@ -103,7 +104,7 @@ def coverage(calendar: periods.Calendar) -> DataTable:
 
 def sensitivity(rows: Iterable[Row]) -> DataTable:
     """Give the headline's share under each variant."""
-    return _of(rows, ("variant",), [Column("Share", "share", PERCENT), Column("Points", "difference", POINTS)])
+    return _of(rows, ("variant",), [Column("Share", "share", PERCENT), Column("Points", "difference", DIFFERENCE)])
 
 
 def programmes(rows: Iterable[Row], corrected: bool) -> DataTable:
@@ -218,7 +219,7 @@ def _key(key: str, value: Any) -> str:
 
 
 def _number_cell(
-    row: Row, name: str, form: Form, group: str, with_interval: bool = False, missing: str | None = None
+    row: Row, name: str, form: Format, group: str, with_interval: bool = False, missing: str | None = None
 ) -> Cell:
     if missing is not None and known(row.get(name)) is None:
         return Cell(missing, numeric=True)

@@ -14,10 +14,10 @@ from typing import Final
 from gfpipe.attributes.device import resolve_device
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.measures import spread
-from gfpipe.evaluation.tables.rendering import Table
 from gfpipe.progress import OnProgress
 from gfpipe.settings import Analysis
 from gfpipe.stages.models import evaluate, train
+from gfpipe.tables import Table
 from gfpipe.training import recipe as recipes
 from gfpipe.training.data import cutting, material
 from gfpipe.training.data.cutting import Cutter

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from gfpipe.cli import console
+from gfpipe.formats import HOURS
 from tests.exports.figures import figures as measured
 
 
@@ -20,7 +21,7 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_share_stands_with_its_interval_hours_and_coverage(capsys: pytest.CaptureFixture[str]) -> None:
     said = drawn(capsys, {})
-    assert "41.3 % (38.0–44.7)" in said
+    assert "41.3 % [38.0, 44.7]" in said
     assert "north" in said
     assert "9.50" in said
     assert "95.0 %" in said
@@ -31,7 +32,7 @@ def test_a_narrow_terminal_shows_less_and_says_so(
 ) -> None:
     monkeypatch.setattr(console.console, "width", 80)
     said = drawn(capsys, {})
-    assert "41.3 % (38.0–44.7)" in said
+    assert "41.3 % [38.0, 44.7]" in said
     assert "This terminal is narrow" in said
     assert max(map(len, said.splitlines()[:-1])) <= 80
 
@@ -56,6 +57,6 @@ def test_unknown_groups_and_coverage_say_so(capsys: pytest.CaptureFixture[str]) 
     assert drawn(capsys, {"channel": None, "coverage": None}).count("unknown") == 2
 
 
-@pytest.mark.parametrize(("hours", "said"), [(0.017, "0.02"), (9.5, "9.50"), (8760, "8,760.0"), (0, "0"), (None, "0")])
-def test_hours_have_as_many_digits_as_they_deserve(hours: float | None, said: str) -> None:
-    assert console.hours(hours) == said
+@pytest.mark.parametrize(("hours", "text"), [(0.017, "0.017"), (9.5, "9.50"), (8760, "8,760"), (0, "0"), (None, "–")])
+def test_hours_are_written_with_about_three_digits(hours: float | None, text: str) -> None:
+    assert HOURS.text(hours) == text

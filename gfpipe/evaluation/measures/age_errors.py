@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from gfpipe.evaluation.answers import Answers, Floats, Labels
 from gfpipe.evaluation.measures import resampling
 from gfpipe.evaluation.measures.metrics import THRESHOLD
-from gfpipe.evaluation.measures.resampling import DRAWS, Interval
+from gfpipe.evaluation.measures.resampling import DRAWS, percentile_interval
+from gfpipe.formats import Interval
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def mean_absolute_error(labels: Labels, age_years: Floats, draws: int = DRAWS) -
         return found
 
     values, drawn = resampling.measure({"errors": means}, len(errors), draws)["errors"]
-    overall, women, men = (Interval.of(float(value), drawn[:, at]) for at, value in enumerate(values))
+    overall, women, men = (percentile_interval(float(value), drawn[:, at]) for at, value in enumerate(values))
     return AgeErrors(overall, women, men, len(errors))
 
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from gfpipe.evaluation.answers import Answers, Labels
 from gfpipe.evaluation.measures import metrics
 from gfpipe.evaluation.measures.metrics import Tally
-from gfpipe.evaluation.measures.resampling import DRAWS, Floats, Interval
+from gfpipe.evaluation.measures.resampling import DRAWS, Floats, percentile_interval
+from gfpipe.formats import Interval
 
 _WHITE: Final = "white"
 _ADULT, _MIDDLE = 20, 50  # years: the younger are in no category
@@ -47,7 +48,7 @@ def measure(labels: Labels, answers: Answers, draws: int = DRAWS, seed: int = 0)
     tally = Tally(labels.female, answers.p_female, cell, 8)
     (value,) = _differences(metrics.accuracy(tally.counts)[None], used)
     drawn = _differences(metrics.accuracy(tally.resampled(draws, seed)), used)
-    gender, ethnicity, age = (Interval.of(float(each), of) for each, of in zip(value, drawn.T, strict=True))
+    gender, ethnicity, age = (percentile_interval(float(each), of) for each, of in zip(value, drawn.T, strict=True))
     return Bias(gender, ethnicity, age, int(np.sum(cell >= 0)))
 
 

@@ -10,7 +10,8 @@ from scipy.stats import binom, chi2
 from gfpipe.evaluation.answers import Answers, Labels
 from gfpipe.evaluation.measures import metrics, resampling, subgroups
 from gfpipe.evaluation.measures.metrics import Metric, Tally, correct
-from gfpipe.evaluation.measures.resampling import DRAWS, Floats, Interval, Measured
+from gfpipe.evaluation.measures.resampling import DRAWS, Floats, Measured, percentile_interval
+from gfpipe.formats import Interval
 
 Measure = Callable[[Labels, Answers], Measured]
 
@@ -73,7 +74,7 @@ def difference(
         return of_first(weights) - of_second(weights)
 
     value, drawn = resampling.measure({"difference": subtracted}, len(labels), draws, seed)["difference"]
-    return Interval.of(float(value), drawn)
+    return percentile_interval(float(value), drawn)
 
 
 def estimates(
@@ -88,9 +89,9 @@ def estimates(
     for name in names:
         if name in others:
             value, of_draws = resampled[name]
-            found[name] = Interval.of(float(value), of_draws)
+            found[name] = percentile_interval(float(value), of_draws)
         else:
             metric = metrics.METRICS[name]
             faces = metrics.DENOMINATORS[name](counts)[0] if name in metrics.DENOMINATORS else None
-            found[name] = Interval.of(float(metric(counts)[0]), metric(drawn)[:, 0], faces)
+            found[name] = percentile_interval(float(metric(counts)[0]), metric(drawn)[:, 0], faces)
     return found

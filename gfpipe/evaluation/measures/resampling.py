@@ -4,13 +4,13 @@ The same number of faces and the same seed give the same draws, so that what is 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gfpipe.evaluation.measures.metrics import wilson_interval
+from gfpipe.formats import Interval
 
 Floats = NDArray[np.float64]
 # Any figure of N faces under D sets of weights: (D, N) float64 -> (D,) or (D, K).
@@ -21,31 +21,22 @@ _BLOCK: Final = 2**21  # weights in memory at once: 16 MiB
 _MOST_UNDEFINED: Final = 0.05  # of the draws; with more there is no interval
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A figure and its 95 % interval; NaN where it is not defined."""
+def percentile_interval(value: float, draws: Floats, faces: float | None = None) -> Interval:
+    """The percentile interval (Efron 1979) of an estimate.
 
-    value: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, value: float, draws: Floats, faces: float | None = None) -> "Interval":
-        """The percentile interval (Efron 1979) of a figure and its draws.
-
-        Args:
-            value: the figure.
-            draws: (D,) what it was in each draw; NaN where it was not defined.
-            faces: for a proportion, of how many faces. Where all of them are alike the bootstrap knows of no other,
-                and Wilson's interval stands in; what is no proportion has none then.
-        """
-        known = draws[np.isfinite(draws)]
-        if not np.isfinite(value) or len(known) < (1 - _MOST_UNDEFINED) * len(draws) or not len(known):
-            return cls(value, np.nan, np.nan)
-        if faces is not None and value in (0, 1):
-            return cls(value, *wilson_interval(value, faces))
-        low, high = np.percentile(known, [2.5, 97.5]) if np.ptp(known) else (np.nan, np.nan)
-        return cls(float(value), float(low), float(high))
+    Args:
+        value: the estimate.
+        draws: (D,) its value in each draw; NaN where it was not defined.
+        faces: number of faces, if the estimate is a proportion. If it is 0 or 1, all draws are equal and the result is
+            Wilson's interval; other estimates whose draws are all equal have no interval.
+    """
+    known = draws[np.isfinite(draws)]
+    if not np.isfinite(value) or len(known) < (1 - _MOST_UNDEFINED) * len(draws) or not len(known):
+        return Interval(value, np.nan, np.nan)
+    if faces is not None and value in (0, 1):
+        return Interval(value, *wilson_interval(value, faces))
+    low, high = np.percentile(known, [2.5, 97.5]) if np.ptp(known) else (np.nan, np.nan)
+    return Interval(float(value), float(low), float(high))
 
 
 def weights(faces: int, draws: int = DRAWS, seed: int = 0) -> Iterator[Floats]:

@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 from gfpipe.evaluation.answers import Answers, Labels, Trial
 from gfpipe.evaluation.measures import metrics, subgroups
 from gfpipe.evaluation.measures.metrics import Tally
-from gfpipe.evaluation.tables.rendering import Column, Form, Table, Value
+from gfpipe.formats import NUMBER, POINTS, RATE, Format, Value
+from gfpipe.tables import Column, Table
 
 Floats = NDArray[np.float64]
 
 AGE_STARTS: Final = (0.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0)  # years with which the seven classes begin
 GENDER, AGE = "perceived gender", "age in seven classes"
 _SPREAD: Final = (
-    Column("mean", "mean, %", Form.PERCENT),
-    Column("standard_deviation", "SD, points", Form.PERCENT),
-    Column("standard_deviation_by_mean", "SD/mean", Form.NUMBER),
+    Column("mean", "mean, %", RATE),
+    Column("standard_deviation", "SD, points", RATE),
+    Column("standard_deviation_by_mean", "SD/mean", NUMBER),
 )
 _SAID: Final = (
     f"An age is right where it lies in the true one’s class: {', '.join(f'{a:g}' for a in AGE_STARTS)}+ years."
@@ -55,7 +56,7 @@ class Figure:
 
     name: str
     heading: str
-    form: Form
+    form: Format
     value: float
 
 
@@ -100,7 +101,7 @@ def table(trial: Trial) -> Table:
             spread = Spread.of(values)
             figures = spread.mean, spread.standard_deviation, spread.variation
             rows.append((answers.model_id, question, *map(float, values), *figures))
-    groups = tuple(Column(f"ethnicity_{name}", f"{name}, %", Form.PERCENT) for name in names)
+    groups = tuple(Column(f"ethnicity_{name}", f"{name}, %", RATE) for name in names)
     columns = (Column("model", "model"), Column("accuracy_of", "accuracy of"), *groups, *_SPREAD)
     counted = f"Over groups of {subgroups.FEWEST} faces or more, each counting once."
     note = f"{_SAID} {counted} Undetected faces count as errors."
@@ -117,23 +118,23 @@ def figures(labels: Labels, answers: Answers) -> tuple[Figure, ...]:
     """What a study of models that were trained alike compares; shares from 0 to 1."""
     counts = Tally(labels.female, answers.p_female).counts
     found = [
-        Figure("accuracy", "perceived gender, accuracy, %", Form.PERCENT, float(metrics.accuracy(counts)[0])),
-        Figure("gap", "gap between women and men, points", Form.POINTS, float(metrics.gap(counts)[0])),
+        Figure("accuracy", "perceived gender, accuracy, %", RATE, float(metrics.accuracy(counts)[0])),
+        Figure("gap", "gap between women and men, points", POINTS, float(metrics.gap(counts)[0])),
     ]
     if answers.age_years is not None:
         accuracy = _mean(right(labels, answers)[AGE])
         error = _mean(np.abs(answers.age_years - labels.age_years))
-        found.append(Figure("age_accuracy", f"{AGE}, accuracy, %", Form.PERCENT, accuracy))
-        found.append(Figure("age_error", "age, mean absolute error, years", Form.NUMBER, error))
+        found.append(Figure("age_accuracy", f"{AGE}, accuracy, %", RATE, accuracy))
+        found.append(Figure("age_error", "age, mean absolute error, years", NUMBER, error))
     if "ethnicity" not in subgroups.known(labels):
         return tuple(found)
     for question, values in by_group(labels, answers).items():
         name, spread = "age" if question == AGE else "gender", Spread.of(values)
         over = f"{question}, over ethnicities"
         found += [
-            Figure(f"{name}_mean", f"{over}: mean, %", Form.PERCENT, spread.mean),
-            Figure(f"{name}_standard_deviation", f"{over}: SD, points", Form.PERCENT, spread.standard_deviation),
-            Figure(f"{name}_standard_deviation_by_mean", f"{over}: SD/mean", Form.NUMBER, spread.variation),
+            Figure(f"{name}_mean", f"{over}: mean, %", RATE, spread.mean),
+            Figure(f"{name}_standard_deviation", f"{over}: SD, points", RATE, spread.standard_deviation),
+            Figure(f"{name}_standard_deviation_by_mean", f"{over}: SD/mean", NUMBER, spread.variation),
         ]
     return tuple(found)
 
@@ -168,12 +169,12 @@ def each(trial: Trial) -> Table:
     return Table("models", f"Every model by itself, on {trial.data}", (Column("model", "model"), *columns), tuple(rows))
 
 
-def _over(form: Form, values: Sequence[float]) -> str:
+def _over(form: Format, values: Sequence[float]) -> str:
     """``mean ± SD``, or the one value."""
     spread = Spread.of(values)
-    mean = form.write(spread.mean)
-    unsigned = Form.PERCENT if form is Form.POINTS else form
-    return mean if len(values) < 2 else f"{mean} ± {unsigned.write(spread.standard_deviation)}"
+    mean = form.text(spread.mean)
+    unsigned = RATE if form is POINTS else form
+    return mean if len(values) < 2 else f"{mean} ± {unsigned.text(spread.standard_deviation)}"
 
 
 def _mean(values: Floats) -> float:

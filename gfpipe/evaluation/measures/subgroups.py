@@ -12,7 +12,8 @@ from gfpipe.evaluation.answers import Answers, Labels, Trial
 from gfpipe.evaluation.measures import metrics
 from gfpipe.evaluation.measures.ages import age_band
 from gfpipe.evaluation.measures.metrics import Counts, Metric, Tally
-from gfpipe.evaluation.measures.resampling import DRAWS, Floats, Interval, Measured
+from gfpipe.evaluation.measures.resampling import DRAWS, Floats, Measured, percentile_interval
+from gfpipe.formats import Interval
 
 ATTRIBUTES: Final = ("ethnicity", "age", "gender")  # gender: as perceived
 FEWEST: Final = 20  # faces of a group that counts in statistics over groups; smaller ones are shown
@@ -204,7 +205,9 @@ def aged(trial: Trial, minimum_age: float) -> Trial:
 def _intervals(metric: Metric, counts: Counts, drawn: Counts, faces: Floats) -> tuple[Interval, ...]:
     """A proportion of each group, of so many faces each."""
     values, of_draws = metric(counts), metric(drawn)
-    return tuple(Interval.of(float(value), of_draws[:, place], faces[place]) for place, value in enumerate(values))
+    return tuple(
+        percentile_interval(float(value), of_draws[:, place], faces[place]) for place, value in enumerate(values)
+    )
 
 
 def _values(labels: Labels, attribute: str) -> NDArray[np.str_]:

@@ -7,7 +7,8 @@ import numpy as np
 from gfpipe.evaluation.answers import Trial
 from gfpipe.evaluation.measures.age_errors import mean_absolute_error
 from gfpipe.evaluation.measures.resampling import DRAWS
-from gfpipe.evaluation.tables.rendering import Column, Form, Table, Value
+from gfpipe.formats import COUNT, YEARS, Value
+from gfpipe.tables import Column, Table
 
 
 def errors(trials: Sequence[Trial]) -> Table | None:
@@ -15,11 +16,11 @@ def errors(trials: Sequence[Trial]) -> Table | None:
     columns = (
         Column("data", "data"),
         Column("model", "model"),
-        Column("faces", "faces", Form.COUNT),
-        Column("unanswered", "without an answer", Form.COUNT),
-        Column("overall", "overall", Form.YEARS),
-        Column("women", "women", Form.YEARS),
-        Column("men", "men", Form.YEARS),
+        Column("faces", "faces", COUNT),
+        Column("unanswered", "without an answer", COUNT),
+        Column("overall", "overall", YEARS),
+        Column("women", "women", YEARS),
+        Column("men", "men", YEARS),
     )
     rows: list[tuple[Value, ...]] = []
     for trial in trials:

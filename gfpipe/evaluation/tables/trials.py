@@ -18,13 +18,14 @@ from gfpipe.evaluation.measures import bias as biases
 from gfpipe.evaluation.measures import calibration as calibrations
 from gfpipe.evaluation.measures import comparison, metrics, spread, subgroups
 from gfpipe.evaluation.measures.metrics import Tally
-from gfpipe.evaluation.measures.resampling import DRAWS, Interval
+from gfpipe.evaluation.measures.resampling import DRAWS
 from gfpipe.evaluation.measures.subgroups import FEWEST, Groups
 from gfpipe.evaluation.tables import ages as age_tables
-from gfpipe.evaluation.tables.rendering import Column, Form, Table, Value
+from gfpipe.formats import COUNT, NUMBER, P_VALUE, POINTS, RATE, Interval, Value
+from gfpipe.tables import Column, Table
 
-_DATA, _MODEL, _FACES = Column("data", "data"), Column("model", "model"), Column("faces", "faces", Form.COUNT)
-_UNDETECTED: Final = Column("undetected", "undetected", Form.COUNT)
+_DATA, _MODEL, _FACES = Column("data", "data"), Column("model", "model"), Column("faces", "faces", COUNT)
+_UNDETECTED: Final = Column("undetected", "undetected", COUNT)
 _INTERVALS: Final = f"In brackets 95 % bootstrap intervals ({DRAWS:,} draws)."
 _ERRORS: Final = "Undetected faces count as errors."
 _DETECTED: Final = "Of detected faces."
@@ -32,19 +33,19 @@ _NAMED: Final = 10  # reasons for skipping, in the summary
 _WIDEST: Final = 16  # groups that the summary shows one by one
 
 _ACCURACY: Final = (
-    Column("accuracy", "accuracy, %", Form.PERCENT),
-    Column("accuracy_female", "women, %", Form.PERCENT),
-    Column("accuracy_male", "men, %", Form.PERCENT),
-    Column("gap", "gap, points", Form.POINTS),
+    Column("accuracy", "accuracy, %", RATE),
+    Column("accuracy_female", "women, %", RATE),
+    Column("accuracy_male", "men, %", RATE),
+    Column("gap", "gap, points", POINTS),
 )
 _MEASURES: Final = (
-    Column("balanced_accuracy", "balanced accuracy, %", Form.PERCENT),
-    Column("precision", "precision, %", Form.PERCENT),
-    Column("recall", "recall, %", Form.PERCENT),
-    Column("f1", "F1, %", Form.PERCENT),
-    Column("roc_auc", "ROC AUC", Form.NUMBER),
-    Column("false_positive_rate", "FPR, %", Form.PERCENT),
-    Column("false_negative_rate", "FNR, %", Form.PERCENT),
+    Column("balanced_accuracy", "balanced accuracy, %", RATE),
+    Column("precision", "precision, %", RATE),
+    Column("recall", "recall, %", RATE),
+    Column("f1", "F1, %", RATE),
+    Column("roc_auc", "ROC AUC", NUMBER),
+    Column("false_positive_rate", "FPR, %", RATE),
+    Column("false_negative_rate", "FNR, %", RATE),
 )
 
 
@@ -79,14 +80,14 @@ def disparity(trials: Sequence[Trial], by: Sequence[str] | None = None) -> Table
         _DATA,
         Column("groups_by", "groups by"),
         _MODEL,
-        Column("groups", "groups", Form.COUNT),
-        Column("mean", "mean, %", Form.PERCENT),
-        Column("standard_deviation", "SD, points", Form.PERCENT),
-        Column("spread", "spread, points", Form.PERCENT),
-        Column("standard_deviation_by_mean", "SD/mean", Form.NUMBER),
+        Column("groups", "groups", COUNT),
+        Column("mean", "mean, %", RATE),
+        Column("standard_deviation", "SD, points", RATE),
+        Column("spread", "spread, points", RATE),
+        Column("standard_deviation_by_mean", "SD/mean", NUMBER),
         Column("worst", "worst group"),
-        Column("worst_accuracy", "its accuracy, %", Form.PERCENT),
-        Column("worst_faces", "its faces", Form.COUNT),
+        Column("worst_accuracy", "its accuracy, %", RATE),
+        Column("worst_faces", "its faces", COUNT),
     )
     rows: list[tuple[Value, ...]] = [
         (trial.data, _words(attributes), answers.model_id, *_disparity(found))
@@ -110,8 +111,8 @@ def rates(trials: Sequence[Trial], by: Sequence[str] | None = None) -> Table:
         _MODEL,
         _FACES,
         _UNDETECTED,
-        Column("false_positive_rate", "FPR, %", Form.PERCENT),
-        Column("false_negative_rate", "FNR, %", Form.PERCENT),
+        Column("false_positive_rate", "FPR, %", RATE),
+        Column("false_negative_rate", "FNR, %", RATE),
     )
     rows: list[tuple[Value, ...]] = []
     for trial in trials:
@@ -131,10 +132,10 @@ def bias(trials: Sequence[Trial]) -> Table:
     columns = (
         _DATA,
         _MODEL,
-        Column("accuracy", "accuracy, %", Form.PERCENT),
-        Column("gender_bias", "gender bias, points", Form.POINTS),
-        Column("ethnicity_bias", "ethnicity bias, points", Form.POINTS),
-        Column("age_bias", "age bias, points", Form.POINTS),
+        Column("accuracy", "accuracy, %", RATE),
+        Column("gender_bias", "gender bias, points", POINTS),
+        Column("ethnicity_bias", "ethnicity bias, points", POINTS),
+        Column("age_bias", "age bias, points", POINTS),
         _FACES,
     )
     rows: list[tuple[Value, ...]] = []
@@ -156,9 +157,9 @@ def calibration(trials: Sequence[Trial]) -> Table:
         _DATA,
         _MODEL,
         _FACES,
-        Column("calibration_error", "ECE, %", Form.PERCENT),
-        Column("temperature", "temperature", Form.NUMBER),
-        Column("calibration_error_scaled", "ECE after scaling, %", Form.PERCENT),
+        Column("calibration_error", "ECE, %", RATE),
+        Column("temperature", "temperature", NUMBER),
+        Column("calibration_error_scaled", "ECE after scaling, %", RATE),
     )
     rows: list[tuple[Value, ...]] = []
     for trial, answers in _each(trials):
@@ -194,10 +195,10 @@ def pairs(trials: Sequence[Trial]) -> Table:
         _DATA,
         Column("first", "first"),
         Column("second", "second"),
-        Column("only_first", "only first right", Form.COUNT),
-        Column("only_second", "only second right", Form.COUNT),
-        Column("difference", "accuracy, first − second, points", Form.POINTS),
-        Column("p_value", "McNemar’s p", Form.P_VALUE),
+        Column("only_first", "only first right", COUNT),
+        Column("only_second", "only second right", COUNT),
+        Column("difference", "accuracy, first − second, points", POINTS),
+        Column("p_value", "McNemar’s p", P_VALUE),
     )
     rows: list[tuple[Value, ...]] = []
     for trial in trials:
@@ -342,7 +343,7 @@ def _each(trials: Sequence[Trial]) -> Iterator[tuple[Trial, Answers]]:
 
 
 def _per_model(trial: Trial) -> tuple[Column, ...]:
-    return tuple(Column(model, model, Form.PERCENT) for model in trial.models)
+    return tuple(Column(model, model, RATE) for model in trial.models)
 
 
 def _words(attributes: Sequence[str]) -> str:

@@ -15,7 +15,8 @@ import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from gfpipe.errors import UsageError
-from gfpipe.evaluation.measures.resampling import Interval
+from gfpipe.evaluation.measures.resampling import percentile_interval
+from gfpipe.formats import Interval
 from gfpipe.labelling.design import queues
 from gfpipe.lake import schema
 from gfpipe.lake.storage import Storage
@@ -180,4 +181,4 @@ def _shared(given: dict[str, dict[Face, list[int]]]) -> list[Counts]:
 def _interval(rows: Counts, measured: Callable[[Counts], float], draws: int, seed: int) -> Interval:
     rng = np.random.default_rng(seed)
     drawn = np.array([measured(rows[rng.integers(0, len(rows), len(rows))]) for _ in range(draws)])
-    return Interval.of(measured(rows), drawn)
+    return percentile_interval(measured(rows), drawn)

@@ -22,12 +22,13 @@ from gfpipe.errors import UsageError
 from gfpipe.evaluation.figures import gradcam, panels
 from gfpipe.evaluation.figures.gradcam import Explanation
 from gfpipe.evaluation.figures.panels import DETAIL, Cell, Pixels
-from gfpipe.evaluation.tables.rendering import Column, Form, Table
 from gfpipe.faces import portraits
 from gfpipe.faces.alignment import to_frame
 from gfpipe.faces.portraits import FaceDetector, Portraits
+from gfpipe.formats import NUMBER, RATE
 from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.settings import Analysis
+from gfpipe.tables import Column, Table
 
 _PIPELINE: Final = Analysis()  # faces are found here as they are in recordings
 _KINDS: Final = (".png", ".svg")
@@ -96,9 +97,9 @@ class Explained:
                 Column("image", "image"),
                 Column("model", "model"),
                 Column("perceived_gender", "perceived gender"),
-                Column("p_female", "p_female", Form.NUMBER),
-                Column("share_inside", "inside the face's box, %", Form.PERCENT),
-                Column("even_share", "of an even map, %", Form.PERCENT),
+                Column("p_female", "p_female", NUMBER),
+                Column("share_inside", "inside the face's box, %", RATE),
+                Column("even_share", "of an even map, %", RATE),
             ),
             rows=tuple((answer.image.name, *astuple(answer)[1:]) for answer in self.answers),
             note="Inside: the share of the Grad-CAM map's weight. Of an even map: the share of the chip in that box.",

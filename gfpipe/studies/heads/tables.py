@@ -13,21 +13,22 @@ from gfpipe.evaluation.figures.plotting import save
 from gfpipe.evaluation.measures import comparison, metrics, subgroups
 from gfpipe.evaluation.measures.metrics import Tally
 from gfpipe.evaluation.measures.resampling import DRAWS
-from gfpipe.evaluation.tables.rendering import Column, Form, Table, Value
+from gfpipe.formats import COUNT, NUMBER, POINTS, RATE, Value
+from gfpipe.tables import Column, Table
 
 OWN: Final = "own head"  # the row of the network's own answers
 _COLUMNS: Final = (
     Column("head", "head"),
-    Column("accuracy", "accuracy, %", Form.PERCENT),
-    Column("against_own", "against own head, points", Form.POINTS),
-    Column("gap", "gap, points", Form.POINTS),
+    Column("accuracy", "accuracy, %", RATE),
+    Column("against_own", "against own head, points", POINTS),
+    Column("gap", "gap, points", POINTS),
     Column("worst", "worst cell"),
-    Column("worst_accuracy", "its accuracy, %", Form.PERCENT),
-    Column("balanced_accuracy", "balanced accuracy, %", Form.PERCENT),
-    Column("roc_auc", "ROC AUC", Form.NUMBER),
-    Column("fit_seconds", "fit, CPU s", Form.NUMBER),
-    Column("ask_microseconds", "answer, CPU µs a face", Form.COUNT),
-    Column("published", "published accuracy, %", Form.PERCENT),
+    Column("worst_accuracy", "its accuracy, %", RATE),
+    Column("balanced_accuracy", "balanced accuracy, %", RATE),
+    Column("roc_auc", "ROC AUC", NUMBER),
+    Column("fit_seconds", "fit, CPU s", NUMBER),
+    Column("ask_microseconds", "answer, CPU µs a face", COUNT),
+    Column("published", "published accuracy, %", RATE),
 )
 
 

@@ -11,7 +11,7 @@ import altair as alt
 
 from gfpipe.drawing import BLUE, DARK_GREEN, INK, ORANGE, PURPLE, SKY, VERMILION, Datum, Plan, layered, share_axis
 from gfpipe.evaluation.figures.plotting import exact, figure, known, plain_axis, save
-from gfpipe.evaluation.measures.resampling import Interval
+from gfpipe.formats import Interval
 from gfpipe.studies.systems.outcome import Outcome, Row, answers_of
 from gfpipe.studies.systems.tables import figures
 

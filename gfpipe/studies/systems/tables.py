@@ -14,26 +14,27 @@ from gfpipe.evaluation.answers import Answers, Labels
 from gfpipe.evaluation.measures import comparison, metrics, subgroups
 from gfpipe.evaluation.measures.age_errors import mean_absolute_error
 from gfpipe.evaluation.measures.metrics import Tally
-from gfpipe.evaluation.measures.resampling import DRAWS, Interval
+from gfpipe.evaluation.measures.resampling import DRAWS
 from gfpipe.evaluation.tables import trials as tables
-from gfpipe.evaluation.tables.rendering import Column, Form, Table, Value
+from gfpipe.formats import COUNT, NUMBER, POINTS, RATE, YEARS, Interval, Value
 from gfpipe.studies.systems.outcome import FEWEST, REDUCED, Outcome, Published, Row, answers_of
+from gfpipe.tables import Column, Table
 
 _SYSTEM: Final = Column("system", "system")
 _SETTING: Final = Column("setting", "setting")
 _RIGHT: Final = (
-    Column("accuracy", "accuracy, %", Form.PERCENT),
-    Column("gap", "gap, points", Form.POINTS),
-    Column("worst_accuracy", "worst", Form.PERCENT),
+    Column("accuracy", "accuracy, %", RATE),
+    Column("gap", "gap, points", POINTS),
+    Column("worst_accuracy", "worst", RATE),
     Column("worst", "worst cell"),
-    Column("balanced_accuracy", "balanced", Form.PERCENT),
-    Column("roc_auc", "ROC AUC", Form.NUMBER),
-    Column("age_error", "age", Form.YEARS),
+    Column("balanced_accuracy", "balanced", RATE),
+    Column("roc_auc", "ROC AUC", NUMBER),
+    Column("age_error", "age", YEARS),
 )
 _COSTS: Final = (
-    Column("parameters", "parameters", Form.COUNT),
-    Column("train_seconds", "training", Form.COUNT),
-    Column("images_per_second", "images a second", Form.COUNT),
+    Column("parameters", "parameters", COUNT),
+    Column("train_seconds", "training", COUNT),
+    Column("images_per_second", "images a second", COUNT),
 )
 _PUBLISHED: Final = Column("published", "published")
 _WIDTH: Final = 116  # of sentences in text

@@ -26,7 +26,8 @@ from gfpipe.evaluation.measures.metrics import (
     accuracy_male,
     gap,
 )
-from gfpipe.evaluation.measures.resampling import DRAWS, Floats, Interval, Measured
+from gfpipe.evaluation.measures.resampling import DRAWS, Floats, Measured, percentile_interval
+from gfpipe.formats import Interval
 
 
 def worse(counts: Counts) -> Floats:
@@ -99,7 +100,7 @@ class Measures:
         value, drawn = self._measured[f"{row.name}: {name}"]
         denominators = {"accuracy": np.ones(len(self.trial.labels), np.bool_), "accuracy_female": self._female}
         faces = denominators.get(name, ~self._female if name == "accuracy_male" else None)
-        return Interval.of(float(value), drawn, None if faces is None else float(faces.sum()))
+        return percentile_interval(float(value), drawn, None if faces is None else float(faces.sum()))
 
     def spread(self, row: Row, name: str) -> float:
         """The standard deviation over seeds; NaN where there is one only."""
@@ -113,7 +114,7 @@ class Measures:
         if not row.models or not base.models or row is base:
             return Interval(np.nan, np.nan, np.nan)
         (one, drawn), (other, of_base) = (self._measured[f"{each.name}: {name}"] for each in (row, base))
-        return Interval.of(float(one - other), drawn - of_base)
+        return percentile_interval(float(one - other), drawn - of_base)
 
     @property
     def _female(self) -> NDArray[np.bool_]:

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from gfpipe.evaluation.measures.resampling import DRAWS, Interval
-from gfpipe.evaluation.tables.rendering import Column, Form, Table, Value
+from gfpipe.evaluation.measures.resampling import DRAWS
+from gfpipe.formats import COUNT, POINTS, RATE, Interval, Value
 from gfpipe.studies.thresholds.measures import Kind, Measures, Outcome, Row
+from gfpipe.tables import Column, Table
 
 _DIFFERENCES: Final = ("accuracy", "absolute_gap")
 _SETTING: Final = Column("setting", "pseudo-labels")
@@ -19,9 +20,9 @@ def main(outcome: Outcome) -> Table:
     seeds = max(len(row.models) for row in outcome.rows)
     columns = (
         _SETTING,
-        Column("women_used", "women", Form.COUNT),
-        Column("men_used", "men", Form.COUNT),
-        Column("wrong", "wrong, %", Form.PERCENT),
+        Column("women_used", "women", COUNT),
+        Column("men_used", "men", COUNT),
+        Column("wrong", "wrong, %", RATE),
         *_measures(seeds),
     )
     rows: tuple[tuple[Value, ...], ...] = tuple(
@@ -41,10 +42,10 @@ def differences(outcome: Outcome) -> Table:
     """Each row against the model as it is, and against the fair control, on the same faces."""
     columns = (
         _SETTING,
-        Column("accuracy_to_source", "accuracy − as it is, points", Form.POINTS),
-        Column("gap_to_source", "size of gap − as it is, points", Form.POINTS),
-        Column("accuracy_to_control", "accuracy − control, points", Form.POINTS),
-        Column("gap_to_control", "size of gap − control, points", Form.POINTS),
+        Column("accuracy_to_source", "accuracy − as it is, points", POINTS),
+        Column("gap_to_source", "size of gap − as it is, points", POINTS),
+        Column("accuracy_to_control", "accuracy − control, points", POINTS),
+        Column("gap_to_control", "size of gap − control, points", POINTS),
     )
     rows: tuple[tuple[Value, ...], ...] = tuple(
         (
@@ -65,7 +66,7 @@ def differences(outcome: Outcome) -> Table:
 def everyone(outcome: Outcome) -> Table:
     """The same models on all test faces: nothing may be lost elsewhere."""
     seeds = max(len(row.models) for row in outcome.rows)
-    columns = (_SETTING, *_measures(seeds), Column("accuracy_to_source", "accuracy − as it is", Form.POINTS))
+    columns = (_SETTING, *_measures(seeds), Column("accuracy_to_source", "accuracy − as it is", POINTS))
     rows = tuple(
         (
             _starred(row, outcome.chosen),
@@ -80,7 +81,7 @@ def everyone(outcome: Outcome) -> Table:
 
 def choosing(outcome: Outcome) -> Table:
     """What the choice rests on, and on which faces."""
-    columns = (_SETTING, *_measures(1), Column("worse", "worse of both, %", Form.PERCENT))
+    columns = (_SETTING, *_measures(1), Column("worse", "worse of both, %", RATE))
     rows = tuple(
         (
             _starred(row, outcome.chosen),
@@ -131,13 +132,13 @@ def write(outcome: Outcome, folder: Path) -> tuple[Path, ...]:
 
 
 def _measures(seeds: int) -> tuple[Column, ...]:
-    several = (Column("accuracy_sd", "SD of seeds", Form.PERCENT),) if seeds > 1 else ()
+    several = (Column("accuracy_sd", "SD of seeds", RATE),) if seeds > 1 else ()
     return (
-        Column("accuracy", "accuracy, %", Form.PERCENT),
+        Column("accuracy", "accuracy, %", RATE),
         *several,
-        Column("accuracy_female", "women, %", Form.PERCENT),
-        Column("accuracy_male", "men, %", Form.PERCENT),
-        Column("gap", "gap, points", Form.POINTS),
+        Column("accuracy_female", "women, %", RATE),
+        Column("accuracy_male", "men, %", RATE),
+        Column("gap", "gap, points", POINTS),
     )
 
 
@@ -162,7 +163,7 @@ def _on(measures: Measures, outcome: Outcome) -> str:
 
 
 def _points(interval: Interval) -> str:
-    return Form.POINTS.write(interval)
+    return POINTS.text(interval)
 
 
 def _gain(outcome: Outcome, row: Row, base: Row) -> str:

@@ -6,7 +6,7 @@ import pytest
 from gfpipe.evaluation.answers import Answers, Labels
 from gfpipe.evaluation.measures import comparison, metrics, resampling
 from gfpipe.evaluation.measures.metrics import Tally
-from gfpipe.evaluation.measures.resampling import Interval
+from gfpipe.evaluation.measures.resampling import percentile_interval
 
 FEMALE_SHARE, ACCURACY_FEMALE, ACCURACY_MALE = 0.5, 0.92, 0.88
 
@@ -51,20 +51,20 @@ def test_the_interval_of_a_difference_knows_that_models_share_their_faces() -> N
 def test_a_proportion_without_a_single_error_is_not_certain() -> None:
     tally = Tally(np.ones(29, bool), np.ones(29))
     drawn = metrics.accuracy(tally.resampled(100))[:, 0]
-    interval = Interval.of(1.0, drawn, 29)
+    interval = percentile_interval(1.0, drawn, 29)
     assert (interval.value, interval.low, interval.high) == pytest.approx((1, 0.8830, 1), abs=1e-4)
 
 
 def test_what_is_no_proportion_has_no_interval_where_all_faces_are_alike() -> None:
-    interval = Interval.of(0.0, np.zeros(100))
+    interval = percentile_interval(0.0, np.zeros(100))
     assert interval.value == 0
     assert np.isnan([interval.low, interval.high]).all()
 
 
 def test_what_is_often_undefined_has_no_interval() -> None:
     draws = np.where(np.arange(100) < 10, np.nan, np.linspace(0, 1, 100))
-    assert np.isnan(Interval.of(0.5, draws).low)
-    assert Interval.of(0.5, np.where(np.arange(100) < 4, np.nan, np.linspace(0, 1, 100))).high == pytest.approx(
+    assert np.isnan(percentile_interval(0.5, draws).low)
+    assert percentile_interval(0.5, np.where(np.arange(100) < 4, np.nan, np.linspace(0, 1, 100))).high == pytest.approx(
         0.976, abs=0.002
     )
 

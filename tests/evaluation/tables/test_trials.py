@@ -10,9 +10,9 @@ import pytest
 
 from gfpipe.evaluation.answers import Answers, Trial
 from gfpipe.evaluation.measures import bias, calibration, comparison, subgroups
-from gfpipe.evaluation.measures.resampling import Interval
 from gfpipe.evaluation.tables import trials as tables
-from gfpipe.evaluation.tables.rendering import Table, Value
+from gfpipe.formats import Interval, Value
+from gfpipe.tables import Table
 from tests.evaluation import simulated
 
 TRIAL = simulated.trial()

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from gfpipe.evaluation.answers import Trial
-from gfpipe.evaluation.measures.resampling import Interval
-from gfpipe.evaluation.tables.rendering import Value
+from gfpipe.formats import Interval, Value
 from gfpipe.studies.systems import figure as system_figure
 from gfpipe.studies.systems import tables as system_tables
 from gfpipe.studies.systems.outcome import Outcome, Published, Row, Run, System, answers_of

@@ -7,17 +7,17 @@ import re
 import numpy as np
 import pytest
 
-from gfpipe.evaluation.measures.resampling import Interval
-from gfpipe.evaluation.tables.rendering import Column, Form, Table, Value
+from gfpipe.formats import COUNT, NUMBER, P_VALUE, POINTS, RATE, TEXT, Format, Interval, Value
+from gfpipe.tables import Column, Table
 
 TABLE = Table(
     "groups_all",
     "Accuracy & gap, 95 % intervals",
     (
         Column("model", "model"),
-        Column("faces", "faces", Form.COUNT),
-        Column("accuracy", "accuracy, %", Form.PERCENT),
-        Column("gap", "gap, points", Form.POINTS),
+        Column("faces", "faces", COUNT),
+        Column("accuracy", "accuracy, %", RATE),
+        Column("gap", "gap, points", POINTS),
     ),
     (
         ("resnet18_a", 11512, Interval(0.92531, 0.92034, 0.93001), Interval(-0.0123, -0.02, 0.0)),
@@ -72,21 +72,21 @@ def test_latex_has_balanced_braces_and_nothing_that_it_would_read_otherwise() ->
 @pytest.mark.parametrize(
     ("form", "value", "written"),
     [
-        (Form.PERCENT, 1.0, "100.00"),
-        (Form.PERCENT, Interval(1.0, 0.98, 1.0), "100.00 [98.0, 100.0]"),
-        (Form.PERCENT, Interval(0.5, np.nan, np.nan), "50.00"),
-        (Form.POINTS, -0.00001, "0.00"),
-        (Form.POINTS, 0.015, "+1.50"),
-        (Form.NUMBER, Interval(0.9712, 0.9691, 0.9743), "0.971 [0.969, 0.974]"),
-        (Form.P_VALUE, 0.00001, "< 0.0001"),
-        (Form.P_VALUE, 0.0312, "0.0312"),
-        (Form.COUNT, 1234, "1,234"),
-        (Form.TEXT, None, "–"),
-        (Form.NUMBER, np.nan, "–"),
+        (RATE, 1.0, "100.00"),
+        (RATE, Interval(1.0, 0.98, 1.0), "100.00 [98.0, 100.0]"),
+        (RATE, Interval(0.5, np.nan, np.nan), "50.00"),
+        (POINTS, -0.00001, "0.00"),
+        (POINTS, 0.015, "+1.50"),
+        (NUMBER, Interval(0.9712, 0.9691, 0.9743), "0.971 [0.969, 0.974]"),
+        (P_VALUE, 0.00001, "< 0.0001"),
+        (P_VALUE, 0.0312, "0.0312"),
+        (COUNT, 1234, "1,234"),
+        (TEXT, None, "–"),
+        (NUMBER, np.nan, "–"),
     ],
 )
-def test_values_are_written_as_people_read_them(form: Form, value: Value, written: str) -> None:
-    assert form.write(value) == written
+def test_values_are_written_as_people_read_them(form: Format, value: Value, written: str) -> None:
+    assert form.text(value) == written
 
 
 def test_rows_have_as_many_values_as_columns() -> None:

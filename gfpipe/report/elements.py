@@ -1,0 +1,51 @@
+"""Numbers as HTML elements that carry their exact value.
+
+    <data value="0.41327" data-unit="%" data-name="share_female_face_time" data-group="channel=north">41.3 %</data>
+
+`data-unit="%"` marks a text that is 100 times `value`.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from markupsafe import Markup, escape
+
+from gfpipe.formats import UNKNOWN, Format, known
+
+Row = Mapping[str, Any]
+
+ALL: Final = "all"
+
+
+def number(row: Row, name: str, form: Format, group: str = ALL, unit: bool = True) -> Markup:
+    """One value of a row; a dash if it is missing or not finite."""
+    value = known(row.get(name))
+    return escape(UNKNOWN) if value is None else element(value, name, form, group, unit)
+
+
+def element(value: float, name: str, form: Format, group: str = ALL, unit: bool = True) -> Markup:
+    """A number that belongs to no row."""
+    exact = repr(int(value)) if value.is_integer() else repr(value)
+    scale = ' data-unit="%"' if form.unit == "%" else ""
+    return Markup(  # noqa: S704 - names and texts are ours; tens of thousands of elements, so no Markup.format
+        f'<data value="{exact}"{scale} data-name="{name}" data-group="{escape(group)}">{form.text(value, unit)}</data>'
+    )
+
+
+def interval(row: Row, name: str, form: Format, group: str = ALL) -> Markup:
+    """Both ends of an interval, the unit after the second; empty if there is no interval."""
+    if not has_interval(row, name):
+        return Markup()
+    low = number(row, f"{name}_low", form, group, unit=False)
+    high = number(row, f"{name}_high", form, group)
+    return Markup('<span class="interval">{}–{}</span>').format(low, high)
+
+
+def has_interval(row: Row, name: str) -> bool:
+    """Whether both ends are known."""
+    return known(row.get(f"{name}_low")) is not None and known(row.get(f"{name}_high")) is not None
+
+
+def group_of(row: Row, keys: Iterable[str]) -> str:
+    """The group of a row, as in SQL: ``channel=north, month=2024-03``."""
+    return ", ".join(f"{key}={row[key]}" for key in keys if row.get(key) is not None)
