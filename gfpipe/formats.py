@@ -87,9 +87,10 @@ def known(value: Any) -> float | None:
 
 
 def share_with_interval(row: Mapping[str, Any], name: str) -> str:
-    """A share of a row with its interval, from the columns `name`, `name_low` and `name_high`."""
-    value, low, high = (known(row[column]) for column in (name, f"{name}_low", f"{name}_high"))
-    return PERCENT.text(value if value is None or low is None or high is None else Interval(value, low, high))
+    """A share with its interval, as ``41.3 % (38.0–44.7)``, from the columns `name`, `name_low` and `name_high`."""
+    low, high = (row[f"{name}_{end}"] for end in ("low", "high"))
+    ends = f" ({PERCENT.text(low, unit=False)}–{PERCENT.text(high, unit=False)})"
+    return PERCENT.text(row[name]) + ("" if known(low) is None or known(high) is None else ends)
 
 
 def clock(seconds: float | None) -> str:

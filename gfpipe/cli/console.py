@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from gfpipe.progress import Progress as Work
 from collections import Counter
 
-
 # Where nobody watches (a file, a log), lines may be as wide as tables need.
 console: Final = Console(width=None if sys.stdout.isatty() else 160)
 errors: Final = Console(stderr=True)
@@ -52,7 +51,7 @@ def table(rows: Sequence[Mapping[str, Any]], title: str) -> None:
     drawn = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=SIMPLE_HEAD)
     telling = [key for key in (rows[0] if rows else ()) if any(row[key] not in _NOTHING for row in rows)]
     for key in telling:
-        numeric = all(str(row[key])[-1:] in "0123456789%–]" for row in rows)
+        numeric = all(str(row[key])[-1:] in "0123456789%–)" for row in rows)
         drawn.add_column(key, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*(Text(str(row[key])) for key in telling))

@@ -21,7 +21,7 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_share_stands_with_its_interval_hours_and_coverage(capsys: pytest.CaptureFixture[str]) -> None:
     said = drawn(capsys, {})
-    assert "41.3 % [38.0, 44.7]" in said
+    assert "41.3 % (38.0–44.7)" in said
     assert "north" in said
     assert "9.50" in said
     assert "95.0 %" in said
@@ -32,7 +32,7 @@ def test_a_narrow_terminal_shows_less_and_says_so(
 ) -> None:
     monkeypatch.setattr(console.console, "width", 80)
     said = drawn(capsys, {})
-    assert "41.3 % [38.0, 44.7]" in said
+    assert "41.3 % (38.0–44.7)" in said
     assert "This terminal is narrow" in said
     assert max(map(len, said.splitlines()[:-1])) <= 80
 
