@@ -14,6 +14,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from gfpipe.attributes.spec import FEMALE
+from gfpipe.choices import Device
 from gfpipe.curation.selection import Rules
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.gate.decision import FEWEST_FACES, Decision
@@ -109,7 +110,7 @@ def curate_and_retrain(
     model: str | None = None,
     out: str | None = None,
     begin_with: str = "champion",
-    device: str = "auto",
+    device: str = Device.AUTO,
     margins: Margins = Margins(),  # noqa: B008 - frozen
     least_labels: int = LEAST_LABELS,
     reestimate: bool = False,

@@ -7,6 +7,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from gfpipe.archive.manifest import Manifest
+from gfpipe.choices import Device
 from gfpipe.flows import tables
 from gfpipe.flows.analyse import Orders, do_what_is_due, run_name, verdict
 from gfpipe.lake import shards
@@ -24,7 +25,7 @@ def _run_name() -> str:
 def reclassify_lake(
     lake: str,
     classifier: str,
-    device: str = "auto",
+    device: str = Device.AUTO,
     since: date | None = None,
     until: date | None = None,
     channels: list[str] | None = None,

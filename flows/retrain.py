@@ -24,6 +24,7 @@ from prefect.runtime import flow_run, task_run
 from prefect.states import Completed
 
 from gfpipe.attributes.device import resolve_device
+from gfpipe.choices import Device
 from gfpipe.errors import TooFewFacesError
 from gfpipe.evaluation import results
 from gfpipe.evaluation.figures import learning_curves
@@ -100,7 +101,7 @@ def retrain_model(
     gate_data: list[str],
     model: str | None = None,
     out: str | None = None,
-    device: str = "auto",
+    device: str = Device.AUTO,
     detector: str = _DETECTOR,
     margins: Margins = Margins(),  # noqa: B008 - frozen
     begin_with: str | None = None,

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TypeVar
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from gfpipe.errors import UsageError
 
+REFERENCE_LINES: Final = 360  # face heights are given in lines of a picture of this height
 _T = TypeVar("_T")
 
 

@@ -7,7 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from gfpipe.choices import Device, Sampling
 from gfpipe.errors import UsageError
+from gfpipe.recording import REFERENCE_LINES
 
 DEFAULT_PATTERN = "{channel}/{date}/{time}_{programme}.{ext}"
 
@@ -35,23 +37,23 @@ class Analysis:
         min_score: detections the detector is less sure of are no faces.
     """
 
-    sampling: str = "keyframes"
+    sampling: str = Sampling.KEYFRAMES
     every_seconds: float = 1.0
     detector: str = "retinaface-mobilenet0.25"
     classifier: str = "champion"
-    device: str = "auto"
+    device: str = Device.AUTO
     min_face: float = 24.0
     min_score: float = 0.9
 
     def __post_init__(self) -> None:
-        if self.sampling not in ("keyframes", "exact"):
+        if self.sampling not in tuple(Sampling):
             raise UsageError(f"sampling is {self.sampling!r}; choose keyframes or exact")
         if not 0.04 <= self.every_seconds <= 3600:
             raise UsageError(f"every is {self.every_seconds:g} s; choose between 0.04 and 3600 seconds")
-        if self.device not in ("auto", "cpu", "cuda"):
+        if self.device not in tuple(Device):
             raise UsageError(f"device is {self.device!r}; choose auto, cpu or cuda")
-        if not 0 <= self.min_face <= 360:
-            raise UsageError(f"min_face is {self.min_face:g}; choose between 0 and 360 lines")
+        if not 0 <= self.min_face <= REFERENCE_LINES:
+            raise UsageError(f"min_face is {self.min_face:g}; choose between 0 and {REFERENCE_LINES} lines")
         if not 0 < self.min_score < 1:
             raise UsageError(f"min_score is {self.min_score:g}; choose between 0 and 1")
 

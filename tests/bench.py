@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gfpipe import workers
+from gfpipe.choices import Sampling
 from gfpipe.cli import console
 from gfpipe.models import champion
 from gfpipe.recording import Recording, Summary
@@ -36,7 +37,6 @@ from gfpipe.training.run.job import Job, Lesson, autocast
 from gfpipe.training.run.loader import Preparation
 from gfpipe.training.run.objective import Examples, Objective
 from gfpipe.video.encode import Codec, write_video
-from gfpipe.video.frames import Sampling
 from gfpipe.video.reader import open_video
 from tests import bench_labelling
 from tests.clock import timed

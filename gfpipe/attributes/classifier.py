@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from gfpipe.arrays import array_dataclass
 from gfpipe.attributes import networks
 from gfpipe.attributes.spec import FEMALE, Activation, Attribute, ClassifierSpec, Head, InputSpec
 from gfpipe.errors import ModelError
@@ -16,7 +16,7 @@ from gfpipe.errors import ModelError
 BATCH = 256  # chips at once: bounds memory at 224 px and is past the knee of throughput at 32 px
 
 
-@dataclass(frozen=True)
+@array_dataclass
 class Attributes:
     """What a classifier says of F faces.
 

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gfpipe.choices import Device, Sampling
 from gfpipe.cli import console
 from gfpipe.cli.options import (
     Channel,
-    Device,
     Lake,
     Networks,
     Panel,
-    Sampling,
     Scheduler,
     Since,
     Until,

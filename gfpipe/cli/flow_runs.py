@@ -7,6 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from gfpipe.archive import manifest
+from gfpipe.choices import Device
 from gfpipe.cli import console
 from gfpipe.errors import GfpipeError
 from gfpipe.flows import server
@@ -43,7 +44,7 @@ def analyse(
 def reclassify(
     lake: str,
     classifier: str,
-    device: str = "auto",
+    device: str = Device.AUTO,
     workers: int = 0,
     scheduler: str | None = None,
     since: date | None = None,
@@ -76,7 +77,7 @@ def retrain(
     gate_data: list[str],
     model: str | None = None,
     out: str | None = None,
-    device: str = "auto",
+    device: str = Device.AUTO,
     detector: str | None = None,
     margins: "Margins | None" = None,
 ) -> "Decision":

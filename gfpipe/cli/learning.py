@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gfpipe.choices import Device
 from gfpipe.cli import console
 from gfpipe.cli.models import DETECTOR, AccuracyMargin, Data, Detector, GapMargin, Name, Recipe, Replace, WorstMargin
-from gfpipe.cli.options import Device, Lake, Networks, Panel, example, names
+from gfpipe.cli.options import Lake, Networks, Panel, example, names
 from gfpipe.evaluation.gate.decision import FEWEST_FACES
 from gfpipe.flows import tables
 from gfpipe.settings import LEAST_LABELS

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from gfpipe.choices import Device
 from gfpipe.cli import console
-from gfpipe.cli.options import Device, Networks, example
+from gfpipe.cli.options import Networks, example
 from gfpipe.settings import Analysis
 
 app = typer.Typer()

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from gfpipe.choices import Device
 from gfpipe.cli import console
-from gfpipe.cli.options import Device, Networks, Panel, example, names
+from gfpipe.cli.options import Networks, Panel, example, names
 from gfpipe.errors import FetchError, UsageError
 from gfpipe.evaluation import results
 from gfpipe.settings import Analysis

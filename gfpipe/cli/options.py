@@ -7,23 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gfpipe.choices import Device
+
 if TYPE_CHECKING:
     from gfpipe.estimates.question import Question
-
-
-class Sampling(StrEnum):
-    """Choices of --sampling."""
-
-    KEYFRAMES = "keyframes"
-    EXACT = "exact"
-
-
-class Device(StrEnum):
-    """Choices of --device."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
 
 
 class Panel(StrEnum):

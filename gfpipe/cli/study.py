@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from gfpipe.choices import Device
 from gfpipe.cli import console
-from gfpipe.cli.options import Device, Networks, Panel, example, names
+from gfpipe.cli.options import Networks, Panel, example, names
 from gfpipe.errors import UsageError
 from gfpipe.settings import Analysis
 

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from gfpipe.choices import Device
 from gfpipe.cli import console
-from gfpipe.cli.options import Device, Networks, example, names
+from gfpipe.cli.options import Networks, example, names
 from gfpipe.settings import Analysis
 
 app = typer.Typer()

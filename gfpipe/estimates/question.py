@@ -9,6 +9,7 @@ from typing import Final
 import pyarrow as pa
 
 from gfpipe.errors import UsageError
+from gfpipe.recording import REFERENCE_LINES
 from gfpipe.warehouse import Warehouse
 
 _BY: Final = ("channel", "programme", "date", "week", "month", "year", "weekday", "hour", "model")
@@ -124,8 +125,8 @@ def _conditions(db: Warehouse, question: Question) -> list[str]:
 
 
 def _count_faces_from(db: Warehouse, lines: float) -> None:
-    if not 0 <= lines <= 360:
-        raise UsageError(f"--min-face {lines:g}: choose between 0 and 360 lines")
+    if not 0 <= lines <= REFERENCE_LINES:
+        raise UsageError(f"--min-face {lines:g}: choose between 0 and {REFERENCE_LINES} lines")
     db.redefine(
         "classified_faces",
         f"select * replace (height_360 < {lines} as below_min_face) from classified_faces",

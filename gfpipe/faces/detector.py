@@ -8,7 +8,6 @@ and at 0.9; 0.9 loses a tenth of the smaller faces of an audience, and below 0.8
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision.ops import batched_nms, box_iou
 
+from gfpipe.arrays import array_dataclass
 from gfpipe.attributes.spec import InputSpec
 from gfpipe.errors import UnknownModelError
 from gfpipe.faces import retinaface
@@ -32,7 +32,7 @@ _AT_ONCE: Final = {"cpu": 4, "cuda": 32}
 _CELL: Final = max(retinaface.STRIDES)
 
 
-@dataclass(frozen=True)
+@array_dataclass
 class Detections:
     """The faces of a batch of frames: a structure of arrays, by frame and then by falling score.
 

@@ -5,7 +5,6 @@ picture -> padded by reflection -> detections -> the one in the middle -> chip
 
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
@@ -16,6 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from gfpipe import extras
+from gfpipe.arrays import array_dataclass
 from gfpipe.attributes import classifier
 from gfpipe.attributes.classifier import Classifier
 from gfpipe.attributes.spec import Attribute, InputSpec
@@ -40,7 +40,7 @@ class Picture(Protocol):
         """The file's bytes; raises OSError where there are none."""
 
 
-@dataclass(frozen=True)
+@array_dataclass
 class Portraits:
     """B pictures of one size, padded, and the face that each is about.
 

@@ -5,13 +5,13 @@ frames -> their colours -> shots;   boxes of two samples in a row -> optimal ass
 Samples lie up to a second apart, so people and cameras move far within a shot: what is compared must bear that.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from gfpipe.arrays import array_dataclass
 from gfpipe.faces.detector import Detections
 from gfpipe.video.frames import FrameBatch
 
@@ -33,7 +33,7 @@ _OVERLAP: Final = 0.2
 _GROWTH: Final = 2.0  # a face that became more than so many times as high is another one
 
 
-@dataclass(frozen=True)
+@array_dataclass
 class Tracks:
     """Where the samples and faces of a batch belong; both are numbered from 0 within the recording.
 

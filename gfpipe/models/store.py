@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor
 
+from gfpipe.arrays import array_dataclass
 from gfpipe.attributes import networks
 from gfpipe.errors import ChecksumError, FetchError, ModelError, UnknownModelError
 from gfpipe.models import catalog, sources
@@ -39,7 +40,7 @@ CARD, WEIGHTS, SEEN = "card.json", "weights.safetensors", "seen.npy"
 _MOMENT_SECONDS = 0.05
 
 
-@dataclass(frozen=True)
+@array_dataclass
 class StoredModel:
     """A model, read from disk and checked: its card and its weights by name, on the CPU."""
 

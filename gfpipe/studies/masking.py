@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from gfpipe.attributes.device import resolve_device
+from gfpipe.choices import Device
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.measures import spread
 from gfpipe.progress import OnProgress
@@ -47,7 +48,7 @@ class Config:
     light: bool = False
     reduced: bool = False
     detector: str = Analysis().detector
-    device: str = "auto"
+    device: str = Device.AUTO
 
     @property
     def maskings(self) -> tuple[str, ...]:

@@ -2,18 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-
-class Sampling(StrEnum):
-    """How moments are chosen; both give the same meaning to time."""
-
-    KEYFRAMES = "keyframes"
-    EXACT = "exact"
+from gfpipe.arrays import array_dataclass
 
 
 @dataclass(frozen=True)
@@ -44,7 +38,7 @@ class LostRange:
     end_seconds: float
 
 
-@dataclass(frozen=True)
+@array_dataclass
 class FrameBatch:
     """Some samples of one recording.
 

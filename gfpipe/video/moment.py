@@ -18,9 +18,11 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from gfpipe.arrays import array_dataclass
+from gfpipe.choices import Sampling
 from gfpipe.errors import RecordingError
 from gfpipe.video.exact import ExactReader
-from gfpipe.video.frames import Sampling, VideoInfo
+from gfpipe.video.frames import VideoInfo
 from gfpipe.video.packets import Packets
 from gfpipe.video.pictures import picture_size, to_rgb
 from gfpipe.video.probe import open_container, video_info, video_stream
@@ -50,7 +52,7 @@ class Moment:
     recording_seconds: float
 
 
-@dataclass(frozen=True)
+@array_dataclass
 class Still:
     """One picture of a recording.
 

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from gfpipe.choices import Sampling
 from gfpipe.video.exact import ExactReader
-from gfpipe.video.frames import Reader, Sampling
+from gfpipe.video.frames import Reader
 from gfpipe.video.keyframes import KeyframeReader
 
 

@@ -3,13 +3,13 @@
 from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gfpipe.arrays import array_dataclass
 from gfpipe.errors import RecordingError, UsageError
 from gfpipe.video.frames import FrameBatch, LostRange, VideoInfo
 from gfpipe.video.pictures import picture_size
@@ -22,7 +22,7 @@ _EXACT_PROMISE: Final = frozenset({"mov,mp4,m4a,3gp,3g2,mj2"})
 _NO_PROMISE: Final = frozenset({"mpegts", "mpeg"})
 
 
-@dataclass(frozen=True)
+@array_dataclass
 class Sample:
     """One picture (H, W, 3) uint8 RGB, and the interval it stands for."""
 

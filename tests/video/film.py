@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gfpipe.choices import Sampling
 from gfpipe.video.encode import write_video
-from gfpipe.video.frames import LostRange, Sampling, VideoInfo
+from gfpipe.video.frames import LostRange, VideoInfo
 from gfpipe.video.reader import open_video
 
 FPS = 25

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gfpipe.video.frames import Sampling
+from gfpipe.choices import Sampling
 from tests.video.film import FPS, Seen, film, see
 
 FRAME = 1 / FPS

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from gfpipe.choices import Sampling
 from gfpipe.errors import UsageError
 from gfpipe.video.encode import write_video
-from gfpipe.video.frames import Sampling
 from gfpipe.video.reader import open_video
 from tests.video.film import FPS, HEIGHT, WIDTH, Seen, film, pictures, see
 

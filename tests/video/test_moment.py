@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gfpipe.choices import Sampling
 from gfpipe.errors import RecordingError
 from gfpipe.video import moment as moments
-from gfpipe.video.frames import Sampling
 from gfpipe.video.moment import Moment, still
 from tests.video.film import HEIGHT, WIDTH, Seen, film, number, see
 

@@ -7,8 +7,8 @@ import av
 import numpy as np
 import pytest
 
+from gfpipe.choices import Sampling
 from gfpipe.errors import RecordingError, TransientError
-from gfpipe.video.frames import Sampling
 from gfpipe.video.probe import check_readable, probe
 from gfpipe.video.reader import open_video
 from tests.video.film import HEIGHT, WIDTH, film

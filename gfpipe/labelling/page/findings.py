@@ -7,19 +7,18 @@ from typing import Any, Final
 
 import pyarrow.compute as pc
 
+from gfpipe.choices import Sampling
 from gfpipe.errors import LakeError
 from gfpipe.labelling.design.queues import Item
 from gfpipe.labelling.labels import Box
 from gfpipe.labelling.page.desk import overlap
 from gfpipe.lake import shards
 from gfpipe.lake.shards import Stored
-from gfpipe.recording import Recording, Status, in_zone
-from gfpipe.video.frames import Sampling
+from gfpipe.recording import REFERENCE_LINES, Recording, Status, in_zone
 from gfpipe.video.moment import Moment
 
 _SAME_FACE: Final = 0.5
 _ROUNDING: Final = 1e-6
-_LINES: Final = 360  # face heights are compared on a picture of this many lines
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ class Findings:
                 for face in found
             ),
             size=(row["width"], row["height"]),
-            min_height=row["min_face"] * row["height"] / _LINES,
+            min_height=row["min_face"] * row["height"] / REFERENCE_LINES,
         )
 
     def p_female(self, item: Item) -> float | None:

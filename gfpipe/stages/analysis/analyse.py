@@ -8,7 +8,7 @@ Where a site asked for it, crops of some faces go into a fifth (:mod:`gfpipe.fac
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from gfpipe.attributes import classifier as classifiers
 from gfpipe.attributes.classifier import Attributes, Classifier
 from gfpipe.attributes.device import resolve_device
 from gfpipe.attributes.spec import Attribute
+from gfpipe.choices import Sampling
 from gfpipe.errors import RecordingError, UsageError
 from gfpipe.faces import detector as detectors
 from gfpipe.faces.alignment import chips_for
@@ -26,12 +27,10 @@ from gfpipe.faces.tracks import Tracker, Tracks
 from gfpipe.lake import crops, shards
 from gfpipe.lake.shards import Provenance, ShardWriter
 from gfpipe.models import store
-from gfpipe.recording import Clock, Recording, Status, Summary, Timings
+from gfpipe.recording import REFERENCE_LINES, Clock, Recording, Status, Summary, Timings
 from gfpipe.settings import Analysis, Keeping
-from gfpipe.video.frames import FrameBatch, LostRange, Reader, Sampling
+from gfpipe.video.frames import FrameBatch, LostRange, Reader
 from gfpipe.video.reader import open_video
-
-_LINES: Final = 360  # face heights are compared on a picture of this many lines
 
 
 def prepare(config: Analysis) -> Provenance:
@@ -174,7 +173,7 @@ def _write(
 def _height_360(frames: FrameBatch, detections: Detections) -> NDArray[np.float32]:
     """(F,) how high faces would be if their frames had 360 lines."""
     height: NDArray[np.float32] = detections.boxes[:, 3] - detections.boxes[:, 1]
-    return height * np.float32(_LINES / frames.pixels.shape[1])
+    return height * np.float32(REFERENCE_LINES / frames.pixels.shape[1])
 
 
 def _summary(recording: Recording, reader: Reader, write: ShardWriter, timings: Timings) -> Summary:

@@ -19,6 +19,7 @@ from gfpipe.attributes import classifier as classifiers
 from gfpipe.attributes.classifier import Classifier
 from gfpipe.attributes.device import resolve_device
 from gfpipe.attributes.spec import Attribute
+from gfpipe.choices import Sampling
 from gfpipe.errors import LakeError, RecordingError, UsageError
 from gfpipe.faces.alignment import chips_for
 from gfpipe.faces.detector import Detections
@@ -28,7 +29,7 @@ from gfpipe.lake.shards import Provenance, Stored
 from gfpipe.models import store
 from gfpipe.recording import Clock, Recording, Status, Summary
 from gfpipe.settings import Analysis
-from gfpipe.video.frames import FrameBatch, Reader, Sampling
+from gfpipe.video.frames import FrameBatch, Reader
 from gfpipe.video.reader import open_video
 
 _SAME_MOMENT: Final = 1e-3  # seconds

@@ -18,10 +18,9 @@ from gfpipe.lake import schedule, shards
 from gfpipe.lake.shards import Provenance, Stored
 from gfpipe.lake.storage import Storage
 from gfpipe.progress import OnProgress, Progress
-from gfpipe.recording import Recording, Timings
+from gfpipe.recording import REFERENCE_LINES, Recording, Timings
 
 _FACTS: Final = ("lost_ranges", "width", "height", "frame_seconds", "codec", "container")
-_LINES: Final = 360  # face heights are compared on a picture of this many lines
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def _columns(faces: Faces, samples: Samples, height: int, min_face: float) -> tu
     """Columns of ``faces`` and of ``attributes``; there are no landmarks."""
     kept = samples.faces
     x1, y1, x2, y2 = faces.boxes[kept].T
-    height_360 = (y2 - y1) * np.float32(_LINES / height)
+    height_360 = (y2 - y1) * np.float32(REFERENCE_LINES / height)
     columns = {
         "x1": x1,
         "y1": y1,

@@ -21,6 +21,7 @@ from gfpipe.attributes import classifier, networks
 from gfpipe.attributes.classifier import Attributes, Classifier
 from gfpipe.attributes.device import resolve_device
 from gfpipe.attributes.spec import Attribute, InputSpec
+from gfpipe.choices import Device
 from gfpipe.errors import ModelError, UsageError
 from gfpipe.evaluation.measures import calibration
 from gfpipe.faces import portraits
@@ -73,7 +74,7 @@ class Config:
     data: tuple[str, ...]
     out: Path
     model_id: str
-    device: str = "auto"
+    device: str = Device.AUTO
     detector: str = _DETECTOR
     replace: bool = False
     keep_chips: bool = False

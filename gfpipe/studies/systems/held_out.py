@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from gfpipe.attributes.classifier import Classifier
 from gfpipe.attributes.device import resolve_device
+from gfpipe.choices import Device
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.answers import Floats, Labels, Trial
 from gfpipe.faces import portraits
@@ -63,7 +64,7 @@ class Config:
     train: bool = False
     seed: int | None = None
     detector: str = Analysis().detector
-    device: str = "auto"
+    device: str = Device.AUTO
 
     @property
     def models(self) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from gfpipe.attributes.spec import InputSpec
+from gfpipe.choices import Device
 from gfpipe.errors import UsageError
 from gfpipe.models import store
 from gfpipe.settings import Analysis
@@ -83,7 +84,7 @@ class Config:
     held_out: float = 0.5
     reported: float = 0.5
     detector: str = _DETECTOR
-    device: str = "auto"
+    device: str = Device.AUTO
 
     def __post_init__(self) -> None:
         if (self.group is None) == (self.lake is None):

@@ -40,7 +40,7 @@ def test_a_face_is_shown_large_in_the_middle_of_its_surroundings(page: Visitor, 
 
 
 def test_the_frame_is_the_samples_own(page: Visitor, broadcasts: str) -> None:
-    from gfpipe.video.frames import Sampling
+    from gfpipe.choices import Sampling
     from gfpipe.video.reader import open_video
 
     face = items(broadcasts, FACE)[0]
