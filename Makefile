@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.locked
 
-.PHONY: demo test check bench bench-figures venv lock clean
+.PHONY: demo test quick check docs bench bench-figures venv lock clean
 
 demo: venv ## make a small archive of real footage and count it, from start to end
 	$(BIN)/gfpipe demo --out demo
@@ -17,6 +17,10 @@ check: venv ## style, types, walls between the floors, SQL
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint sql
+
+docs: venv ## the documentation, in site/
+	$(BIN)/python -m docs.generate
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --clean
 
 bench: venv ## speed and memory, on an archive made for the purpose
 	$(BIN)/python -m tests.bench

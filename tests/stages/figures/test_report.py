@@ -1,4 +1,4 @@
-"""The page and SQL agree: every number that a browser shows is in the answer to a question that the README prints."""
+"""The page and SQL agree: every number that a browser shows is in the answer to a question in the user guide."""
 
 import random
 import re
@@ -19,8 +19,8 @@ from tests.estimates.archives import fortnight, shows
 from tests.report.pages import Page
 from tests.warehouse.lakes import write_labels
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SECTION = README.partition("## The report in SQL")[2].partition("\n## ")[0]
+GUIDE = (ROOT / "docs/guide/figures.md").read_text(encoding="utf-8")
+SECTION = GUIDE.partition("## The report in SQL")[2].partition("\n## ")[0]
 QUERIES = re.findall(r"^\|[^|]+\| `([^`]+)`", SECTION, re.MULTILINE)
 
 # How many rows a table or figure has is no figure of the archive.
@@ -68,7 +68,7 @@ def seen(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Page:
 
 
 def answers(lake: Path) -> Iterator[tuple[str, str, float]]:
-    """Name, group and value of everything that the README's questions answer."""
+    """Name, group and value of everything that the queries of the guide return."""
     with warehouse.open(lake) as db:
         for query in QUERIES:
             for row in db.query(query).to_pylist():

@@ -1,0 +1,1 @@
+"""Documentation; `generate` writes the generated pages."""
