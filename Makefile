@@ -2,14 +2,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.locked
+# One thread a process: OpenMP threads of several processes on the same cores wait for one another.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: demo test quick check docs bench bench-figures venv lock clean
 
 demo: venv ## make a small archive of real footage and count it, from start to end
 	$(BIN)/gfpipe demo --out demo
 
-test: venv ## the tests that a change must pass; one thread a process, for they would wait for one another
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+test: venv ## every test that a change must pass
+	$(PYTEST) --durations 20
+
+quick: venv ## the tests that are not marked slow
+	$(PYTEST) -m "not slow"
 
 check: venv ## style, types, walls between the floors, SQL
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ import pytest
 from gfpipe.cli.main import main
 
 pytest_plugins = ["tests.fixtures.crops", "tests.fixtures.detectors", "tests.fixtures.flows"]
+NEEDS_SHARED = "needs the folder ../shared/data of real footage and faces, which is not part of the project"
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -18,7 +19,7 @@ def shared() -> Path:
     """Real footage and faces for measurements, beside a developer's checkout; absent elsewhere."""
     folder = ROOT.parent / "shared" / "data"
     if not folder.is_dir():
-        pytest.skip("needs the folder ../shared/data of real footage and faces, which is not part of the project")
+        pytest.skip(NEEDS_SHARED)
     return folder
 
 
@@ -46,3 +47,9 @@ def gfpipe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
         return Said(int(exit_.value.code or 0), printed.out, printed.err)
 
     return run
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Count the tests that a checkout without ../shared cannot run."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if NEEDS_SHARED in str(report.longrepr)]
+    terminalreporter.write_line(f"{len(skipped)} tests were skipped because ../shared/data is missing")
