@@ -17,7 +17,7 @@ _UNKNOWN: Final = ("unexpected_keyword_argument", "extra_forbidden")
 _TERMS: Final = {"an object": "a table", "a valid array": "a list", "a valid string": "text"}
 
 
-def parse(kind: type[T], values: Any, source: str, *, error: type[GfpipeError] = UsageError, **known: Any) -> T:
+def parse(kind: type[T], values: Any, source: str = "", *, error: type[GfpipeError] = UsageError, **known: Any) -> T:
     """Validate plain values into a dataclass or pydantic model.
 
     Types are strict as in JSON: ``true`` is not an integer and ``"3"`` is not a number, but an integer is a valid
@@ -26,21 +26,22 @@ def parse(kind: type[T], values: Any, source: str, *, error: type[GfpipeError] =
     Args:
         kind: a pydantic or standard dataclass, or a ``BaseModel``; its validators may raise ``ValueError``.
         values: a mapping, with tables as mappings and lists.
-        source: where the values come from, such as a file; the message begins with it.
+        source: where the values come from, such as a file, to begin the message with.
         error: the exception to raise.
         known: values of fields that are not keys of ``values``.
 
     Raises:
         GfpipeError: of the type ``error``, if a key is unknown or missing, or a value is not valid.
     """
+    prefix = f"{source}: " if source else ""
     try:
         if isinstance(values, Mapping):
             if key := next((key for key in values if key in known), None):
-                raise error(f"{source}: {_unknown(key, [name for name in _keys(kind) if name not in known])}")
+                raise error(f"{prefix}{_unknown(key, [name for name in _keys(kind) if name not in known])}")
             values = {**values, **known}
         return TypeAdapter(kind).validate_json(json.dumps(values, default=str), strict=True, extra="forbid")
     except ValidationError as exc:
-        raise error(f"{source}: {describe(exc, kind, hidden=known)}") from exc
+        raise error(f"{prefix}{describe(exc, kind, hidden=known)}") from exc
 
 
 def describe(exc: ValidationError, kind: Any, hidden: Collection[str] = ()) -> str:
@@ -56,7 +57,7 @@ def describe(exc: ValidationError, kind: Any, hidden: Collection[str] = ()) -> s
     if details["type"] == "value_error":
         text = str(details["ctx"]["error"])
         return _table(details["loc"]) + text if isinstance(details["input"], dict) else f"{_table(path)}{key}: {text}"
-    while isinstance(key, int) and path:  # an item of a list is named by its list
+    while path and (isinstance(key, int) or key == "[key]"):  # an item is named by its list, a key by itself
         *path, key = path
     if details["type"] == "missing" and isinstance(details["input"], dict):
         return f"{_table(path)}{key} is missing"

@@ -31,11 +31,11 @@ from gfpipe.settings import Analysis
 from gfpipe.stages.analysis import analyse, demo
 from gfpipe.training import recipe
 from gfpipe.training.data.chips import margin
-from gfpipe.training.recipe import Input
 from gfpipe.training.run import initial, loop
 from gfpipe.training.run.job import Job, Lesson, autocast
 from gfpipe.training.run.loader import Preparation
 from gfpipe.training.run.objective import Examples, Objective
+from gfpipe.training.tables import Input
 from gfpipe.video.encode import Codec, write_video
 from gfpipe.video.reader import open_video
 from tests import bench_labelling

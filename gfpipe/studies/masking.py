@@ -22,7 +22,8 @@ from gfpipe.tables import Table
 from gfpipe.training import recipe as recipes
 from gfpipe.training.data import cutting, material
 from gfpipe.training.data.cutting import Cutter
-from gfpipe.training.recipe import Input, Recipe
+from gfpipe.training.recipe import Recipe
+from gfpipe.training.tables import Input
 
 Say = Callable[[str], None]
 

@@ -10,7 +10,7 @@ from gfpipe.attributes.networks import CoarseAndFine
 from gfpipe.faces import portraits
 from gfpipe.faces.alignment import cut_chips
 from gfpipe.models import store
-from gfpipe.training.recipe import Input
+from gfpipe.training.tables import Input
 
 MODEL = "cydral-gender-v1"
 

@@ -81,7 +81,7 @@ def test_a_card_of_a_later_format_is_refused() -> None:
         ("wheel:madeup==1.0", 'member = "x"', "no sha256"),
         ("wheel:madeup==1.0", f'sha256 = "{"0" * 64}"', "no member"),
         ("ftp://example.org/x", f'sha256 = "{"0" * 64}"', "unknown source"),
-        ("file:/x", 'colour = "blue"', "unknown fields: colour"),
+        ("file:/x", 'colour = "blue"', "unknown key 'colour'"),
     ],
 )
 def test_a_bad_entry_is_refused_by_file_and_name(tmp_path: Path, source: str, more: str, complaint: str) -> None:

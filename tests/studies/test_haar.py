@@ -13,7 +13,7 @@ from gfpipe.faces import portraits
 from gfpipe.faces.portraits import Portraits
 from gfpipe.studies import haar
 from gfpipe.training.data import cutting
-from gfpipe.training.recipe import Input
+from gfpipe.training.tables import Input
 
 OWN = "retinaface-mobilenet0.25"
 CPU = torch.device("cpu")

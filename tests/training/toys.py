@@ -15,11 +15,12 @@ from torch import Tensor, nn
 
 from gfpipe.progress import Progress
 from gfpipe.training.data.chips import margin
-from gfpipe.training.recipe import Augment, Heads, Input, Stage
+from gfpipe.training.recipe import Stage
 from gfpipe.training.run import loop
 from gfpipe.training.run.augment import seed_of
 from gfpipe.training.run.job import Job, Lesson
 from gfpipe.training.run.objective import Examples, Objective
+from gfpipe.training.tables import Augment, Heads, Input
 
 SIZE = 20
 EVERYTHING = Augment(

@@ -37,7 +37,7 @@ from gfpipe.training.data.chips import Chips
 from gfpipe.training.data.datasets import Skipped
 from gfpipe.training.data.lessons import Count
 from gfpipe.training.data.material import Material
-from gfpipe.training.recipe import CYDRAL, PRETEXT, SCRATCH, Input, Recipe
+from gfpipe.training.recipe import CYDRAL, PRETEXT, SCRATCH, Recipe
 from gfpipe.training.run import initial, loop
 from gfpipe.training.run.augment import centre
 from gfpipe.training.run.folder import RunFolder
@@ -45,6 +45,7 @@ from gfpipe.training.run.history import HISTORY, Epoch, read_history
 from gfpipe.training.run.initial import Initial
 from gfpipe.training.run.job import Job, bf16_for
 from gfpipe.training.run.objective import Examples, Objective
+from gfpipe.training.tables import Input
 
 _DETECTOR: Final = Analysis().detector
 _ID: Final = re.compile(r"[A-Za-z0-9][\w.+-]*")

@@ -29,9 +29,9 @@ from gfpipe.faces import portraits
 from gfpipe.faces.portraits import FaceDetector
 from gfpipe.models import store
 from gfpipe.progress import OnProgress, Progress, no_progress
-from gfpipe.training import recipe
 from gfpipe.training.data.datasets import Dataset
 from gfpipe.training.run import initial
+from gfpipe.training.tables import Input
 
 Floats = NDArray[np.float32]
 
@@ -237,7 +237,7 @@ def _of_dlib(device: torch.device, unit: bool) -> Embedder:
         rows = [np.array(model.compute_face_descriptor(each), np.float32) for each in pixels]
         return torch.from_numpy(np.stack(rows)), None
 
-    chip = recipe.Input(size=_DLIB_SIZE).spec
+    chip = Input(size=_DLIB_SIZE).spec
     return Embedder(DLIB, chip, compute(_blank(chip))[0].shape[1], unit, False, _NONE, device, compute)
 
 
@@ -251,7 +251,7 @@ def _dlib_missing() -> ModelError:
 def _of_pixels(name: str, side: str, device: torch.device, unit: bool) -> Embedder:
     """Grey values in 0..1 (ITU-R BT.601 luma) of FairFace's chip: what a classifier without a network sees."""
     try:
-        plain = recipe.Input(size=int(side), mean=(0, 0, 0), std=(255, 255, 255), channels="GREY").spec
+        plain = Input(size=int(side), mean=(0, 0, 0), std=(255, 255, 255), channels="GREY").spec
     except ValueError as exc:
         raise UsageError(f"{name!r}: write {PIXELS}:48, the side of the chip, of 16 to 1024 pixels") from exc
     normalised = Normalisation(plain, device)

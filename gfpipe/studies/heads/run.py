@@ -25,7 +25,7 @@ from gfpipe.studies.heads.tables import OWN, Outcome, Row
 from gfpipe.training.data import datasets, records, splits
 from gfpipe.training.data.datasets import Dataset
 from gfpipe.training.data.splits import Faces
-from gfpipe.training.recipe import Split
+from gfpipe.training.tables import Split
 
 __all__ = ["Config", "Sample", "ask", "gather", "heads", "run"]
 

@@ -11,8 +11,9 @@ from typing import Final
 from gfpipe.errors import UsageError
 from gfpipe.studies.systems.outcome import FULL, REDUCED, System
 from gfpipe.training import recipe as recipes
-from gfpipe.training.recipe import Recipe, Split
-from gfpipe.training.strict import record
+from gfpipe.training.recipe import Recipe
+from gfpipe.training.tables import Split
+from gfpipe.validation import parse
 
 _FILE: Final = Path(__file__).parent / "systems.toml"
 
@@ -54,7 +55,7 @@ class Systems:
 @cache
 def declared() -> Systems:
     """What the package declares."""
-    return record(Systems, tomllib.loads(_FILE.read_text(encoding="utf-8")), str(_FILE))
+    return parse(Systems, tomllib.loads(_FILE.read_text(encoding="utf-8")), str(_FILE))
 
 
 @dataclass(frozen=True)

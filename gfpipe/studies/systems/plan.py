@@ -9,8 +9,8 @@ from gfpipe.studies.heads import embedding
 from gfpipe.studies.systems.declared import Course, course, declared
 from gfpipe.studies.systems.held_out import Config
 from gfpipe.studies.systems.outcome import FOREIGN, HEAD, MODEL, System
-from gfpipe.training.recipe import Input
 from gfpipe.training.run.folder import FINISHED
+from gfpipe.training.tables import Input
 
 Chip = tuple[Input | None, str]  # what a network sees, and what finds the faces
 

@@ -23,7 +23,7 @@ from gfpipe.training.data import lessons, splits
 from gfpipe.training.data.adapters.tables import LICENCE
 from gfpipe.training.data.datasets import Dataset, LabelledImage
 from gfpipe.training.data.splits import Faces
-from gfpipe.training.recipe import Split
+from gfpipe.training.tables import Split
 
 ATTRIBUTES: Final = ("ethnicity", "age", "dataset")
 ARCHIVE, CHOOSING, REPORTING = "archive", "choosing", "reporting"

@@ -8,7 +8,7 @@ Nothing depends on file names, on the order of files, or on the machine.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,8 @@ from gfpipe.errors import UsageError
 from gfpipe.evaluation.measures.ages import AGE_BANDS
 from gfpipe.training.data.splits import Faces, joined, shuffled
 
-Filter = Mapping[str, Sequence[str]]  # attribute to values
+Attribute = Literal["gender", "perceived_gender", "ethnicity", "age", "dataset"]
+Filter = Mapping[Attribute, Sequence[str]]  # accepted values
 
 _SHARE: Final = re.compile(
     r"(?:(?P<weight>\d+(?:\.\d+)?|\.\d+)\s*(?P<percent>%)?\s*(?:of\s+)?)?(?P<name>[A-Za-z][\w.-]*)"
@@ -26,7 +27,7 @@ _SHARE: Final = re.compile(
 _CALLED: Final = {"gender": "perceived_gender"}  # the short word of recipes
 # UTKFace's five words and FairFace's seven: a filter may name them whether or not such faces are there.
 _ETHNICITIES: Final = ("white", "black", "asian", "indian", "other", "east asian", "southeast asian", "middle eastern")
-_WORDS: Final[Filter] = {
+_WORDS: Final[Mapping[str, Sequence[str]]] = {
     "perceived_gender": (FEMALE, MALE),
     "age": AGE_BANDS,
     "ethnicity": (*_ETHNICITIES, "latino"),

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gfpipe.training.recipe import Augment
+from gfpipe.training.tables import Augment
 
 _ERASED: Final = (1 / 8, 1 / 2)  # sides of an erased rectangle, as shares of the chip's
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from gfpipe.attributes.spec import InputSpec
-from gfpipe.training.recipe import Augment, Stage
+from gfpipe.training.recipe import Stage
 from gfpipe.training.run.objective import Examples, Objective
+from gfpipe.training.tables import Augment
 
 
 @dataclass(frozen=True)

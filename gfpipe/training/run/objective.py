@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gfpipe.attributes.spec import FEMALE, MALE, Activation, Attribute, Head
-from gfpipe.training.recipe import Heads
+from gfpipe.training.tables import Heads
 
 AGES: Final = 81  # 0 to 80 years, as cydral-age-v1 has them
 _AGE_SIGMA: Final = 3.0  # years; an age is a bell over its neighbours (Gao et al. 2017, label distribution learning)

@@ -23,7 +23,8 @@ from gfpipe.stages.analysis import demo, purge
 from gfpipe.stages.models import train
 from gfpipe.training import recipe
 from gfpipe.training.data import datasets, splits
-from gfpipe.training.recipe import Heads, Input, Recipe, Split, Stage
+from gfpipe.training.recipe import Recipe, Stage
+from gfpipe.training.tables import Heads, Input, Split
 from tests.lake import kept
 
 DETECTOR, BASE = "retinaface-mobilenet0.25", "cydral-gender-v1"

@@ -15,7 +15,7 @@ from gfpipe.models import store
 from gfpipe.stages.models import evaluate, train
 from gfpipe.studies import haar
 from gfpipe.training import recipe
-from gfpipe.training.recipe import Heads, Input
+from gfpipe.training.tables import Heads, Input
 from tests.stages.models.test_train import RECIPE, STAGE, config, models, pictures  # noqa: F401 - fixtures
 
 AGES = replace(

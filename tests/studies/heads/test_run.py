@@ -13,7 +13,7 @@ from gfpipe.stages.models import evaluate
 from gfpipe.studies.heads import run as embed
 from gfpipe.studies.heads.tables import OWN
 from gfpipe.training.data import datasets, splits
-from gfpipe.training.recipe import Split
+from gfpipe.training.tables import Split
 from tests.conftest import Command
 
 MODEL = "cydral-gender-v1"

@@ -7,8 +7,8 @@ from torch import nn
 from gfpipe.attributes import networks
 from gfpipe.errors import ModelError
 from gfpipe.studies.networks.vgg_multi import SIDE, Vgg16Multi
-from gfpipe.training.recipe import Input
 from gfpipe.training.run import initial
+from gfpipe.training.tables import Input
 
 CONVOLUTIONS, NORMS = 14_714_688, 8_448
 

@@ -11,7 +11,7 @@ from gfpipe.studies.thresholds import hiding
 from gfpipe.studies.thresholds.hiding import ARCHIVE, CHOOSING, REPORTING, Group
 from gfpipe.training.data import datasets, splits
 from gfpipe.training.lineage import learned_without, start
-from gfpipe.training.recipe import Split
+from gfpipe.training.tables import Split
 from tests.training.faces import some_faces
 
 SIZES: dict[tuple[str, str | None], int] = {

@@ -19,7 +19,8 @@ from gfpipe.studies.thresholds.config import Config
 from gfpipe.studies.thresholds.hiding import Group
 from gfpipe.studies.thresholds.measures import Kind
 from gfpipe.training.data import datasets, splits
-from gfpipe.training.recipe import Recipe, Split, Stage
+from gfpipe.training.recipe import Recipe, Stage
+from gfpipe.training.tables import Split
 from tests.conftest import Command
 from tests.curation import lakes
 

@@ -13,8 +13,8 @@ from gfpipe.errors import UsageError
 from gfpipe.faces.alignment import chips_for
 from gfpipe.training.data import chips
 from gfpipe.training.data.chips import Writer, margin, with_margin
-from gfpipe.training.recipe import Input
 from gfpipe.training.run.augment import centre
+from gfpipe.training.tables import Input
 
 SIDE = 20
 

@@ -15,8 +15,9 @@ import torch
 from gfpipe.errors import UsageError
 from gfpipe.stages.models import evaluate
 from gfpipe.training.data import datasets, lessons, splits
-from gfpipe.training.recipe import Heads, Stage
+from gfpipe.training.recipe import Stage
 from gfpipe.training.run.objective import Objective
+from gfpipe.training.tables import Heads
 from tests.training import faces as hand
 from tests.training import toys
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from gfpipe.training.recipe import Augment
 from gfpipe.training.run.augment import augment, centre, seed_of
+from gfpipe.training.tables import Augment
 from tests.training.toys import EVERYTHING
 
 CHIP, SIDE = 32, 42

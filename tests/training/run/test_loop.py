@@ -15,7 +15,6 @@ import torch
 
 from gfpipe.errors import ModelError, UsageError
 from gfpipe.progress import Progress
-from gfpipe.training.recipe import Heads, Input
 from gfpipe.training.run import initial, loop
 from gfpipe.training.run.folder import CHECKPOINT
 from gfpipe.training.run.history import HISTORY, read_history
@@ -23,6 +22,7 @@ from gfpipe.training.run.initial import Initial
 from gfpipe.training.run.job import bf16_for
 from gfpipe.training.run.loader import batches
 from gfpipe.training.run.objective import Objective, age_targets
+from gfpipe.training.tables import Heads, Input
 from tests.conftest import ROOT
 from tests.training import toys
 

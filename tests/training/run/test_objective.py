@@ -13,11 +13,12 @@ from gfpipe.attributes.classifier import Normalisation, load
 from gfpipe.attributes.spec import Activation, ClassifierSpec, InputSpec
 from gfpipe.errors import UsageError
 from gfpipe.training import recipe
-from gfpipe.training.recipe import Augment, Heads, Reduced
+from gfpipe.training.recipe import Reduced
 from gfpipe.training.run import loop
 from gfpipe.training.run.augment import augment
 from gfpipe.training.run.history import read_history
 from gfpipe.training.run.objective import Objective
+from gfpipe.training.tables import Augment, Heads
 from tests.training import toys
 
 BANDS = (0.0, 10.0, 30.0, 60.0)
@@ -119,9 +120,9 @@ def test_a_shorter_setting_changes_what_it_names_and_nothing_else() -> None:
     ("text", "message"),
     [
         ("[heads]\nage = 1\nage_as = 'bands'", "age_as = 'bands' and age_bands belong together"),
-        ("[heads]\nage = 1\nage_as = 'bands'\nage_bands = [5, 10]", "age_bands begin with 0 and rise"),
-        ("[heads]\nage_as = 'weeks'", "age_as is 'weeks'"),
-        ("[reduced]\nepochs = [1, 2]", "epochs has not one number for each of the 1 stages"),
+        ("[heads]\nage = 1\nage_as = 'bands'\nage_bands = [5, 10]", "age_bands must start with 0 and ascend"),
+        ("[heads]\nage_as = 'weeks'", "age_as should be 'bell', 'years' or 'bands', got 'weeks'"),
+        ("[reduced]\nepochs = [1, 2]", "epochs needs one number for each of the 1 stages"),
     ],
 )
 def test_heads_and_settings_that_make_no_sense_are_refused(tmp_path: Path, text: str, message: str) -> None:

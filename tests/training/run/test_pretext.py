@@ -13,9 +13,9 @@ from gfpipe.errors import ModelError
 from gfpipe.progress import Progress
 from gfpipe.studies.networks.masked_autoencoder import MaskedViT
 from gfpipe.training import recipe
-from gfpipe.training.recipe import Heads, Input
 from gfpipe.training.run import initial, loop
 from gfpipe.training.run.job import Job
+from gfpipe.training.tables import Augment, Heads, Input
 from tests.training import toys
 
 SIDE = 16
@@ -98,7 +98,7 @@ def test_a_contrastive_stage_lowers_its_loss_and_is_killed_without_a_trace(tmp_p
 
 def test_reconstruction_is_learned_from_a_few_faces(tmp_path: Path) -> None:
     stage = toys.stage(task="pretext", masking="random", epochs=4, rate=3e-3)
-    plain = replace(job(tmp_path, "masked-vit-tiny-half", stage), augment=recipe.Augment())
+    plain = replace(job(tmp_path, "masked-vit-tiny-half", stage), augment=Augment())
     row, column = np.ogrid[: SIDE + 6, : SIDE + 6]
     wave = 128 + 100 * np.sin((row + column) / 2)
     pixels = np.broadcast_to(wave, plain.examples.pixels.shape).astype(np.uint8)
