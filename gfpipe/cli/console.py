@@ -1,8 +1,12 @@
-"""What a person sees on a terminal: progress while it runs, tables when it is done, plain lines elsewhere."""
+"""Terminal output: results on standard output, messages and progress on standard error.
+
+Progress is a bar on a terminal, and one line per step elsewhere.
+"""
 
 import math
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,55 +32,136 @@ from gfpipe.formats import HOURS, PERCENT, clock, share_with_interval
 from gfpipe.recording import Recording, Status, Summary
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from gfpipe.evaluation.gate.decision import Decision
     from gfpipe.progress import OnProgress
     from gfpipe.progress import Progress as Work
-from collections import Counter
 
-# Where nobody watches (a file, a log), lines may be as wide as tables need.
+# A file or log has no width: tables get the room they need.
 console: Final = Console(width=None if sys.stdout.isatty() else 160)
 errors: Final = Console(stderr=True)
 
-_NOTHING: Final = (None, 0, "", "0:00:00")
+SHARE: Final = "share_female_face_time"
+
+_EMPTY: Final = (None, 0, "", "0:00:00")
 _STYLES: Final = {Status.DONE: "green", Status.PARTIAL: "yellow", Status.FAILED: "red"}
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_WIDE: Final = 140  # characters of a table with two columns to group by and all figures
+_OPTIONAL: Final = ("over tracks", "a woman on screen", "a man on screen")  # columns left out on narrower terminals
+
+Row = Mapping[str, Any]
 
 
 def say(text: str, style: str = "") -> None:
-    """One line to the person at the terminal, kept apart from results."""
+    """Print a message to standard error."""
     errors.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
-def table(rows: Sequence[Mapping[str, Any]], title: str) -> None:
-    """Print rows under their keys as headings; columns that say nothing in any row are left out."""
+def output(text: str, style: str = "") -> None:
+    """Print text to standard output."""
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def table(rows: Sequence[Row], title: str) -> None:
+    """Print rows as a table with their keys as headings, without columns that are empty in all rows."""
     drawn = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=SIMPLE_HEAD)
-    telling = [key for key in (rows[0] if rows else ()) if any(row[key] not in _NOTHING for row in rows)]
-    for key in telling:
+    columns = [key for key in (rows[0] if rows else ()) if any(row[key] not in _EMPTY for row in rows)]
+    for key in columns:
         numeric = all(str(row[key])[-1:] in "0123456789%–)" for row in rows)
         drawn.add_column(key, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text(str(row[key])) for key in telling))
+        drawn.add_row(*(Text(str(row[key])) for key in columns))
     console.print(drawn)
 
 
-def coverage(rows: Iterable[Mapping[str, Any]]) -> None:
-    """Print the warehouse's coverage; the reasons follow file by file (:func:`problem`)."""
+def emit(rows: "pa.Table | list[dict[str, Any]]", form: "warehouse.Format", path: Path | None = None) -> None:
+    """Print rows in a format, or write them to a file."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    from gfpipe import warehouse  # noqa: PLC0415
+
+    result = pa.Table.from_pylist(rows) if isinstance(rows, list) else rows
+    if path:
+        warehouse.write(result, form, path)
+        say(f"{result.num_rows} rows written to {path}")
+    elif form != "parquet":
+        print(warehouse.as_text(result, form))
+
+
+def coverage(rows: Iterable[Row]) -> None:
+    """Print the warehouse's coverage, without reasons: those are printed per file by :func:`problem`."""
     lines = tables.published_coverage(rows)
     table([{key: line[key] for key in line if key != "why"} for line in lines], "Coverage, by local air date")
 
 
 def problem(status: str, path: str, reason: str) -> None:
-    """Print a file that is not wholly analysed and, quieter, why."""
-    console.print(f"{status:<9}{short(path)}", markup=False, highlight=False, soft_wrap=True)
-    why = reason.removeprefix(f"{path}: ")
-    console.print(f"{'':<9}{why}", style="dim", markup=False, highlight=False, soft_wrap=True)
+    """Print the path of a file that is not completely analysed, and the reason."""
+    output(f"{status:<9}{short(path)}")
+    output(f"{'':<9}{reason.removeprefix(f'{path}: ')}", "dim")
 
 
 def short(path: str | Path) -> str:
-    """A path as it is from here, where it lies below; else as it is."""
+    """A path relative to the working directory if it is below, else unchanged."""
     try:
         return str(Path(path).relative_to(Path.cwd()))
     except ValueError:
         return str(path)
+
+
+def figures(rows: Sequence[Row], by: Sequence[str]) -> None:
+    """Print the figures of each group, then the reasons for missing ones."""
+    left_out = () if console.width >= _WIDE else _OPTIONAL
+    lines = [{name: cell for name, cell in _line(row, by).items() if name not in left_out} for row in rows]
+    table(lines, "Screen time by perceived gender, 95 % intervals in brackets")
+    for what, column in (("No interval", "interval_note"), ("Not corrected", "correction_note")):
+        for reason, count in Counter(row[column] for row in rows if row[column]).most_common():
+            output(f"{what}: {reason}" + (f" ({count} of {len(rows)} rows)" if count < len(rows) else ""))
+    if left_out:
+        output(f"This terminal is narrow; --format csv has the rest ({', '.join(left_out)}, …)")
+
+
+def _line(row: Row, by: Sequence[str]) -> dict[str, str]:
+    return {
+        **{column: _group(column, row[column]) for column in by},
+        "women's share of face time": share_with_interval(row, SHARE),
+        "corrected": share_with_interval(row, f"{SHARE}_corrected") if row[f"{SHARE}_corrected"] is not None else "",
+        "over tracks": PERCENT.text(row[f"{SHARE}_tracks"]) if row[f"{SHARE}_tracks"] is not None else "",
+        "a woman on screen": PERCENT.text(row["share_female_presence_time"]),
+        "a man on screen": PERCENT.text(row["share_male_presence_time"]),
+        "hours": HOURS.text(row["hours_analysed"]),
+        "coverage": "unknown" if row["coverage"] is None else PERCENT.text(row["coverage"]),
+    }
+
+
+def _group(column: str, value: Any) -> str:
+    if value is None:
+        return "unknown"
+    return _DAYS[value - 1] if column == "weekday" else str(value)
+
+
+def sensitivity(rows: Iterable[Row]) -> None:
+    """Print how the share of women depends on conventions of counting."""
+    lines = [
+        {
+            "variant": row["variant"],
+            "women's share of face time": PERCENT.text(row["share"]),
+            "difference": "" if row["difference"] is None else f"{row['difference']:+.2f} points",
+        }
+        for row in rows
+    ]
+    table(lines, "Women's share of face time under other conventions")
+
+
+def decision(outcome: "Decision", *, dry_run: bool = False, reclassified: bool = False) -> None:
+    """Print a decision of the gate, and what follows from it unless the lake is reclassified already."""
+    if outcome.checks:
+        table(tables.checks(outcome), tables.CHECKS)
+    say(tables.verdict(outcome), "green" if outcome.promoted else "yellow")
+    if dry_run:
+        say("Dry run: nothing was changed.")
+    elif outcome.promoted and not reclassified:
+        say(tables.consequences(outcome))
 
 
 class AnalysisProgress:
@@ -197,7 +282,7 @@ def _so_far(accuracy: float) -> str:
 
 @contextmanager
 def counting(items: str) -> Iterator["OnProgress"]:
-    """Show a bar of items done and in all; nothing without a terminal."""
+    """Show a bar of items done; nothing without a terminal."""
     with _bar(items, MofNCompleteColumn(), TimeRemainingColumn()) as on_progress:
         yield on_progress
 
@@ -218,7 +303,7 @@ def _bar(description: str, *columns: ProgressColumn) -> Iterator["OnProgress"]:
 
 
 def summary_line(summaries: Iterable[Summary], seconds: float) -> str:
-    """One sentence on a whole run."""
+    """Describe a run in one line."""
     summaries = list(summaries)
     count = {status: sum(summary.status is status for summary in summaries) for status in Status}
     aired = sum(summary.analysed_seconds for summary in summaries if not summary.reused)
@@ -232,76 +317,5 @@ def summary_line(summaries: Iterable[Summary], seconds: float) -> str:
 
 
 def is_terminal() -> bool:
-    """Whether somebody can be asked."""
+    """Whether questions can be asked."""
     return sys.stdin.isatty() and sys.stdout.isatty()
-
-
-Row = Mapping[str, Any]
-
-_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_WIDE: Final = 140  # characters that two by-columns and all figures take
-_FIRST_TO_GO: Final = ("over tracks", "a woman on screen", "a man on screen")
-_SHARE: Final = "share_female_face_time"
-
-
-def figures(rows: Sequence[Row], by: Sequence[str]) -> None:
-    """Print the figures of each group, then why some are not there."""
-    left_out = () if console.width >= _WIDE else _FIRST_TO_GO
-    lines = [{name: cell for name, cell in _line(row, by).items() if name not in left_out} for row in rows]
-    table(lines, "Screen time by perceived gender, 95 % intervals in brackets")
-    more = [f"This terminal is narrow; --format csv has the rest ({', '.join(left_out)}, …)"] if left_out else []
-    for note in [*notes(rows), *more]:
-        console.print(note, markup=False, highlight=False, soft_wrap=True)
-
-
-def notes(rows: Sequence[Row]) -> list[str]:
-    """Why intervals or corrected figures are missing, and in how many rows."""
-    return [
-        f"{what}: {why}" + (f" ({count} of {len(rows)} rows)" if count < len(rows) else "")
-        for what, column in (("No interval", "interval_note"), ("Not corrected", "correction_note"))
-        for why, count in Counter(row[column] for row in rows if row[column]).most_common()
-    ]
-
-
-def _line(row: Row, by: Sequence[str]) -> dict[str, str]:
-    known_length = row["coverage"] is not None
-    return {
-        **{column: _group(column, row[column]) for column in by},
-        "women's share of face time": share_with_interval(row, _SHARE),
-        "corrected": share_with_interval(row, f"{_SHARE}_corrected") if row[f"{_SHARE}_corrected"] is not None else "",
-        "over tracks": PERCENT.text(row[f"{_SHARE}_tracks"]) if row[f"{_SHARE}_tracks"] is not None else "",
-        "a woman on screen": PERCENT.text(row["share_female_presence_time"]),
-        "a man on screen": PERCENT.text(row["share_male_presence_time"]),
-        "hours": HOURS.text(row["hours_analysed"]),
-        "coverage": PERCENT.text(row["coverage"]) if known_length else "unknown",
-    }
-
-
-def _group(column: str, value: Any) -> str:
-    if value is None:
-        return "unknown"
-    return _DAYS[value - 1] if column == "weekday" else str(value)
-
-
-def sensitivity(rows: Iterable[Row]) -> None:
-    """Print how the headline moves with what was decided by convention."""
-    lines = [
-        {
-            "variant": row["variant"],
-            "women's share of face time": PERCENT.text(row["share"]),
-            "difference": "" if row["difference"] is None else f"{row['difference']:+.2f} points",
-        }
-        for row in rows
-    ]
-    table(lines, "Women's share of face time, had it been counted otherwise")
-
-
-def decision(outcome: "Decision", *, dry_run: bool = False, read_again: bool = False) -> None:
-    """Show a decision of the gate, and what follows from it, unless history was read again already."""
-    if outcome.checks:
-        table(tables.checks(outcome), tables.CHECKS)
-    say(tables.verdict(outcome), "green" if outcome.promoted else "yellow")
-    if dry_run:
-        say("A dry run: nothing was changed.")
-    elif outcome.promoted and not read_again:
-        say(tables.consequences(outcome))

@@ -1,13 +1,12 @@
-"""``gfpipe label sample``, ``plan`` and ``agreement``: what to label, how much of it, and how far people agree."""
+"""``gfpipe label sample``, ``plan`` and ``agreement``: what to label, how many faces, and how well annotators agree."""
 
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+import math
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from gfpipe.cli import console
-from gfpipe.cli.options import Channel, Lake, Since, Until, example
-from gfpipe.errors import UsageError
+from gfpipe.cli.options import DryRun, Format, Lake, PeriodOptions, Replace, command
 from gfpipe.formats import PERCENT
 
 if TYPE_CHECKING:
@@ -17,275 +16,216 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-_BY = "channel,month,size,confidence"
-_BY_NEED = "channel,size,confidence,answer"
-_STRATA_SHOWN = 20
+_BY: Final = "channel,month,size,confidence"
+_BY_NEED: Final = "channel,size,confidence,answer"
+_STRATA: Final = "Strata, separated by commas: channel, month, size, confidence, answer (the classifier's)."
+_STRATA_SHOWN: Final = 20
+_MEASURES: Final = {"kappa": "Cohen's kappa", "alpha": "Krippendorff's alpha"}
 
 
-class Form(StrEnum):
-    """Choices of --format."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
-
-
-Format = Annotated[Form, typer.Option("--format", help="How rows are printed.")]
-
-
-@app.command(
-    "sample",
-    epilog=example(
-        "gfpipe label sample --lake lake --name spring --faces 500 --frames 50",
-        "gfpipe label sample --lake lake --name summer --faces 300 --active",
-        "gfpipe label serve --lake lake --queue spring --annotator AB",
-    ),
+@command(
+    app,
+    "gfpipe label sample --lake lake --name spring --faces 500 --frames 50",
+    "gfpipe label sample --lake lake --name summer --faces 300 --active",
+    "gfpipe label serve --lake lake --queue spring --annotator AB",
 )
 def sample(
+    *,
     lake: Lake,
-    name: Annotated[str, typer.Option(help="What the queue is called.")],
+    name: Annotated[str, typer.Option(help="Name of the queue.")],
     faces: Annotated[int, typer.Option(min=0, help="Single faces.")] = 500,
     frames: Annotated[int, typer.Option(min=0, help="Whole pictures, for faces that the detector missed.")] = 0,
     repeats: Annotated[
-        float, typer.Option(min=0, max=0.5, help="Share of the faces that is asked a second time, much later.")
+        float, typer.Option(min=0, max=0.5, help="Share of the faces that are shown a second time, much later.")
     ] = 0.05,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random draws.")] = 0,
     by: Annotated[
-        str | None,
-        typer.Option(
-            help=f"Strata, separated by commas: channel, month, size, confidence, answer (the classifier's). "
-            f"Without it {_BY}; with --active {_BY_NEED}."
-        ),
+        str | None, typer.Option(metavar="LIST", help=f"{_STRATA} Default: {_BY}; with --active: {_BY_NEED}.")
     ] = None,
     min_per_stratum: Annotated[
-        float, typer.Option(min=0, help="Fewest faces of a stratum, as far as half of the faces allows it.")
+        float, typer.Option(min=0, help="Fewest faces of a stratum, as far as half of the faces suffices.")
     ] = 1.0,
     active: Annotated[
-        bool, typer.Option("--active", help="More faces where they make the corrected share surer; see label plan.")
+        bool, typer.Option("--active", help="Draw more faces where they narrow the interval most; see label plan.")
     ] = False,
-    since: Since = None,
-    until: Until = None,
-    channel: Channel = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be drawn.")] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Take the place of a queue of that name.")] = False,
+    period: PeriodOptions,
+    dry_run: DryRun = False,
+    replace: Replace = False,
 ) -> None:
-    """Draw faces and whole pictures to be labelled, by strata, each with a known chance.
+    """Draw a stratified random sample of faces and whole pictures to be labelled.
 
-    Whoever labels them measures the classifier without bias: each answer stands
-    for as many faces as its chance was small. Faces that were labelled before or
-    wait in another queue may be drawn again. Pictures are drawn by channel and
-    month alone, with or without faces. It needs a published lake.
+    Every face is drawn with a known probability, and its label is weighted by the inverse, so the classifier's errors
+    are estimated without bias. Faces that are labelled, or are in another queue, may be drawn again. Pictures are drawn
+    by channel and month, with or without faces. The lake must be published.
     """
     from gfpipe.labelling.design import sampling  # noqa: PLC0415
-    from gfpipe.stages.labels import sample as label_sample  # noqa: PLC0415
+    from gfpipe.stages.labels import sample as stage  # noqa: PLC0415
 
-    names = sampling.checked_by(by or (_BY_NEED if active else _BY), (*sampling.BY, sampling.ANSWER))
-    wanted = label_sample.Wanted(
+    strata = sampling.checked_by(by or (_BY_NEED if active else _BY), (*sampling.BY, sampling.ANSWER))
+    config = stage.Wanted(
         faces=faces,
         frames=frames,
         repeats=repeats,
-        by=names,
+        by=strata,
         least=min_per_stratum,
         active=active,
-        since=since and since.date(),
-        until=until and until.date(),
-        channels=tuple(channel or ()),
+        since=period.since,
+        until=period.until,
+        channels=tuple(period.channel or ()),
         seed=seed,
     )
-    summary = label_sample.run(lake, name, wanted, replace, dry_run)
-    _show_strata(summary.faces, "Faces", ",".join(names))
+    summary = stage.run(lake, name, config, replace, dry_run)
+    _show_strata(summary.faces, "Faces", ",".join(strata))
     _show_strata(summary.frames, "Whole pictures", "channel,month")
     drawn = f"{summary.drawn('face')} faces ({summary.repeats} of them twice) and {summary.drawn('frame')} pictures"
     if dry_run:
         console.say(f"{drawn} would be drawn; nothing was written")
-        return
-    console.say(f"Queue {name}: {drawn}. Label them: gfpipe label serve --lake {lake} --queue {name} --annotator YOU")
+    else:
+        console.say(
+            f"Queue {name}: {drawn}. Label them: gfpipe label serve --lake {lake} --queue {name} --annotator YOU"
+        )
 
 
-@app.command(
-    "plan",
-    epilog=example(
-        "gfpipe label plan --lake lake --width 0.01",
-        "gfpipe label plan --lake lake --width 0.02 --channel north --format csv",
-    ),
+@command(
+    app,
+    "gfpipe label plan --lake lake --width 0.01",
+    "gfpipe label plan --lake lake --width 0.02 --channel north --format csv",
 )
 def plan(
+    *,
     lake: Lake,
     width: Annotated[
-        float, typer.Option(min=0.0001, max=1, help="That the 95 % interval may have: 0.01 is one percentage point.")
+        float,
+        typer.Option(min=0.0001, max=1, help="Target width of the 95 % interval; 0.01 is one percentage point."),
     ],
-    by: Annotated[str, typer.Option(help="Strata: channel, month, size, confidence, answer.")] = _BY_NEED,
-    since: Since = None,
-    until: Until = None,
-    channel: Channel = None,
-    form: Format = Form.TABLE,
+    by: Annotated[str, typer.Option(metavar="LIST", help=_STRATA)] = _BY_NEED,
+    period: PeriodOptions,
+    form: Format = "table",
 ) -> None:
-    """Say how many faces must still be labelled, and which, for the corrected share of women to be so sure.
+    """Print how many faces must still be labelled, and of which strata, for an interval of a given width.
 
-    The share is that of face time, in all that --since, --until and --channel
-    leave. Part of its interval comes from which recordings happened to be on air:
-    that part no label can shrink. Answers count once they are published.
+    The interval is that of the corrected share of women in face time. Part of its width is due to which recordings were
+    on air; labels cannot reduce that part. Labels count once they are published.
     """
-    from gfpipe.estimates.question import Question  # noqa: PLC0415
     from gfpipe.labelling.design import sampling  # noqa: PLC0415
-    from gfpipe.stages.labels import plan as label_plan  # noqa: PLC0415
+    from gfpipe.stages.labels import plan as stage  # noqa: PLC0415
 
-    names = sampling.checked_by(by, (*sampling.BY, sampling.ANSWER))
-    question = Question(
-        by=names, since=since and since.date(), until=until and until.date(), only_channels=tuple(channel or ())
-    )
-    planned = label_plan.run(lake, width, question)
-    _show_plan(planned, form)
+    strata = sampling.checked_by(by, (*sampling.BY, sampling.ANSWER))
+    planned = stage.run(lake, width, period.question(strata))
+    if form == "table":
+        rows = [
+            {
+                "stratum": stratum.name,
+                "in the archive": f"{stratum.population:,}",
+                "labelled": stratum.answers,
+                "part of the uncertainty": PERCENT.text(stratum.part),
+                "to label": f"{stratum.faces:.0f}",
+            }
+            for stratum in planned.strata
+        ]
+        _show_head(rows, "What to label, most needed first", "; --format csv prints all")
+    else:
+        columns = ("stratum", "population", "labels", "part", "to_label")
+        values = [
+            (stratum.name, stratum.population, stratum.answers, stratum.part, stratum.faces)
+            for stratum in planned.strata
+        ]
+        console.emit([dict(zip(columns, row, strict=True)) for row in values], form)
     _say_plan(planned, lake)
 
 
-@app.command(
-    "agreement",
-    epilog=example(
-        "gfpipe label agreement --lake lake", "gfpipe label agreement --lake lake --queue spring --format csv"
-    ),
-)
+@command(app, "gfpipe label agreement --lake lake", "gfpipe label agreement --lake lake --queue spring --format csv")
 def agreement(
+    *,
     lake: Lake,
-    queue: Annotated[str | None, typer.Option(help="Only answers to this queue.")] = None,
-    form: Format = Form.TABLE,
+    queue: Annotated[str | None, typer.Option(help="Only labels of this queue.")] = None,
+    form: Format = "table",
 ) -> None:
-    """Show how far annotators agree: each pair, all together, and each with themself on faces asked twice.
+    """Show how well annotators agree: each pair, all together, and each with their own repeated labels.
 
-    Cohen's kappa and Krippendorff's alpha (nominal) with 95 % intervals: 1 is
-    perfect, 0 is what chance would bring. Only faces with the very same box are
-    compared: those of queues.
+    Cohen's kappa and Krippendorff's alpha (nominal) with 95 % intervals: 1 is perfect agreement, 0 is agreement by
+    chance. Only labels of exactly the same box are compared, as in queues.
     """
-    from gfpipe.labelling.design import agreement as measured  # noqa: PLC0415
+    from gfpipe.labelling.design import agreement as agreements  # noqa: PLC0415
 
-    found = measured.measure(measured.read(lake, queue))
-    if form is Form.TABLE:
-        console.table([_agreement(each) for each in found], "Agreement, 95 % intervals in brackets")
-        return
-    _print(
-        [
-            {
-                "annotators": " + ".join(each.who),
-                "measure": each.measure,
-                "faces": each.faces,
-                "same": each.same,
-                "value": each.value.value,
-                "low": each.value.low,
-                "high": each.value.high,
-            }
-            for each in found
-        ],
-        form,
-    )
+    rows = agreements.measure(agreements.read(lake, queue))
+    if form == "table":
+        console.table([_agreement(row) for row in rows], "Agreement, 95 % intervals in brackets")
+    else:
+        console.emit([_record(row) for row in rows], form)
 
 
-def _agreement(each: "Agreement") -> dict[str, str | int]:
-    measure = {"kappa": "Cohen's kappa", "alpha": "Krippendorff's alpha"}[each.measure]
-    of = "with themself" if len(each.who) == 1 else "all together" if each.measure == "alpha" else "of two"
-    value, low, high = each.value.value, each.value.low, each.value.high
-    known = f"{value:.2f}" if value == value else "not defined: all answers are the same"  # noqa: PLR0124 - NaN
+def _record(row: "Agreement") -> dict[str, Any]:
+    record = {"annotators": " + ".join(row.who), "measure": row.measure, "faces": row.faces, "same": row.same}
+    return record | {"value": row.value.value, "low": row.value.low, "high": row.value.high}
+
+
+def _agreement(row: "Agreement") -> dict[str, str | int]:
+    interval = row.value
     return {
-        "annotators": " + ".join(each.who),
-        "agreement": of,
-        "faces": each.faces,
-        "same answer": PERCENT.text(each.same),
-        "measure": measure,
-        "value": known + (f" ({low:.2f}–{high:.2f})" if low == low else ""),  # noqa: PLR0124
+        "annotators": " + ".join(row.who),
+        "agreement": "with oneself" if len(row.who) == 1 else "all together" if row.measure == "alpha" else "of two",
+        "faces": row.faces,
+        "same answer": PERCENT.text(row.same),
+        "measure": _MEASURES[row.measure],
+        "value": "not defined: all answers are the same"
+        if math.isnan(interval.value)
+        else f"{interval.value:.2f}"
+        + ("" if math.isnan(interval.low) else f" ({interval.low:.2f}–{interval.high:.2f})"),
     }
 
 
 def _show_strata(allocation: "Allocation", title: str, by: str) -> None:
-    if not allocation.taken.sum():
-        return
-    rows = [
-        {
-            by or "everything": name,
-            "in the archive": f"{population:,}",
-            "drawn": int(taken),
-            "chance of each": f"{probability:.3g}",
-        }
-        for name, population, taken, probability in zip(
-            allocation.strata, allocation.population, allocation.taken, allocation.inclusion_probability, strict=True
-        )
-    ]
-    console.table(rows[:_STRATA_SHOWN], title)
-    if len(rows) > _STRATA_SHOWN:
-        console.say(f"… and {len(rows) - _STRATA_SHOWN} strata more")
-
-
-def _show_plan(planned: "Planned", form: Form) -> None:
-    if form is Form.TABLE:
+    if allocation.taken.sum():
+        columns = (allocation.strata, allocation.population, allocation.taken, allocation.inclusion_probability)
         rows = [
             {
-                "stratum": each.name,
-                "in the archive": f"{each.population:,}",
-                "labelled": each.answers,
-                "part of the uncertainty": PERCENT.text(each.part),
-                "to label": f"{each.faces:.0f}",
+                by or "everything": name,
+                "in the archive": f"{population:,}",
+                "drawn": int(taken),
+                "probability": f"{probability:.3g}",
             }
-            for each in planned.strata
+            for name, population, taken, probability in zip(*columns, strict=True)
         ]
-        console.table(rows[:_STRATA_SHOWN], "What to label, where most is needed first")
-        if len(rows) > _STRATA_SHOWN:
-            console.say(f"… and {len(rows) - _STRATA_SHOWN} strata more; --format csv has them all")
-        return
-    _print(
-        [
-            {
-                "stratum": each.name,
-                "population": each.population,
-                "labels": each.answers,
-                "part": each.part,
-                "to_label": each.faces,
-            }
-            for each in planned.strata
-        ],
-        form,
-    )
+        _show_head(rows, title)
+
+
+def _show_head(rows: list[dict[str, Any]], title: str, hint: str = "") -> None:
+    console.table(rows[:_STRATA_SHOWN], title)
+    if len(rows) > _STRATA_SHOWN:
+        console.say(f"… and {len(rows) - _STRATA_SHOWN} more strata{hint}")
 
 
 def _say_plan(planned: "Planned", lake: str) -> None:
-    """The plan in sentences, apart from the rows."""
-    plan, found = planned.plan, planned.precision
-    if found.problem:
+    plan, precision = planned.plan, planned.precision
+    if precision.problem:
         console.say(
-            f"Nothing is corrected yet ({found.problem}). The plan takes the classifier's own probabilities for right "
-            "where nobody has labelled: plan again after the first hundreds.",
+            f"No correction yet ({precision.problem}). The plan assumes that the classifier's probabilities are right "
+            "where there are no labels: plan again after the first few hundred.",
             "yellow",
         )
     else:
         console.say(
-            f"Today: {PERCENT.text(found.share)} by {found.answers} labels, an interval {_points(plan.width)} wide; "
-            f"{_points(planned.by_labels)} by labels alone, {_points(planned.by_recordings)} by recordings alone."
+            f"Today: {PERCENT.text(precision.share)} from {precision.answers} labels, an interval {_points(plan.width)} wide; "
+            f"{_points(planned.by_labels)} due to labels alone, {_points(planned.by_recordings)} to recordings alone."
         )
     if plan.faces == 0:
-        console.say(f"It is no wider than {_points(plan.wanted)} already: nothing needs to be labelled.", "green")
+        console.say(f"The interval is no wider than {_points(plan.wanted)}: no labels are needed.", "green")
     elif plan.faces is None and plan.floor >= plan.wanted:
         console.say(
             f"No number of labels can reach {_points(plan.wanted)}: the archive's own variation is "
-            f"{_points(plan.floor)}. More recordings would shrink it.",
+            f"{_points(plan.floor)}. More recordings would reduce it.",
             "yellow",
         )
     elif plan.faces is None:
-        console.say(f"Not even labelling every face would reach {_points(plan.wanted)}.", "yellow")
+        console.say(f"Even labelling every face would not reach {_points(plan.wanted)}.", "yellow")
     else:
-        other = f" ({plan.proportional} if drawn in proportion)" if plan.proportional else ""
+        proportional = f" ({plan.proportional} if drawn in proportion)" if plan.proportional else ""
         console.say(
-            f"Label {plan.faces} faces more{other} for an interval about {_points(plan.promised)} wide: "
+            f"Label {plan.faces} more faces{proportional} for an interval about {_points(plan.promised)} wide: "
             f"gfpipe label sample --lake {lake} --name NAME --faces {plan.faces} --active"
         )
 
 
 def _points(width: float | None) -> str:
     return "unknown" if width is None else f"{100 * width:.2f} points"
-
-
-def _print(rows: list[dict[str, object]], form: Form) -> None:
-    """Rows for other programs, on standard output."""
-    import pyarrow as pa  # noqa: PLC0415
-
-    from gfpipe import warehouse  # noqa: PLC0415
-
-    if form is Form.TABLE:
-        raise UsageError("a table is for people")
-    typer.echo(warehouse.as_text(pa.Table.from_pylist(rows), "csv" if form is Form.CSV else "json"))

@@ -1,17 +1,16 @@
 """``gfpipe train``, ``retrain``, ``curate`` and ``learn``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from gfpipe.choices import Device
 from gfpipe.cli import console
-from gfpipe.cli.models import DETECTOR, AccuracyMargin, Data, Detector, GapMargin, Name, Recipe, Replace, WorstMargin
-from gfpipe.cli.options import Lake, Networks, Panel, example, names
+from gfpipe.cli.options import Data, Detector, DeviceOption, DryRun, KeepChips, Lake, MarginOptions, Replace, command, split
 from gfpipe.evaluation.gate.decision import FEWEST_FACES
 from gfpipe.flows import tables
-from gfpipe.settings import LEAST_LABELS
+from gfpipe.settings import LEAST_LABELS, Analysis
 
 if TYPE_CHECKING:
     from gfpipe.evaluation.gate.decision import Decision
@@ -19,152 +18,149 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+_DETECTOR: Final = Analysis().detector
+_CONFIDENCE: Final = "Least confidence of the model, |2p - 1|, from 0 to below 1"
 
-@app.command(
-    rich_help_panel=Panel.MODELS,
-    epilog=example(
-        "gfpipe train mobilenetv2 --data utkface=UTKFace --model ours-v1",
-        "gfpipe train paper --data fairface=FairFace --data aaf=All-Age-Faces --data kaggle=Kaggle --dry-run",
-    ),
+Recipe = Annotated[str, typer.Argument(help="Name of a recipe of gfpipe/recipes, or a TOML file.")]
+GateData = Annotated[
+    list[str], typer.Option(metavar="NAME=PATH", help="Labelled faces that the gate decides on, as --data.")
+]
+NewModel = Annotated[str | None, typer.Option("--model", help="Id of the new model.")]
+RunFolder = Annotated[
+    Path | None, typer.Option(file_okay=False, metavar="FOLDER", help="Folder of the run; default: runs/MODEL.")
+]
+Limit = Annotated[int, typer.Option(min=0, help="Most faces of the set; 0: no limit.")]
+
+
+@command(
+    app,
+    "gfpipe train mobilenetv2 --data utkface=UTKFace --model ours-v1",
+    "gfpipe train paper --data fairface=FairFace --data aaf=All-Age-Faces --data kaggle=Kaggle --dry-run",
 )
 def train(
     recipe: Recipe,
     data: Data,
-    out: Annotated[Path | None, typer.Option(file_okay=False, help="Folder of the run; left out: runs/MODEL.")] = None,
-    model: Name = None,
-    device: Networks = Device.AUTO,
-    detector: Detector = DETECTOR,
+    out: RunFolder = None,
+    model: NewModel = None,
+    device: DeviceOption = Device.AUTO,
+    detector: Detector = _DETECTOR,
     replace: Replace = False,
     reduced: Annotated[
-        bool, typer.Option("--reduced", help="By the recipe's setting for two cores and ten minutes, if it has one.")
+        bool, typer.Option("--reduced", help="Use the recipe's reduced setting, for two cores and ten minutes.")
     ] = False,
-    restart: Annotated[bool, typer.Option("--restart", help="Begin anew where an earlier run stopped.")] = False,
-    keep_chips: Annotated[bool, typer.Option("--keep-chips", help="Leave the cut faces in the run's folder.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be trained on what.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Start again instead of resuming.")] = False,
+    keep_chips: KeepChips = False,
+    dry_run: DryRun = False,
 ) -> None:
-    """Train a classifier of perceived gender by a recipe; what comes out is a stored model with a card.
+    """Train a classifier of perceived gender by a recipe, and store it with a model card.
 
-    A run that was stopped goes on where it was: run the same command again.
+    Run the same command again to resume an interrupted run.
     """
     from gfpipe.evaluation.figures import learning_curves  # noqa: PLC0415 - importing torch takes seconds
     from gfpipe.stages.models import train as stage  # noqa: PLC0415
     from gfpipe.training import recipe as recipes  # noqa: PLC0415
 
-    found = recipes.find(recipe)
-    name = model or found.name
+    settings = recipes.find(recipe)
+    name = model or settings.name
     folder = out or Path("runs") / name
     config = stage.Config(
-        recipe=found.at_reduced_setting if reduced else found,
+        recipe=settings.at_reduced_setting if reduced else settings,
         data=tuple(data),
         out=folder,
         model_id=name,
-        device=str(device),
+        device=device,
         detector=detector,
         replace=replace,
         keep_chips=keep_chips,
         restart=restart,
     )
     if dry_run:
-        console.console.print(str(stage.plan(config)), markup=False, highlight=False)
+        console.output(str(stage.plan(config)))
         return
-    with console.TrainingProgress() as progress:
-        try:
-            trained = stage.run(config, progress.hear)
-        except KeyboardInterrupt:
-            console.say(f"The run is kept in {console.short(folder)}.")
-            raise
+    with console.TrainingProgress() as on_progress, console.resumable(folder):
+        trained = stage.run(config, on_progress)
     console.table(tables.epochs(trained.history), f"{name}, epoch by epoch")
-    console.console.print(str(stage.Plan(trained.counts, trained.skipped)), markup=False, highlight=False)
+    console.output(str(stage.Plan(trained.counts, trained.skipped)))
     picture, _ = learning_curves.write(trained.history, folder)
     console.say(f"{name} is in the models folder; its learning curves are in {picture}")
-    beside = " ".join(f"--data {each}" for each in data)
-    asked = f"{name} champion {beside} --by ethnicity,age,gender"
-    console.say(f"Next: gfpipe evaluate {asked if found.heads.perceived_gender else f'{name} {beside}'}")
+    data_options = " ".join(f"--data {path}" for path in data)
+    others = (" champion", " --by ethnicity,age,gender") if settings.heads.perceived_gender else ("", "")
+    console.say(f"Next: gfpipe evaluate {name}{others[0]} {data_options}{others[1]}")
 
 
-@app.command(
-    rich_help_panel=Panel.MODELS,
-    epilog=example(
-        "gfpipe retrain mobilenetv2 --data utkface=UTKFace --gate-data utkface=UTKFace",
-        "gfpipe retrain paper --data fairface=FairFace --data aaf=All-Age-Faces --data kaggle=Kaggle --gate-data "
-        "utkface=UTKFace",
-    ),
+@command(
+    app,
+    "gfpipe retrain mobilenetv2 --data utkface=UTKFace --gate-data utkface=UTKFace",
+    "gfpipe retrain paper --data fairface=FairFace --data aaf=All-Age-Faces --data kaggle=Kaggle --gate-data "
+    "utkface=UTKFace",
 )
 def retrain(
+    *,
     recipe: Recipe,
     data: Data,
-    gate_data: Annotated[
-        list[str], typer.Option(help="What the gate decides on, as --data: of it, the faces nobody was trained on.")
-    ],
-    model: Name = None,
-    out: Annotated[Path | None, typer.Option(file_okay=False, help="Folder of the run; left out: runs/MODEL.")] = None,
-    device: Networks = Device.AUTO,
-    detector: Detector = DETECTOR,
-    accuracy_margin: AccuracyMargin = 0.5,
-    gap_margin: GapMargin = 2.0,
-    worst_margin: WorstMargin = 2.0,
+    gate_data: GateData,
+    model: NewModel = None,
+    out: RunFolder = None,
+    device: DeviceOption = Device.AUTO,
+    detector: Detector = _DETECTOR,
+    margins: MarginOptions,
 ) -> None:
-    """Train, evaluate, and promote or not, as a flow that Prefect's UI shows with its tables and pictures.
+    """Train and evaluate a model, and promote it if it passes the gate; tables and figures are in Prefect's UI.
 
-    Without --model the new model is called after the recipe and the day. That the
-    gate does not let it pass is a result, no failure. A run that was stopped goes
-    on where it was, given the same --model. Exit code: 1 where too few faces are
-    left to decide on.
+    Without --model the new model is named after the recipe and the day. A model that does not pass is a result, not a
+    failure. Run the command again with the same --model to resume. Exit code 1: too few faces to decide.
     """
-    from gfpipe.cli import flow_runs as run  # noqa: PLC0415
-    from gfpipe.evaluation.gate.rules import Margins  # noqa: PLC0415 - importing its libraries takes seconds
+    from gfpipe.cli import flow_runs  # noqa: PLC0415
+    from gfpipe.flows.training_jobs import RetrainJob  # noqa: PLC0415
 
-    margins = Margins(accuracy_margin, gap_margin, worst_margin)
-    decision = run.retrain(recipe, data, gate_data, model, str(out) if out else None, str(device), detector, margins)
-    conclude(decision)
-
-
-def conclude(decision: "Decision", *, read_again: bool = False) -> None:
-    """Show how a training ended; exits with 1 where nothing could be decided."""
-    console.decision(decision, read_again=read_again)
-    if decision.undecided:
-        raise typer.Exit(1)
-
-
-_BALANCE = "confidence,channel,programme,face_size,hour"
-_Sure = typer.Option(min=0, max=0.999, help="The same, for faces perceived as of this gender only.")
+    job = RetrainJob(
+        recipe=recipe,
+        data=data,
+        gate_data=gate_data,
+        model=model,
+        out=str(out) if out else None,
+        device=device,
+        detector=detector,
+        margins=margins.margins,
+    )
+    conclude(flow_runs.retrain(job))
 
 
-@app.command(
-    rich_help_panel=Panel.MODELS,
-    epilog=example(
-        "gfpipe analyse /mnt/archive --lake lake --keep-crops --expires 30d",
-        "gfpipe curate --lake lake --name march --threshold 0.9 --limit 20000 --dry-run",
-        "gfpipe curate --lake lake --name march --threshold-female 0.95 --threshold-male 0.8 --contact-sheets",
-    ),
+@command(
+    app,
+    "gfpipe analyse /mnt/archive --lake lake --keep-crops --expires 30d",
+    "gfpipe curate --lake lake --name march --threshold 0.9 --limit 20000 --dry-run",
+    "gfpipe curate --lake lake --name march --threshold-female 0.95 --threshold-male 0.8",
 )
 def curate(
     lake: Lake,
-    name: Annotated[str, typer.Option(help="Of the set; it goes to LAKE/sets/NAME.")],
-    threshold: Annotated[
-        float, typer.Option(min=0, max=0.999, help="How sure the model must be: |2p - 1|, 0 to 1.")
-    ] = 0.9,
-    threshold_female: Annotated[float | None, _Sure] = None,
-    threshold_male: Annotated[float | None, _Sure] = None,
-    limit: Annotated[int, typer.Option(min=0, help="Faces in all, at most; 0: as many as there are.")] = 0,
+    name: Annotated[str, typer.Option(help="Name of the set; it is written to LAKE/sets/NAME.")],
+    threshold: Annotated[float, typer.Option(min=0, max=0.999, help=f"{_CONFIDENCE}.")] = 0.9,
+    threshold_female: Annotated[
+        float | None, typer.Option(min=0, max=0.999, help="Threshold for faces perceived as women's.")
+    ] = None,
+    threshold_male: Annotated[
+        float | None, typer.Option(min=0, max=0.999, help="Threshold for faces perceived as men's.")
+    ] = None,
+    limit: Limit = 0,
     balance: Annotated[
-        str, typer.Option(help="By what women and men are matched and faces spread, the most important first.")
-    ] = _BALANCE,
+        str, typer.Option(metavar="LIST", help="Strata to match women and men by, the most important first.")
+    ] = "confidence,channel,programme,face_size,hour",
     validation: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Share of programmes held back to say when training is to stop.")
+        float, typer.Option(min=0, max=0.9, help="Share of programmes held out for validation.")
     ] = 0.1,
-    seed: Annotated[int, typer.Option(help="Of every lot.")] = 0,
-    soft: Annotated[bool, typer.Option("--soft", help="Let classifiers learn the probabilities themselves.")] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Also where a set of this name is there.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the random draws.")] = 0,
+    soft: Annotated[bool, typer.Option("--soft", help="Train on probabilities instead of hard labels.")] = False,
+    replace: Replace = False,
     contact_sheets: Annotated[
-        bool, typer.Option("--contact-sheets", help="Also draw sheets of the faces; they are copies of crops.")
+        bool, typer.Option("--contact-sheets", help="Also draw contact sheets; they are copies of crops.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be chosen.")] = False,
+    dry_run: DryRun = False,
 ) -> None:
-    """Choose faces that the model is sure of, as many women as men, for a classifier to learn from.
+    """Select faces that the model is confident of, as many women as men, to train a classifier with.
 
-    The labels are the model's own answers: they are never evaluated on. The
-    crops must have been kept (analyse --keep-crops); no picture is copied.
+    The labels are the model's own predictions, so the set is never used for evaluation. The crops must be stored
+    (analyse --keep-crops); no picture is copied.
     """
     from gfpipe.curation.selection import Rules  # noqa: PLC0415 - importing NumPy takes its time
     from gfpipe.stages.models import curate as stage  # noqa: PLC0415
@@ -172,89 +168,78 @@ def curate(
     rules = Rules(
         threshold_female=threshold if threshold_female is None else threshold_female,
         threshold_male=threshold if threshold_male is None else threshold_male,
-        balance=names(balance),
+        balance=split(balance),
         limit=limit,
         validation=validation,
         seed=seed,
     )
     config = stage.Config(Path(lake), name, rules, soft, replace, contact_sheets, dry_run)
-    with console.counting("crops") as progress:
-        summary = stage.run(config, progress)
-    _show(summary)
+    with console.counting("crops") as on_progress:
+        summary = stage.run(config, on_progress)
+    _show_set(summary)
 
 
-def _show(summary: "Summary") -> None:
+def _show_set(summary: "Summary") -> None:
     card = summary.card
     console.table(tables.accounts(card), "Faces, by perceived gender")
     for reason, count in card.source.left_out.items():
-        console.say(f"{count:,} crops were no candidates: {reason}")
+        console.say(f"{count:,} crops are not candidates: {reason}")
     if len(card.source.models) > 1:
-        known = ", ".join(f"{model.id} ({model.faces:,} faces)" for model in card.source.models)
-        console.say(f"The labels are those of several models: {known}", "yellow")
-    if not any(card.chosen["validation"].values()) and card.rules.validation:
-        console.say("Nothing is held back: no programme could be spared that shows women and men.", "yellow")
+        models = ", ".join(f"{model.id} ({model.faces:,} faces)" for model in card.source.models)
+        console.say(f"The labels are those of several models: {models}", "yellow")
+    if card.rules.validation and not any(card.chosen["validation"].values()):
+        console.say("No validation set: no programme with both women and men could be spared.", "yellow")
     folder = console.short(summary.folder)
     if not summary.written:
         console.say(f"Nothing was written; without --dry-run, the set would be in {folder}")
         return
     console.say(f"The set is in {folder}: faces.parquet, card.json and {len(summary.pictures)} pictures")
     if card.source.expires_at:
-        console.say(f"The first of its crops expires on {card.source.expires_at:%Y-%m-%d}; learn from it before then.")
+        console.say(f"The first of its crops expires on {card.source.expires_at:%Y-%m-%d}; train before that day.")
 
 
-@app.command(
-    rich_help_panel=Panel.MODELS,
-    epilog=example(
-        "gfpipe analyse /mnt/archive --lake lake --keep-crops --expires 30d",
-        "gfpipe learn --lake lake --data labelled:utkface=UTKFace --gate-data utkface=UTKFace",
-    ),
+@command(
+    app,
+    "gfpipe analyse /mnt/archive --lake lake --keep-crops --expires 30d",
+    "gfpipe learn --lake lake --data labelled:utkface=UTKFace --gate-data utkface=UTKFace",
 )
 def learn(
+    *,
     lake: Lake,
     data: Data,
-    gate_data: Annotated[
-        list[str], typer.Option(help="What the gate decides on, as --data; the archive's own labels come beside it.")
-    ],
-    recipe: Annotated[str, typer.Option(help="How to train; it has a data set called curated.")] = "pseudo-labels",
+    gate_data: GateData,
+    recipe: Annotated[str, typer.Option(help="Recipe; it has a data set called curated.")] = "pseudo-labels",
     begin_with: Annotated[
-        str, typer.Option(help="The model that training begins with; empty: the recipe's.")
+        str, typer.Option(metavar="MODEL", help="Model to start from; empty: as the recipe says.")
     ] = "champion",
-    name: Annotated[str | None, typer.Option(help="Of the curated set; left out: the month.")] = None,
-    threshold: Annotated[
-        float, typer.Option(min=0, max=0.999, help="How sure the model must be: |2p - 1|, 0 to 1.")
-    ] = 0.9,
-    limit: Annotated[int, typer.Option(min=0, help="Faces of the set, at most; 0: as many as there are.")] = 0,
-    soft: Annotated[bool, typer.Option("--soft", help="Learn the probabilities themselves.")] = False,
+    name: Annotated[str | None, typer.Option(help="Name of the curated set; default: the month.")] = None,
+    threshold: Annotated[float, typer.Option(min=0, max=0.999, help=f"{_CONFIDENCE}.")] = 0.9,
+    limit: Limit = 0,
+    soft: Annotated[bool, typer.Option("--soft", help="Train on probabilities instead of hard labels.")] = False,
     least_labels: Annotated[
-        int,
-        typer.Option(
-            min=FEWEST_FACES, help="Labelled faces of the archive that the gate needs before it looks at them."
-        ),
+        int, typer.Option(min=FEWEST_FACES, help="Labelled faces of the archive that the gate needs to use them.")
     ] = LEAST_LABELS,
     reestimate: Annotated[
-        bool, typer.Option("--reestimate", help="Where the model is promoted, read the whole lake again under it.")
+        bool, typer.Option("--reestimate", help="Reclassify the whole lake if the model is promoted.")
     ] = False,
-    model: Name = None,
-    out: Annotated[Path | None, typer.Option(file_okay=False, help="Folder of the run; left out: runs/MODEL.")] = None,
-    device: Networks = Device.AUTO,
-    accuracy_margin: AccuracyMargin = 0.5,
-    gap_margin: GapMargin = 2.0,
-    worst_margin: WorstMargin = 2.0,
+    model: NewModel = None,
+    out: RunFolder = None,
+    device: DeviceOption = Device.AUTO,
+    margins: MarginOptions,
 ) -> None:
     """Curate an archive's faces, train with them, and promote the model if it is shown to be no worse.
 
-    The crops must have been kept (analyse --keep-crops). Expired ones are
-    removed first. gfpipe serve does the same once a month, where gfpipe.toml
-    says so. Exit code: 1 where too few faces are left to decide on.
+    The gate also uses the archive's own labels. Crops must be stored (analyse --keep-crops); expired ones are deleted
+    first. gfpipe serve does the same once a month if gfpipe.toml says so. Exit code 1: too few faces to decide.
     """
-    from gfpipe.cli import flow_runs as run  # noqa: PLC0415
+    from gfpipe.cli import flow_runs  # noqa: PLC0415
     from gfpipe.curation.selection import Rules  # noqa: PLC0415 - importing NumPy takes its time
-    from gfpipe.evaluation.gate.rules import Margins  # noqa: PLC0415
+    from gfpipe.flows.training_jobs import LearnJob  # noqa: PLC0415
 
-    decision = run.learn(
-        lake,
-        data,
-        gate_data,
+    job = LearnJob(
+        lake=lake,
+        data=data,
+        gate_data=gate_data,
         recipe=recipe,
         name=name,
         rules=Rules(threshold_female=threshold, threshold_male=threshold, limit=limit),
@@ -262,9 +247,16 @@ def learn(
         model=model,
         out=str(out) if out else None,
         begin_with=begin_with,
-        device=str(device),
-        margins=Margins(accuracy_margin, gap_margin, worst_margin),
+        device=device,
+        margins=margins.margins,
         least_labels=least_labels,
         reestimate=reestimate,
     )
-    conclude(decision, read_again=reestimate)
+    conclude(flow_runs.retrain(job), reclassified=reestimate)
+
+
+def conclude(decision: "Decision", *, reclassified: bool = False) -> None:
+    """Print the gate's decision; exit with 1 if nothing could be decided."""
+    console.decision(decision, reclassified=reclassified)
+    if decision.undecided:
+        raise typer.Exit(1)

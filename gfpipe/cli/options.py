@@ -1,103 +1,212 @@
-"""Options that several commands share, and how their help is written."""
+"""Options shared by several commands, and how a command is added to the command line.
 
-from datetime import datetime
-from enum import StrEnum
+A parameter whose type is one of the dataclasses below stands for one option per field: `period: PeriodOptions` gives a
+command ``--since``, ``--until`` and ``--channel``. Typer itself has no groups of options.
+"""
+
+import inspect
+import re
+from collections.abc import Callable
+from copy import copy
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from datetime import date
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, ParamSpec, TypeVar, get_args, get_type_hints
 
 import typer
+from typer.models import OptionInfo
 
 from gfpipe.choices import Device
 
 if TYPE_CHECKING:
     from gfpipe.estimates.question import Question
+    from gfpipe.evaluation.gate.rules import Margins
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_METAVARS: Final = {bool: "", int: "N", float: "X", str: "TEXT", Path: "PATH", list[str]: "TEXT"}
 
 
-class Panel(StrEnum):
-    """Under which heading ``gfpipe --help`` shows a command."""
+def command(app: typer.Typer, *examples: str, name: str | None = None) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Add the decorated function to `app`, with its docstring as help and `examples` at the end of the help."""
 
-    ANALYSE = "From recordings to screen time"
-    FIGURES = "Figures"
-    EVIDENCE = "What others say"
-    MODELS = "Models"
+    def register(function: Callable[P, T]) -> Callable[P, T]:
+        help_text = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.getdoc(function) or "")  # the terminal wraps paragraphs
+        app.command(name, help=help_text, epilog=example(*examples))(expand(function))
+        return function
 
-
-Lake = Annotated[str, typer.Option("--lake", help="Folder (or object store's URL) of the Parquet shards.")]
-Networks = Annotated[Device, typer.Option("--device", help="Where the networks run.")]
-Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes that analyse; 0: one a core.")]
-Scheduler = Annotated[str | None, typer.Option("--scheduler", help="Dask scheduler whose workers do the work.")]
-
-_DAY = ["%Y-%m-%d"]
-Since = Annotated[datetime | None, typer.Option("--since", formats=_DAY, help="First day, local time.")]
-Until = Annotated[datetime | None, typer.Option("--until", formats=_DAY, help="Last day.")]
-Channel = Annotated[list[str] | None, typer.Option("--channel", help="Only this channel; may be given again.")]
-
-By = Annotated[
-    str,
-    typer.Option(
-        "--by",
-        help="What a row is, separated by commas: channel, programme, date, week, month, year, weekday, hour, model, "
-        "and columns of --programmes and --channels. Empty: one row for everything.",
-    ),
-]
-MinFace = Annotated[
-    float | None,
-    typer.Option(min=0, help="Count only faces at least so high; lines of a 360-line picture."),
-]
-_FILE: dict[str, Any] = {"exists": True, "dir_okay": False, "readable": True}
-Exclude = Annotated[
-    Path | None,
-    typer.Option(
-        **_FILE, help="CSV of what is left out: channel, start, end, reason (commercials, trailers, foreign material)."
-    ),
-]
-Programmes = Annotated[Path | None, typer.Option(**_FILE, help="CSV of classes: programme, genre, …")]
-Channels = Annotated[
-    Path | None,
-    typer.Option(
-        "--channels",
-        **_FILE,
-        help="CSV of channels: channel, and media_type, channel_code, channel_name, is_public_channel, group, …",
-    ),
-]
-MixModels = Annotated[bool, typer.Option("--mix-models", help="Let one series hold figures of several classifiers.")]
-Draws = Annotated[int, typer.Option(min=200, help="How often recordings and labels are resampled for intervals.")]
+    return register
 
 
 def example(*lines: str) -> str:
     """The end of a command's help."""
-    return "[bold]Example:[/bold]\n\n" + "\n\n".join(f"[cyan]{line}[/cyan]" for line in lines)
+    return "[bold]Example:[/bold]\n\n" + "\n".join(f"[cyan]{line}[/cyan]" for line in lines)
 
 
-def names(text: str) -> tuple[str, ...]:
-    """What a comma separates; nothing for an empty text."""
+def expand(function: Callable[..., T]) -> Callable[..., T]:
+    """Replace each parameter whose type is a dataclass by one keyword per field, for Typer to read."""
+    types = get_type_hints(function, include_extras=True)
+    groups = {name: kind for name, kind in types.items() if is_dataclass(kind)}
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name not in groups:
+            parameters.append(_keyword(name, types[name], parameter.default))
+            continue
+        hints = get_type_hints(groups[name], include_extras=True)
+        parameters += [
+            _keyword(
+                field.name, hints[field.name], inspect.Parameter.empty if field.default is MISSING else field.default
+            )
+            for field in fields(groups[name])
+        ]
+
+    @wraps(function)
+    def expanded(**options: Any) -> T:
+        grouped = {
+            name: group(**{field.name: options.pop(field.name) for field in fields(group)})
+            for name, group in groups.items()
+        }
+        return function(**options, **grouped)
+
+    expanded.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    setattr(expanded, "__signature__", inspect.Signature(parameters))  # noqa: B010 - not an attribute for mypy
+    return expanded
+
+
+def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    """A parameter for Typer; options without a metavar get a short one, so that help fits into 80 columns."""
+    kind, *extras = get_args(annotation)
+    if isinstance(info := extras[0], OptionInfo) and info.metavar is None:
+        value = next((argument for argument in get_args(kind) if argument in _METAVARS), kind)
+        info = copy(info)
+        info.metavar = _METAVARS.get(value)
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info])
+
+
+def split(text: str) -> tuple[str, ...]:
+    """Split a comma-separated list; an empty text has no items."""
     return tuple(filter(None, map(str.strip, text.split(","))))
 
 
-def question(
-    by: str,
-    min_face: float | None,
-    exclude: Path | None,
-    programmes: Path | None,
-    channels: Path | None,
-    channel: list[str] | None,
-    since: datetime | None,
-    until: datetime | None,
-    mix_models: bool,
-    draws: int,
-) -> "Question":
-    """What the options of a command that measures something ask."""
-    from gfpipe.estimates.question import Question  # noqa: PLC0415 - importing pyarrow takes its time
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as exc:
+        raise typer.BadParameter(f"{text!r} is not a date; write YYYY-MM-DD") from exc
 
-    return Question(
-        by=names(by),
-        min_face=min_face,
-        exclude=exclude,
-        programmes=programmes,
-        channels_file=channels,
-        only_channels=tuple(channel or ()),
-        since=since and since.date(),
-        until=until and until.date(),
-        mix_models=mix_models,
-        draws=draws,
-    )
+
+MORE: Final = "May be repeated."
+_FILE: Final[dict[str, Any]] = {"exists": True, "dir_okay": False, "readable": True, "metavar": "FILE"}
+_DAY: Final[dict[str, Any]] = {"parser": _day, "metavar": "YYYY-MM-DD"}
+
+Lake = Annotated[str, typer.Option("--lake", help="Lake: the folder or URL of the Parquet shards.")]
+DeviceOption = Annotated[Device, typer.Option("--device", help="Device that runs the networks.")]
+Networks = DeviceOption
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and change nothing.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Replace what exists under this name.")]
+Format = Annotated[Literal["table", "csv", "json"], typer.Option("--format", help="Output format.")]
+By = Annotated[
+    str,
+    typer.Option(
+        "--by",
+        metavar="LIST",
+        help="Columns to group by, separated by commas: channel, programme, date, week, month, year, weekday, hour, "
+        "model, and columns of --programmes and --channels. Empty: one row in all.",
+    ),
+]
+Draws = Annotated[int, typer.Option(min=200, help="Bootstrap resamples of recordings and labels, for intervals.")]
+Data = Annotated[
+    list[str],
+    typer.Option(
+        metavar="NAME=PATH",
+        help="Labelled faces; or NAME:FORM=PATH if the name is not the form: utkface, fairface, aaf, kaggle, adience, "
+        f"lfw, folders, csv, parquet, lake, curated. {MORE}",
+    ),
+]
+Detector = Annotated[
+    str,
+    typer.Option(metavar="MODEL", help="Face detector; left at the default, a recipe or model may name another one."),
+]
+KeepChips = Annotated[bool, typer.Option("--keep-chips", help="Do not delete the cut faces from the run's folder.")]
+
+
+@dataclass(frozen=True)
+class ComputeOptions:
+    """Where networks and workers run."""
+
+    device: DeviceOption = Device.AUTO
+    workers: Annotated[int, typer.Option(min=0, help="Worker processes; 0: one a core.")] = 0
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler, whose workers are used instead.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class PeriodOptions:
+    """Which recordings: days on air and channels."""
+
+    since: Annotated[date | None, typer.Option(help="First day on air, local time.", **_DAY)] = None
+    until: Annotated[date | None, typer.Option(help="Last day on air.", **_DAY)] = None
+    channel: Annotated[list[str] | None, typer.Option(help=f"Only this channel. {MORE}")] = None
+
+    @property
+    def selection(self) -> dict[str, Any]:
+        """The options as parameters of flows and stages."""
+        return {"since": self.since, "until": self.until, "channels": self.channel}
+
+    def question(self, by: tuple[str, ...] = ()) -> "Question":
+        """The question that these options put to the warehouse, in groups of `by`."""
+        from gfpipe.estimates.question import Question  # noqa: PLC0415 - importing pyarrow takes its time
+
+        options = dict(vars(self))
+        channels, file = options.pop("channel"), options.pop("channels", None)
+        return Question(by, only_channels=tuple(channels or ()), channels_file=file, **options)
+
+
+@dataclass(frozen=True)
+class QuestionOptions(PeriodOptions):
+    """Which recordings and faces, and how they are measured."""
+
+    min_face: Annotated[
+        float | None, typer.Option(min=0, help="Lowest face that counts, in lines of a 360-line picture.")
+    ] = None
+    exclude: Annotated[
+        Path | None,
+        typer.Option(help="CSV of intervals to leave out, such as commercials: channel, start, end, reason.", **_FILE),
+    ] = None
+    programmes: Annotated[
+        Path | None, typer.Option(help="CSV of programmes: programme, genre and other classes.", **_FILE)
+    ] = None
+    channels: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV of channels: channel, media_type, channel_code, channel_name, is_public_channel, group, …",
+            **_FILE,
+        ),
+    ] = None
+    mix_models: Annotated[
+        bool, typer.Option("--mix-models", help="Allow figures of several classifiers in one series.")
+    ] = False
+    draws: Draws = 2000
+
+
+@dataclass(frozen=True)
+class MarginOptions:
+    """How much worse than the champion a model may be, to be promoted."""
+
+    accuracy_margin: Annotated[float, typer.Option(min=0, help="Largest loss of accuracy, in points.")] = 0.5
+    gap_margin: Annotated[
+        float, typer.Option(min=0, help="Largest growth of the gap between women and men, in points.")
+    ] = 2.0
+    worst_margin: Annotated[
+        float, typer.Option(min=0, help="Largest loss of accuracy in the worst group, in points.")
+    ] = 2.0
+
+    @property
+    def margins(self) -> "Margins":
+        """The margins of the gate."""
+        from gfpipe.evaluation.gate.rules import Margins  # noqa: PLC0415 - importing scikit-learn takes seconds
+
+        return Margins(self.accuracy_margin, self.gap_margin, self.worst_margin)

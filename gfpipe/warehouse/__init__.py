@@ -10,7 +10,13 @@ sets (in a plain DuckDB shell: ``set variable lake = '.'``), so the lake may be 
 
 from gfpipe.warehouse.building import build, report
 from gfpipe.warehouse.connection import NAME
-from gfpipe.warehouse.database import CheckFailure, Warehouse, binary_columns, open  # noqa: A004 - warehouse.open(lake)
+from gfpipe.warehouse.database import (
+    CheckFailure,
+    Warehouse,
+    binary_columns,
+    open,  # noqa: A004 - warehouse.open(lake)
+    split_statements,
+)
 from gfpipe.warehouse.results import Format, as_text, write
 
 __all__ = [
@@ -23,5 +29,6 @@ __all__ = [
     "build",
     "open",
     "report",
+    "split_statements",
     "write",
 ]

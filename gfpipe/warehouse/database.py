@@ -172,6 +172,27 @@ def binary_columns(lake: Path | str) -> dict[str, int]:
         }
 
 
+def split_statements(sql: str) -> tuple[list[str], str]:
+    """Split SQL after each semicolon outside of literals, quoted names and comments.
+
+    Returns:
+        The complete statements, and the text after the last semicolon. Comments alone are not a statement.
+    """
+    source = sql.encode()  # DuckDB counts bytes
+    statements: list[str] = []
+    start, empty = 0, True
+    for offset, kind in duckdb.tokenize(sql):
+        if source[offset : offset + 1] != b";" or kind != duckdb.token_type.operator:
+            empty = empty and kind == duckdb.token_type.comment
+            continue
+        if not empty:
+            statements.append(source[start : offset + 1].decode().strip())
+        start, empty = offset + 1, True
+    rest = source[start:].decode()
+    in_comment = rest.count("/*") > rest.count("*/")
+    return statements, "" if empty and not in_comment else rest
+
+
 def _require_query(sql: str) -> None:
     statements = duckdb.extract_statements(sql)
     if len(statements) != 1:
