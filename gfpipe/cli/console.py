@@ -34,6 +34,7 @@ from gfpipe.recording import Recording, Status, Summary
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from gfpipe import warehouse
     from gfpipe.evaluation.gate.decision import Decision
     from gfpipe.progress import OnProgress
     from gfpipe.progress import Progress as Work

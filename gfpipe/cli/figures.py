@@ -189,7 +189,7 @@ def sql(
 
 
 def prompt(db: "Warehouse", form: Form) -> None:
-    """Read statements from the terminal and print their results, until ``\\q`` or Ctrl-D; Ctrl-C clears the input."""
+    r"""Read statements from the terminal and print their results, until ``\q`` or Ctrl-D; Ctrl-C clears the input."""
     import readline  # noqa: F401, PLC0415 - gives the prompt history and editing
 
     from gfpipe.warehouse import split_statements  # noqa: PLC0415

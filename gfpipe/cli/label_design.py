@@ -206,8 +206,8 @@ def _say_plan(planned: "Planned", lake: str) -> None:
         )
     else:
         console.say(
-            f"Today: {PERCENT.text(precision.share)} from {precision.answers} labels, an interval {_points(plan.width)} wide; "
-            f"{_points(planned.by_labels)} due to labels alone, {_points(planned.by_recordings)} to recordings alone."
+            f"Today: {PERCENT.text(precision.share)} from {precision.answers} labels, interval {_points(plan.width)} "
+            f"wide; {_points(planned.by_labels)} due to labels, {_points(planned.by_recordings)} to recordings alone."
         )
     if plan.faces == 0:
         console.say(f"The interval is no wider than {_points(plan.wanted)}: no labels are needed.", "green")

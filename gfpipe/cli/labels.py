@@ -1,4 +1,4 @@
-"""``gfpipe label``, ``speech`` and ``ina``: annotators' labels, and results of inaSpeechSegmenter and inaFaceAnalyzer."""
+"""``gfpipe label``, ``speech`` and ``ina``: annotators' labels, and the results of INA's two programs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -184,8 +184,8 @@ def ina_import(
     A file has the name of its recording: news.csv for news.mp4, in the same subfolders:
     faces/north/2024-03-07/1900_news.csv. Importing again replaces.
 
-    A face with the logit x of male is perceived as female with probability 1 / (1 + exp(x)); the lowest face that counts
-    is that of --lake.
+    A face with the logit x of male is perceived as female with probability 1 / (1 + exp(x)); the lowest face that
+    counts is that of --lake.
     """
     if fps is not None and not fps > 0:
         raise UsageError("--fps is more than 0")

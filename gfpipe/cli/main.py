@@ -187,6 +187,6 @@ def main() -> None:
 
 
 def _silence_stderr() -> None:
-    """Silence stderr at exit: if Prefect's threads still refer to DuckDB, its bindings report every object as leaked."""
+    """Silence stderr at exit: DuckDB reports objects that Prefect's threads still hold as leaked."""
     sys.stderr.flush()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

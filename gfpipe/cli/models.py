@@ -58,9 +58,7 @@ def models_show(model: Annotated[str, typer.Argument(help="Id of a model, or its
     console.console.print_json(store.card(champion.resolve(model)).to_json())
 
 
-@command(
-    group, "gfpipe models pull --all", "gfpipe models pull retinaface-resnet50 --from weights.zip", name="pull"
-)
+@command(group, "gfpipe models pull --all", "gfpipe models pull retinaface-resnet50 --from weights.zip", name="pull")
 def models_pull(
     names: Annotated[list[str] | None, typer.Argument(metavar="MODEL...", help="Ids of models.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All models that can be fetched.")] = False,
@@ -106,9 +104,7 @@ def evaluate(
         Literal["unseen", "train", "validation", "test", "all"],
         typer.Option(help="Split to evaluate on; unseen: faces that no compared model was trained on."),
     ] = "unseen",
-    min_age: Annotated[
-        float | None, typer.Option(min=0, help="Also evaluate on faces of this age and above.")
-    ] = None,
+    min_age: Annotated[float | None, typer.Option(min=0, help="Also evaluate on faces of this age and above.")] = None,
     sizes: Annotated[
         str, typer.Option(metavar="LIST", help="Also evaluate on faces reduced to these heights in pixels: 10,20,40.")
     ] = "",
@@ -164,9 +160,10 @@ def evaluate(
     "gfpipe explain champion faces/*.jpg --out panel.png",
 )
 def explain(
-    arguments: Annotated[list[str], typer.Argument(metavar="MODEL... IMAGE...", help="Models, then pictures of faces.")],
+    arguments: Annotated[list[str], typer.Argument(metavar="MODEL... IMAGE...", help="Models, then pictures.")],
     out: Annotated[
-        Path, typer.Option(dir_okay=False, metavar="FILE", help="The panel, .png or .svg; an existing file is replaced.")
+        Path,
+        typer.Option(dir_okay=False, metavar="FILE", help="Output, .png or .svg; an existing file is replaced."),
     ] = Path("panel.png"),
     detector: Detector = _DETECTOR,
     device: DeviceOption = Device.AUTO,
@@ -206,8 +203,8 @@ def promote(
     """Make a model the champion if it is shown to be no worse than the current one, on every data set.
 
     Compared are accuracy, its gap between women and men, and the worst group (ethnicity by perceived gender, where
-    known), on faces that neither model was trained on. Analyses use the champion by default. The decision is recorded in
-    the model's card. Exit code: 0 promoted, 1 not promoted.
+    known), on faces that neither model was trained on. Analyses use the champion by default. The decision is recorded
+    in the model's card. Exit code: 0 promoted, 1 not promoted.
     """
     from gfpipe.evaluation import results  # noqa: PLC0415
     from gfpipe.models import champion, store  # noqa: PLC0415
