@@ -229,13 +229,16 @@ class _Speed(ProgressColumn):
 
 
 @contextmanager
-def kept_study(folder: Path) -> Iterator[None]:
-    """Say on Ctrl-C that a study loses nothing."""
+def resumable(folder: Path) -> Iterator[None]:
+    """Print on Ctrl-C where finished work is stored."""
     try:
         yield
     except KeyboardInterrupt:
-        say(f"The study is kept in {short(folder)}; the same command goes on with it.")
+        say(f"Finished work is stored in {short(folder)}; the same command resumes it.")
         raise
+
+
+kept_study = resumable
 
 
 class TrainingProgress:

@@ -7,7 +7,18 @@ import typer
 
 from gfpipe.choices import Device
 from gfpipe.cli import console
-from gfpipe.cli.options import Data, Detector, DeviceOption, DryRun, KeepChips, Lake, MarginOptions, Replace, command, split
+from gfpipe.cli.options import (
+    Data,
+    Detector,
+    DeviceOption,
+    DryRun,
+    KeepChips,
+    Lake,
+    MarginOptions,
+    Replace,
+    command,
+    split,
+)
 from gfpipe.evaluation.gate.decision import FEWEST_FACES
 from gfpipe.flows import tables
 from gfpipe.settings import LEAST_LABELS, Analysis
@@ -77,8 +88,8 @@ def train(
     if dry_run:
         console.output(str(stage.plan(config)))
         return
-    with console.TrainingProgress() as on_progress, console.resumable(folder):
-        trained = stage.run(config, on_progress)
+    with console.TrainingProgress() as progress, console.resumable(folder):
+        trained = stage.run(config, progress.hear)
     console.table(tables.epochs(trained.history), f"{name}, epoch by epoch")
     console.output(str(stage.Plan(trained.counts, trained.skipped)))
     picture, _ = learning_curves.write(trained.history, folder)
@@ -111,9 +122,8 @@ def retrain(
     failure. Run the command again with the same --model to resume. Exit code 1: too few faces to decide.
     """
     from gfpipe.cli import flow_runs  # noqa: PLC0415
-    from gfpipe.flows.training_jobs import RetrainJob  # noqa: PLC0415
 
-    job = RetrainJob(
+    decision = flow_runs.retrain(
         recipe=recipe,
         data=data,
         gate_data=gate_data,
@@ -123,7 +133,7 @@ def retrain(
         detector=detector,
         margins=margins.margins,
     )
-    conclude(flow_runs.retrain(job))
+    conclude(decision)
 
 
 @command(
@@ -234,10 +244,9 @@ def learn(
     """
     from gfpipe.cli import flow_runs  # noqa: PLC0415
     from gfpipe.curation.selection import Rules  # noqa: PLC0415 - importing NumPy takes its time
-    from gfpipe.flows.training_jobs import LearnJob  # noqa: PLC0415
 
-    job = LearnJob(
-        lake=lake,
+    decision = flow_runs.learn(
+        lake,
         data=data,
         gate_data=gate_data,
         recipe=recipe,
@@ -252,7 +261,7 @@ def learn(
         least_labels=least_labels,
         reestimate=reestimate,
     )
-    conclude(flow_runs.retrain(job), reclassified=reestimate)
+    conclude(decision, reclassified=reestimate)
 
 
 def conclude(decision: "Decision", *, reclassified: bool = False) -> None:

@@ -48,7 +48,7 @@ def example(*lines: str) -> str:
 def expand(function: Callable[..., T]) -> Callable[..., T]:
     """Replace each parameter whose type is a dataclass by one keyword per field, for Typer to read."""
     types = get_type_hints(function, include_extras=True)
-    groups = {name: kind for name, kind in types.items() if is_dataclass(kind)}
+    groups: dict[str, Any] = {name: kind for name, kind in types.items() if is_dataclass(kind)}
     parameters: list[inspect.Parameter] = []
     for name, parameter in inspect.signature(function).parameters.items():
         if name not in groups:
@@ -88,6 +88,9 @@ def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
 def split(text: str) -> tuple[str, ...]:
     """Split a comma-separated list; an empty text has no items."""
     return tuple(filter(None, map(str.strip, text.split(","))))
+
+
+names = split
 
 
 def _day(text: str) -> date:

@@ -7,12 +7,11 @@ import typer
 
 from gfpipe.choices import Device
 from gfpipe.cli import console
-from gfpipe.cli.options import Networks, Panel, example, names
+from gfpipe.cli.options import Networks, example, names
 from gfpipe.errors import UsageError
 from gfpipe.settings import Analysis
 
 app = typer.Typer(help="Find out what helps a classifier, with fair controls and intervals.", no_args_is_help=True)
-PANEL = Panel.MODELS
 
 
 @app.callback()

@@ -72,7 +72,7 @@ def test_every_command_has_help_with_an_example(gfpipe: Command, command: list[s
         (["stats", "--lake", "lake", "--format", "xlsx"], "parquet"),
         (["stats", "--lake", "lake", "--sensitivity", "--min-face", "36"], "about the whole archive"),
         (["stats", "--lake", "lake", "--exclude", "nowhere.csv"], "does not exist"),
-        (["stats", "--lake", "lake", "--since", "yesterday"], "%Y-%m-%d"),
+        (["stats", "--lake", "lake", "--since", "yesterday"], "write YYYY-MM-DD"),
         (["export", "--lake", "lake"], "Missing option"),
         (["export", "--lake", "lake", "--out", "figures", "--shape", "wide"], "tidy"),
         (["report"], "Missing option"),
