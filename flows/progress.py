@@ -1,33 +1,51 @@
-"""Who hears how far a flow is: Prefect's parameters are data, so that a listener cannot be handed over with them."""
+"""Progress of flow runs: an artifact in Prefect's UI, and a callback in the process that started the run.
 
+Flow parameters are data that Prefect stores, so that the callback is a context variable.
+"""
+
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Generic, ParamSpec
+from typing import Final, cast
+from uuid import UUID
 
-P = ParamSpec("P")
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
+from gfpipe.progress import OnProgress, Progress, no_progress
+
+_UPDATE_SECONDS: Final = 10.0
+_callback: ContextVar[OnProgress] = ContextVar("on_progress", default=no_progress)
 
 
-class Hearing(Generic[P]):
-    """Of one kind of flow; whoever listens is called from within its runs.
+@contextmanager
+def reporting_to(on_progress: OnProgress) -> Iterator[None]:
+    """Call `on_progress` with the progress of every flow that runs in the body."""
+    token = _callback.set(on_progress)
+    try:
+        yield
+    finally:
+        _callback.reset(token)
 
-    Args:
-        of: what is heard of.
-    """
 
-    def __init__(self, of: str) -> None:
-        self._listener: ContextVar[Callable[P, object] | None] = ContextVar(of, default=None)
+def _describe(progress: Progress) -> str:
+    epoch = f"{progress.stage}, epoch {progress.epoch} of {progress.epochs}" if progress.epoch else progress.activity
+    return f"{epoch}: {progress.done} of {progress.total}"
 
-    @contextmanager
-    def heard_by(self, listener: Callable[P, object]) -> Iterator[None]:
-        """Have `listener` called with all that is told while the body runs."""
-        token = self._listener.set(listener)
-        try:
-            yield
-        finally:
-            self._listener.reset(token)
 
-    def tell(self, *what: P.args, **more: P.kwargs) -> None:
-        """Call the listener, if there is one."""
-        if listener := self._listener.get():
-            listener(*what, **more)
+@contextmanager
+def reported(key: str, describe: Callable[[Progress], str] = _describe) -> Iterator[OnProgress]:
+    """Yield a callback that updates the run's progress artifact `key`, and calls the callback of `reporting_to`."""
+    artifact = cast("UUID", create_progress_artifact(0.0, key, "preparing"))
+    updated, text = 0.0, "done"
+
+    def on_progress(progress: Progress) -> None:
+        nonlocal updated, text
+        _callback.get()(progress)
+        text = describe(progress)
+        if progress.total and time.monotonic() - updated > _UPDATE_SECONDS:
+            updated = time.monotonic()
+            update_progress_artifact(artifact, 100 * progress.done / progress.total, text)
+
+    yield on_progress
+    update_progress_artifact(artifact, 100.0, text)

@@ -1,4 +1,4 @@
-"""Shards in, screen time out: the warehouse, its checks, and the figures that everybody asks for first."""
+"""Flow `publish`: build the warehouse, run its checks, and show screen time and coverage."""
 
 from pathlib import PurePath
 from typing import Any
@@ -17,7 +17,7 @@ from gfpipe.stages.figures.publish import Published
 
 @task(task_run_name="build and check the warehouse", cache_policy=NO_CACHE)
 def publish_warehouse(lake: str) -> Published:
-    """Build the warehouse anew; the old one stands until the new one is whole."""
+    """Build the warehouse; it replaces the old one when it is complete."""
     return stage.run(lake)
 
 
@@ -27,20 +27,20 @@ def _run_name() -> str:
 
 @flow(name="publish", flow_run_name=_run_name)
 def publish_lake(lake: str) -> Published:
-    """Turn everything in the lake into screen time; a check that finds bad rows fails the run.
+    """Compute screen time from everything in the lake; the run fails if a check finds bad rows.
 
     Args:
-        lake: the folder of shards; the warehouse is built in it.
+        lake: folder or URL of the Parquet shards, in which the warehouse is built.
     """
     published = publish_warehouse(lake)
     create_table_artifact(tables.screen_time(published.screen_time), "screen-time", "Screen time by perceived gender")
     rows = tables.published_coverage(published.coverage)
     create_table_artifact(tables.newest(rows), "coverage", f"Everything in {lake}, newest first")
-    return _verdict(published)  # type: ignore[return-value]  # Prefect hands out the state's data
+    return _verdict(published)  # type: ignore[return-value]  # Prefect returns the state's data
 
 
 def _verdict(published: Published) -> State[Any]:
     if published.failed_checks:
-        found = "; ".join(f"{check.name}: {check.rows} rows" for check in published.failed_checks)
-        return Failed(message=f"the figures do not add up: {found}", data=published)
+        problems = "; ".join(f"{check.name}: {check.rows} rows" for check in published.failed_checks)
+        return Failed(message=f"the figures do not add up: {problems}", data=published)
     return Completed(message=f"{len(published.screen_time)} channels published", data=published)

@@ -1,58 +1,42 @@
-"""History under one model: whatever the lake holds of another classifier is read again."""
+"""Flow `reclassify`: bring the recordings of a lake under one classifier."""
 
 from collections.abc import Sequence
-from datetime import date
+from dataclasses import replace
+from functools import partial
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
+from prefect.runtime import flow_run
 
-from gfpipe.archive.manifest import Manifest
-from gfpipe.choices import Device
 from gfpipe.flows import tables
-from gfpipe.flows.analyse import Orders, do_what_is_due, run_name, verdict
-from gfpipe.lake import shards
+from gfpipe.flows.analyse import analyse_missing, final_state, run_name
+from gfpipe.flows.jobs import ReclassifyJob
 from gfpipe.models import champion
 from gfpipe.recording import Status, Summary
-from gfpipe.settings import Analysis
 from gfpipe.stages.analysis import reclassify as stage
 
 
 def _run_name() -> str:
-    return run_name("lake", "everything")
+    job = flow_run.parameters["job"]
+    return run_name(job.lake, job, "everything")
 
 
 @flow(name="reclassify", flow_run_name=_run_name)
-def reclassify_lake(
-    lake: str,
-    classifier: str,
-    device: str = Device.AUTO,
-    since: date | None = None,
-    until: date | None = None,
-    channels: list[str] | None = None,
-    workers: int = 0,
-    scheduler: str | None = None,
-) -> list[Summary]:
-    """Estimate everything that was analysed under one classifier; faces are not detected anew.
+def reclassify_lake(job: ReclassifyJob) -> list[Summary]:
+    """Classify the faces of analysed recordings with another model; faces are not detected again.
 
     Args:
-        lake: the folder of shards; the recordings must still be where they were analysed.
-        classifier: id of a model of perceived gender, or its folder; `champion` for whoever is so.
-        device: auto, cpu or cuda.
-        since: first night, by the recordings' own clock; nothing means from the beginning.
-        until: last night.
-        channels: only these; nothing means all.
-        workers: processes that read; 0 means one a core.
-        scheduler: address of a Dask scheduler whose workers do the work instead.
+        job: lake, the recordings to classify, and the model. The files must be where they were analysed.
     """
-    analysis = Analysis(classifier=champion.resolve(classifier), device=device)
+    analysis = replace(job.analysis, classifier=champion.resolve(job.classifier))
     stage.prepare(analysis)
-    wanted = Manifest(lake, tuple(shards.analysed(lake))).between(since, until).on(channels).recordings
-    found = [stage.finished(recording, lake, analysis) for recording in wanted]
-    orders = Orders(stage.run, lake, analysis, workers, scheduler)
-    summaries, errors = do_what_is_due(orders, wanted, found, headline)
+    recordings = job.select(job.holdings()).recordings
+    finished = [stage.finished(recording, job.lake, analysis) for recording in recordings]
+    work = partial(stage.run, lake=job.lake, config=analysis)
+    summaries, errors = analyse_missing(job, work, analysis.device, recordings, finished, headline)
     if problems := tables.problems((), [summary for summary in summaries if summary.status is Status.FAILED]):
         create_markdown_artifact(problems, "problems", headline(summaries))
-    return verdict(headline(summaries), summaries, errors)  # type: ignore[return-value]  # Prefect hands out the data
+    return final_state(headline(summaries), summaries, errors)  # type: ignore[return-value]  # Prefect returns the data
 
 
 def headline(summaries: Sequence[Summary]) -> str:

@@ -16,11 +16,14 @@ from prefect.schedules import Cron, Interval, Schedule
 from prefect.types.entrypoint import EntrypointType
 
 from gfpipe import settings
+from gfpipe.curation.selection import Rules
 from gfpipe.errors import UsageError
 from gfpipe.flows import server
 from gfpipe.flows.analyse import analyse_archive
+from gfpipe.flows.jobs import AnalysisJob
 from gfpipe.flows.learn import curate_and_retrain, remove_expired
 from gfpipe.flows.publish import publish_lake
+from gfpipe.flows.training_jobs import LearnJob
 from gfpipe.settings import Learning, Settings
 
 UI_PORT: Final = 4200
@@ -82,31 +85,31 @@ class _Due:
 def _due(site: Settings) -> list[_Due]:
     lake = _absolute(site.lake)
     due = [
-        _Due(
-            analyse_archive,
-            "nightly",
-            site.analyse_schedule,
-            site.order | {"archive": _absolute(site.archive), "lake": lake},
-        ),
+        _Due(analyse_archive, "nightly", site.analyse_schedule, {"job": _analysis_job(site)}),
         _Due(publish_lake, "nightly", site.publish_schedule, {"lake": lake}),
     ]
     if site.keeping:
         due.append(_Due(remove_expired, "nightly", site.purge_schedule, {"lake": lake}))
     if site.learning:
-        due.append(_Due(curate_and_retrain, "monthly", site.learning.schedule, _lessons(site.learning, lake)))
+        due.append(
+            _Due(curate_and_retrain, "monthly", site.learning.schedule, {"job": _learn_job(site.learning, lake)})
+        )
     return due
 
 
-def _lessons(learning: Learning, lake: str) -> dict[str, Any]:
-    """What the monthly flow is told."""
-    return {
-        "lake": lake,
-        "data": list(learning.data),
-        "gate_data": list(learning.gate_data),
-        "recipe": learning.recipe,
-        "rules": {"threshold_female": learning.threshold, "threshold_male": learning.threshold},
-        "reestimate": learning.reestimate,
-    }
+def _analysis_job(site: Settings) -> AnalysisJob:
+    return AnalysisJob(**site.job | {"archive": _absolute(site.archive), "lake": _absolute(site.lake)})
+
+
+def _learn_job(learning: Learning, lake: str) -> LearnJob:
+    return LearnJob(
+        lake=lake,
+        data=list(learning.data),
+        gate_data=list(learning.gate_data),
+        recipe=learning.recipe,
+        rules=Rules(threshold_female=learning.threshold, threshold_male=learning.threshold),
+        reestimate=learning.reestimate,
+    )
 
 
 def schedule(text: str, timezone: str | None) -> Schedule:

@@ -17,6 +17,7 @@ class Progress:
         epoch, epochs: current epoch, from 1, and epochs of the stage; 0 for other work.
         loss: mean loss of the epoch so far; NaN before the first step.
         validation_accuracy: accuracy after the previous epoch, in [0, 1]; NaN before there is one.
+        item: the item that was finished last, such as a recording's summary; None where items are not passed on.
     """
 
     activity: str
@@ -27,6 +28,7 @@ class Progress:
     epochs: int = 0
     loss: float = math.nan
     validation_accuracy: float = math.nan
+    item: object = None
 
 
 OnProgress = Callable[[Progress], None]

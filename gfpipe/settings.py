@@ -149,8 +149,8 @@ class Settings:
     learning: Learning | None = None
 
     @property
-    def order(self) -> dict[str, Any]:
-        """What the analysis is told of the site: parameters of its flow, by name."""
+    def job(self) -> dict[str, Any]:
+        """Parameters of the flow `analyse`, by name."""
         names = ("archive", "lake", "pattern", "timezone", "analysis", "workers", "scheduler", "keeping")
         return {name: getattr(self, name) for name in names}
 

@@ -73,7 +73,7 @@ def test_a_missing_file_is_wrong_use(tmp_path: Path) -> None:
 def test_no_crops_are_kept_unless_the_file_says_so_and_then_not_again_every_night(tmp_path: Path) -> None:
     assert load(tmp_path, 'archive = "tv"\nlake = "l"').keeping is None
     site = load(tmp_path, 'archive = "tv"\nlake = "l"\n[crops]\nexpires = "30d"\nper_recording = 50')
-    assert site.keeping == site.order["keeping"] == Keeping("30d", per_recording=50, again=False)
+    assert site.keeping == site.job["keeping"] == Keeping("30d", per_recording=50, again=False)
 
 
 @pytest.mark.parametrize(("text", "hours"), [("12h", 12), ("30d", 720), ("2w", 336), ("366d", 8784)])

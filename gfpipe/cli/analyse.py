@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from os.path import relpath
 from pathlib import Path
 from shutil import which
@@ -15,9 +16,10 @@ from gfpipe.cli import console
 from gfpipe.cli.options import ComputeOptions, DryRun, Lake, PeriodOptions, command
 from gfpipe.errors import UsageError
 from gfpipe.recording import Status
-from gfpipe.settings import DEFAULT_PATTERN, Analysis, Keeping, Settings
+from gfpipe.settings import DEFAULT_PATTERN, Analysis, Keeping
 
 if TYPE_CHECKING:
+    from gfpipe.flows.jobs import ReclassifyJob
     from gfpipe.stages.analysis.demo import Programme
 
 app = typer.Typer()
@@ -36,9 +38,10 @@ def demo(
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of the demo's archive and lake.")] = Path("demo"),
 ) -> None:
     """Make a small archive of real footage with known screen time, and run the whole pipeline on it."""
-    from gfpipe.cli import flow_runs as run  # noqa: PLC0415
+    from gfpipe.cli import flow_runs  # noqa: PLC0415
     from gfpipe.estimates.question import Question  # noqa: PLC0415
     from gfpipe.flows import server  # noqa: PLC0415
+    from gfpipe.flows.jobs import AnalysisJob  # noqa: PLC0415
     from gfpipe.models import champion  # noqa: PLC0415
     from gfpipe.stages.analysis import demo as stage  # noqa: PLC0415
     from gfpipe.stages.figures import report, stats  # noqa: PLC0415
@@ -48,9 +51,10 @@ def demo(
     with server.available(lambda: _make(archive), console.say):
         # The demo gives the same figures whatever the current champion is.
         analysis = Analysis(classifier=champion.FIRST)
-        summaries, _ = run.analyse(Settings(str(archive), lake, timezone=stage.TIMEZONE, analysis=analysis))
+        job = AnalysisJob(archive=str(archive), lake=lake, timezone=stage.TIMEZONE, analysis=analysis)
+        summaries, _ = flow_runs.analyse(job)
         _label(out / "labels.csv", lake)
-        published = run.publish(lake)
+        published = flow_runs.publish(lake)
     console.table(_beside_the_truth(archive, lake), "Seconds of face time by perceived gender, estimated and true")
     console.figures(stats.run(lake, Question(by=("channel",))).to_pylist(), ["channel"])
     console.coverage(published.coverage)
@@ -167,10 +171,21 @@ def analyse(
     limits = {"per_track": crops_per_track, "per_recording": crops_per_recording, "per_day": crops_per_day}
     keeping = _keeping(keep_crops, expires, {name: limit for name, limit in limits.items() if limit is not None})
     analysis = Analysis(sampling, every, detector, classifier, compute.device, min_face)
-    site = Settings(archive, lake, pattern, timezone, analysis, compute.workers, compute.scheduler, keeping=keeping)
-    from gfpipe.cli import flow_runs as run  # noqa: PLC0415
+    from gfpipe.cli import flow_runs  # noqa: PLC0415
+    from gfpipe.flows.jobs import AnalysisJob  # noqa: PLC0415
 
-    summaries, rejected = run.analyse(site, period.since, period.until, period.channel)
+    job = AnalysisJob(
+        archive=archive,
+        lake=lake,
+        pattern=pattern,
+        timezone=timezone,
+        analysis=analysis,
+        keeping=keeping,
+        workers=compute.workers,
+        scheduler=compute.scheduler,
+        **period.selection,
+    )
+    summaries, rejected = flow_runs.analyse(job)
     console.say(console.summary_line(summaries, time.monotonic() - start))
     if rejected or any(summary.reason for summary in summaries):
         console.say(f"Some recordings are missing or incomplete; reasons: gfpipe status --lake {lake}", "yellow")
@@ -206,39 +221,30 @@ def reclassify(
     The recordings are decoded again, but no faces are detected. The command can be repeated at any time: recordings
     that the model has classified are skipped.
     """
+    from gfpipe.flows.jobs import ReclassifyJob  # noqa: PLC0415
+
+    job = ReclassifyJob(lake=lake, classifier=classifier, **vars(compute), **period.selection)
     if dry_run:
-        _list_due(lake, classifier, period, compute.device)
+        _list_due(job)
         return
     start = time.monotonic()
-    from gfpipe.cli import flow_runs as run  # noqa: PLC0415
+    from gfpipe.cli import flow_runs  # noqa: PLC0415
 
-    summaries = run.reclassify(
-        lake,
-        classifier,
-        compute.device,
-        compute.workers,
-        compute.scheduler,
-        period.since,
-        period.until,
-        period.channel,
-    )
+    summaries = flow_runs.reclassify(job)
     console.say(console.summary_line(summaries, time.monotonic() - start))
     console.say(f"To update the figures: gfpipe publish --lake {lake}")
     if any(summary.status is Status.FAILED for summary in summaries):
         raise typer.Exit(1)
 
 
-def _list_due(lake: str, classifier: str, period: PeriodOptions, device: str) -> None:
-    from gfpipe.archive.manifest import Manifest  # noqa: PLC0415
-    from gfpipe.lake import shards  # noqa: PLC0415
+def _list_due(job: "ReclassifyJob") -> None:
     from gfpipe.models import champion  # noqa: PLC0415 - importing torch takes seconds
     from gfpipe.stages.analysis import reclassify as stage  # noqa: PLC0415
 
-    analysis = Analysis(classifier=champion.resolve(classifier), device=device)
+    analysis = replace(job.analysis, classifier=champion.resolve(job.classifier))
     stage.prepare(analysis)
-    manifest = Manifest(lake, tuple(shards.analysed(lake)))
-    recordings = manifest.between(period.since, period.until).on(period.channel).recordings
-    due = [recording for recording in recordings if stage.finished(recording, lake, analysis) is None]
+    recordings = job.select(job.holdings()).recordings
+    due = [recording for recording in recordings if stage.finished(recording, job.lake, analysis) is None]
     for recording in due:
         console.output(recording.label)
     console.say(f"{len(due)} of {len(recordings)} recordings would be reclassified")

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -29,7 +29,7 @@ from rich.text import Text
 
 from gfpipe.flows import tables
 from gfpipe.formats import HOURS, PERCENT, clock, share_with_interval
-from gfpipe.recording import Recording, Status, Summary
+from gfpipe.recording import Status, Summary
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -182,20 +182,19 @@ class AnalysisProgress:
         )
         self._task = self._bar.add_task("analysing", total=None, visible=False)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "OnProgress":
         self._bar.start()
-        return self
+        return self._show
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def hear(self, due: Sequence[Recording], summary: Summary | None) -> None:
-        """First told what is due, then once for each recording that has ended."""
-        if summary is None:
-            self._start, self._total = time.monotonic(), len(due)
-            self._bar.update(self._task, total=len(due), visible=bool(due))
+    def _show(self, progress: "Work") -> None:
+        if isinstance(progress.item, Summary):
+            self._advance(progress.item)
         else:
-            self._advance(summary)
+            self._start, self._total = time.monotonic(), progress.total or 0
+            self._bar.update(self._task, total=progress.total, visible=bool(progress.total))
 
     def _advance(self, summary: Summary) -> None:
         self._done += 1
@@ -258,15 +257,14 @@ class TrainingProgress:
         self._what = ""
         self._start, self._before = time.monotonic(), 0
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "OnProgress":
         self._bar.start()
-        return self
+        return self._show
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def hear(self, now: "Work") -> None:
-        """Told how far it is, several times an epoch."""
+    def _show(self, now: "Work") -> None:
         what = f"{now.stage}, epoch {now.epoch} of {now.epochs}" if now.epoch else now.activity
         if what != self._what:
             self._what, self._start, self._before = what, time.monotonic(), now.done

@@ -88,8 +88,8 @@ def train(
     if dry_run:
         console.output(str(stage.plan(config)))
         return
-    with console.TrainingProgress() as progress, console.resumable(folder):
-        trained = stage.run(config, progress.hear)
+    with console.TrainingProgress() as on_progress, console.resumable(folder):
+        trained = stage.run(config, on_progress)
     console.table(tables.epochs(trained.history), f"{name}, epoch by epoch")
     console.output(str(stage.Plan(trained.counts, trained.skipped)))
     picture, _ = learning_curves.write(trained.history, folder)
@@ -122,8 +122,9 @@ def retrain(
     failure. Run the command again with the same --model to resume. Exit code 1: too few faces to decide.
     """
     from gfpipe.cli import flow_runs  # noqa: PLC0415
+    from gfpipe.flows.training_jobs import RetrainJob  # noqa: PLC0415 - importing scikit-learn takes seconds
 
-    decision = flow_runs.retrain(
+    job = RetrainJob(
         recipe=recipe,
         data=data,
         gate_data=gate_data,
@@ -133,7 +134,7 @@ def retrain(
         detector=detector,
         margins=margins.margins,
     )
-    conclude(decision)
+    conclude(flow_runs.retrain(job))
 
 
 @command(
@@ -244,9 +245,10 @@ def learn(
     """
     from gfpipe.cli import flow_runs  # noqa: PLC0415
     from gfpipe.curation.selection import Rules  # noqa: PLC0415 - importing NumPy takes its time
+    from gfpipe.flows.training_jobs import LearnJob  # noqa: PLC0415
 
-    decision = flow_runs.learn(
-        lake,
+    job = LearnJob(
+        lake=lake,
         data=data,
         gate_data=gate_data,
         recipe=recipe,
@@ -261,7 +263,7 @@ def learn(
         least_labels=least_labels,
         reestimate=reestimate,
     )
-    conclude(decision, reclassified=reestimate)
+    conclude(flow_runs.retrain(job), reclassified=reestimate)
 
 
 def conclude(decision: "Decision", *, reclassified: bool = False) -> None:

@@ -101,12 +101,12 @@ def thresholds(
         detector=detector,
         device=str(device),
     )
-    with console.TrainingProgress() as progress:
+    with console.TrainingProgress() as on_progress:
         if dry_run:
-            planned = study.plan(config, progress.hear)
+            planned = study.plan(config, on_progress)
         else:
             with console.kept_study(out):
-                written = study.run(config, progress.hear, console.say, keep_chips=keep_chips)
+                written = study.run(config, on_progress, console.say, keep_chips=keep_chips)
     if dry_run:
         console.console.print(planned, markup=False, highlight=False)
         return
@@ -154,8 +154,8 @@ def heads(
     from gfpipe.studies.heads import tables as found  # noqa: PLC0415 - importing torch takes seconds
 
     config = embed.Config(embedder, data, names(which), unit, detector=detector, device=device)
-    with console.TrainingProgress() as progress:
-        outcome = embed.run(config, progress.hear)
+    with console.TrainingProgress() as on_progress:
+        outcome = embed.run(config, on_progress)
     print(found.table(outcome).text())
     if out is not None:
         files = found.write(outcome, out)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,11 +21,15 @@ from gfpipe import workers
 from gfpipe.errors import LakeError, TransientError, UsageError
 from gfpipe.evaluation.gate.decision import Decision
 from gfpipe.flows import server
-from gfpipe.flows.analyse import analyse_archive, analyse_recording, heard_by, is_transient
+from gfpipe.flows.analyse import analyse_archive, analyse_recording, is_transient
+from gfpipe.flows.jobs import AnalysisJob
+from gfpipe.flows.progress import reporting_to
 from gfpipe.lake import shards
 from gfpipe.models import champion
+from gfpipe.progress import Progress
 from gfpipe.recording import Recording, Status, Summary
 from gfpipe.settings import Analysis
+from gfpipe.stages.analysis import analyse as stage
 
 pytestmark = pytest.mark.slow
 CPU = Analysis(device="cpu")
@@ -32,25 +37,20 @@ CPU = Analysis(device="cpu")
 
 @pytest.fixture(scope="module")
 def night(prefect_server: str, archive: Path, tmp_path_factory: pytest.TempPathFactory) -> "Night":
-    """One run of the flow over the archive, and what it told its listener."""
-    heard: list[Summary | None] = []
-    with heard_by(lambda due, summary: heard.append(summary)):
-        state: State[Any] = analyse_archive(
-            str(archive),
-            str(tmp_path_factory.mktemp("lake")),
-            timezone="Europe/Paris",
-            analysis=CPU,
-            workers=1,
-            return_state=True,
-        )
-    return Night(prefect_server, state, heard)
+    """One run of the flow over the archive, and the progress it reported."""
+    reports: list[Progress] = []
+    with reporting_to(reports.append):
+        lake = str(tmp_path_factory.mktemp("lake"))
+        job = AnalysisJob(archive=str(archive), lake=lake, timezone="Europe/Paris", analysis=CPU, workers=1)
+        state: State[Any] = analyse_archive(job, return_state=True)
+    return Night(prefect_server, state, reports)
 
 
 class Night:
     """A flow run as the API tells of it."""
 
-    def __init__(self, api_url: str, state: State[Any], heard: list[Summary | None]) -> None:
-        self.state, self.heard, self._api_url = state, heard, api_url
+    def __init__(self, api_url: str, state: State[Any], reports: list[Progress]) -> None:
+        self.state, self.reports, self._api_url = state, reports, api_url
         self.flow_run_id: UUID | None = state.state_details.flow_run_id
 
     def post(self, path: str) -> list[dict[str, Any]]:
@@ -88,17 +88,17 @@ def test_artifacts_show_coverage_and_progress_and_what_to_look_at(night: Night) 
     assert "2130_film.mp4" in artifacts["problems"]
 
 
-def test_a_listener_hears_what_is_due_and_then_each_summary(night: Night) -> None:
-    assert night.heard[0] is None
-    assert sum(isinstance(summary, Summary) for summary in night.heard) == 3
+def test_the_callback_receives_the_total_and_then_each_summary(night: Night) -> None:
+    assert [(progress.done, progress.total) for progress in night.reports] == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    assert night.reports[0].item is None
+    assert sum(isinstance(progress.item, Summary) for progress in night.reports) == 3
 
 
 def test_a_night_on_which_nothing_worked_is_a_failed_run(prefect_server: str, archive: Path, tmp_path: Path) -> None:
     (tmp_path / "bad" / "2001-03-04").mkdir(parents=True)
     (tmp_path / "bad" / "2001-03-04" / "2000_news.mp4").write_text("no video")
-    state: State[Any] = analyse_archive(
-        str(tmp_path), str(tmp_path / "lake"), timezone="UTC", analysis=CPU, workers=1, return_state=True
-    )
+    job = AnalysisJob(archive=str(tmp_path), lake=str(tmp_path / "lake"), timezone="UTC", analysis=CPU, workers=1)
+    state: State[Any] = analyse_archive(job, return_state=True)
     assert state.is_failed()
     summaries: Any = state.result(raise_on_failure=False)
     assert [summary.status for summary in summaries] == [Status.FAILED]
@@ -110,7 +110,9 @@ def test_the_champion_reads_the_faces_and_the_lake_knows_it_by_its_id(
     champion.record("twin", Decision("twin", champion.FIRST, passed=True, checks=()))
     assert CPU.classifier == champion.WORD
     lake = str(tmp_path / "lake")
-    analyse_archive(str(archive), lake, timezone="UTC", channels=["one"], analysis=CPU, workers=1)
+    analyse_archive(
+        AnalysisJob(archive=str(archive), lake=lake, timezone="UTC", channels=["one"], analysis=CPU, workers=1)
+    )
     found = [shards.stored(lake, recording) for recording in shards.analysed(lake)]
     assert [each.provenance.classifier_id for each in found if each] == ["twin"]
 
@@ -156,7 +158,7 @@ def test_a_missing_limit_on_a_configured_server_is_an_error_that_says_what_to_do
         client.delete_global_concurrency_limit_by_name("decode")
     try:
         with pytest.raises(UsageError, match=r"no concurrency limit 'decode'; create it with deploy/limits\.sh"):
-            analyse_archive(str(archive), str(tmp_path), timezone="UTC", analysis=CPU)
+            analyse_archive(AnalysisJob(archive=str(archive), lake=str(tmp_path), timezone="UTC", analysis=CPU))
     finally:
         server.create_limits()
 
@@ -191,9 +193,8 @@ def _analyse_one(path: Path, lake: Path, pool: Executor) -> Summary:
     @flow
     def one() -> Summary:
         quick = analyse_recording.with_options(retry_delay_seconds=0)
-        state = quick(
-            recording, str(lake), replace(CPU, classifier=champion.FIRST), pool, ["decode"], return_state=True
-        )
+        work = partial(stage.run, lake=str(lake), config=replace(CPU, classifier=champion.FIRST))
+        state = quick(recording, work, pool, ["decode"], return_state=True)
         summary: Summary = state.result()  # type: ignore[assignment]
         return summary
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gfpipe.cli import flow_runs as run
+from gfpipe.flows.jobs import AnalysisJob
 from gfpipe.flows.serve import deployments
 from gfpipe.lake import crops
 from gfpipe.models import champion
@@ -32,12 +33,10 @@ def test_crops_are_kept_by_workers_and_removed_by_the_command(
     prefect_server: str, archive: Path, tmp_path: Path, gfpipe: Command
 ) -> None:
     lake = str(tmp_path / "lake")
-    site = Settings(str(archive), lake, timezone="UTC", analysis=CPU, workers=1)
-    (summary,), _ = run.analyse(site)
+    job = AnalysisJob(archive=str(archive), lake=lake, timezone="UTC", analysis=CPU, workers=1)
+    (summary,), _ = run.analyse(job)
     assert pictures(lake) == []
-    kept = Settings(
-        str(archive), lake, timezone="UTC", analysis=CPU, workers=1, keeping=Keeping("2w", per_day=1_000_000)
-    )
+    kept = job.model_copy(update={"keeping": Keeping("2w", per_day=1_000_000)})
     (again,), _ = run.analyse(kept)
     assert not again.reused
     assert again.faces == summary.faces
@@ -54,4 +53,4 @@ def test_crops_are_kept_by_workers_and_removed_by_the_command(
 def test_a_night_is_told_what_the_site_keeps(tmp_path: Path) -> None:
     keeping = Keeping("30d", again=False)
     nightly, *_ = deployments(Settings(str(tmp_path), str(tmp_path / "lake"), keeping=keeping))
-    assert nightly.parameters["keeping"] == keeping
+    assert nightly.parameters["job"].keeping == keeping

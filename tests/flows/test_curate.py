@@ -9,17 +9,20 @@ import pyarrow.parquet as pq
 import pytest
 from prefect.client.schemas.objects import State
 
+from gfpipe.choices import Device
 from gfpipe.curation import sets
 from gfpipe.curation.selection import Rules
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.gate.rules import Margins
 from gfpipe.flows.learn import curate_and_retrain, remove_expired
 from gfpipe.flows.retrain import retrain_model
+from gfpipe.flows.training_jobs import LearnJob
 from gfpipe.lake import shards
 from gfpipe.models import champion, store
 from gfpipe.settings import Keeping
 from gfpipe.stages.models import curate
 from tests.curation.lakes import analyse_all, label_crops, programme
+from tests.flows.test_retrain import job as retrain_job
 from tests.flows.test_retrain import mirrored
 from tests.lake.pictures import pictures
 
@@ -50,21 +53,21 @@ def artifacts(api_url: str, state: State[Any]) -> dict[str, Any]:
     return {artifact["key"]: artifact for artifact in rows.json()}
 
 
-def learn(lake: Path, faces: Path, lessons: str, tmp_path: Path, **how: Any) -> State[Any]:
-    state: State[Any] = curate_and_retrain(
-        str(lake),
-        [f"people:folders={faces}"],
-        [f"others:folders={mirrored(faces, tmp_path)}"],
-        lessons,
+def learn(lake: Path, faces: Path, lessons: str, tmp_path: Path, **parameters: Any) -> State[Any]:
+    job = LearnJob(
+        lake=str(lake),
+        data=[f"people:folders={faces}"],
+        gate_data=[f"others:folders={mirrored(faces, tmp_path)}"],
+        recipe=lessons,
         name="march",
         rules=RULES,
         model="taught",
         out=str(tmp_path / "run"),
-        device="cpu",
+        device=Device.CPU,
         margins=WIDE,
-        return_state=True,
-        **how,
+        **parameters,
     )
+    state: State[Any] = curate_and_retrain(job, return_state=True)
     return state
 
 
@@ -100,7 +103,7 @@ def test_without_enough_labels_and_without_reading_again_both_are_said(
 ) -> None:
     state = learn(lake, faces, lessons, tmp_path)
     shown = artifacts(prefect_server, state)
-    assert "0 kept faces have an answer and are new" in shown["no-labels"]["data"]
+    assert "0 stored faces are labelled and new" in shown["no-labels"]["data"]
     assert "classifier_breaks" in shown["break"]["data"]
     assert {check.data for check in state.result().checks} == {"others"}
 
@@ -118,7 +121,7 @@ def test_a_models_own_answers_are_refused_as_a_gate_before_anything_is_trained(
 ) -> None:
     own = f"curated={curate.run(curate.Config(lake, 'march', RULES)).folder}"
     with pytest.raises(UsageError, match="say how alike two models are"):
-        retrain_model(lessons, [f"people:folders={faces}", own], [own], out=str(tmp_path / "run"))
+        retrain_model(retrain_job(Path(lessons), faces, [own], tmp_path))
     assert not (tmp_path / "run").exists()
 
 

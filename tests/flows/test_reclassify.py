@@ -9,12 +9,15 @@ import httpx
 import pytest
 from prefect.client.schemas.objects import State
 
+from gfpipe.choices import Device
 from gfpipe.cli import flow_runs as run
 from gfpipe.errors import LakeError, UsageError
-from gfpipe.flows.analyse import heard_by
+from gfpipe.flows.jobs import ReclassifyJob
+from gfpipe.flows.progress import reporting_to
 from gfpipe.flows.reclassify import reclassify_lake
 from gfpipe.lake import shards
 from gfpipe.models import champion, store
+from gfpipe.progress import Progress
 from gfpipe.recording import Status, Summary
 from gfpipe.settings import Analysis
 from tests.fixtures.flows import NIGHT
@@ -41,12 +44,16 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> str:
         return str(store.save_model(replace(default.card, id="other"), default.weights))
 
 
+def job(lake: Path, classifier: str, **parameters: Any) -> ReclassifyJob:
+    return ReclassifyJob(lake=str(lake), classifier=classifier, device=Device.CPU, workers=1, **parameters)
+
+
 def test_each_recording_is_a_task_run_and_one_without_its_file_is_named_and_left(
     prefect_server: str, lake: Path, other: str
 ) -> None:
-    heard: list[Summary | None] = []
-    with heard_by(lambda due, summary: heard.append(summary)):
-        state: State[Any] = reclassify_lake(str(lake), other, "cpu", workers=1, return_state=True)
+    reports: list[Progress] = []
+    with reporting_to(reports.append):
+        state: State[Any] = reclassify_lake(job(lake, other), return_state=True)
     of_this_run = {"flow_runs": {"id": {"any_": [str(state.state_details.flow_run_id)]}}}
 
     def post(path: str) -> list[dict[str, Any]]:
@@ -62,8 +69,8 @@ def test_each_recording_is_a_task_run_and_one_without_its_file_is_named_and_left
     artifacts = {artifact["key"]: artifact["data"] for artifact in post("/artifacts/filter")}
     assert artifacts["progress"] == 100
     assert "there is no such file" in artifacts["problems"]
-    assert heard[0] is None
-    assert sum(isinstance(summary, Summary) for summary in heard) == 2
+    assert reports[0].item is None
+    assert sum(isinstance(progress.item, Summary) for progress in reports) == 2
     found = [shards.stored(str(lake), recording) for recording in shards.analysed(str(lake))]
     assert [each.provenance.classifier_id for each in found if each] == ["other", champion.FIRST]
 
@@ -71,17 +78,17 @@ def test_each_recording_is_a_task_run_and_one_without_its_file_is_named_and_left
 def test_the_command_s_way_reuses_what_is_done_and_takes_only_what_is_asked_for(
     prefect_server: str, lake: Path, other: str
 ) -> None:
-    (first,) = run.reclassify(str(lake), other, "cpu", workers=1, channels=["one"])
-    (again,) = run.reclassify(str(lake), other, "cpu", workers=1, channels=["one"])
+    (first,) = run.reclassify(job(lake, other, channels=["one"]))
+    (again,) = run.reclassify(job(lake, other, channels=["one"]))
     assert (first.status, first.reused) == (Status.DONE, False)
     assert (again.status, again.reused) == (Status.DONE, True)
-    one, two = run.reclassify(str(lake), other, "cpu", workers=1)
+    one, two = run.reclassify(job(lake, other))
     assert (one.reused, two.status) == (True, Status.FAILED)
     assert "there is no such file" in str(two.reason)
 
 
 def test_wrong_use_is_said_before_anything_starts(lake: Path, other: str, tmp_path: Path) -> None:
     with pytest.raises(LakeError, match="nothing has been analysed yet"):
-        run.reclassify(str(tmp_path / "nowhere"), other)
+        run.reclassify(job(tmp_path / "nowhere", other))
     with pytest.raises(UsageError, match="no channel 'three'; there are one, two"):
-        run.reclassify(str(lake), other, channels=["three"])
+        run.reclassify(job(lake, other, channels=["three"]))

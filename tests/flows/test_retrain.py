@@ -10,12 +10,15 @@ import pytest
 import typer
 from prefect.client.schemas.objects import State
 
+from gfpipe.choices import Device
 from gfpipe.cli import flow_runs as run
 from gfpipe.cli import learning
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.gate.decision import Decision
 from gfpipe.evaluation.gate.rules import Margins
-from gfpipe.flows.retrain import heard_by, retrain_model
+from gfpipe.flows.progress import reporting_to
+from gfpipe.flows.retrain import retrain_model
+from gfpipe.flows.training_jobs import RetrainJob
 from gfpipe.models import champion, store
 from gfpipe.progress import Progress
 
@@ -40,15 +43,24 @@ class Ran:
         return {artifact["key"]: artifact for artifact in self.post("/artifacts/filter")}
 
 
+def job(recipe: Path, faces: Path, gate_data: list[str], folder: Path, **parameters: Any) -> RetrainJob:
+    return RetrainJob(
+        recipe=str(recipe),
+        data=[f"people:folders={faces}"],
+        gate_data=gate_data,
+        out=str(folder / "run"),
+        device=Device.CPU,
+        **parameters,
+    )
+
+
 def test_a_candidate_is_trained_measured_and_promoted_and_the_ui_shows_all_of_it(
     prefect_server: str, own_models: Path, faces: Path, recipe: Path, tmp_path: Path
 ) -> None:
-    heard: list[Progress] = []
-    data, others = [f"people:folders={faces}"], [f"others:folders={mirrored(faces, tmp_path)}"]
-    with heard_by(heard.append):
-        state: State[Any] = retrain_model(
-            str(recipe), data, others, out=str(tmp_path / "run"), device="cpu", margins=WIDE, return_state=True
-        )
+    reports: list[Progress] = []
+    others = [f"others:folders={mirrored(faces, tmp_path)}"]
+    with reporting_to(reports.append):
+        state: State[Any] = retrain_model(job(recipe, faces, others, tmp_path, margins=WIDE), return_state=True)
     ran, today = Ran(prefect_server, state), datetime.now(UTC).date()
     candidate = ran.decision.candidate
     assert candidate in (f"tiny-{today}", f"tiny-{today - timedelta(days=1)}")  # midnight may pass
@@ -57,7 +69,7 @@ def test_a_candidate_is_trained_measured_and_promoted_and_the_ui_shows_all_of_it
     assert {each["name"]: each["state"]["type"] for each in ran.post("/task_runs/filter")} == {
         f"train {candidate}": "COMPLETED",
         f"evaluate {candidate} and {champion.FIRST}": "COMPLETED",
-        f"hold {candidate} against the champion": "COMPLETED",
+        f"compare {candidate} with the champion": "COMPLETED",
     }
     artifacts = ran.artifacts
     assert '"epoch": 2' in artifacts["epochs"]["data"]
@@ -68,7 +80,7 @@ def test_a_candidate_is_trained_measured_and_promoted_and_the_ui_shows_all_of_it
         assert artifacts[picture]["type"] == "image"
         assert artifacts[picture]["data"].startswith("data:image/svg+xml;base64,")
     assert artifacts["training"]["data"] == 100
-    assert {each.activity for each in heard} >= {"cutting chips", "training", "evaluating"}
+    assert {progress.activity for progress in reports} >= {"cutting chips", "training", "evaluating"}
     assert (tmp_path / "run" / "gate" / "tables.md").is_file()
 
 
@@ -77,9 +89,8 @@ def test_a_candidate_that_does_not_pass_is_a_result_and_no_failure(
 ) -> None:
     text = recipe.read_text().replace(champion.FIRST, "contrary")
     (tmp_path / "tiny.toml").write_text(text)
-    data, others = [f"people:folders={faces}"], [f"others:folders={mirrored(faces, tmp_path)}"]
-    out = str(tmp_path / "run")
-    decision = run.retrain(str(tmp_path / "tiny.toml"), data, others, "worse", out, "cpu", margins=Margins())
+    others = [f"others:folders={mirrored(faces, tmp_path)}"]
+    decision = run.retrain(job(tmp_path / "tiny.toml", faces, others, tmp_path, model="worse"))
     assert isinstance(decision, Decision)
     assert not decision.promoted
     assert champion.champion() == champion.FIRST
@@ -89,8 +100,7 @@ def test_a_candidate_that_does_not_pass_is_a_result_and_no_failure(
 def test_too_few_faces_to_decide_on_end_in_no_decision_which_is_neither_a_failure_nor_a_promotion(
     prefect_server: str, own_models: Path, faces: Path, recipe: Path, tmp_path: Path
 ) -> None:
-    data, out = [f"people:folders={faces}"], str(tmp_path / "run")
-    state: State[Any] = retrain_model(str(recipe), data, data, out=out, device="cpu", return_state=True)
+    state: State[Any] = retrain_model(job(recipe, faces, [f"people:folders={faces}"], tmp_path), return_state=True)
     ran = Ran(prefect_server, state)
     assert (state.is_completed(), state.name, champion.champion()) == (True, "No decision", champion.FIRST)
     assert "24 faces are too few to decide on" in str(state.message)
@@ -101,12 +111,13 @@ def test_too_few_faces_to_decide_on_end_in_no_decision_which_is_neither_a_failur
     assert ended.value.exit_code == 1
 
 
-def test_wrong_use_is_said_before_anything_starts(own_models: Path, faces: Path, recipe: Path) -> None:
-    data = [f"people:folders={faces}"]
+def test_wrong_use_is_reported_before_anything_starts(
+    own_models: Path, faces: Path, recipe: Path, tmp_path: Path
+) -> None:
     with pytest.raises(UsageError, match="no recipe 'tinny'"):
-        run.retrain("tinny", data, data)
+        run.retrain(job(Path("tinny"), faces, [f"people:folders={faces}"], tmp_path))
     with pytest.raises(UsageError, match="nowhere"):
-        run.retrain(str(recipe), data, ["folders=nowhere"])
+        run.retrain(job(recipe, faces, ["folders=nowhere"], tmp_path))
 
 
 def test_real_faces_from_a_recipe_to_a_decision(
@@ -118,15 +129,15 @@ def test_real_faces_from_a_recipe_to_a_decision(
         (tmp_path / name).mkdir()
         for image in part:
             shutil.copy(image, tmp_path / name)
-    state: State[Any] = retrain_model(
-        str(recipe),
-        [f"people:utkface={tmp_path / 'learn'}"],
-        [f"utkface={tmp_path / 'judge'}"],
+    parameters = RetrainJob(
+        recipe=str(recipe),
+        data=[f"people:utkface={tmp_path / 'learn'}"],
+        gate_data=[f"utkface={tmp_path / 'judge'}"],
         model="ours",
         out=str(tmp_path / "run"),
-        device="cpu",
-        return_state=True,
+        device=Device.CPU,
     )
+    state: State[Any] = retrain_model(parameters, return_state=True)
     ran = Ran(prefect_server, state)
     assert state.is_completed()
     assert (state.name == "Promoted") is (champion.champion() == "ours")

@@ -15,6 +15,7 @@ import httpx
 import pytest
 from prefect.settings import PREFECT_HOME, temporary_settings
 
+from gfpipe.curation.selection import Rules
 from gfpipe.errors import UsageError
 from gfpipe.flows.learn import curate_and_retrain, remove_expired
 from gfpipe.flows.serve import deployments, schedule
@@ -104,10 +105,10 @@ def test_a_site_that_keeps_crops_and_learns_has_more_to_do(tmp_path: Path) -> No
     site = Settings("tv", str(tmp_path / "lake"), keeping=Keeping("30d"), learning=lessons)
     due = {deployment.full_name: deployment for deployment in deployments(site)}
     assert set(due) == {"analyse/nightly", "publish/nightly", "purge/nightly", "learn/monthly"}
-    told = due["learn/monthly"].parameters
-    assert told["lake"] == str(tmp_path / "lake")
-    assert told["rules"] == {"threshold_female": 0.8, "threshold_male": 0.8}
-    curate_and_retrain.validate_parameters(told)
+    parameters = due["learn/monthly"].parameters
+    assert parameters["job"].lake == str(tmp_path / "lake")
+    assert parameters["job"].rules == Rules(threshold_female=0.8, threshold_male=0.8)
+    curate_and_retrain.validate_parameters(parameters)
     remove_expired.validate_parameters(due["purge/nightly"].parameters)
 
 

@@ -1,0 +1,79 @@
+"""Parameters of the flows that work on recordings: one object from the command or the schedule to the stage."""
+
+from datetime import date
+
+from pydantic import BaseModel, ConfigDict
+
+from gfpipe.archive import manifest
+from gfpipe.archive.manifest import Manifest
+from gfpipe.lake import shards
+from gfpipe.choices import Device
+from gfpipe.settings import DEFAULT_PATTERN, Analysis, Keeping
+
+
+class Job(BaseModel):
+    """Base of flow parameters; the docstrings of the fields are their descriptions in Prefect's UI."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class RecordingsJob(Job):
+    """A lake, the recordings to work on, and the processes that do the work."""
+
+    lake: str
+    """Folder or URL of the Parquet shards."""
+    since: date | None = None
+    """First day, by the recordings' local time; empty: from the beginning."""
+    until: date | None = None
+    """Last day; empty: to the end."""
+    channels: list[str] | None = None
+    """Only these channels; empty: all."""
+    workers: int = 0
+    """Worker processes; 0: one a core."""
+    scheduler: str | None = None
+    """Address of a Dask scheduler, whose workers are used instead of processes on this machine."""
+
+    def select(self, holdings: Manifest) -> Manifest:
+        """Select the recordings of the job's days and channels.
+
+        Raises:
+            UsageError: none is left, or there is no such channel.
+        """
+        return holdings.between(self.since, self.until).on(self.channels)
+
+
+class AnalysisJob(RecordingsJob):
+    """Parameters of the flow `analyse`."""
+
+    archive: str
+    """Folder of recordings, or a CSV or Parquet manifest."""
+    pattern: str = DEFAULT_PATTERN
+    """Pattern of the paths in a folder."""
+    timezone: str | None = None
+    """Time zone of start times that have none, such as Europe/Paris."""
+    analysis: Analysis = Analysis()
+    """Sampling and models; `champion` is resolved when the run begins."""
+    keeping: Keeping | None = None
+    """Which crops of faces are stored, and for how long; empty: none."""
+
+    def holdings(self) -> Manifest:
+        """List the recordings of the archive."""
+        return manifest.read(self.archive, self.pattern, self.timezone)
+
+
+class ReclassifyJob(RecordingsJob):
+    """Parameters of the flow `reclassify`."""
+
+    classifier: str
+    """Id or folder of a perceived-gender model, or `champion`."""
+    device: Device = Device.AUTO
+    """auto, cpu or cuda."""
+
+    def holdings(self) -> Manifest:
+        """List the recordings that the lake has an analysis of."""
+        return Manifest(self.lake, tuple(shards.analysed(self.lake)))
+
+    @property
+    def analysis(self) -> Analysis:
+        """The analysis settings that matter to reclassification."""
+        return Analysis(classifier=self.classifier, device=self.device)

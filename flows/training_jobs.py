@@ -1,0 +1,51 @@
+"""Parameters of the flows that train; apart from `jobs`, because the gate and curation import scikit-learn."""
+
+from gfpipe.curation.selection import Rules
+from gfpipe.evaluation.gate.rules import Margins
+from gfpipe.flows.jobs import Job
+from gfpipe.choices import Device
+from gfpipe.settings import LEAST_LABELS, Analysis
+
+
+class RetrainJob(Job):
+    """Parameters of the flow `retrain`."""
+
+    recipe: str
+    """Name of a recipe of gfpipe's, or path of a TOML file."""
+    data: list[str]
+    """Labelled faces to train on, NAME=PATH each."""
+    gate_data: list[str]
+    """Labelled faces on which the gate decides; those that either model was trained on are left out."""
+    model: str | None = None
+    """Id of the new model; empty: name of the recipe and date."""
+    out: str | None = None
+    """Folder of the run; empty: runs/MODEL."""
+    device: Device = Device.AUTO
+    """auto, cpu or cuda."""
+    detector: str = Analysis().detector
+    """Face-detection model."""
+    margins: Margins = Margins()
+    """How much worse the new model may be, in percentage points."""
+    begin_with: str | None = None
+    """Model to start from, with its network, instead of the recipe's; `champion` for the current champion."""
+
+
+class LearnJob(RetrainJob):
+    """Parameters of the flow `learn`."""
+
+    lake: str
+    """Lake with stored crops; on this machine."""
+    recipe: str = "pseudo-labels"
+    """Name of a recipe of gfpipe's, or path of a TOML file; it has a data set `curated`."""
+    begin_with: str | None = "champion"
+    """Model to start from, with its network; empty: as the recipe says."""
+    name: str | None = None
+    """Name of the curated set; empty: the month."""
+    rules: Rules = Rules(threshold_female=0.9, threshold_male=0.9)
+    """Which faces are confident enough, and how they are balanced."""
+    soft: bool = False
+    """Train on the model's probabilities instead of hard labels."""
+    least_labels: int = LEAST_LABELS
+    """Labelled faces of the archive that the gate needs to use them."""
+    reestimate: bool = False
+    """Reclassify the whole lake and publish after a promotion; else the figures break where the new model begins."""
