@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict
 
 from gfpipe.archive import manifest
 from gfpipe.archive.manifest import Manifest
-from gfpipe.lake import shards
 from gfpipe.choices import Device
+from gfpipe.lake import shards
 from gfpipe.settings import DEFAULT_PATTERN, Analysis, Keeping
 
 

@@ -1,9 +1,9 @@
 """Parameters of the flows that train; apart from `jobs`, because the gate and curation import scikit-learn."""
 
+from gfpipe.choices import Device
 from gfpipe.curation.selection import Rules
 from gfpipe.evaluation.gate.rules import Margins
 from gfpipe.flows.jobs import Job
-from gfpipe.choices import Device
 from gfpipe.settings import LEAST_LABELS, Analysis
 
 
