@@ -54,3 +54,9 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def shipped_folder(name: str) -> Path:
+    """Path of a folder shipped with gfpipe: inside the package in a wheel, beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    return next(folder for folder in (package / name, package.parent / name) if folder.is_dir())

@@ -17,7 +17,7 @@ class Candidates:
         path: (N,) the file of each picture.
         row: (N,) its row in a Parquet shard; -1 where the file itself is the picture.
         p_female: (N,) calibrated and, where the track is known, the same for all faces of it: the sigmoid of the mean
-            of their logits, as in the warehouse (sql/macros/pooled_probability.sql).
+            of their logits, as in the warehouse (macro pooled_probability).
         recording_id, programme, channel: (N,) empty where unknown.
         track: (N,) a number for each track, over all recordings; -1 where unknown: the face is its own.
         sample_index, face_index: (N,) the face in its recording; -1 where there is none.

@@ -35,7 +35,7 @@ UNREADABLE: Final = "the picture cannot be read"
 
 _BATCH: Final = 256  # pictures in memory at once
 _FACE: Final = ["sample_index", "face_index"]
-_EDGE: Final = 1e-6  # as sql/macros/pooled_probability.sql has it
+_EDGE: Final = 1e-6  # as in the macro pooled_probability
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ _UNKNOWN: Final = "unknown"
 # Finer towards 1, where calibrated networks put most faces.
 CONFIDENCE_EDGES: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1.0)
 CONFIDENCE: Final = tuple(f"{low:g} to {high:g}" for low, high in pairwise(CONFIDENCE_EDGES))
-_FACE_SIZE_EDGES: Final = (48.0, 96.0)  # as sql/macros/face_size.sql has it
+_FACE_SIZE_EDGES: Final = (48.0, 96.0)  # as the macro face_size of sql/
 _FACE_SIZE: Final = ("small", "medium", "large")
 
 

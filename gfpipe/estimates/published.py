@@ -43,6 +43,11 @@ def estimates(db: Warehouse, question: Question = Question()) -> pa.Table:  # no
     return pa.concat_tables(parts, promote_options="permissive")
 
 
+def tables(db: Warehouse) -> dict[str, pa.Table]:
+    """Tables that publishing computes from the finished marts, by name."""
+    return {"estimates": estimates(db)}
+
+
 def answer(db: Warehouse, question: Question) -> pa.Table:
     """Answer a question: with what was published, where that is it, else by measuring anew; the answers are the same.
 

@@ -17,17 +17,23 @@ from gfpipe.warehouse.database import (
     open,  # noqa: A004 - warehouse.open(lake)
     split_statements,
 )
+from gfpipe.warehouse.dictionary import Column, Relation, as_markdown, data_dictionary, relations
 from gfpipe.warehouse.results import Format, as_text, write
 
 __all__ = [
     "NAME",
     "CheckFailure",
+    "Column",
     "Format",
+    "Relation",
     "Warehouse",
+    "as_markdown",
     "as_text",
     "binary_columns",
     "build",
+    "data_dictionary",
     "open",
+    "relations",
     "report",
     "split_statements",
     "write",

@@ -15,13 +15,20 @@ import pyarrow.parquet as pq
 
 from gfpipe import files
 from gfpipe.errors import LakeError
+from gfpipe.exports.columns import description, glossary
 from gfpipe.lake import schema
 from gfpipe.warehouse.connection import NAME, configure, lake_errors, lake_folder, quoted
 from gfpipe.warehouse.database import Warehouse
-from gfpipe.warehouse.sources import MATERIALISED, statements
+from gfpipe.warehouse.sources import MATERIALISED, header, statements
 
 _SCRATCH: Final = ".gfpipe-publish-"
 _A_DAY: Final = 24 * 60 * 60
+
+_COLUMNS: Final = """
+select if(table_oid in (select table_oid from duckdb_tables()), 'table', 'view') as kind, table_name, column_name
+from duckdb_columns()
+where database_name = current_database() and not internal
+"""
 
 Derive = Callable[[Warehouse], Mapping[str, pa.Table]]
 
@@ -43,7 +50,11 @@ def build(lake: Path | str, memory_limit: str | None = None, derive: Derive | No
     Raises:
         LakeError: the lake is missing, empty or unreadable, or its disk is full.
     """
-    lake = _lake_with_shards(lake)
+    return build_database(_lake_with_shards(lake), memory_limit, derive)
+
+
+def build_database(lake: Path, memory_limit: str | None = None, derive: Derive | None = None) -> Path:
+    """Build the warehouse of a lake that may be empty; see `build`."""
     with lake_errors(lake), _scratch(lake) as scratch:
         write_schemas(lake)
         with duckdb.connect() as connection:
@@ -54,6 +65,7 @@ def build(lake: Path | str, memory_limit: str | None = None, derive: Derive | No
             for name, table in derive(Warehouse(lake, connection)).items() if derive else ():
                 connection.register(f"_{name}", table)
                 connection.execute(f"create table gfpipe.{name} as from _{name}")
+            comment(connection)
             connection.execute("use memory")
             connection.execute("detach gfpipe")  # checkpoints the write-ahead log into the file
         files.put_in_place(scratch / NAME, lake / NAME)
@@ -88,6 +100,25 @@ def create_relations(connection: duckdb.DuckDBPyConnection, *names: str) -> None
     }
     for name in TopologicalSorter(_dependencies(names or reads, reads)).static_order():
         connection.execute(f"create {kinds[name]} {name} as {sources[name]}")
+
+
+def comment(connection: duckdb.DuckDBPyConnection) -> None:
+    """Comment on every macro, relation and column of the current database.
+
+    A macro or relation is described by the comment at the head of its file in ``sql/``, a column by
+    ``sql/columns.toml``.
+    """
+    connection.execute("begin")
+    for name, sql in statements("macros").items():
+        connection.execute(f'comment on macro "{name}" is {quoted(header(sql))}')
+    texts = {name: header(sql) for folder in MATERIALISED for name, sql in statements(folder).items()}
+    texts |= glossary()["relations"]
+    columns = connection.sql(_COLUMNS).fetchall()
+    for kind, name in dict.fromkeys((kind, name) for kind, name, _ in columns):
+        connection.execute(f'comment on {kind} "{name}" is {quoted(texts.get(name, ""))}')
+    for _, name, column in columns:
+        connection.execute(f'comment on column "{name}"."{column}" is {quoted(description(column, name))}')
+    connection.execute("commit")
 
 
 def _dependencies(names: Iterable[str], reads: Mapping[str, set[str]]) -> dict[str, set[str]]:

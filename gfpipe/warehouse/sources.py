@@ -1,8 +1,9 @@
 """The files of ``sql/``."""
 
 from functools import cache
-from pathlib import Path
 from typing import Final
+
+from gfpipe.files import shipped_folder
 
 MATERIALISED: Final = {"staging": "view", "intermediate": "view", "marts": "table", "reports": "view"}
 
@@ -10,11 +11,12 @@ MATERIALISED: Final = {"staging": "view", "intermediate": "view", "marts": "tabl
 @cache
 def statements(folder: str) -> dict[str, str]:
     """Statement of each file in a folder of ``sql/`` and its subfolders, by the file's name."""
-    files = sorted((_root() / folder).rglob("*.sql"), key=lambda file: file.stem)
+    files = sorted((shipped_folder("sql") / folder).rglob("*.sql"), key=lambda file: file.stem)
     return {file.stem: file.read_text(encoding="utf-8") for file in files}
 
 
-def _root() -> Path:
-    """Inside the package in a wheel, beside it in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    return next(sql for sql in (package / "sql", package.parent / "sql") if sql.is_dir())
+def header(sql: str) -> str:
+    """The comment at the head of a file, on one line."""
+    lines = sql.splitlines()
+    end = next(number for number, line in enumerate(lines) if not line.startswith("--"))
+    return " ".join(line.removeprefix("--").strip() for line in lines[:end])

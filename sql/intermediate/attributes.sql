@@ -1,3 +1,4 @@
+-- Attributes of faces, of the newest analysis of each recording: one row per face and classifier.
 select
     stg_attributes.*,
     recordings.recording_number

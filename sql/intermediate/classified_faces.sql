@@ -1,4 +1,4 @@
--- Every face with how it is read, by itself and together with the rest of its track.
+-- Faces with size and perceived gender, by themselves and with the rest of their track: one row per face.
 select
     recordings.recording_id,
     face_gender.*,

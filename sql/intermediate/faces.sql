@@ -1,3 +1,4 @@
+-- Detected faces, of the newest analysis of each recording: one row per face.
 select
     stg_faces.*,
     recordings.recording_number

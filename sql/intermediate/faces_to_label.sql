@@ -1,4 +1,5 @@
--- Every face that counts, with what it may be drawn by; those beyond the 99th of a picture count nowhere.
+-- Counted faces that can be drawn for labelling, with their strata: one row per face. Faces after the 99th of a
+-- sample count nowhere.
 select
     recordings.recording_number,
     recordings.recording_id,

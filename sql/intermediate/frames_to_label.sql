@@ -1,4 +1,4 @@
--- Every picture that was analysed, with or without a face: what the detector missed shows only where it found nothing.
+-- Samples that can be drawn for labelling, with and without detected faces: one row per sample.
 select
     recordings.recording_number,
     recordings.recording_id,

@@ -1,5 +1,5 @@
--- Every label with the sample that stands for the moment looked at; none where that moment was not analysed.
--- A draw is what was drawn together and stands for the archive by itself: the faces of a queue, its whole pictures.
+-- Labels with the sample of their moment: one row per label; without a sample if the moment was not analysed. A draw
+-- (the faces or the pictures of a queue) is weighted to represent the archive by itself.
 with labels as (
     select
         *,

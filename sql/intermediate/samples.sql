@@ -1,3 +1,4 @@
+-- Analysed frames, of the newest analysis of each recording: one row per sample.
 select
     stg_samples.*,
     recordings.recording_number

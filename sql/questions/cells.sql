@@ -1,4 +1,4 @@
--- The faces that may be labelled, by stratum and by what their error rates depend on; seconds that they stand for.
+-- Counted faces by stratum and the classes that error rates depend on, with the time that they represent.
 with wanted as (
     select
         *,

@@ -1,5 +1,5 @@
--- Of each stratum of `allocation` the faces that come first in an order which a hash shuffles: the same seed draws the
--- same faces, and most of them again from an archive that has grown. `limit_place` only spares sorting all the rest.
+-- Faces drawn from each stratum of allocation, in an order by hash: the same seed draws the same faces, and mostly
+-- the same ones after the archive has grown. limit_place avoids sorting faces that cannot be drawn.
 with wanted as (
     select
         *,

@@ -1,4 +1,4 @@
--- Of each stratum of `allocation` the pictures that come first in an order which a hash shuffles, as in drawn_faces.
+-- Samples drawn from each stratum of allocation, in an order by hash as in drawn_faces.
 with wanted as (
     select
         *,

@@ -1,4 +1,4 @@
--- What people said of the faces of each cell, and how many seconds of face time each answer stands for.
+-- Labels of the faces of each cell, with the face time that each represents.
 with wanted as (
     select
         *,

@@ -1,4 +1,4 @@
--- How many faces each stratum has.
+-- Number of faces per stratum.
 select
     stratum($keys, channel, month, size, confidence, answer) as stratum,
     count(*) as population

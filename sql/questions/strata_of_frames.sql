@@ -1,4 +1,4 @@
--- How many pictures each stratum has.
+-- Number of samples per stratum.
 select
     stratum($keys, channel, month, null, null, null) as stratum,
     count(*) as population

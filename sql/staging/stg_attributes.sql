@@ -1,3 +1,4 @@
+-- Attributes of faces as stored: one row per face and classifier.
 select
     recording_id,
     config_digest,

@@ -1,3 +1,4 @@
+-- Detected faces as stored: one row per face.
 select
     recording_id,
     config_digest,

@@ -1,3 +1,4 @@
+-- Annotators' answers as imported: one row per labelled face.
 select
     recording_id,
     seconds,

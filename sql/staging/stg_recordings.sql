@@ -1,3 +1,4 @@
+-- Analyses of recordings as stored: one row per analysis.
 select
     recording_id,
     config_digest,

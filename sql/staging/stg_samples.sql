@@ -1,3 +1,4 @@
+-- Samples as stored: one row per analysed frame.
 select
     recording_id,
     config_digest,

@@ -1,3 +1,4 @@
+-- Contents of the archive as listed: one row per file or row of the manifest.
 select
     recording_id,
     path,

@@ -1,3 +1,4 @@
+-- Segments of the sound by inaSpeechSegmenter: one row per segment.
 select
     recording_id,
     label,

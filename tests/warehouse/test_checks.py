@@ -63,7 +63,7 @@ def test_an_intact_lake_passes_every_check(tmp_path: Path) -> None:
 
 
 def test_every_check_is_broken_by_a_test() -> None:
-    assert {file.stem for file in (ROOT / "sql" / "checks").glob("*.sql")} == {*BREAKAGES, *FAULTS}
+    assert {file.stem for file in (ROOT / "sql" / "checks").rglob("*.sql")} == {*BREAKAGES, *FAULTS}
 
 
 @pytest.mark.parametrize("name", BREAKAGES)
@@ -119,7 +119,7 @@ def test_a_shard_twice_in_the_lake_is_noticed(tmp_path: Path) -> None:
 
 def test_macros_hold_for_values_at_the_edge() -> None:
     with duckdb.connect() as connection:
-        for file in sorted((ROOT / "sql" / "macros").glob("*.sql")):
+        for file in sorted((ROOT / "sql" / "macros").rglob("*.sql"), key=lambda file: file.stem):
             connection.execute(file.read_text(encoding="utf-8"))
         found = connection.execute(
             "select perceived_gender(null), perceived_gender('nan'::float), perceived_gender(1.1), "

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gfpipe import warehouse
-from gfpipe.estimates.published import estimates
+from gfpipe.estimates import published
 from gfpipe.warehouse import CheckFailure
 
 
@@ -32,7 +32,7 @@ def run(lake: Path | str, memory_limit: str | None = None) -> Published:
     Raises:
         LakeError: the lake is missing, empty, unreadable, or its disk is full.
     """
-    path = warehouse.build(lake, memory_limit, lambda db: {"estimates": estimates(db)})
+    path = warehouse.build(lake, memory_limit, published.tables)
     with warehouse.open(lake, memory_limit) as db:
         return Published(
             warehouse=path,

@@ -1,9 +1,0 @@
--- A counted face that no gender was read from is missing from screen time.
-select
-    recordings.recording_id,
-    face_gender.sample_index,
-    face_gender.face_index,
-    face_gender.p_female
-from face_gender
-inner join recordings on face_gender.recording_number = recordings.recording_number
-where not face_gender.below_min_face and perceived_gender(face_gender.p_female) is null

@@ -1,7 +1,0 @@
--- How many faces of one perceived gender a composition holds, over all sizes; gender as 0 female, 1 male, 2 undecided.
-create macro faces_in(composition, gender) as cast(
-    composition // cast(100 ** gender as ubigint) % 100
-    + composition // cast(100 ** (gender + 3) as ubigint) % 100
-    + composition // cast(100 ** (gender + 6) as ubigint) % 100
-    as integer
-)

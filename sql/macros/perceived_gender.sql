@@ -1,7 +1,0 @@
--- The only place that holds the thresholds. Null for no probability, or one that is not in [0, 1].
-create macro perceived_gender(p_female) as
-case
-    when p_female between cast(0.6 as float) and 1 then 'female'
-    when p_female between 0 and cast(0.4 as float) then 'male'
-    when p_female between 0 and 1 then 'undecided'
-end

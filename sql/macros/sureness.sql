@@ -1,8 +1,0 @@
--- The only place that holds the classes of a classifier's confidence, |2p - 1|: whoever is undecided is unsure.
-create macro sureness(p_female) as
-case
-    when perceived_gender(p_female) = 'undecided' then 'unsure'
-    when abs(2 * p_female - 1) < 0.6 then 'low'
-    when abs(2 * p_female - 1) < 0.9 then 'middle'
-    when p_female is not null then 'high'
-end

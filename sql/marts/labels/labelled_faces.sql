@@ -1,0 +1,49 @@
+-- Labels of faces large enough to count, with the classifier's prediction: one row per label. Several annotators
+-- share the weight of a face, and of a whole picture all who labelled it, whether they marked that face or not.
+select
+    matched_labels.label_number,
+    matched_labels.recording_id,
+    matched_labels.channel,
+    matched_labels.model_id,
+    matched_labels.seconds,
+    matched_labels.sample_index,
+    found.face_index,
+    matched_labels.answer,
+    coalesce(found.size, face_size(matched_labels.height_360)) as size,
+    found.perceived_gender,
+    found.track_perceived_gender,
+    matched_labels.step_seconds,
+    matched_labels.weight / case
+        when matched_labels.whole_picture
+            then count(distinct coalesce(matched_labels.annotator, '')) over (
+                partition by
+                    matched_labels.draw,
+                    matched_labels.whole_picture,
+                    matched_labels.recording_number,
+                    matched_labels.sample_index
+            )
+        else count(*) over (
+            partition by
+                matched_labels.draw,
+                matched_labels.whole_picture,
+                matched_labels.recording_number,
+                matched_labels.sample_index,
+                matched_labels.face_index,
+                case when matched_labels.face_index is null then matched_labels.x1 end,
+                case when matched_labels.face_index is null then matched_labels.y1 end
+        )
+    end as weight,
+    matched_labels.annotator,
+    matched_labels.whole_picture,
+    coalesce(found.height_360, matched_labels.height_360) as height_360,
+    matched_labels.draw
+from matched_labels
+left join classified_faces as found
+    on
+        matched_labels.recording_number = found.recording_number
+        and matched_labels.sample_index = found.sample_index
+        and matched_labels.face_index = found.face_index
+where
+    matched_labels.sample_index is not null
+    and not matched_labels.taken_back
+    and not coalesce(found.below_min_face, matched_labels.height_360 < matched_labels.min_face)

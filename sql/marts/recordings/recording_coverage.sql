@@ -1,0 +1,45 @@
+-- Everything scheduled or analysed, so that gaps are visible: one row per recording. Rows of the schedule with a
+-- problem are rejected and never matched with a recording.
+with expected as (
+    select * from schedule
+    where problem is null
+),
+
+scheduled_or_analysed as (
+    select
+        coalesce(recordings.recording_id, expected.recording_id) as recording_id,
+        coalesce(recordings.path, expected.path) as path,
+        coalesce(recordings.channel, expected.channel) as channel,
+        coalesce(recordings.programme, expected.programme) as programme,
+        coalesce(recordings.started_at, expected.started_at) as started_at,
+        coalesce(recordings.timezone, expected.timezone) as timezone,
+        coalesce(recordings.status, 'missing') as status,
+        case when recordings.recording_id is null then 'not analysed yet' else recordings.reason end as reason,
+        coalesce(expected.scheduled_seconds, recordings.scheduled_seconds, recordings.duration_seconds)
+            as scheduled_seconds,
+        coalesce(recordings.analysed_seconds, 0) as analysed_seconds,
+        coalesce(recordings.lost_seconds, 0) as lost_seconds
+    from recordings
+    full outer join expected on recordings.recording_id = expected.recording_id
+    union all
+    select
+        recording_id,
+        path,
+        channel,
+        programme,
+        started_at,
+        timezone,
+        'rejected' as status,
+        problem as reason,
+        scheduled_seconds,
+        0 as analysed_seconds,
+        0 as lost_seconds
+    from schedule
+    where problem is not null
+)
+
+select
+    *,
+    cast(local_time(timezone, started_at) as date) as air_date
+from scheduled_or_analysed
+order by channel, started_at, path

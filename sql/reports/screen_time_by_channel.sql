@@ -1,6 +1,0 @@
-select
-    channel,
-    unnest(totals(rollup)) -- noqa: AL03
-from rollup
-group by channel
-order by channel

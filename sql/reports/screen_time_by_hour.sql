@@ -1,6 +1,0 @@
-select
-    hour,
-    unnest(totals(rollup)) -- noqa: AL03
-from rollup
-group by hour
-order by hour

@@ -1,6 +1,0 @@
-select
-    month,
-    unnest(totals(rollup)) -- noqa: AL03
-from rollup
-group by month
-order by month

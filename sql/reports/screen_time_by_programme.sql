@@ -1,7 +1,0 @@
-select
-    channel,
-    programme,
-    unnest(totals(rollup)) -- noqa: AL03
-from rollup
-group by channel, programme
-order by channel, programme

@@ -1,6 +1,0 @@
-select
-    week,
-    unnest(totals(rollup)) -- noqa: AL03
-from rollup
-group by week
-order by week
