@@ -1,8 +1,7 @@
-"""Labels and speech in the lake: one file for each source, replaced when the source is imported again.
+"""Stores labels and speech segments in the lake: one file per source, replaced when the source is imported again.
 
-A source is a file that was imported, or the answers of one annotator to one queue (`gfpipe.labelling.page.sheet`).
-
-They carry no ``config_digest``: what a human answered, or was heard, survives a new analysis of the pictures.
+A source is an imported file, or one annotator's answers to one queue (`gfpipe.labelling.page.answer_file`). The rows
+have no ``config_digest``: they stay valid when recordings are analysed again.
 """
 
 import fcntl
@@ -27,12 +26,12 @@ LABELS_FOLDER: Final = ("labels", f"v{schema.VERSION}")
 
 @dataclass(frozen=True)
 class Import:
-    """A file of labels that the lake holds.
+    """A source of labels in the lake.
 
     Attributes:
-        source: where the file was, or ``queue NAME by ANNOTATOR``.
-        labels: how many are in it.
-        imported_at: when; of a queue, when the last answer was given.
+        source: path of the imported file, or ``queue NAME by ANNOTATOR``.
+        labels: number of labels.
+        imported_at: time of the import; of a queue, time of the latest answer.
     """
 
     source: str
@@ -41,97 +40,88 @@ class Import:
 
 
 def write_labels(lake: str, source: Path, labels: Sequence[Label]) -> int:
-    """Keep the labels of one file; those of an earlier import of the same file are replaced.
+    """Store the labels of a file, replacing those of an earlier import of it.
 
     Returns:
-        How many labels were replaced.
+        The number of labels that were replaced.
 
     Raises:
         LakeError: the lake cannot be written.
     """
-    replaced = _count(lake, _place(source))
-    _write(lake, "labels", _place(source), source, [asdict(label) for label in labels])
+    replaced = _count(lake, _parts(source))
+    _write(lake, "labels", _parts(source), source, [asdict(label) for label in labels])
     return replaced
 
 
 def remove_labels(lake: str, source: Path, dry_run: bool = False) -> int:
-    """Take back what was imported from a file, which need not exist any more, or answered at a queue.
+    """Remove the labels of a source.
 
     Args:
         lake: the lake's folder or URL.
-        source: the file, or ``queue NAME by ANNOTATOR`` as :func:`imports` says.
-        dry_run: leave everything as it is.
+        source: the imported file, which need not exist any more, or ``queue NAME by ANNOTATOR``.
+        dry_run: only count.
 
     Returns:
-        How many labels are (or, on a dry run, would be) gone.
+        The number of labels.
 
     Raises:
-        UsageError: nothing was imported from it, or somebody is answering the queue just now.
+        UsageError: there are no labels of this source, or the queue is being answered at the moment.
         LakeError: the lake cannot be read or written.
     """
-    storage, answered = Storage(lake), (*LABELS_FOLDER, file_of(str(source)))
-    place = answered if storage.exists(*answered) else _place(source)
-    if not storage.exists(*place):
-        there = ", ".join(each.source for each in imports(lake)) or "nothing"
-        raise UsageError(f"{_absolute(source)}: never imported into {lake}; it holds labels from: {there}")
-    labels = _count(lake, place)
+    storage, queue_parts = Storage(lake), (*LABELS_FOLDER, file_of(str(source)))
+    is_queue = storage.exists(*queue_parts)
+    parts = queue_parts if is_queue else _parts(source)
+    if not storage.exists(*parts):
+        sources = ", ".join(item.source for item in imports(lake)) or "nothing"
+        raise UsageError(f"{_absolute(source)}: never imported into {lake}; it contains labels from: {sources}")
+    labels = _count(lake, parts)
     if not dry_run:
-        busy = f"{source}: a gfpipe label serve has these answers open, and would write them again; stop it first"
-        with held(storage, place, busy) if place == answered else nullcontext():
-            storage.delete(*place)
+        locked = f"{source}: a running gfpipe label serve has these answers open and would write them again; stop it first"
+        with lock(storage, parts, locked) if is_queue else nullcontext():
+            storage.delete(*parts)
     return labels
 
 
 @contextmanager
-def held(storage: Storage, place: tuple[str, ...], busy: str) -> Iterator[None]:
-    """Hold a file of answers: two programs that both write the whole file would lose each other's.
+def lock(storage: Storage, parts: tuple[str, ...], message: str) -> Iterator[None]:
+    """Lock a file of answers, as two processes that rewrite it would lose each other's answers.
 
-    Nothing is held on an object store, which has no locks.
+    Object stores have no locks: nothing is locked there.
 
     Raises:
-        UsageError: another process holds it; `busy` says what to do.
-        LakeError: the folder is forbidden.
+        UsageError: another process has the lock; with `message`.
+        LakeError: the lock file cannot be written.
     """
     if not storage.is_local:
         yield
         return
-    path = Path(storage.path(*place[:-1], f".{place[-1]}.lock"))
+    path = Path(storage.path(*parts[:-1], f".{parts[-1]}.lock"))
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.open("w")
-    with lock:
+        file = path.open("w")
+    with file:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
-            raise UsageError(busy) from exc
+            raise UsageError(message) from exc
         yield
 
 
 def imports(lake: str) -> tuple[Import, ...]:
-    """Every file of labels that was imported, and every queue that was answered, by name.
-
-    Raises:
-        LakeError: the lake cannot be read.
-    """
+    """List all sources of labels, by name; raises LakeError."""
     storage, files = Storage(lake), fsspec.core.url_to_fs(lake)[0]
-    found = files.glob(storage.path(*LABELS_FOLDER, "*.parquet"))
-    names = (PurePosixPath(path).name for path in found)
-    return tuple(
-        sorted((_import(storage, name) for name in names if name[0] not in "._"), key=lambda each: each.source)
-    )
+    names = (PurePosixPath(path).name for path in files.glob(storage.path(*LABELS_FOLDER, "*.parquet")))
+    found = (_import(storage, name) for name in names if name[0] not in "._")
+    return tuple(sorted(found, key=lambda item: item.source))
 
 
 def write_speech(lake: str, recording_id: str, source: Path, segments: Sequence[Segment]) -> None:
-    """Keep what was heard in one recording; what an earlier import said of it is replaced.
-
-    Raises:
-        LakeError: the lake cannot be written.
-    """
+    """Store the speech segments of one recording, replacing earlier ones; raises LakeError."""
     rows = [{"recording_id": recording_id, **asdict(segment)} for segment in segments]
     _write(lake, "speech", ("speech", f"v{schema.VERSION}", f"{recording_id}.parquet"), source, rows)
 
 
-def _place(source: Path) -> tuple[str, ...]:
+def _parts(source: Path) -> tuple[str, ...]:
     return (*LABELS_FOLDER, file_of(_absolute(source)))
 
 
@@ -139,22 +129,22 @@ def _absolute(source: Path) -> str:
     return str(source.expanduser().resolve())
 
 
-def _count(lake: str, place: tuple[str, ...]) -> int:
+def _count(lake: str, parts: tuple[str, ...]) -> int:
     storage = Storage(lake)
-    return int(storage.read_table(*place).num_rows) if storage.exists(*place) else 0
+    return int(storage.read_table(*parts).num_rows) if storage.exists(*parts) else 0
 
 
 def _import(storage: Storage, name: str) -> Import:
     table = storage.read_table(*LABELS_FOLDER, name)
-    said = table.schema.metadata
+    metadata = table.schema.metadata
     if table.num_rows:
-        last = max(table["imported_at"].to_pylist())
-    else:  # pictures without faces, and none with
-        last = datetime.fromisoformat(said[b"gfpipe.saved_at"].decode())
-    return Import(said[b"gfpipe.source"].decode(), table.num_rows, last)
+        latest = max(table["imported_at"].to_pylist())
+    else:  # a queue of which only frames without faces are answered
+        latest = datetime.fromisoformat(metadata[b"gfpipe.saved_at"].decode())
+    return Import(metadata[b"gfpipe.source"].decode(), table.num_rows, latest)
 
 
-def _write(lake: str, table: str, place: tuple[str, ...], source: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def _write(lake: str, table: str, parts: tuple[str, ...], source: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     now = datetime.now(UTC)
-    stamped = [{**row, "imported_at": now} for row in rows]
-    write_whole(Storage(lake), place, schema.TABLES[table], stamped, source=_absolute(source))
+    rows = [{**row, "imported_at": now} for row in rows]
+    write_whole(Storage(lake), parts, schema.TABLES[table], rows, source=_absolute(source))

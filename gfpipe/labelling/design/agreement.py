@@ -1,7 +1,7 @@
-"""How far people agree about faces: with one another, and each with themself on faces that were asked twice.
+"""Agreement between annotators, and of each annotator with their own repeated answers.
 
-Cohen's kappa (1960); Krippendorff's alpha for nominal data as in his "Computing Krippendorff's
-Alpha-Reliability" (2011), section B to D. 95 % intervals resample faces (percentiles, Efron 1979).
+Cohen's kappa (1960); Krippendorff's alpha for nominal data: "Computing Krippendorff's Alpha-Reliability" (2011),
+sections B to D. 95 % percentile intervals of a bootstrap over faces (Efron 1979).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,19 +18,18 @@ from gfpipe.errors import UsageError
 from gfpipe.evaluation.measures.resampling import percentile_interval
 from gfpipe.formats import Interval
 from gfpipe.labelling.design import queues
+from gfpipe.labelling.labels import ANSWERS, CORNERS
 from gfpipe.lake import schema
 from gfpipe.lake.storage import Storage
 
-ANSWERS: Final = ("female", "male", "undecided", "no_face")
-DRAWS: Final = 1_000
-_UNNAMED: Final = "nobody named"
-_COLUMNS: Final = (
-    *("recording_id", "seconds", "x1", "y1", "x2", "y2"),
-    *("answer", "annotator", "imported_at", "position"),
-)
+RESAMPLES: Final = 1_000
+_UNNAMED: Final = "unnamed"
+_FACE: Final = ("recording_id", "seconds", *CORNERS)
+_COLUMNS: Final = (*_FACE, "answer", "annotator", "imported_at", "position")
 
-Face = tuple[str, float, float, float, float, float]
+Face = tuple[object, ...]
 Counts = NDArray[np.int64]
+AnswersByAnnotator = dict[str, dict[Face, list[int]]]  # indices into `ANSWERS`, in order of time
 
 
 @dataclass(frozen=True)
@@ -38,10 +37,10 @@ class Answer:
     """One answer about one face.
 
     Attributes:
-        face: recording, moment and box.
-        annotator: who answered.
+        face: recording, time and box.
+        annotator: name of the annotator.
         answer: one of `ANSWERS`.
-        at: when.
+        at: time of the answer.
     """
 
     face: Face
@@ -52,17 +51,17 @@ class Answer:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far some people agree.
+    """Agreement between annotators.
 
     Attributes:
-        who: one of them who was asked twice, two of them, or all.
+        annotators: one annotator who answered faces twice, two annotators, or all.
         measure: ``kappa`` (Cohen) or ``alpha`` (Krippendorff).
-        faces: how many it rests on: those with two answers or more.
-        same: share of pairs of answers to one face that are the same.
-        value: 1 is perfect, 0 is what chance would bring; NaN where all answers are one and the same.
+        faces: number of faces with two answers or more.
+        same: share of identical answers among pairs of answers to a face.
+        value: 1 is perfect agreement, 0 chance agreement; NaN if all answers are identical.
     """
 
-    who: tuple[str, ...]
+    annotators: tuple[str, ...]
     measure: str
     faces: int
     same: float
@@ -70,65 +69,62 @@ class Agreement:
 
 
 def read(lake: str, queue: str | None = None) -> tuple[Answer, ...]:
-    """Every answer that somebody gave, in the order in which they were given.
+    """Read the answers of a lake, in order of time.
 
     Args:
         lake: the lake's folder or URL.
-        queue: only answers to this one.
+        queue: only answers to this queue.
 
     Raises:
-        UsageError: nothing can be called so.
+        UsageError: `queue` is not a valid name.
         LakeError: the lake cannot be read.
     """
-    wanted = ds.field("recording_id").is_valid()
+    condition = ds.field("recording_id").is_valid()
     if queue is not None:
-        wanted &= ds.field("queue") == queues.checked(queue)
-    found = Storage(lake).scan(("labels", f"v{schema.VERSION}"), schema.LABELS, _COLUMNS, wanted)
-    rows = [] if found is None else found.to_pylist()
-    answers = (
+        condition &= ds.field("queue") == queues.checked(queue)
+    table = Storage(lake).scan(("labels", f"v{schema.VERSION}"), schema.LABELS, _COLUMNS, condition)
+    rows = [] if table is None else table.to_pylist()
+    return tuple(
         Answer(
-            (row["recording_id"], row["seconds"], row["x1"], row["y1"], row["x2"], row["y2"]),
-            row["annotator"] or _UNNAMED,
-            row["answer"],
-            row["imported_at"],
+            tuple(row[name] for name in _FACE), row["annotator"] or _UNNAMED, row["answer"], row["imported_at"]
         )
         for row in sorted(rows, key=lambda row: (row["imported_at"], row["position"] or 0))
     )
-    return tuple(answers)
 
 
-def measure(answers: Sequence[Answer], draws: int = DRAWS, seed: int = 0) -> tuple[Agreement, ...]:
-    """Agreement of each pair, of all together, and of each with themself.
+def measure(answers: Sequence[Answer], resamples: int = RESAMPLES, seed: int = 0) -> tuple[Agreement, ...]:
+    """Measure the agreement of each pair, of all together, and of each annotator with their own answers.
 
-    Between people, the first answer of each counts: whoever sees a face for the second time may remember it.
+    Between annotators only first answers count: at the second answer an annotator may remember the face.
 
     Raises:
         UsageError: no face has two answers.
     """
-    given: dict[str, dict[Face, list[int]]] = {}
-    for each in answers:
-        given.setdefault(each.annotator, {}).setdefault(each.face, []).append(ANSWERS.index(each.answer))
-    found = tuple(_all(dict(sorted(given.items())), draws, seed))
-    if not found:
+    by_annotator: AnswersByAnnotator = {}
+    for answer in answers:
+        faces = by_annotator.setdefault(answer.annotator, {})
+        faces.setdefault(answer.face, []).append(ANSWERS.index(answer.answer))
+    agreements = tuple(_all(dict(sorted(by_annotator.items())), resamples, seed))
+    if not agreements:
         raise UsageError(
-            "no face has two answers: have somebody else answer the same queue, or draw one with --repeats, and then "
+            "no face has two answers: have a second annotator answer the same queue, or draw one with --repeats, then "
             "run: gfpipe label serve"
         )
-    return found
+    return agreements
 
 
 def kappa(table: Counts) -> float:
-    """Cohen's kappa of a table (C, C) of faces by the answers of two; NaN where both gave one answer alone."""
+    """Cohen's kappa of a contingency table (C, C); NaN if both annotators gave a single answer."""
     total = table.sum()
     by_chance = float(table.sum(0) @ table.sum(1)) / total**2
     return float(np.trace(table) / total - by_chance) / (1 - by_chance) if by_chance < 1 else np.nan
 
 
 def alpha(units: Counts) -> float:
-    """Krippendorff's alpha for nominal data; NaN where all answers are the same.
+    """Krippendorff's alpha for nominal data; NaN if all answers are identical.
 
     Args:
-        units: (N, C) how many gave each answer about each of N faces; those with fewer than two answers tell nothing.
+        units: (N, C) number of answers by face and kind; faces with fewer than two answers are ignored.
     """
     units = units[units.sum(1) > 1].astype(float)
     answers = units.sum(1)
@@ -139,28 +135,27 @@ def alpha(units: Counts) -> float:
     return 1 - (total - 1) * disagreeing / by_chance if by_chance else np.nan
 
 
-def _all(given: dict[str, dict[Face, list[int]]], draws: int, seed: int) -> Iterator[Agreement]:
-    for one, other in combinations(given, 2):
-        pairs = [(given[one][face][0], given[other][face][0]) for face in given[one] if face in given[other]]
-        if pairs:
-            yield _of_pairs((one, other), pairs, draws, seed)
-    if len(given) > 1 and (shared := _shared(given)):
+def _all(by_annotator: AnswersByAnnotator, resamples: int, seed: int) -> Iterator[Agreement]:
+    for one, other in combinations(by_annotator, 2):
+        first, second = by_annotator[one], by_annotator[other]
+        if pairs := [(first[face][0], second[face][0]) for face in first if face in second]:
+            yield _of_pairs((one, other), pairs, resamples, seed)
+    if len(by_annotator) > 1 and (shared := _shared(by_annotator)):
         units = np.array(shared)
         number = units.sum(1)
         same = float((units * (units - 1)).sum() / (number * (number - 1)).sum())
-        yield Agreement(tuple(given), "alpha", len(units), same, _interval(units, alpha, draws, seed))
-    for one, faces in given.items():
-        pairs = [(each[0], each[1]) for each in faces.values() if len(each) > 1]
-        if pairs:
-            yield _of_pairs((one,), pairs, draws, seed)
+        interval = _interval(units, alpha, resamples, seed)
+        yield Agreement(tuple(by_annotator), "alpha", len(units), same, interval)
+    for annotator, faces in by_annotator.items():
+        if pairs := [(answers[0], answers[1]) for answers in faces.values() if len(answers) > 1]:
+            yield _of_pairs((annotator,), pairs, resamples, seed)
 
 
-def _of_pairs(who: tuple[str, ...], pairs: list[tuple[int, int]], draws: int, seed: int) -> Agreement:
+def _of_pairs(annotators: tuple[str, ...], pairs: list[tuple[int, int]], resamples: int, seed: int) -> Agreement:
     answers = np.array(pairs)
     same = float((answers[:, 0] == answers[:, 1]).mean())
-    return Agreement(
-        who, "kappa", len(pairs), same, _interval(answers, lambda these: kappa(_table(these)), draws, seed)
-    )
+    interval = _interval(answers, lambda sample: kappa(_table(sample)), resamples, seed)
+    return Agreement(annotators, "kappa", len(pairs), same, interval)
 
 
 def _table(pairs: Counts) -> Counts:
@@ -169,16 +164,16 @@ def _table(pairs: Counts) -> Counts:
     return table
 
 
-def _shared(given: dict[str, dict[Face, list[int]]]) -> list[Counts]:
-    """How many gave each answer, of every face with two answers or more."""
+def _shared(by_annotator: AnswersByAnnotator) -> list[Counts]:
+    """Count first answers by kind, for each face with two annotators or more."""
     units: dict[Face, Counts] = {}
-    for faces in given.values():
+    for faces in by_annotator.values():
         for face, answers in faces.items():
             units.setdefault(face, np.zeros(len(ANSWERS), np.int64))[answers[0]] += 1
     return [unit for unit in units.values() if unit.sum() > 1]
 
 
-def _interval(rows: Counts, measured: Callable[[Counts], float], draws: int, seed: int) -> Interval:
+def _interval(rows: Counts, statistic: Callable[[Counts], float], resamples: int, seed: int) -> Interval:
     rng = np.random.default_rng(seed)
-    drawn = np.array([measured(rows[rng.integers(0, len(rows), len(rows))]) for _ in range(draws)])
-    return percentile_interval(measured(rows), drawn)
+    values = [statistic(rows[rng.integers(0, len(rows), len(rows))]) for _ in range(resamples)]
+    return percentile_interval(statistic(rows), np.array(values))

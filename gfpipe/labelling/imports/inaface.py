@@ -1,17 +1,16 @@
-"""What inaFaceAnalyzer saw: its CSVs of videos, checked, and its faces laid on the samples that it looked at.
+"""Reads the faces that inaFaceAnalyzer found in videos, and assigns them to the frames that it sampled.
 
-It writes a file a recording, ``programme.csv`` for ``programme.mp4``, a row a face:
+It writes one file per recording, ``programme.csv`` for ``programme.mp4``, one row per face:
 
     frame,bbox,detect_conf,sex_decfunc,age_decfunc,sex_label,age_label
 
-``frame`` counts the video's frames from 0; ``bbox`` is ``(x1, y1, x2, y2)``, the square that was classified: the
-smallest around the detected box, 1.1 times as large; ``sex_decfunc`` is the logit of male. With ``--tracking`` there is
-a ``face_id``, and ``detect_conf`` is empty where a face was followed instead of found. Frames without a face have no
-row: which frames it looked at follows from its ``--fps``. Source: https://github.com/ina-foss/inaFaceAnalyzer,
-inaFaceAnalyzer.py, opencv_utils.py, face_preprocessing.py and face_tracking.py
+``frame`` is the frame number from 0; ``bbox`` is ``(x1, y1, x2, y2)``, the classified square: the smallest one around
+the detected box, enlarged by 1.1; ``sex_decfunc`` is the logit of male. With ``--tracking`` there is a ``face_id``, and
+``detect_conf`` is empty for faces that were tracked, not detected. Frames without faces have no row: the sampled frames
+follow from its ``--fps``. Source: https://github.com/ina-foss/inaFaceAnalyzer, inaFaceAnalyzer.py, opencv_utils.py,
+face_preprocessing.py and face_tracking.py
 """
 
-import csv
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -24,29 +23,29 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from gfpipe.errors import UsageError
+from gfpipe.labelling.imports import external
 
 PROGRAM: Final = "inaFaceAnalyzer"
-MODEL: Final = "inafaceanalyzer"  # what its answers stand under in a lake
+MODEL: Final = "inafaceanalyzer"  # model id of its output in a lake
 _COLUMNS: Final = ("frame", "bbox", "detect_conf", "sex_decfunc")
-_ENLARGED: Final = 1.1  # FaceClassifier.bbox_scale
+_BOX_SCALE: Final = 1.1  # FaceClassifier.bbox_scale
 _LABELS: Final = ("f", "m")
 _NUMBER: Final = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?")
-_SLACK: Final = 10.0  # seconds by which its video may outlast what gfpipe could decode
-_ENOUGH: Final = 10  # frames from which a common divisor is no accident
+_MIN_FRAMES: Final = 10  # frames needed to infer the sampling rate from their common divisor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Faces:
     """The F faces of one recording, by frame.
 
     Attributes:
-        line: (F,) int64, where each stands in the file.
-        frame: (F,) int64, counted from 0.
+        line: (F,) int64, line number in the file.
+        frame: (F,) int64, frame number from 0.
         boxes: (F, 4) float32, x1, y1, x2, y2 in pixels of the source frame: the square without its enlargement, as high
-            as the detected box wherever that is higher than wide. It may reach beyond the frame.
-        scores: (F,) float32, the detector's confidence; NaN where the face was followed, not found.
+            as the detected box where that is higher than wide. May extend beyond the frame.
+        scores: (F,) float32, the detector's confidence; NaN for tracked faces.
         p_female: (F,) float32.
-        age_years: (F,) float32; None where the classifier says no age.
+        age_years: (F,) float32; None without an age classifier.
         track_id: (F,) int32; None without ``--tracking``.
     """
 
@@ -62,15 +61,15 @@ class Faces:
         return len(self.frame)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Samples:
-    """The frames that it looked at, and where its faces are among them.
+    """The N sampled frames, and the K faces in them.
 
     Attributes:
-        seconds: (N,) float64, from the recording's start.
-        step_seconds: (N,) float64, how much time each stands for; they add up to the recording's length.
-        faces: (K,) int64, which of the F faces lie within that length, by sample.
-        sample: (K,) int64, which of the N samples each is in, ascending.
+        seconds: (N,) float64, from the start of the recording.
+        step_seconds: (N,) float64, duration that each represents; they add up to the length of the recording.
+        faces: (K,) int64, indices into the F faces, ordered by sample; faces after the end are left out.
+        sample: (K,) int64, sample of each face, ascending.
     """
 
     seconds: NDArray[np.float64]
@@ -80,18 +79,12 @@ class Samples:
 
 
 def read(path: Path) -> Faces:
-    """Read and check the faces of one recording.
+    """Read and validate the faces of one recording.
 
     Raises:
-        UsageError: it is no such CSV, or a row of it cannot be right.
+        UsageError: the file has another format, or a row is invalid.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            header = next(reader, [])
-            rows = [(reader.line_num, row) for row in reader if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as exc:
-        raise UsageError(f"{path}: cannot be read as a CSV of {PROGRAM}: {exc}") from exc
+    header, rows = external.read_csv(path)
     if missing := [name for name in _COLUMNS if name not in header]:
         raise UsageError(f"{path}: no column {', '.join(missing)}; it has {', '.join(header) or 'none'}")
     values: dict[str, list[float]] = {name: [] for name in ("frame", "score", "logit", "age", "track")}
@@ -102,8 +95,8 @@ def read(path: Path) -> Faces:
             raise UsageError(f"{where}: {len(cells)} fields, but {len(header)} columns")
         row = dict(zip(header, cells, strict=True))
         values["frame"].append(_frame(where, row["frame"]))
-        values["score"].append(_score(where, row["detect_conf"]))
-        values["logit"].append(_logit_of_male(where, row))
+        values["score"].append(_score(where, row))
+        values["logit"].append(_male_logit(where, row))
         values["age"].append(_number(where, row, "age_label") if "age_label" in row else math.nan)
         values["track"].append(_number(where, row, "face_id") if "face_id" in row else -1)
         boxes.append(_box(where, row["bbox"]))
@@ -120,60 +113,65 @@ def read(path: Path) -> Faces:
 
 
 def step(frame_seconds: float, fps: float | None) -> int:
-    """Every how manieth frame it looks at, as its ``analysisFPS2subsamp_coeff`` has it; every one without ``fps``.
+    """Return the distance of sampled frames, as its ``analysisFPS2subsamp_coeff`` computes it; 1 without ``fps``.
 
     Raises:
-        UsageError: there are not so many frames a second.
+        UsageError: `fps` is more than the recording has.
     """
     if fps is None:
         return 1
-    video = int(1 / frame_seconds + 1e-6)  # it drops the fraction of 29.97
+    video = _frame_rate(frame_seconds)
     frames = int(np.round(video / fps))
     if frames < 1:
-        raise UsageError(f"--fps {fps:g}: the recording has {video} frames a second, and {PROGRAM} can take no more")
+        raise UsageError(f"--fps {fps:g}: the recording has only {video} frames a second")
     return frames
 
 
 def samples(path: Path, faces: Faces, length: float, frame_seconds: float, fps: float | None) -> Samples:
-    """Lay faces on the frames that it looked at.
+    """Assign faces to the sampled frames.
 
     Args:
-        path: of the CSV, for what is said of it.
-        faces: as :func:`read`.
-        length: seconds of the recording that can be decoded; faces after it are left out.
-        frame_seconds: how long one frame lasts.
-        fps: the ``--fps`` of its run; None where it had none.
+        path: the CSV, for error messages.
+        faces: from :func:`read`.
+        length: seconds of the recording that can be decoded; later faces are left out.
+        frame_seconds: duration of a frame.
+        fps: the ``--fps`` of the run; None if it had none.
 
     Raises:
-        UsageError: the faces are on other frames, or the file is of another recording.
+        UsageError: the faces are not on the sampled frames, or the file is about another recording.
     """
     every = step(frame_seconds, fps)
-    _refuse_other_frames(path, faces, every, frame_seconds, fps)
-    if len(faces) and (end := float(faces.frame[-1]) * frame_seconds) > length + _SLACK:
-        raise UsageError(f"{path}: goes on to {end:.1f} s, but the recording ends at {length:.1f} s; is it another's?")
-    apart = every * frame_seconds
-    seconds = np.arange(max(math.ceil(length / apart - 1e-6), 0), dtype=np.float64) * apart
+    _check_frames(path, faces, every, frame_seconds, fps)
+    if len(faces):
+        external.check_length(path, float(faces.frame[-1]) * frame_seconds, length)
+    step_seconds = every * frame_seconds
+    seconds = np.arange(max(math.ceil(length / step_seconds - 1e-6), 0), dtype=np.float64) * step_seconds
     sample = faces.frame // every
-    within = np.flatnonzero(sample < len(seconds))
-    return Samples(seconds, np.diff(seconds, append=length), within, sample[within])
+    decodable = np.flatnonzero(sample < len(seconds))
+    return Samples(seconds, np.diff(seconds, append=length), decodable, sample[decodable])
 
 
-def _refuse_other_frames(path: Path, faces: Faces, every: int, frame_seconds: float, fps: float | None) -> None:
-    said = "no --fps" if fps is None else f"--fps {fps:g}"
-    if len(other := np.flatnonzero(faces.frame % every)):
-        first = other[0]
+def _check_frames(path: Path, faces: Faces, every: int, frame_seconds: float, fps: float | None) -> None:
+    option = "no --fps" if fps is None else f"--fps {fps:g}"
+    if len(others := np.flatnonzero(faces.frame % every)):
+        first = others[0]
         raise UsageError(
-            f"{path}, line {faces.line[first]}: frame {faces.frame[first]} is none of every {every}th, which {PROGRAM} "
-            f"looks at with {said}; give the --fps of its run (a run with --keyframes counts no frames: run it anew)"
+            f"{path}, line {faces.line[first]}: frame {faces.frame[first]} is not a multiple of {every}, the frames "
+            f"that {PROGRAM} samples with {option}; give the --fps of its run (runs with --keyframes do not number "
+            "frames: repeat them without)"
         )
     frames = np.unique(faces.frame)
-    common = int(np.gcd.reduce(frames)) if len(frames) >= _ENOUGH else every
+    common = int(np.gcd.reduce(frames)) if len(frames) >= _MIN_FRAMES else every
     if common > every:
-        likely = int(1 / frame_seconds + 1e-6) / common
         raise UsageError(
-            f"{path}: all faces are on every {common}th frame, but with {said} {PROGRAM} looks at every {every}th; "
-            f"if its run had --fps {likely:.3g}, say so here"
+            f"{path}: all faces are on multiples of frame {common}, but with {option} {PROGRAM} samples every {every}; "
+            f"if its run had --fps {_frame_rate(frame_seconds) / common:.3g}, give it here too"
         )
+
+
+def _frame_rate(frame_seconds: float) -> int:
+    """Return frames a second, truncated as inaFaceAnalyzer does for 29.97."""
+    return int(1 / frame_seconds + 1e-6)
 
 
 def _frame(where: str, text: str) -> int:
@@ -181,45 +179,43 @@ def _frame(where: str, text: str) -> int:
         frame = float(text)
     except ValueError as exc:
         raise UsageError(
-            f"{where}: frame {text!r} is no number; answers about pictures are for gfpipe evaluate --predictions"
+            f"{where}: frame {text!r} is not a number; predictions for images are for gfpipe evaluate --predictions"
         ) from exc
     if frame < 0 or not frame.is_integer():
-        raise UsageError(f"{where}: frame {text} is no number of a frame")
+        raise UsageError(f"{where}: frame {text} is not a frame number")
     return int(frame)
 
 
 def _box(where: str, text: str) -> tuple[float, float, float, float]:
-    """The square of the row without its enlargement."""
+    """Parse a square and undo its enlargement."""
     numbers = [float(number) for number in _NUMBER.findall(text)]
     if len(numbers) != 4 or numbers[2] <= numbers[0] or numbers[3] <= numbers[1]:
-        raise UsageError(f"{where}: bbox {text!r} is no box (x1, y1, x2, y2)")
+        raise UsageError(f"{where}: bbox {text!r} is not a box (x1, y1, x2, y2)")
     x1, y1, x2, y2 = numbers
-    beside, above = ((high - low) * (1 - 1 / _ENLARGED) / 2 for low, high in ((x1, x2), (y1, y2)))
-    return x1 + beside, y1 + above, x2 - beside, y2 - above
+    dx, dy = ((high - low) * (1 - 1 / _BOX_SCALE) / 2 for low, high in ((x1, x2), (y1, y2)))
+    return x1 + dx, y1 + dy, x2 - dx, y2 - dy
 
 
-def _score(where: str, text: str) -> float:
-    score = _number(where, {"detect_conf": text}, "detect_conf") if text else math.nan
+def _score(where: str, row: Mapping[str, str]) -> float:
+    score = _number(where, row, "detect_conf") if row["detect_conf"] else math.nan
     if score < 0 or score > 1:
-        raise UsageError(f"{where}: detect_conf {text} is not between 0 and 1")
+        raise UsageError(f"{where}: detect_conf {row['detect_conf']} is not between 0 and 1")
     return score
 
 
-def _logit_of_male(where: str, row: Mapping[str, str]) -> float:
+def _male_logit(where: str, row: Mapping[str, str]) -> float:
     logit = _number(where, row, "sex_decfunc")
     label = row.get("sex_label", "")
     if label and label != _LABELS[logit > 0]:
-        raise UsageError(
-            f"{where}: sex_label {label!r}, but sex_decfunc is {logit:g}: {' or '.join(_LABELS)} by its sign"
-        )
+        raise UsageError(f"{where}: sex_label {label!r} contradicts sex_decfunc {logit:g}")
     return logit
 
 
 def _number(where: str, row: Mapping[str, str], column: str) -> float:
     try:
         number = float(row[column])
-    except ValueError as exc:
-        raise UsageError(f"{where}: {column} {row[column]!r} is no number") from exc
+    except ValueError:
+        number = math.nan
     if not math.isfinite(number):
-        raise UsageError(f"{where}: {column} {row[column]!r} is no number")
+        raise UsageError(f"{where}: {column} {row[column]!r} is not a number")
     return number

@@ -1,9 +1,10 @@
-"""Which recordings a lake knows, and which of them a name means."""
+"""Finds the recordings of a lake by id, path, or part of a path."""
 
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -23,15 +24,14 @@ _COLUMNS: Final = {
 
 
 @dataclass(frozen=True)
-class Known:
-    """What there is to hold a label against.
+class KnownRecording:
+    """A recording of the lake, as far as needed to validate labels.
 
     Attributes:
-        recording_id: the lake's name for it.
-        path: where the archive has it.
-        seconds: how long it is; None where nothing says it.
-        width: pixels of its frames; None where none was decoded yet.
-        height: the same.
+        recording_id: its id.
+        path: its path in the archive.
+        seconds: its duration; None if unknown.
+        width, height: pixels of its frames; None if none was decoded yet.
     """
 
     recording_id: str
@@ -42,21 +42,21 @@ class Known:
 
 
 class Recordings:
-    """Finds recordings by id, by path, or by the end of a path that only one of them has."""
+    """Index of recordings by id and by the last components of their paths."""
 
-    def __init__(self, known: Iterable[Known]) -> None:
-        self._by_id = {recording.recording_id: recording for recording in known}
-        # by the last one, two and three parts of each path, with and without what the file name ends in
-        self._by_end: dict[tuple[str, ...], list[Known]] = defaultdict(list)
+    def __init__(self, recordings: Iterable[KnownRecording]) -> None:
+        self._by_id = {recording.recording_id: recording for recording in recordings}
+        # by the last one, two and three components of each path, with and without the file extension
+        self._by_suffix: dict[tuple[str, ...], list[KnownRecording]] = defaultdict(list)
         for recording in self._by_id.values():
             *folders, name = _parts(recording.path)
-            for each in {name, PurePosixPath(name).stem}:
-                path = (*folders, each)
-                for end in {path[-1:], path[-2:], path[-3:]}:
-                    self._by_end[end].append(recording)
+            for spelling in {name, PurePosixPath(name).stem}:
+                path = (*folders, spelling)
+                for suffix in {path[-1:], path[-2:], path[-3:]}:
+                    self._by_suffix[suffix].append(recording)
 
-    def named(self, name: str) -> Known:
-        """The recording whose id or path is `name`, or whose path alone ends in it (whole folders and file name).
+    def named(self, name: str) -> KnownRecording:
+        """Return the recording with this id, this path, or the only one whose path ends in `name` (whole components).
 
         Raises:
             UsageError: there is none, or more than one.
@@ -64,76 +64,77 @@ class Recordings:
         if name in self._by_id:
             return self._by_id[name]
         parts = _parts(name)
-        ends = [each for each in self._by_end.get(parts[-3:], ()) if _parts(each.path)[-len(parts) :] == parts]
-        whole = [each for each in ends if _parts(each.path) == parts]  # a whole path may be the end of another
-        return _only(name, whole or ends, "give more of its path, or its recording_id")
+        matches = [
+            recording
+            for recording in self._by_suffix.get(parts[-3:], ())
+            if _parts(recording.path)[-len(parts) :] == parts
+        ]
+        exact = [recording for recording in matches if _parts(recording.path) == parts]
+        return _only(name, exact or matches, "give more of its path, or its recording_id")
 
-    def beside(self, file: PurePosixPath, mirrored: int = 1) -> Known:
-        """The recording that a file of another kind is about: ``south/news.csv`` or ``news.mp4.csv``.
+    def beside(self, file: PurePosixPath, mirrored: int = 1) -> KnownRecording:
+        """Return the recording that a file of another kind is about: ``south/news.csv`` or ``news.mp4.csv``.
 
-        Of recordings of that name, the one that shares the most folders with it, from the last upwards.
+        Of several with that name, the one that shares the most folders with the file, counted from the last.
 
         Args:
-            file: where the file is.
-            mirrored: how many parts of its path, from the last, must be those of the recording's path.
+            file: path of the file.
+            mirrored: number of trailing components that must match the recording's path.
 
         Raises:
             UsageError: there is none, or more than one.
         """
         parts = _parts(str(file.with_suffix("")))
-        candidates = next(filter(None, (self._by_end.get(parts[-count:]) for count in (3, 2, 1))), [])
-        sharing = [(1 + _shared(_parts(each.path)[:-1], parts[:-1]), each) for each in candidates]
-        most = max((shared for shared, _ in sharing), default=0)
-        nearest = [each for shared, each in sharing if shared == most >= mirrored]
-        return _only("/".join(parts[-mirrored:]), nearest, "put the file into folders named as the archive's")
+        candidates = next(filter(None, (self._by_suffix.get(parts[-count:]) for count in (3, 2, 1))), [])
+        shared = [1 + _shared(_parts(recording.path)[:-1], parts[:-1]) for recording in candidates]
+        most = max(shared, default=0)
+        nearest = [
+            recording for recording, count in zip(candidates, shared, strict=True) if count == most >= mirrored
+        ]
+        return _only("/".join(parts[-mirrored:]), nearest, "put the file into folders named like the archive's")
 
 
 def read(lake: str) -> Recordings:
-    """Every recording that was analysed or scheduled.
+    """Read all recordings that were analysed or scheduled.
 
     Raises:
-        LakeError: there is no such lake, nothing in it, or it cannot be read.
+        LakeError: the lake does not exist, has no recordings, or cannot be read.
     """
-    known = {row["recording_id"]: Known(row["recording_id"], row["path"]) for row in _rows(lake, "schedule")}
+    recordings = {
+        row["recording_id"]: KnownRecording(row["recording_id"], row["path"]) for row in _rows(lake, "schedule")
+    }
     for row in _rows(lake, "recordings"):
-        # a file of MPEG-TS promises nothing, and what was decoded and lost is all there is
+        # MPEG-TS declares no duration; decoded and lost time are all there is
         seconds = max(row["duration_seconds"] or 0.0, row["analysed_seconds"] + row["lost_seconds"]) or None
-        known[row["recording_id"]] = Known(row["recording_id"], row["path"], seconds, row["width"], row["height"])
-    if not known:
+        recording = KnownRecording(row["recording_id"], row["path"], seconds, row["width"], row["height"])
+        recordings[recording.recording_id] = recording
+    if not recordings:
         raise LakeError(f"{lake}: there are no recordings in this lake; run: gfpipe analyse ARCHIVE --lake {lake}")
-    return Recordings(known.values())
+    return Recordings(recordings.values())
 
 
 def _rows(lake: str, table: str) -> list[dict[str, Any]]:
-    wanted = ds.field("recording_id").is_valid()
-    found = Storage(lake).scan((table, f"v{schema.VERSION}"), schema.TABLES[table], _COLUMNS[table], wanted)
-    rows: list[dict[str, Any]] = [] if found is None else found.to_pylist()
+    condition = ds.field("recording_id").is_valid()
+    data = Storage(lake).scan((table, f"v{schema.VERSION}"), schema.TABLES[table], _COLUMNS[table], condition)
+    rows: list[dict[str, Any]] = [] if data is None else data.to_pylist()
     return rows
 
 
 def _parts(path: str) -> tuple[str, ...]:
-    return PurePosixPath(_normal(path)).parts or ("",)
+    """Split a path; in NFC, as file systems and spreadsheets spell accents differently."""
+    return PurePosixPath(unicodedata.normalize("NFC", path)).parts or ("",)
 
 
-def _normal(text: str) -> str:
-    """One spelling for letters with accents: file systems and spreadsheets use two."""
-    return unicodedata.normalize("NFC", text)
+def _shared(one: Sequence[str], other: Sequence[str]) -> int:
+    """Count the components that two paths share, from their ends."""
+    pairs = zip(reversed(one), reversed(other), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _shared(some: Sequence[str], others: Sequence[str]) -> int:
-    """How many parts two paths share, counted from their ends."""
-    count = 0
-    for one, other in zip(reversed(some), reversed(others), strict=False):
-        if one != other:
-            break
-        count += 1
-    return count
-
-
-def _only(name: str, found: Sequence[Known], what_to_do: str) -> Known:
-    if not found:
+def _only(name: str, matches: Sequence[KnownRecording], advice: str) -> KnownRecording:
+    if not matches:
         raise UsageError(f"no recording of the lake has the id {name!r}, or a path that ends so")
-    if len(found) > 1:
-        names = ", ".join(recording.path for recording in found[:3]) + (", …" if len(found) > 3 else "")
-        raise UsageError(f"{name!r} is the end of {len(found)} paths ({names}); {what_to_do}")
-    return found[0]
+    if len(matches) > 1:
+        paths = ", ".join(recording.path for recording in matches[:3]) + (", …" if len(matches) > 3 else "")
+        raise UsageError(f"{name!r} is the end of {len(matches)} paths ({paths}); {advice}")
+    return matches[0]

@@ -1,8 +1,8 @@
-"""Lets the labelling page run until Ctrl-C: queue, answers, pictures, guard and server put together."""
+"""Runs the labelling page's server until Ctrl-C."""
 
 import socket
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,24 +10,22 @@ import uvicorn
 
 from gfpipe.errors import UsageError
 from gfpipe.labelling.design import queues
-from gfpipe.labelling.page import guard, web
-from gfpipe.labelling.page.desk import Desk, Progress
-from gfpipe.labelling.page.findings import Findings
-from gfpipe.labelling.page.pictures import Pictures
-from gfpipe.labelling.page.sheet import Sheet, annotator_named
+from gfpipe.labelling.design.queues import Queue
+from gfpipe.labelling.page import access, web
+from gfpipe.labelling.page.access import AccessControl
+from gfpipe.labelling.page.answer_file import AnswerFile, annotator_named
+from gfpipe.labelling.page.detections import Detections
+from gfpipe.labelling.page.images import ImageCache
+from gfpipe.labelling.page.service import Service
+from gfpipe.labelling.page.session import QueueProgress, Session
 
 
 @dataclass(frozen=True)
-class Session:
-    """What one run of the page came to.
-
-    Attributes:
-        saved: answers stored while it ran.
-        progress: how far the annotator is with the queue.
-    """
+class Summary:
+    """The result of one run of the page: answers saved in it, and the annotator's progress in the queue."""
 
     saved: int
-    progress: Progress
+    progress: QueueProgress
 
 
 def run(
@@ -37,57 +35,67 @@ def run(
     host: str = "127.0.0.1",
     port: int = 8765,
     shows_answers: bool = False,
-    ready: Callable[[str, str], object] = lambda *_: None,
-) -> Session:
-    """Serve the page of one annotator at one queue until Ctrl-C.
+    on_ready: Callable[[str, str], object] = lambda *_: None,
+) -> Summary:
+    """Serve the page for one annotator and one queue until Ctrl-C.
 
     Args:
         lake: the lake's folder or URL.
         queue: name of the queue.
-        annotator: who answers.
+        annotator: name of the annotator.
         host: address to listen on.
-        port: port to listen on; 0 takes any that is free.
-        shows_answers: whether the model's answer is told after the annotator's own.
-        ready: is told, once it can be opened, the address to print, and another, good once, to start a browser with.
+        port: port to listen on; 0 chooses a free one.
+        shows_answers: whether the page shows the model's answer after the annotator's.
+        on_ready: called when the server listens, with the URL to print and one that is valid once, to start a browser.
 
     Raises:
-        UsageError: there is no such queue, somebody is at it under this name, or the port is taken.
+        UsageError: there is no such queue, this annotator already answers it elsewhere, or the port is in use.
         LakeError: the lake cannot be read or written.
     """
-    asked, annotator = queues.read(lake, queue), annotator_named(annotator)
-    with closing(listening(host, port)) as listener, Sheet(lake, asked, annotator) as sheet:
+    label_queue, annotator = queues.read(lake, queue), annotator_named(annotator)
+    with closing(listen(host, port)) as listener:
         port = listener.getsockname()[1]
-        desk, findings = Desk(asked, annotator, sheet.replies), Findings(lake)
-        with closing(Pictures(lake, findings)) as pictures:
-            service = web.Service(desk, sheet, findings, pictures, shows_answers)
-            guarded = guard.Guard(web.application(service), guard.hosts_of(host, port), port)
-            service.change_key = guarded.change_key
-            ready(*(guard.address(host, port, token) for token in (guarded.token, guarded.ticket())))
-            with suppress(KeyboardInterrupt):  # uvicorn ends in order, and then raises what ended it
-                # No access log: addresses carry the token.
+        with application(lake, label_queue, annotator, shows_answers, host, port) as (app, service, session):
+            on_ready(*(access.url(host, port, token) for token in (app.token, app.one_time_token())))
+            with suppress(KeyboardInterrupt):  # uvicorn shuts down, then raises it again
+                # No access log: URLs contain the token.
                 config = uvicorn.Config(
-                    guarded, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=3
+                    app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=3
                 )
                 uvicorn.Server(config).run(sockets=[listener])
-        return Session(service.saved, desk.progress(datetime.now().astimezone()))
+            return Summary(service.saved, session.progress(datetime.now().astimezone()))
 
 
-def listening(host: str, port: int) -> socket.socket:
-    """A socket that waits for callers, before anybody is told to call.
+@contextmanager
+def application(
+    lake: str, queue: Queue, annotator: str, shows_answers: bool, host: str, port: int
+) -> Iterator[tuple[AccessControl, Service, Session]]:
+    """Build the page's ASGI application; raises as :func:`run`."""
+    with AnswerFile(lake, queue, annotator) as answers:
+        session, detections = Session(queue, annotator, answers.replies), Detections(lake)
+        with closing(ImageCache(lake, detections)) as images:
+            service = Service(session, answers, detections, images, shows_answers)
+            app = AccessControl(web.application(service), access.hosts_of(host, port), port)
+            service.change_key = app.change_key
+            yield app, service, session
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open a listening socket, so that the URL works as soon as it is printed.
 
     Raises:
-        UsageError: this machine has no such address, or the port is taken.
+        UsageError: `host` is not an address of this machine, or the port is in use.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except OSError as exc:
-        raise UsageError(f"{host} is no address of this machine ({exc}); choose another --host") from exc
-    listener = socket.socket(found[0], found[1])
+        raise UsageError(f"{host} is not an address of this machine ({exc}); choose another --host") from exc
+    listener = socket.socket(family, kind)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Else a response's body waits for the browser to acknowledge its head, which takes 40 ms on Linux.
+        # Otherwise a response's body waits 40 ms on Linux for the acknowledgement of its head.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        listener.bind(found[4])
+        listener.bind(address)
         listener.listen(64)
     except OSError as exc:
         listener.close()

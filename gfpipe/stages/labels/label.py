@@ -1,24 +1,26 @@
-"""A file of labels in: read, checked against the lake's recordings, kept."""
+"""Imports a label file into a lake."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gfpipe.labelling import labels, store
-from gfpipe.labelling.imports import recordings
+from gfpipe.labelling import store
+from gfpipe.labelling.imports import label_csv, recordings
+from gfpipe.labelling.labels import ANSWERS
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What one import came to.
+    """Result of an import.
 
     Attributes:
-        labels: faces with an answer.
-        recordings: in how many recordings.
-        answers: how many gave which answer.
-        in_whole_pictures: labels of pictures of which every face was marked.
-        replaced: labels of an earlier import of the same file, which are gone.
-        unused: columns of the file that mean nothing here.
+        labels: number of labels.
+        recordings: number of recordings that they are in.
+        answers: number of labels by answer.
+        in_whole_pictures: labels of frames whose faces were all labelled.
+        replaced: labels of an earlier import of the same file.
+        unused: columns of the file that were ignored.
     """
 
     labels: int
@@ -30,19 +32,21 @@ class Summary:
 
 
 def run(lake: str, file: Path) -> Summary:
-    """Import a file of labels; an earlier import of the same file is replaced, one that is not right changes nothing.
+    """Import a label file, replacing an earlier import of the same file; an invalid file changes nothing.
 
     Raises:
-        UsageError: the file is not right; says where, and what to do.
+        UsageError: the file is invalid.
         LakeError: the lake cannot be read or written.
     """
-    found = labels.read(file, recordings.read(lake))
-    replaced = store.write_labels(lake, file, found.labels)
+    content = label_csv.read(file, recordings.read(lake))
+    labels = content.labels
+    replaced = store.write_labels(lake, file, labels)
+    counts = Counter(label.answer for label in labels)
     return Summary(
-        labels=len(found.labels),
-        recordings=len({label.recording_id for label in found.labels}),
-        answers=labels.answers(found.labels),
-        in_whole_pictures=sum(label.whole_picture for label in found.labels),
+        labels=len(labels),
+        recordings=len({label.recording_id for label in labels}),
+        answers={answer: counts[answer] for answer in ANSWERS if counts[answer]},
+        in_whole_pictures=sum(label.whole_picture for label in labels),
         replaced=replaced,
-        unused=found.unused,
+        unused=content.unused,
     )

@@ -6,7 +6,7 @@ import pytest
 
 from gfpipe.errors import UsageError
 from gfpipe.labelling.imports import foreign, speech
-from gfpipe.labelling.imports.foreign import Found
+from gfpipe.labelling.imports.external import Found
 from gfpipe.labelling.imports.speech import Segment
 
 # as its own media/musanmix-smn-gender.csv has them

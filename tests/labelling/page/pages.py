@@ -12,12 +12,12 @@ from starlette.testclient import TestClient
 
 from gfpipe.labelling.design.queues import Queue
 from gfpipe.labelling.page import guard, web
-from gfpipe.labelling.page.desk import Desk
-from gfpipe.labelling.page.findings import Findings
-from gfpipe.labelling.page.guard import Guard
-from gfpipe.labelling.page.pictures import Pictures
+from gfpipe.labelling.page.session import Desk
+from gfpipe.labelling.page.detections import Findings
+from gfpipe.labelling.page.access import Guard
+from gfpipe.labelling.page.images import Pictures
 from gfpipe.labelling.page.serving import listening
-from gfpipe.labelling.page.sheet import Sheet
+from gfpipe.labelling.page.answer_file import Sheet
 
 PORT = 8765
 ADDRESS = f"http://127.0.0.1:{PORT}"

@@ -1,28 +1,33 @@
-// A whole frame: its faces one after the other, and boxes drawn around those that the detector missed.
-// Boxes are [left, top, right, bottom] as shares of the picture's sides, whatever its size on screen.
+// Editor of a frame: answers to its faces, and boxes around faces that the detector missed.
+// Boxes are [left, top, right, bottom] as fractions of the picture's sides.
+
+import { $, ANSWER_NAMES } from './view.js';
 
 const LETTERS = { female: 'W', male: 'M', undecided: 'U', no_face: 'N' };
 const STEP = 0.01;
+const SAME_FACE_IOU = 0.5;
+const DRAG_PIXELS = 6; // shorter drags are clicks
 
-export class Frame {
-  constructor(item, picture, marks, loupe, image) {
-    Object.assign(this, { item, picture, marks, loupe, image });
-    this.faces = item.faces.map(({ index, box }) => ({ index, box, answer: null }));
-    this.current = 0;
-    this.drawing = null; // a box that follows the keyboard
-    this.changed = () => {};
-    this.refused = () => {};
+export class FrameEditor {
+  current = 0; // index of the selected face
+  draft = null; // box that is moved with the keyboard
+  onChange = () => {};
+  onRefusal = () => {};
+
+  constructor(item) {
+    this.item = item;
+    this.faces = item.faces.map(({ index, box }) => ({ index, box, answer: null })); // marked faces have no index
   }
 
-  take(said) {
-    for (const face of this.faces) face.answer = said.found[face.index] ?? null;
-    this.faces.push(...said.missed.map(({ box, answer }) => ({ index: null, box, answer })));
+  restore({ detected, missed }) {
+    for (const face of this.faces) face.answer = detected[face.index] ?? null;
+    this.faces.push(...missed.map(({ box, answer }) => ({ index: null, box, answer })));
     this.current = Math.max(0, this.open());
   }
 
-  get said() {
+  get answers() {
     return {
-      found: Object.fromEntries(this.faces.filter(face => face.index !== null).map(face => [face.index, face.answer])),
+      detected: Object.fromEntries(this.faces.filter(face => face.index !== null).map(face => [face.index, face.answer])),
       missed: this.faces.filter(face => face.index === null).map(({ box, answer }) => ({ box, answer })),
     };
   }
@@ -31,192 +36,183 @@ export class Frame {
   get face() { return this.faces[this.current]; }
   open() { return this.faces.findIndex(face => !face.answer); }
 
+  select(index) {
+    this.current = index;
+    this.show();
+    this.onChange();
+  }
+
+  step(by) {
+    if (this.faces.length) this.select((this.current + by + this.faces.length) % this.faces.length);
+  }
+
   answer(answer) {
     if (!this.face) return;
     if (this.face.index === null && answer === 'no_face') { this.remove(); return; }
     this.face.answer = answer;
-    const behind = this.faces.findIndex((face, at) => at > this.current && !face.answer);
-    const next = behind >= 0 ? behind : this.open();
-    if (next >= 0) this.current = next;
-    this.show();
-    this.changed();
+    const following = this.faces.findIndex((face, index) => index > this.current && !face.answer);
+    const next = following >= 0 ? following : this.open();
+    this.select(next >= 0 ? next : this.current);
   }
 
-  // The latest answer that is not saved yet goes first; false where there is none.
+  // Remove the latest unsaved answer or box; return false if there is none.
   undo() {
-    if (this.drawing) { this.drawing = null; this.show(); return true; }
-    const answered = this.faces.map((face, at) => (face.answer ? at : -1)).filter(at => at >= 0);
-    const last = this.face?.answer ? this.current : Math.max(-1, ...answered.filter(at => at < this.current));
-    const at = last >= 0 ? last : Math.max(-1, ...answered);
-    if (at < 0) {
+    if (this.draft) { this.draft = null; this.show(); return true; }
+    const answered = this.faces.flatMap((face, index) => (face.answer ? [index] : []));
+    const last = this.face?.answer ? this.current : answered.findLast(index => index < this.current) ?? answered.at(-1);
+    if (last === undefined) {
       if (this.face?.index !== null) return false;
       this.remove();
       return true;
     }
-    this.current = at;
-    this.faces[at].answer = null;
-    this.show();
-    this.changed();
+    this.faces[last].answer = null;
+    this.select(last);
     return true;
-  }
-
-  choose(by) {
-    if (!this.faces.length) return;
-    this.current = (this.current + by + this.faces.length) % this.faces.length;
-    this.show();
-    this.changed();
   }
 
   remove() {
     this.faces.splice(this.current, 1);
-    this.current = Math.max(0, Math.min(this.current, this.faces.length - 1));
-    if (this.open() >= 0) this.current = this.open();
-    this.show();
-    this.changed();
+    const open = this.open();
+    this.select(open >= 0 ? open : Math.max(0, Math.min(this.current, this.faces.length - 1)));
   }
 
-  add(given) {
-    const [left, right] = [given[0], given[2]].sort((a, b) => a - b).map(inside);
-    const [top, bottom] = [given[1], given[3]].sort((a, b) => a - b).map(inside);
-    const box = [left, top, right, bottom];
-    const twin = this.faces.findIndex(face => overlap(face.box, box) >= 0.5);
-    if (twin >= 0) {
-      this.current = twin;
-      this.refused(`Face ${twin + 1} is there already: answer that one.`);
-    } else if (bottom - top < this.item.minHeight) {
-      this.refused('A face as small as that does not count: leave it.');
+  add([x1, y1, x2, y2]) {
+    const box = [Math.min(x1, x2), Math.min(y1, y2), Math.max(x1, x2), Math.max(y1, y2)].map(clamp);
+    const existing = this.faces.findIndex(face => iou(face.box, box) >= SAME_FACE_IOU);
+    if (existing >= 0) {
+      this.select(existing);
+      this.onRefusal(`Face ${existing + 1} is already there: answer that one.`);
+    } else if (box[3] - box[1] < this.item.minHeight) {
+      this.show();
+      this.onRefusal('This face is too small to count: leave it out.');
     } else {
       this.faces.push({ index: null, box, answer: null });
-      this.current = this.faces.length - 1;
-      this.changed();
+      this.select(this.faces.length - 1);
     }
-    this.show();
   }
 
-  startKeyboard() {
+  // Start a box in the centre that is moved with the keyboard.
+  startDraft() {
     const [width, height] = this.item.size;
-    const high = Math.max(0.2, this.item.minHeight * 1.2);
-    const wide = (high * 0.8 * height) / width;
-    this.drawing = [0.5 - wide / 2, 0.5 - high / 2, 0.5 + wide / 2, 0.5 + high / 2];
+    const boxHeight = Math.max(0.2, this.item.minHeight * 1.2);
+    const boxWidth = (boxHeight * 0.8 * height) / width;
+    this.draft = [0.5 - boxWidth / 2, 0.5 - boxHeight / 2, 0.5 + boxWidth / 2, 0.5 + boxHeight / 2];
     this.show();
   }
 
-  // Keys while a box follows the keyboard; false where a key means nothing to it.
-  key(name, shift) {
-    const box = this.drawing;
-    if (name === 'Escape') this.drawing = null;
-    else if (name === 'Enter') { this.drawing = null; this.add(box); return true; }
-    else if (name.startsWith('Arrow')) {
-      const across = name === 'ArrowLeft' ? -STEP : name === 'ArrowRight' ? STEP : 0;
-      const down = name === 'ArrowUp' ? -STEP : name === 'ArrowDown' ? STEP : 0;
-      const moved = shift ? [box[0], box[1], box[2] + across, box[3] + down]
-        : [box[0] + across, box[1] + down, box[2] + across, box[3] + down];
-      if (moved[2] - moved[0] >= STEP && moved[3] - moved[1] >= STEP && moved.every(at => at >= 0 && at <= 1)) this.drawing = moved;
+  // Handle a key while there is a draft; return false for keys without a meaning.
+  onDraftKey(key, shift) {
+    const box = this.draft;
+    if (key === 'Escape') this.draft = null;
+    else if (key === 'Enter') { this.draft = null; this.add(box); return true; }
+    else if (key.startsWith('Arrow')) {
+      const x = key === 'ArrowLeft' ? -STEP : key === 'ArrowRight' ? STEP : 0;
+      const y = key === 'ArrowUp' ? -STEP : key === 'ArrowDown' ? STEP : 0;
+      const moved = [shift ? box[0] : box[0] + x, shift ? box[1] : box[1] + y, box[2] + x, box[3] + y];
+      if (moved[2] - moved[0] >= STEP && moved[3] - moved[1] >= STEP && moved.every(value => value >= 0 && value <= 1)) this.draft = moved;
     } else return false;
     this.show();
     return true;
   }
 
   show() {
-    const shown = this.item.small.map(box => mark(box, 'small'));
-    this.faces.forEach((face, at) => shown.push(this.button(face, at)));
-    if (this.drawing) shown.push(mark(this.drawing, 'plain own current'));
-    const focused = this.marks.contains(document.activeElement);
-    this.marks.replaceChildren(...shown);
-    if (focused) this.marks.querySelector('.current[data-at]')?.focus({ preventScroll: true });
+    const marks = [...this.item.small.map(box => mark(box, 'small')), ...this.faces.map((face, index) => this.button(face, index))];
+    if (this.draft) marks.push(mark(this.draft, 'plain marked current'));
+    const hasFocus = $('marks').contains(document.activeElement);
+    $('marks').replaceChildren(...marks);
+    if (hasFocus) $('marks').querySelector('.current[data-index]')?.focus({ preventScroll: true });
     this.magnify();
   }
 
-  button(face, at) {
-    const own = face.index === null ? ' own' : '';
-    const it = mark(face.box, `${face.answer ? 'said' : ''}${own}${at === this.current && !this.drawing ? ' current' : ''}`, 'button');
-    it.type = 'button';
+  button(face, index) {
+    const isMarked = face.index === null;
+    const isCurrent = index === this.current && !this.draft;
+    const classes = [face.answer && 'answered', isMarked && 'marked', isCurrent && 'current', face.box[1] < 0.06 && 'tag-below'];
+    const button = mark(face.box, classes.filter(Boolean).join(' '), 'button');
+    button.type = 'button';
+    button.dataset.index = index;
+    button.setAttribute('aria-label', `Face ${index + 1}, ${face.answer ? ANSWER_NAMES[face.answer] : 'open'}${isMarked ? ', marked by you' : ''}`);
+    button.setAttribute('aria-pressed', String(index === this.current));
     const tag = document.createElement('span');
     tag.className = 'tag';
-    tag.textContent = `${at + 1}${face.answer ? ` ${LETTERS[face.answer]}` : ''}`;
-    it.append(tag);
-    const words = { female: 'woman', male: 'man', undecided: 'cannot tell', no_face: 'not a face' };
-    it.setAttribute('aria-label', `Face ${at + 1}, ${face.answer ? words[face.answer] : 'open'}${own ? ', marked by you' : ''}`);
-    it.setAttribute('aria-pressed', String(at === this.current));
-    it.dataset.at = at;
-    if (face.box[1] < 0.06) it.classList.add('below');
-    return it;
+    tag.textContent = `${index + 1}${face.answer ? ` ${LETTERS[face.answer]}` : ''}`;
+    button.append(tag);
+    return button;
   }
 
-  // The face at hand, large, with as much around it again.
+  // Enlarge the selected face, at twice its box.
   magnify() {
-    const box = this.drawing ?? this.face?.box;
-    this.loupe.hidden = !box;
-    if (!box || !this.image.naturalWidth) return;
-    const [width, height] = [this.image.naturalWidth, this.image.naturalHeight];
+    const [box, canvas, image] = [this.draft ?? this.face?.box, $('magnifier'), $('image')];
+    canvas.hidden = !box;
+    if (!box || !image.naturalWidth) return;
+    const [width, height] = [image.naturalWidth, image.naturalHeight];
     const side = 2 * Math.max((box[2] - box[0]) * width, (box[3] - box[1]) * height, 8);
     const [x, y] = [((box[0] + box[2]) / 2) * width - side / 2, ((box[1] + box[3]) / 2) * height - side / 2];
-    const canvas = this.loupe.getContext('2d');
-    canvas.fillStyle = '#000';
-    canvas.fillRect(0, 0, this.loupe.width, this.loupe.height);
-    canvas.imageSmoothingQuality = 'high';
-    canvas.drawImage(this.image, x, y, side, side, 0, 0, this.loupe.width, this.loupe.height);
+    const context = canvas.getContext('2d');
+    context.fillStyle = '#000';
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.imageSmoothingQuality = 'high';
+    context.drawImage(image, x, y, side, side, 0, 0, canvas.width, canvas.height);
   }
 
-  // Drags become boxes; what hardly moves is a click, which chooses the face under it.
-  watch(signal, mayDraw) {
+  // Drags add a box; clicks select the face under the pointer.
+  listen(signal, mayDraw) {
+    const picture = $('picture');
     let start = null;
-    let rubber = null;
-    const at = event => {
-      const { left, top, width, height } = this.picture.getBoundingClientRect();
-      return [inside((event.clientX - left) / width), inside((event.clientY - top) / height)];
+    let preview = null;
+    const position = event => {
+      const { left, top, width, height } = picture.getBoundingClientRect();
+      return [clamp((event.clientX - left) / width), clamp((event.clientY - top) / height)];
     };
-    this.picture.addEventListener('pointerdown', event => {
-      if (event.button !== 0 || !mayDraw(event)) return;
-      start = at(event);
-      this.picture.setPointerCapture(event.pointerId);
-    }, { signal });
-    this.picture.addEventListener('pointermove', event => {
+    const on = (type, handler, element = picture) => element.addEventListener(type, handler, { signal });
+    const onEnd = event => {
       if (!start) return;
-      const end = at(event);
-      rubber?.remove();
-      rubber = mark([Math.min(start[0], end[0]), Math.min(start[1], end[1]), Math.max(start[0], end[0]), Math.max(start[1], end[1])], 'plain own');
-      this.marks.append(rubber);
-    }, { signal });
-    const end = event => {
-      if (!start) return;
-      const [from, to] = [start, at(event)];
-      start = null;
-      rubber?.remove();
-      rubber = null;
-      const { width, height } = this.picture.getBoundingClientRect();
-      const moved = Math.max(Math.abs(from[0] - to[0]) * width, Math.abs(from[1] - to[1]) * height);
+      const [from, to] = [start, position(event)];
+      preview?.remove();
+      start = preview = null;
+      const { width, height } = picture.getBoundingClientRect();
       if (event.type === 'pointercancel') return;
-      if (moved >= 6) this.add([...from, ...to]);
-      else this.chooseAt(to);
+      if (Math.max(Math.abs(from[0] - to[0]) * width, Math.abs(from[1] - to[1]) * height) >= DRAG_PIXELS) this.add([...from, ...to]);
+      else this.selectAt(to);
     };
-    this.picture.addEventListener('pointerup', end, { signal });
-    this.picture.addEventListener('pointercancel', end, { signal });
-    this.marks.addEventListener('click', event => {
-      const button = event.target.closest('[data-at]');
-      if (button && (event.detail === 0 || !mayDraw(event))) { this.current = Number(button.dataset.at); this.show(); this.changed(); }
-    }, { signal });
+    on('pointerdown', event => {
+      if (event.button !== 0 || !mayDraw(event)) return;
+      start = position(event);
+      picture.setPointerCapture(event.pointerId);
+    });
+    on('pointermove', event => {
+      if (!start) return;
+      const [x, y] = position(event);
+      preview?.remove();
+      preview = mark([Math.min(start[0], x), Math.min(start[1], y), Math.max(start[0], x), Math.max(start[1], y)], 'plain marked');
+      $('marks').append(preview);
+    });
+    on('pointerup', onEnd);
+    on('pointercancel', onEnd);
+    on('click', event => {
+      const button = event.target.closest('[data-index]');
+      if (button && (event.detail === 0 || !mayDraw(event))) this.select(Number(button.dataset.index));
+    }, $('marks'));
   }
 
-  chooseAt([x, y]) {
-    const under = this.faces.findIndex(({ box }) => x >= box[0] && x <= box[2] && y >= box[1] && y <= box[3]);
-    if (under >= 0) { this.current = under; this.show(); this.changed(); }
+  selectAt([x, y]) {
+    const index = this.faces.findIndex(({ box }) => x >= box[0] && x <= box[2] && y >= box[1] && y <= box[3]);
+    if (index >= 0) this.select(index);
   }
 }
 
-export function mark(box, kind, element = 'div') {
-  const it = document.createElement(element);
-  it.className = `mark ${kind}`;
-  it.style.left = `${100 * box[0]}%`;
-  it.style.top = `${100 * box[1]}%`;
-  it.style.width = `${100 * (box[2] - box[0])}%`;
-  it.style.height = `${100 * (box[3] - box[1])}%`;
-  return it;
+export function mark(box, classes, element = 'div') {
+  const node = document.createElement(element);
+  node.className = `mark ${classes}`;
+  Object.assign(node.style, {
+    left: `${100 * box[0]}%`, top: `${100 * box[1]}%`, width: `${100 * (box[2] - box[0])}%`, height: `${100 * (box[3] - box[1])}%`,
+  });
+  return node;
 }
 
-function inside(share) { return Math.min(1, Math.max(0, share)); }
+function clamp(value) { return Math.min(1, Math.max(0, value)); }
 
-function overlap(one, other) {
+function iou(one, other) {
   const width = Math.min(one[2], other[2]) - Math.max(one[0], other[0]);
   const height = Math.min(one[3], other[3]) - Math.max(one[1], other[1]);
   const common = Math.max(width, 0) * Math.max(height, 0);

@@ -1,249 +1,111 @@
-// One annotator at one queue: shows an item, takes the answer, goes on when the server says that it is saved.
+// The labelling page: shows an item, sends the answer, and shows the next item once the answer is saved.
 
-import { Frame, mark } from './frame.js';
+import { FrameEditor, mark } from './frame.js';
+import { ItemCache, fetchImage, release } from './items.js';
+import { drafts, openSession, request } from './server.js';
+import {
+  $, ANSWER_NAMES, answerButtons, loadImage, modelText, showControls, showError, showFinished, showItem, showProgress, showStatus,
+} from './view.js';
 
-const $ = id => document.getElementById(id);
-const WORDS = { female: 'woman', male: 'man', undecided: 'cannot tell', no_face: 'not a face' };
-const KEYS = { w: 'female', m: 'male', u: 'undecided', n: 'no_face' };
-const HELD = 16; // items fetched ahead or looked at before
+const ANSWER_KEYS = { w: 'female', m: 'male', u: 'undecided', n: 'no_face' };
 
-let desk = null; // what /api/desk said
-let standing = null; // how far it is, and what is next
-let now = null; // the item on screen: { position, item, frame, isReady, showsFrame, problem }
-let isBusy = false;
-let isDrawing = false; // on a touch screen: a finger draws, and does not scroll
-let turn = 0; // counts what was asked to be shown; only the last is
-let aim = null; // the position that was asked for last; it may still be on its way
-const held = new Map(); // position -> promise of an item and its picture
+const cache = new ItemCache();
+let state = null; // progress and next position
+let current = null; // item on screen: { position, item, image, problem, frame, isReady, showsFrame }
+let isBusy = false; // a change is being saved
+let isDrawing = false; // on touch screens: dragging draws instead of scrolling
+let requests = 0; // requests to show an item; only the latest is shown
+let target = null; // position requested last, maybe not on screen yet
 
-// — talking with the server
-
-class Refusal extends Error {}
-
-async function ask(path, given) {
-  const options = given === undefined ? {} : {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'x-gfpipe-change': desk.changeKey },
-    body: JSON.stringify(given),
-  };
-  let response;
-  try {
-    response = await fetch(path, options);
-  } catch {
-    throw new Refusal('The server does not answer. Start gfpipe label serve again and open its new address; what was saved is safe.');
-  }
-  if (response.ok) return response;
-  if (response.status === 403) throw new Refusal('This page is out of date: open the address that gfpipe label serve printed.');
-  const said = await response.json().catch(() => ({}));
-  throw new Refusal(said.problem ?? `The server answered ${response.status}.`);
-}
-
-function fetched(position) {
-  let found = held.get(position);
-  if (!found) {
-    found = fetchItem(position);
-    held.set(position, found);
-    found.catch(() => held.delete(position));
-  }
-  held.delete(position); // the latest is the last to go
-  held.set(position, found);
-  for (const old of [...held.keys()].slice(0, Math.max(0, held.size - HELD))) if (old !== now?.position) drop(old);
-  return found;
-}
-
-async function fetchItem(position) {
-  const item = await (await ask(`/api/items/${position}`)).json();
-  const picture = item.problem ? { problem: item.problem } : await fetchPicture(position, item.kind);
-  return { item, picture };
-}
-
-async function fetchPicture(position, kind) {
-  try {
-    const response = await ask(`/api/items/${position}/${kind}.jpg`);
-    const face = JSON.parse(response.headers.get('x-face') ?? 'null');
-    return { url: URL.createObjectURL(await response.blob()), face };
-  } catch (problem) {
-    return { problem: problem.message };
-  }
-}
-
-function drop(position) {
-  const gone = held.get(position);
-  held.delete(position);
-  gone?.then(({ picture }) => { if (picture.url && position !== now?.position) URL.revokeObjectURL(picture.url); }, () => {});
-}
-
-// — showing
+// Showing items
 
 async function show(position) {
   if (position === null || position === undefined) { finish(); return; }
-  const mine = ++turn;
-  aim = position;
-  if (now) now.isReady = false;
+  const number = ++requests;
+  target = position;
+  if (current) current.isReady = false;
   $('picture').classList.add('is-loading');
-  const waiting = setTimeout(() => say('Looking for the picture …'), 700);
+  const timer = setTimeout(() => showStatus('Loading …'), 700);
   try {
-    const { item, picture } = await fetched(position);
-    if (mine === turn) await present(position, item, picture);
-  } catch (problem) {
-    if (mine === turn) alarm(problem);
+    const { item, image } = await cache.get(position);
+    if (number === requests) await present(position, item, image);
+  } catch (error) {
+    if (number === requests) showError(error);
   } finally {
-    clearTimeout(waiting);
-    if ($('status').textContent.startsWith('Looking')) say('');
+    clearTimeout(timer);
+    if ($('status').textContent.startsWith('Loading')) showStatus('');
   }
 }
 
-async function present(position, item, picture) {
-  const mine = turn;
+async function present(position, item, image) {
+  const number = requests;
   leave();
-  now = { position, item, frame: null, isReady: false, showsFrame: false, problem: picture.problem ?? null, picture };
+  current = { position, item, image, problem: image.problem ?? null, frame: null, isReady: false, showsFrame: false };
+  cache.current = position;
   setDrawing(false);
-  const isFrame = item.kind === 'frame';
-  document.body.className = isFrame ? 'of-frame is-frame' : 'of-face';
-  $('finished').hidden = true;
-  $('asking').hidden = false;
-  $('problem').hidden = !now.problem;
-  $('picture').hidden = Boolean(now.problem);
-  $('loupe').hidden = true;
-  $('marks').replaceChildren();
-  $('missed').hidden = $('done').hidden = !isFrame || Boolean(now.problem);
-  $('frame').hidden = isFrame || Boolean(now.problem);
-  $('frame').setAttribute('aria-pressed', 'false');
-  $('caption').textContent = [item.channel, item.programme, item.airedAt].filter(Boolean).join(' · ');
-  document.title = `${position + 1} of ${standing.progress.total} · labelling`;
-  if (now.problem) {
-    $('reason').textContent = `This picture cannot be shown. ${now.problem}`;
-    now.isReady = true;
-  } else {
-    await load(picture.url);
-    if (mine !== turn) return;
-    $('image').alt = isFrame ? 'The frame' : 'The face that is asked about';
+  showItem(current);
+  if (!current.problem) {
+    await loadImage(image.url);
+    if (number !== requests) return;
     $('picture').classList.remove('is-loading');
-    if (isFrame) startFrame(); else markFace(picture.face);
-    now.isReady = true;
+    if (item.kind === 'frame') startFrame(); else markFace();
   }
+  current.isReady = true;
   update();
-  item.coming.slice(0, 3).forEach(each => { fetched(each).catch(() => {}); });
-}
-
-async function load(url) {
-  const image = $('image');
-  image.src = url;
-  await image.decode().catch(() => {});
-  image.style.setProperty('--ratio', image.naturalWidth / image.naturalHeight || 1.5);
+  item.upcoming.slice(0, 3).forEach(next => { cache.get(next).catch(() => {}); });
 }
 
 function leave() {
-  now?.leave?.abort();
-  if (now?.whole?.url) URL.revokeObjectURL(now.whole.url);
-  if (now?.picture.url && !held.has(now.position)) URL.revokeObjectURL(now.picture.url);
+  if (!current) return;
+  current.abort?.abort();
+  release(current.frameImage);
+  cache.leave(current.position, current.image);
 }
 
-function markFace(box) {
+function markFace() {
+  const box = current.image.face;
   $('marks').replaceChildren(...(box ? [mark(box, 'hint')] : []));
 }
 
 function startFrame() {
-  const frame = new Frame(now.item, $('picture'), $('marks'), $('loupe'), $('image'));
-  now.frame = frame;
-  now.leave = new AbortController();
-  const kept = draft.read(now.position);
-  if (now.item.reply) frame.take(now.item.reply); else if (kept) frame.take(kept);
-  frame.changed = () => { draft.write(frame.said, now.position); update(); };
-  frame.refused = words => say(words);
-  frame.watch(now.leave.signal, event => !isBusy && (event.pointerType !== 'touch' || isDrawing));
+  const { item, position } = current;
+  const frame = new FrameEditor(item);
+  current.frame = frame;
+  current.abort = new AbortController();
+  const answers = item.reply ?? drafts.read(position);
+  if (answers) frame.restore(answers);
+  frame.onChange = () => { drafts.write(position, frame.answers); update(); };
+  frame.onRefusal = showStatus;
+  frame.listen(current.abort.signal, event => !isBusy && (event.pointerType !== 'touch' || isDrawing));
   frame.show();
 }
 
-// Answers to a frame are saved together; until then they outlive a reload here.
-const draft = {
-  name(position) { return ['gfpipe', desk.queue, desk.drawn, desk.annotator, position].join('/'); },
-  read(position) { try { return JSON.parse(localStorage.getItem(this.name(position))); } catch { return null; } },
-  write(said, position) { try { localStorage.setItem(this.name(position), JSON.stringify(said)); } catch { /* a full or forbidden store */ } },
-  remove(position) { try { localStorage.removeItem(this.name(position)); } catch { /* as above */ } },
-};
-
 function update() {
-  const { progress } = standing;
-  $('bar').value = progress.total ? (progress.total - progress.left) / progress.total : 1;
-  $('count').textContent = `${progress.done} of ${progress.total}${progress.skipped ? `, ${progress.skipped} skipped` : ''}`;
-  $('pace').textContent = pace(progress);
-  if (!now) return;
-  const frame = now.frame;
-  const chosen = frame ? frame.face?.answer : now.item.reply?.answer;
-  const isClosed = Boolean(now.problem) || (frame && !frame.face);
-  for (const button of document.querySelectorAll('[data-answer]')) {
-    button.disabled = Boolean(isClosed);
-    button.classList.toggle('chosen', button.dataset.answer === chosen);
-    button.setAttribute('aria-pressed', String(button.dataset.answer === chosen));
-  }
-  $('no-face').textContent = frame?.face && frame.face.index === null ? 'Remove box' : 'Not a face';
-  $('question').textContent = frame ? question(frame) : 'What would a viewer see?';
-  $('done').classList.toggle('ready', Boolean(frame) && frame.open() < 0);
-  $('back').disabled = now.position === 0;
-  $('forward').disabled = now.position >= progress.total - 1;
-  $('undo').disabled = !(progress.done || progress.skipped || frame?.isStarted);
-}
-
-function question(frame) {
-  if (!frame.faces.length) return 'No face was found here. Was one missed? Drag a box around it; else the frame is done.';
-  if (frame.open() < 0) return 'All answered. Was a face missed? Drag a box around it; else the frame is done.';
-  return `Face ${frame.current + 1} of ${frame.faces.length}: what would a viewer see?`;
-}
-
-function pace({ today, left, secondsEach, secondsLeft }) {
-  const parts = today ? [`${today} today`] : [];
-  if (secondsEach !== null) parts.push(`${secondsEach < 10 ? secondsEach.toFixed(1) : Math.round(secondsEach)} s each`);
-  if (secondsLeft !== null && left) parts.push(`about ${span(secondsLeft)} left`);
-  return parts.join(' · ');
-}
-
-function span(seconds) {
-  if (seconds < 90) return '1 min';
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
-  return `${(seconds / 3600).toFixed(1)} h`;
+  showProgress(state.progress);
+  if (current) showControls(current, state.progress);
 }
 
 function finish() {
-  turn++;
+  requests++;
   leave();
-  now = aim = null;
-  document.body.className = '';
-  $('asking').hidden = true;
-  $('finished').hidden = false;
-  const { progress, firstSkipped } = standing;
-  $('summary').textContent = progress.total
-    ? `${progress.done} of ${progress.total} answered${progress.skipped ? `, ${progress.skipped} skipped as their pictures could not be shown` : ''}.`
-    : 'There is nothing in this queue.';
-  $('skipped').hidden = firstSkipped === null;
-  $('last').hidden = $('undo-last').hidden = !progress.total;
-  document.title = 'All done · labelling';
+  current = target = cache.current = null;
+  showFinished(state);
   update();
-  $('finished-heading').focus();
 }
 
-function say(words) { $('status').className = ''; $('status').textContent = words; }
-function alarm(problem) {
-  if (!(problem instanceof Refusal)) console.error(problem);
-  $('status').className = 'alarm';
-  $('status').textContent = problem.message;
-}
+// Answers
 
-// — answering
-
-async function change(path, given, saved, next) {
+async function change(path, body, savedText, nextPosition = response => response.next) {
   if (isBusy) return;
   isBusy = true;
-  const left = now;
   try {
-    const said = await (await ask(path, given)).json();
-    standing = said;
-    if (left) drop(left.position);
-    say(saved(said));
+    state = await (await request(path, body)).json();
+    if (current) cache.drop(current.position);
+    showStatus(savedText(state));
     isBusy = false;
-    await show(next(said));
-  } catch (problem) {
-    alarm(problem);
+    await show(nextPosition(state));
+  } catch (error) {
+    showError(error);
   } finally {
     isBusy = false;
     update();
@@ -251,81 +113,71 @@ async function change(path, given, saved, next) {
 }
 
 function answer(value) {
-  if (!now?.isReady || now.problem || isBusy) return;
-  if (now.frame) { say(''); now.frame.answer(value); return; }
-  const words = said => `Saved: ${WORDS[value]}.${model(said.model)}`;
-  change(`/api/items/${now.position}/answer`, { answer: value }, words, said => said.next);
+  if (!current?.isReady || current.problem || isBusy) return;
+  if (current.frame) { showStatus(''); current.frame.answer(value); return; }
+  change(`/api/items/${current.position}/face`, { answer: value }, ({ model }) => `Saved: ${ANSWER_NAMES[value]}.${modelText(model)}`);
 }
 
 function frameDone() {
-  const frame = now?.frame;
-  if (!frame || !now.isReady || isBusy) return;
-  const open = frame.open();
-  if (open >= 0) {
-    frame.current = open;
-    frame.show();
-    update();
-    say(`Face ${open + 1} is still open.`);
+  if (!current?.frame || !current.isReady || isBusy) return;
+  const { frame, position } = current;
+  if (frame.open() >= 0) {
+    frame.select(frame.open());
+    showStatus(`Face ${frame.current + 1} is still open.`);
     return;
   }
-  const faces = frame.faces.length;
-  const words = said => { draft.remove(now.position); return `Saved: frame with ${faces} ${faces === 1 ? 'face' : 'faces'}.${model(said.model)}`; };
-  change(`/api/items/${now.position}/whole`, frame.said, words, said => said.next);
-}
-
-function model(answers) {
-  const told = (answers ?? []).filter(p => p !== null).map(p => (p >= 0.5 ? `${Math.round(100 * p)} % woman` : `${Math.round(100 * (1 - p))} % man`));
-  return told.length ? ` The model: ${told.join(', ')}.` : '';
+  const count = frame.faces.length;
+  change(`/api/items/${position}/frame`, frame.answers, ({ model }) => {
+    drafts.remove(position);
+    return `Saved: frame with ${count} ${count === 1 ? 'face' : 'faces'}.${modelText(model)}`;
+  });
 }
 
 function skip() {
-  if (!now?.problem || isBusy) return;
-  change(`/api/items/${now.position}/skip`, {}, () => 'Skipped.', said => said.next);
+  if (current?.problem && !isBusy) change(`/api/items/${current.position}/skip`, {}, () => 'Skipped.');
 }
 
 function undo() {
   if (isBusy) return;
-  if (now?.frame?.undo()) { say(''); return; }
-  if (!standing.progress.done && !standing.progress.skipped) { say('There is nothing to undo.'); return; }
-  change('/api/undo', {}, takenBack, said => said.undone ?? said.next);
+  if (current?.frame?.undo()) { showStatus(''); return; }
+  if (!state.progress.done && !state.progress.skipped) { showStatus('There is nothing to undo.'); return; }
+  change('/api/undo', {}, ({ undone, reply }) => {
+    if (undone !== null) cache.drop(undone);
+    if (reply?.detected) drafts.write(undone, reply); // show the frame's answers again, unsaved
+    return 'Undone.';
+  }, ({ undone, next }) => undone ?? next);
 }
 
-// A frame's answers are not lost by it: they stand there again, unsaved.
-function takenBack({ undone, was }) {
-  if (undone !== null) drop(undone);
-  if (was?.found) draft.write(was, undone);
-  return 'Taken back.';
-}
+// Navigation
 
-function move(by) {
+function move(step) {
   if (isBusy) return;
-  const position = aim === null ? standing.progress.total - 1 : aim + by; // however fast the key is pressed
-  if (position < 0 || position >= standing.progress.total) return;
-  say('');
+  const position = target === null ? state.progress.total - 1 : target + step; // also while items are loading
+  if (position < 0 || position >= state.progress.total) return;
+  showStatus('');
   show(position);
 }
 
 async function toggleFrame() {
-  if (!now?.isReady || now.frame || now.problem) return;
-  const mine = now;
-  const { item, picture, position } = now;
-  if (now.showsFrame) {
-    now.showsFrame = false;
-    await load(picture.url);
-  } else {
+  if (!current?.isReady || current.frame || current.problem || current.isFetching) return;
+  const shown = current;
+  if (!shown.frameImage) {
     $('picture').classList.add('is-loading');
-    now.whole ??= await fetchPicture(position, 'frame');
+    shown.isFetching = true;
+    const image = await fetchImage(shown.position, 'frame');
+    shown.isFetching = false;
+    if (current !== shown) { release(image); return; }
     $('picture').classList.remove('is-loading');
-    if (now !== mine) return;
-    if (now.whole.problem) { say(`The frame cannot be shown. ${now.whole.problem}`); now.whole = null; return; }
-    now.showsFrame = true;
-    await load(now.whole.url);
+    if (image.problem) { showStatus(`The frame cannot be shown. ${image.problem}`); return; }
+    shown.frameImage = image;
   }
-  if (now !== mine) return;
-  document.body.className = now.showsFrame ? 'of-frame' : 'of-face';
-  if (now.showsFrame) $('marks').replaceChildren(...(item.box ? [mark(item.box, 'plain current')] : []));
-  else markFace(picture.face);
-  $('frame').setAttribute('aria-pressed', String(now.showsFrame));
+  shown.showsFrame = !shown.showsFrame;
+  await loadImage((shown.showsFrame ? shown.frameImage : shown.image).url);
+  if (current !== shown) return;
+  document.body.className = shown.showsFrame ? 'of-frame' : 'of-face';
+  if (shown.showsFrame) $('marks').replaceChildren(...(shown.item.box ? [mark(shown.item.box, 'plain current')] : []));
+  else markFace();
+  $('frame').setAttribute('aria-pressed', String(shown.showsFrame));
 }
 
 function setDrawing(on) {
@@ -334,89 +186,77 @@ function setDrawing(on) {
   $('missed').setAttribute('aria-pressed', String(on));
 }
 
-function missed(isPointer) {
-  if (!now?.frame || !now.isReady) return;
-  if (isPointer) {
+function addMissed(byPointer) {
+  if (!current?.frame || !current.isReady) return;
+  if (byPointer) {
     setDrawing(!isDrawing);
-    say(isDrawing ? 'Draw a box around the face, from forehead to chin.' : '');
-  } else if (!now.frame.drawing) {
-    now.frame.startKeyboard();
-    say('Arrow keys move the box, with Shift they change its size; Enter keeps it, Esc takes it away.');
+    showStatus(isDrawing ? 'Draw a box around the face, from forehead to chin.' : '');
+  } else if (!current.frame.draft) {
+    current.frame.startDraft();
+    showStatus('Move the box with the arrow keys, resize it with Shift and arrow keys. Enter adds it, Esc discards it.');
   }
 }
 
-// — keys and buttons
+// Events
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || $('help').open) return;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const frame = now?.frame;
-  if (frame?.drawing) {
-    if (frame.key(event.key, event.shiftKey)) event.preventDefault();
-    if (!frame.drawing) say('');
+  const frame = current?.frame;
+  if (frame?.draft) {
+    if (frame.onDraftKey(event.key, event.shiftKey)) event.preventDefault();
+    if (!frame.draft) showStatus('');
     return;
   }
-  const onControl = event.target.closest?.('button, summary, a');
-  const isAnswered = onControl?.classList.contains('current'); // a chosen box has nothing to do on Enter
-  if (onControl && !isAnswered && (key === 'Enter' || key === ' ')) return; // the control's own
-  const act = action(key, frame);
-  if (!act) return;
+  const control = event.target.closest?.('button, summary, a');
+  const isCurrentFace = control?.classList.contains('current'); // Enter means "frame done" there
+  if (control && !isCurrentFace && (key === 'Enter' || key === ' ')) return; // activates the control
+  const action = actionOf(key, frame);
+  if (!action) return;
   event.preventDefault();
-  if (!event.repeat || key.startsWith('Arrow')) act();
+  if (!event.repeat || key.startsWith('Arrow')) action();
 }
 
-function action(key, frame) {
-  if (KEYS[key] && now) return () => answer(KEYS[key]);
+function actionOf(key, frame) {
+  if (ANSWER_KEYS[key] && current) return () => answer(ANSWER_KEYS[key]);
   const actions = {
-    z: undo, Backspace: undo, f: toggleFrame, s: skip, a: () => missed(false), '?': help,
+    z: undo, Backspace: undo, f: toggleFrame, s: skip, a: () => addMissed(false), '?': openHelp,
     ArrowLeft: () => move(-1), ArrowRight: () => move(1),
-    ...(frame ? { Enter: frameDone, ArrowUp: () => frame.choose(-1), ArrowDown: () => frame.choose(1) } : {}),
-    ...(now?.showsFrame ? { Escape: toggleFrame } : {}),
+    ...(frame ? { Enter: frameDone, ArrowUp: () => frame.step(-1), ArrowDown: () => frame.step(1) } : {}),
+    ...(current?.showsFrame ? { Escape: toggleFrame } : {}),
   };
   return Object.hasOwn(actions, key) ? actions[key] : null;
 }
 
-function help() { $('help').showModal(); $('help').scrollTop = 0; }
+function openHelp() { $('help').showModal(); $('help').scrollTop = 0; }
 
-function on(id, act) {
-  $(id).addEventListener('click', event => {
-    act(event);
-    if (event.detail > 0) $('main').focus({ preventScroll: true }); // Enter is for the page again
+function onClick(button, action) {
+  button.addEventListener('click', event => {
+    action(event);
+    if (event.detail > 0) $('main').focus({ preventScroll: true }); // keys go to the page again
   });
 }
 
 function listen() {
   document.addEventListener('keydown', onKey);
-  for (const button of document.querySelectorAll('[data-answer]')) {
-    button.addEventListener('click', event => {
-      answer(button.dataset.answer);
-      if (event.detail > 0) $('main').focus({ preventScroll: true });
-    });
-  }
-  on('back', () => move(-1));
-  on('forward', () => move(1));
-  on('undo', undo);
-  on('frame', toggleFrame);
-  on('missed', event => missed(event.detail > 0));
-  on('done', frameDone);
-  on('skip', skip);
-  on('last', () => move(0));
-  on('undo-last', undo);
-  on('skipped', () => show(standing.firstSkipped));
-  on('help-button', help);
+  for (const button of answerButtons()) onClick(button, () => answer(button.dataset.answer));
+  const actions = {
+    back: () => move(-1), forward: () => move(1), undo, frame: toggleFrame, missed: event => addMissed(event.detail > 0),
+    done: frameDone, skip, last: () => move(0), 'undo-last': undo, skipped: () => show(state.firstSkipped), 'help-button': openHelp,
+  };
+  for (const [id, action] of Object.entries(actions)) onClick($(id), action);
 }
 
 async function start() {
   try {
-    desk = await (await ask('/api/desk')).json();
-    standing = desk;
-    $('annotator').textContent = desk.annotator;
-    $('queue').textContent = `· ${desk.queue}`;
-    $('help-model').textContent = desk.showsAnswers ? ' until you have answered' : '';
+    state = await openSession();
+    $('annotator').textContent = state.annotator;
+    $('queue').textContent = `· ${state.queue}`;
+    $('help-model').textContent = state.showsAnswers ? ' until you have answered' : '';
     listen();
-    await show(standing.next);
-  } catch (problem) {
-    alarm(problem);
+    await show(state.next);
+  } catch (error) {
+    showError(error);
   }
 }
 

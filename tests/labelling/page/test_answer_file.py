@@ -10,8 +10,8 @@ from gfpipe.errors import LakeError, UsageError
 from gfpipe.labelling import store
 from gfpipe.labelling.design.queues import FACE
 from gfpipe.labelling.page import sheet
-from gfpipe.labelling.page.desk import Desk, FaceAnswer, Outcome
-from gfpipe.labelling.page.sheet import Sheet
+from gfpipe.labelling.page.session import Desk, FaceAnswer, Outcome
+from gfpipe.labelling.page.answer_file import Sheet
 from gfpipe.stages.figures import publish
 from tests.conftest import Command
 from tests.labelling.broadcasts import NAME, items, mixed, queue, rows

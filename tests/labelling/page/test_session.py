@@ -6,7 +6,7 @@ import pytest
 
 from gfpipe.errors import UsageError
 from gfpipe.labelling.design.queues import FACE, FRAME, Item, Queue
-from gfpipe.labelling.page.desk import Desk, FaceAnswer, Outcome, overlap
+from gfpipe.labelling.page.session import Desk, FaceAnswer, Outcome, overlap
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 BOX = (10.0, 10.0, 50.0, 60.0)

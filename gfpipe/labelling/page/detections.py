@@ -1,0 +1,163 @@
+"""Detections, classifier output and recording file of the frame that a queue item refers to, read from the lake."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+import pyarrow.compute as pc
+
+from gfpipe.choices import Sampling
+from gfpipe.errors import LakeError
+from gfpipe.labelling.design.queues import Item
+from gfpipe.labelling.labels import Box
+from gfpipe.labelling.page.session import SAME_FACE_IOU, iou
+from gfpipe.lake import shards
+from gfpipe.lake.shards import Stored
+from gfpipe.recording import REFERENCE_LINES, Recording, Status, in_zone
+from gfpipe.video.moment import Moment
+
+_TOLERANCE: Final = 1e-6  # seconds; rounding of stored times
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A detected face.
+
+    Attributes:
+        index: its number in the sample.
+        box: (x1, y1, x2, y2) in pixels of the source frame.
+        counts: whether it is large enough to count.
+        p_female: output of the recording's classifier; None if it did not classify the face.
+    """
+
+    index: int
+    box: Box
+    counts: bool
+    p_female: float | None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The detections in one frame.
+
+    Attributes:
+        faces: detections, by index.
+        size: width and height of the source frame.
+        min_height: minimum height of faces that count, in pixels of the source frame.
+    """
+
+    faces: tuple[Detection, ...]
+    size: tuple[int, int]
+    min_height: float
+
+
+class Detections:
+    """Reads shards of a lake on demand and caches the most recent ones; thread-safe.
+
+    All methods raise LakeError if the recording is not in the lake any more, or the lake cannot be read.
+
+    Args:
+        lake: the lake's folder or URL.
+    """
+
+    def __init__(self, lake: str) -> None:
+        self._lake = lake
+        self._stored = lru_cache(1024)(self._read_stored)
+        self._tables = lru_cache(16)(self._read_tables)
+
+    def aired_at(self, item: Item) -> datetime:
+        """Return the broadcast time of the frame: local time where the lake knows the time zone, else UTC."""
+        stored = self._stored(_recording(item))
+        start = in_zone(item.started_at, stored.row["timezone"]) if stored else item.started_at
+        return start + timedelta(seconds=item.seconds)
+
+    def file(self, item: Item) -> tuple[str, str | None]:
+        """Return the path of the recording and the fingerprint of the file that was analysed."""
+        row = self._analysis(item).row
+        return row["path"], row["source_fingerprint"]
+
+    def size(self, item: Item) -> tuple[int, int]:
+        """Return width and height of the recording's frames."""
+        row = self._analysis(item).row
+        return row["width"], row["height"]
+
+    def moment(self, item: Item) -> Moment:
+        """Return the position of the frame in the recording, for decoding."""
+        stored = self._analysis(item)
+        if stored.provenance.sampling == shards.IMPORTED:
+            raise LakeError(
+                f"{stored.recording.path}: its faces were imported; only faces that gfpipe detected can be labelled"
+            )
+        seconds, _ = self._sample(item)
+        length = stored.row["analysed_seconds"] + stored.row["lost_seconds"]
+        return Moment(seconds, Sampling(stored.provenance.sampling), stored.provenance.every_seconds, length)
+
+    def frame(self, item: Item) -> Frame:
+        """Return the detections in the frame, by the current analysis."""
+        row = self._analysis(item).row
+        _, sample = self._sample(item)
+        _, faces, attributes = self._tables(_recording(item))
+        p_female = {
+            answer["face_index"]: answer["p_female"]
+            for answer in attributes.filter(pc.field("sample_index") == sample).to_pylist()
+            if answer["model_id"] == row["classifier_id"]
+        }
+        return Frame(
+            faces=tuple(
+                Detection(
+                    index=face["face_index"],
+                    box=(face["x1"], face["y1"], face["x2"], face["y2"]),
+                    counts=not face["below_min_face"],
+                    p_female=p_female.get(face["face_index"]),
+                )
+                for face in faces.filter(pc.field("sample_index") == sample).sort_by("face_index").to_pylist()
+            ),
+            size=(row["width"], row["height"]),
+            min_height=row["min_face"] * row["height"] / REFERENCE_LINES,
+        )
+
+    def p_female(self, item: Item) -> float | None:
+        """Return the classifier's output for the face of an item; None if it did not classify it."""
+        box = item.box
+        if box is None:
+            return None
+        best = max(self.frame(item).faces, key=lambda face: iou(box, face.box), default=None)
+        return best.p_female if best and iou(box, best.box) >= SAME_FACE_IOU else None
+
+    def _analysis(self, item: Item) -> Stored:
+        stored = self._stored(_recording(item))
+        if stored is None or stored.row["status"] == Status.FAILED:
+            raise LakeError(f"{item.path}: no analysis of this recording is in {self._lake} any more")
+        return stored
+
+    def _sample(self, item: Item) -> tuple[float, int]:
+        """Return start and index of the sample that covers the item's time in the current analysis."""
+        self._analysis(item)
+        samples, _, _ = self._tables(_recording(item))
+        stop = pc.add(samples["seconds"], samples["step_seconds"])
+        time = item.seconds + _TOLERANCE
+        rows = samples.filter(pc.and_(pc.less_equal(samples["seconds"], time), pc.greater(stop, time))).to_pylist()
+        if not rows:
+            raise LakeError(f"{item.path}: {item.seconds:.3f} s is not among the analysed samples")
+        return rows[-1]["seconds"], rows[-1]["sample_index"]
+
+    def _read_stored(self, recording: Recording) -> Stored | None:
+        return shards.stored(self._lake, recording)
+
+    def _read_tables(self, recording: Recording) -> tuple[Any, Any, Any]:
+        """Return the samples, faces and attributes of an analysed recording."""
+        stored = self._stored(recording)
+        if stored is None:
+            raise LakeError(f"{recording.path}: no analysis of this recording is in {self._lake} any more")
+        samples, faces, attributes = (
+            shards.rows(self._lake, stored, name) for name in ("samples", "faces", "attributes")
+        )
+        if (len(samples), len(faces)) != (stored.row["sample_count"], stored.row["face_count"]):
+            self._stored.cache_clear()
+            raise LakeError(f"{recording.path}: was re-analysed just now; try again")
+        return samples, faces, attributes
+
+
+def _recording(item: Item) -> Recording:
+    return Recording(item.path, item.channel, item.programme, item.started_at)
