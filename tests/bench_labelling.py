@@ -16,7 +16,7 @@ from PIL import Image
 
 from gfpipe.cli import console
 from gfpipe.labelling.design.queues import Item, Queue
-from gfpipe.labelling.page import sheet
+from gfpipe.labelling.page import answer_file
 from gfpipe.labelling.store import LABELS_FOLDER
 from gfpipe.lake import images
 from gfpipe.lake.retention import What
@@ -79,11 +79,11 @@ def portrait(seed: int) -> bytes:
 def asked(lake: Path, queue: Queue, when: str) -> dict[str, str]:
     """Answer some faces as the page does, without what it fetches ahead."""
     with serving(str(lake), queue) as served, Script(served) as script:
-        place = script.desk["next"]
+        place = script.session["next"]
         script.item(place)
         floors, waits = [], []
         for _ in range(ASKED - 1):
-            floors.append(timed(script.floor)[0])
+            floors.append(timed(script.icon)[0])
             wait, place = timed(partial(step, script, place))
             waits.append(wait)
     return {
@@ -115,7 +115,7 @@ def answer(lake: Path, queue: Queue, items: Iterable[Item]) -> None:
         | {"queue": queue.name, "position": item.position, "imported_at": now + timedelta(seconds=item.position)}
         for item in items
     ]
-    write_shard(lake.joinpath(*LABELS_FOLDER, file_of(sheet.source(queue.name, "AB"))), "labels", rows)
+    write_shard(lake.joinpath(*LABELS_FOLDER, file_of(answer_file.source(queue.name, "AB"))), "labels", rows)
 
 
 def purged(lake: Path) -> dict[str, str]:

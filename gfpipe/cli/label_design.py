@@ -156,15 +156,15 @@ def agreement(
 
 
 def _record(row: "Agreement") -> dict[str, Any]:
-    record = {"annotators": " + ".join(row.who), "measure": row.measure, "faces": row.faces, "same": row.same}
+    record = {"annotators": " + ".join(row.annotators), "measure": row.measure, "faces": row.faces, "same": row.same}
     return record | {"value": row.value.value, "low": row.value.low, "high": row.value.high}
 
 
 def _agreement(row: "Agreement") -> dict[str, str | int]:
     interval = row.value
     return {
-        "annotators": " + ".join(row.who),
-        "agreement": "with oneself" if len(row.who) == 1 else "all together" if row.measure == "alpha" else "of two",
+        "annotators": " + ".join(row.annotators),
+        "agreement": "with oneself" if len(row.annotators) == 1 else "all together" if row.measure == "alpha" else "of two",
         "faces": row.faces,
         "same answer": PERCENT.text(row.same),
         "measure": _MEASURES[row.measure],

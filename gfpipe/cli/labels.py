@@ -82,10 +82,10 @@ def label_serve(
     """
     import webbrowser  # noqa: PLC0415
 
-    from gfpipe.labelling.page import guard, serving  # noqa: PLC0415
+    from gfpipe.labelling.page import access, serving  # noqa: PLC0415
 
     def ready(address: str, login: str) -> None:
-        if not guard.is_loopback(host):
+        if not access.is_loopback(host):
             console.say(
                 "Anyone who can reach this machine and has the address below can see these faces and label them. "
                 "The connection is not encrypted: use a trusted network, or an SSH tunnel.",

@@ -76,7 +76,9 @@ def remove_labels(lake: str, source: Path, dry_run: bool = False) -> int:
         raise UsageError(f"{_absolute(source)}: never imported into {lake}; it contains labels from: {sources}")
     labels = _count(lake, parts)
     if not dry_run:
-        locked = f"{source}: a running gfpipe label serve has these answers open and would write them again; stop it first"
+        locked = (
+            f"{source}: a running gfpipe label serve has these answers open and would write them again; stop it first"
+        )
         with lock(storage, parts, locked) if is_queue else nullcontext():
             storage.delete(*parts)
     return labels

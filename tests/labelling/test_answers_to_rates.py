@@ -161,7 +161,7 @@ def keep_pictures(known: Archive) -> None:
 
 def answer_all(script: Script, chance: random.Random) -> None:
     """Say of each face what its picture looks like; now and then the wrong key, and undo."""
-    place = script.desk["next"]
+    place = script.session["next"]
     while place is not None:
         _, jpeg = script.item(place)
         with Image.open(io.BytesIO(jpeg)) as picture:

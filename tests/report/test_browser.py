@@ -1,15 +1,15 @@
 """The page as a reader has it: in Chromium, on a desk, on a phone and on paper."""
 
-import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from gfpipe.report.page import Contents, render
+from tests.fixtures.browser import LOW_CONTRAST, PageLog
 from tests.report import examples
 
 WIDTHS = (360, 390, 640, 641, 800, 1280)
@@ -19,7 +19,6 @@ EXAMPLES: dict[str, Callable[[], Contents]] = {
     "a year": partial(examples.large, channels=13, months=14, programmes=20),
     "ten years": partial(examples.large, channels=10, months=120, programmes=80),
 }
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
 # Every label of the drawings that can be seen, with its place and its drawing's; crosses may touch, they are no words.
 LABELS = """() => [...document.querySelectorAll('.drawing')].flatMap((drawing, at) =>
@@ -34,41 +33,14 @@ NUMBERS = """() => [...document.querySelectorAll('data')].map(data => ({
   shown: data.textContent, value: Number(data.value), unit: data.dataset.unit || '', name: data.dataset.name}))"""
 SEEN = """() => [...document.body.querySelectorAll('*')].filter(it => !it.closest('svg') && it.checkVisibility(
   {checkOpacity: true, checkVisibilityCSS: true})).length"""
-CONTRAST = """() => {
-  const luminance = colour => {
-    const [r, g, b] = colour.match(/[0-9.]+/g).slice(0, 3).map(Number).map(c => c / 255).map(
-      c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), poor = [];
-  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-    const it = node.parentElement;
-    if (!node.textContent.trim() || it.closest('svg')) continue;
-    const ratio = 1.05 / (luminance(getComputedStyle(it).color) + 0.05);
-    if (ratio < 4.5) poor.push([node.textContent, ratio]);
-  }
-  return poor;
-}"""
 
 
 @dataclass
 class Visit:
-    """A page that is open, and what it did."""
+    """An open page and its log."""
 
     page: Page
-    requests: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("needs a Chromium to open the report in: no program called chromium is on the path")
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield opened
-        opened.close()
+    log: PageLog
 
 
 @pytest.fixture(scope="module", params=list(EXAMPLES))
@@ -78,19 +50,16 @@ def visit(
     path: Path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_text(render(EXAMPLES[request.param]()), encoding="utf-8")
     page = browser.new_page()
-    visited = Visit(page)
-    page.on("request", lambda asked: visited.requests.append(asked.url))
-    page.on("console", lambda said: visited.complaints.append(said.text))
-    page.on("pageerror", lambda error: visited.complaints.append(str(error)))
+    visit = Visit(page, PageLog.of(page))
     page.goto(path.as_uri())
-    yield visited
+    yield visit
     page.close()
 
 
 def test_asks_for_nothing_and_complains_of_nothing(visit: Visit) -> None:
     visit.page.wait_for_load_state("networkidle")
-    assert [url for url in visit.requests if not url.startswith("data:")] == [visit.page.url]
-    assert visit.complaints == []
+    assert [url for url in visit.log.requests if not url.startswith("data:")] == [visit.page.url]
+    assert visit.log.messages == []
 
 
 def test_every_number_that_people_see_is_its_value_rounded(visit: Visit) -> None:
@@ -150,7 +119,7 @@ def test_every_figure_has_a_name_that_says_its_message_in_numbers(visit: Visit) 
 
 
 def test_text_is_dark_enough(visit: Visit) -> None:
-    assert visit.page.evaluate(CONTRAST) == []
+    assert visit.page.evaluate(LOW_CONTRAST) == []
 
 
 def test_print_hides_nothing(visit: Visit) -> None:

@@ -85,9 +85,7 @@ def read(lake: str, queue: str | None = None) -> tuple[Answer, ...]:
     table = Storage(lake).scan(("labels", f"v{schema.VERSION}"), schema.LABELS, _COLUMNS, condition)
     rows = [] if table is None else table.to_pylist()
     return tuple(
-        Answer(
-            tuple(row[name] for name in _FACE), row["annotator"] or _UNNAMED, row["answer"], row["imported_at"]
-        )
+        Answer(tuple(row[name] for name in _FACE), row["annotator"] or _UNNAMED, row["answer"], row["imported_at"])
         for row in sorted(rows, key=lambda row: (row["imported_at"], row["position"] or 0))
     )
 

@@ -88,9 +88,7 @@ class Recordings:
         candidates = next(filter(None, (self._by_suffix.get(parts[-count:]) for count in (3, 2, 1))), [])
         shared = [1 + _shared(_parts(recording.path)[:-1], parts[:-1]) for recording in candidates]
         most = max(shared, default=0)
-        nearest = [
-            recording for recording, count in zip(candidates, shared, strict=True) if count == most >= mirrored
-        ]
+        nearest = [recording for recording, count in zip(candidates, shared, strict=True) if count == most >= mirrored]
         return _only("/".join(parts[-mirrored:]), nearest, "put the file into folders named like the archive's")
 
 

@@ -33,9 +33,7 @@ def annotator_named(name: str) -> str:
     """Strip an annotator's name; raises UsageError if it is empty, too long or not printable."""
     name = name.strip()
     if not name or len(name) > _LONGEST_NAME or not name.isprintable():
-        raise UsageError(
-            f"{name!r} cannot name an annotator: use 1 to {_LONGEST_NAME} characters, such as initials"
-        )
+        raise UsageError(f"{name!r} cannot name an annotator: use 1 to {_LONGEST_NAME} characters, such as initials")
     return name
 
 

@@ -121,9 +121,7 @@ def _cut(pixels: NDArray[np.uint8], scale: tuple[float, float], box: Box) -> Pag
     left, top = round((x1 + x2 - side) / 2), round((y1 + y2 - side) / 2)
     square = Image.fromarray(pixels).crop((left, top, left + side, top + side))
     square.thumbnail((_FACE_PIXELS, _FACE_PIXELS), Image.Resampling.LANCZOS)
-    return PageImage(
-        _encoded(square), ((x1 - left) / side, (y1 - top) / side, (x2 - left) / side, (y2 - top) / side)
-    )
+    return PageImage(_encoded(square), ((x1 - left) / side, (y1 - top) / side, (x2 - left) / side, (y2 - top) / side))
 
 
 def _box_in_crop(box: Box) -> Box:

@@ -86,9 +86,7 @@ class Service:
     def answer_face(self, position: int, request: Mapping[str, Any]) -> dict[str, Any]:
         """Store the answer to a face item."""
         with self._lock:
-            self._store(
-                self._session.answer_face(position, messages.text(request.get("answer")), datetime.now(UTC))
-            )
+            self._store(self._session.answer_face(position, messages.text(request.get("answer")), datetime.now(UTC)))
             state = self._position_state(position)
         return state | ({"model": [self._p_female(self._session.item(position))]} if self._shows_answers else {})
 

@@ -87,7 +87,9 @@ def listen(host: str, port: int) -> socket.socket:
         UsageError: `host` is not an address of this machine, or the port is in use.
     """
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
+            0
+        ]
     except OSError as exc:
         raise UsageError(f"{host} is not an address of this machine ({exc}); choose another --host") from exc
     listener = socket.socket(family, kind)

@@ -1,4 +1,4 @@
-"""Agreement: the values of the literature, and who is compared with whom."""
+"""Tests of agreement: values of the literature, and compared pairs."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,16 +31,16 @@ def units(*observers: str) -> NDArray[np.int64]:
         (("123321412...", "1233224125.3", ".3332342251.", "12332441251."), 0.743),
     ],
 )
-def test_alpha_is_that_of_krippendorff_2011(observers: tuple[str, ...], expected: float) -> None:
+def test_alpha_equals_krippendorff_2011(observers: tuple[str, ...], expected: float) -> None:
     assert agreement.alpha(units(*observers)) == pytest.approx(expected, abs=5e-4)
 
 
-def test_alpha_is_not_defined_where_all_say_the_same() -> None:
+def test_alpha_is_undefined_for_identical_answers() -> None:
     assert np.isnan(agreement.alpha(units("aaaa", "aaaa")))
     assert agreement.alpha(units("aabb", "aabb")) == 1
 
 
-def test_kappa_is_that_of_scikit_learn() -> None:
+def test_kappa_equals_scikit_learn() -> None:
     first, second = (np.random.default_rng(seed).integers(0, 4, 60) for seed in (1, 2))
     second[:30] = first[:30]
     table = np.zeros((4, 4), np.int64)
@@ -48,7 +48,7 @@ def test_kappa_is_that_of_scikit_learn() -> None:
     assert agreement.kappa(table) == pytest.approx(cohen_kappa_score(first, second))
 
 
-def test_kappa_is_that_of_its_definition() -> None:
+def test_kappa_equals_its_definition() -> None:
     table = np.zeros((4, 4), np.int64)
     table[:2, :2] = [[20, 5], [10, 15]]  # 0.7 observed, 0.5 by chance
     assert agreement.kappa(table) == pytest.approx(0.4)
@@ -65,35 +65,42 @@ def answers(annotator: str, said: str, shift: int = 0) -> list[Answer]:
     ]
 
 
-def test_each_pair_all_together_and_each_with_themself_are_compared() -> None:
-    given = [*answers("Ada", "ffmmfm"), *answers("Bo", "ffmm.f"), *answers("Cy", "...mfm"), *answers("Ada", "fm", 100)]
-    found = {(*each.who, each.measure): each for each in agreement.measure(given, draws=50)}
-    assert {who: each.faces for who, each in found.items()} == {
+def test_pairs_all_and_repeated_answers_are_compared() -> None:
+    all_answers = [
+        *answers("Ada", "ffmmfm"),
+        *answers("Bo", "ffmm.f"),
+        *answers("Cy", "...mfm"),
+        *answers("Ada", "fm", 100),
+    ]
+    results = {(*item.annotators, item.measure): item for item in agreement.measure(all_answers, resamples=50)}
+    assert {key: item.faces for key, item in results.items()} == {
         ("Ada", "Bo", "kappa"): 5,
         ("Ada", "Cy", "kappa"): 3,
         ("Bo", "Cy", "kappa"): 2,
         ("Ada", "Bo", "Cy", "alpha"): 6,
         ("Ada", "kappa"): 2,
     }
-    assert found["Ada", "Bo", "kappa"].same == pytest.approx(0.8)
-    assert found["Ada", "Cy", "kappa"].value.value == 1
-    assert found["Ada", "kappa"].same == 0.5  # against the first answer, whatever came between
+    assert results["Ada", "Bo", "kappa"].same == pytest.approx(0.8)
+    assert results["Ada", "Cy", "kappa"].value.value == 1
+    assert results["Ada", "kappa"].same == 0.5  # with the first answer
 
 
-def test_the_interval_holds_the_value_and_narrows_with_more_faces() -> None:
-    few = agreement.measure([*answers("Ada", "ffmmfmuf" * 4), *answers("Bo", "ffmmfmfm" * 4)], draws=200)[0].value
-    many = agreement.measure([*answers("Ada", "ffmmfmuf" * 40), *answers("Bo", "ffmmfmfm" * 40)], draws=200)[0].value
+def test_the_interval_contains_the_value_and_narrows_with_more_faces() -> None:
+    few = agreement.measure([*answers("Ada", "ffmmfmuf" * 4), *answers("Bo", "ffmmfmfm" * 4)], resamples=200)[0].value
+    many = agreement.measure([*answers("Ada", "ffmmfmuf" * 40), *answers("Bo", "ffmmfmfm" * 40)], resamples=200)[
+        0
+    ].value
     assert few.low < few.value < few.high
     assert many.value == pytest.approx(few.value)
     assert many.high - many.low < 0.5 * (few.high - few.low)
 
 
-def test_without_a_second_answer_there_is_no_agreement() -> None:
+def test_single_answers_are_refused() -> None:
     with pytest.raises(UsageError, match="no face has two answers"):
         agreement.measure([*answers("Ada", "fm.."), *answers("Bo", "..fm")])
 
 
-def test_answers_are_read_in_the_order_in_which_they_were_given(tmp_path: Path) -> None:
+def test_answers_are_read_in_order_of_time(tmp_path: Path) -> None:
     row = {"recording_id": "r", "queue": "spring"}
     write_labels(
         tmp_path,

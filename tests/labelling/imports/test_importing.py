@@ -1,4 +1,4 @@
-"""Labels and speech reach the lake, where the next import of the same source replaces them."""
+"""Tests of imports of labels and speech into a lake."""
 
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,11 @@ import pytest
 from gfpipe.errors import UsageError
 from gfpipe.labelling import store
 from gfpipe.lake import schema
+from gfpipe.progress import no_progress
 from gfpipe.stages.labels import label, speech
+from tests.labelling.imports.test_label_csv import GOOD, HEADER, written
 from tests.labelling.imports.test_speech import LINES
 from tests.labelling.lakes import NORTH, SOUTH, lake, recording_id
-from tests.labelling.test_labels import GOOD, HEADER, written
 
 
 @pytest.fixture
@@ -26,43 +27,43 @@ def rows(home: str, table: str) -> list[dict[str, Any]]:
     return [row for file in files for row in pq.read_table(file).to_pylist()]
 
 
-def test_labels_are_kept_and_summed_up(home: str, tmp_path: Path) -> None:
+def test_labels_are_stored_and_summarised(home: str, tmp_path: Path) -> None:
     other = f"{SOUTH},3,10,10,90,90,m,,,"
     summary = label.run(
         home, written(tmp_path, f"{HEADER},remark", f"{GOOD},", f"{other},", other.replace(",3,", ",4,") + ",")
     )
     assert (summary.labels, summary.recordings, summary.answers) == (3, 2, {"female": 1, "male": 2})
     assert (summary.in_whole_pictures, summary.replaced, summary.unused) == (1, 0, ("remark",))
-    kept = rows(home, "labels")
-    assert [row["recording_id"] for row in kept] == [recording_id("north"), *[recording_id("south")] * 2]
-    assert kept[0]["seconds"] == 12.5
-    assert kept[1]["annotator"] is None
-    assert kept[0]["imported_at"].tzinfo
+    stored = rows(home, "labels")
+    assert [row["recording_id"] for row in stored] == [recording_id("north"), *[recording_id("south")] * 2]
+    assert stored[0]["seconds"] == 12.5
+    assert stored[1]["annotator"] is None
+    assert stored[0]["imported_at"].tzinfo
 
 
-def test_the_same_file_again_replaces_its_labels(home: str, tmp_path: Path) -> None:
+def test_importing_a_file_again_replaces_its_labels(home: str, tmp_path: Path) -> None:
     label.run(home, written(tmp_path, HEADER, GOOD, GOOD.replace("12.5", "13")))
     summary = label.run(home, written(tmp_path, HEADER, GOOD.replace("female", "male")))
     assert summary.replaced == 2
     assert [row["answer"] for row in rows(home, "labels")] == ["male"]
 
 
-def test_a_file_that_is_not_right_leaves_what_was_there(home: str, tmp_path: Path) -> None:
+def test_an_invalid_file_changes_nothing(home: str, tmp_path: Path) -> None:
     label.run(home, written(tmp_path, HEADER, GOOD))
     with pytest.raises(UsageError):
         label.run(home, written(tmp_path, HEADER, GOOD.replace("12.5", "20"), GOOD.replace("female", "lady")))
     assert [row["seconds"] for row in rows(home, "labels")] == [12.5]
 
 
-def test_two_files_stand_beside_each_other(home: str, tmp_path: Path) -> None:
+def test_two_files_are_two_sources(home: str, tmp_path: Path) -> None:
     for folder in (tmp_path / "a", tmp_path / "b"):
         folder.mkdir()
         label.run(home, written(folder, HEADER, GOOD))
     assert len(rows(home, "labels")) == 2
-    assert [each.source for each in store.imports(home)] == [str(tmp_path / name / "labels.csv") for name in "ab"]
+    assert [item.source for item in store.imports(home)] == [str(tmp_path / name / "labels.csv") for name in "ab"]
 
 
-def test_what_was_imported_can_be_taken_back_even_without_the_file(home: str, tmp_path: Path) -> None:
+def test_labels_can_be_removed_without_the_file(home: str, tmp_path: Path) -> None:
     file = written(tmp_path, HEADER, GOOD)
     label.run(home, file)
     file.unlink()
@@ -74,28 +75,28 @@ def test_what_was_imported_can_be_taken_back_even_without_the_file(home: str, tm
         store.remove_labels(home, file)
 
 
-def test_speech_is_matched_by_mirrored_folders_and_the_rest_is_named(home: str, tmp_path: Path) -> None:
+def test_speech_is_matched_by_mirrored_folders_and_problems_are_reported(home: str, tmp_path: Path) -> None:
     segments = tmp_path / "segments"
     for path in (NORTH, SOUTH, "/archive/west/2024-03-07/1900_news.mp4"):
         file = segments / Path(path).relative_to("/archive").with_suffix(".csv")
         file.parent.mkdir(parents=True)
         file.write_text("\n".join(LINES))
     (segments / "south/2024-03-07/1900_news.mp4.csv").write_text("\n".join(LINES))
-    seen: list[tuple[int, int | None]] = []
-    summary = speech.run(home, [segments], lambda now: seen.append((now.done, now.total)))
+    progress: list[tuple[int, int | None]] = []
+    summary = speech.run(home, [segments], lambda state: progress.append((state.done, state.total)))
     assert summary.recordings == 2
     assert summary.seconds["male"] == pytest.approx(2 * 10.92)
     assert [path.relative_to(segments).parts[0] for path, _ in summary.problems] == ["south", "west"]
     assert "keep one of the two" in summary.problems[0][1]
-    assert seen[-1] == (4, 4)
+    assert progress[-1] == (4, 4)
     assert {row["recording_id"] for row in rows(home, "speech")} == {recording_id("north"), recording_id("south")}
     assert rows(home, "speech")[0]["stop_seconds"] == 22.48
 
 
-def test_speech_heard_again_replaces_what_was_heard(home: str, tmp_path: Path) -> None:
+def test_importing_speech_again_replaces_it(home: str, tmp_path: Path) -> None:
     file = tmp_path / "north" / "2024-03-07" / "1900_news.csv"
     file.parent.mkdir(parents=True)
     for lines in (LINES, ["labels\tstart\tstop", "female\t0\t60"]):
         file.write_text("\n".join(lines))
-        speech.run(home, [file], lambda now: None)
+        speech.run(home, [file], no_progress)
     assert [row["label"] for row in rows(home, "speech")] == ["female"]

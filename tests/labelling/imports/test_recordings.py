@@ -1,4 +1,4 @@
-"""A name means one recording, or nothing is done with it."""
+"""Tests of finding recordings by id, path or part of a path."""
 
 import unicodedata
 from pathlib import Path, PurePosixPath
@@ -7,7 +7,7 @@ import pytest
 
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.labelling.imports import recordings
-from gfpipe.labelling.imports.recordings import Known, Recordings
+from gfpipe.labelling.imports.recordings import KnownRecording, Recordings
 from tests.labelling.lakes import LATER, NORTH, SOUTH, lake, recording_id
 
 
@@ -17,35 +17,35 @@ def known(tmp_path: Path) -> Recordings:
 
 
 @pytest.mark.parametrize("name", [NORTH, "north/2024-03-07/1900_news.mp4", recording_id("north")])
-def test_a_recording_is_named_by_its_path_the_end_of_it_or_its_id(known: Recordings, name: str) -> None:
+def test_finds_a_recording_by_path_end_of_path_or_id(known: Recordings, name: str) -> None:
     assert known.named(name).path == NORTH
 
 
-def test_what_is_known_of_it_comes_from_its_analysis(known: Recordings) -> None:
+def test_metadata_comes_from_the_analysis(known: Recordings) -> None:
     north, later = known.named(NORTH), known.named(LATER)
     assert (north.seconds, north.width, north.height) == (60.0, 1920, 1080)
     assert (later.recording_id, later.seconds, later.width) == ("south-talk", None, None)
 
 
-def test_an_end_that_two_paths_have_names_neither(known: Recordings) -> None:
+def test_an_ambiguous_end_is_refused(known: Recordings) -> None:
     with pytest.raises(UsageError, match=r"end of 2 paths .*north.*south.*give more of its path"):
         known.named("1900_news.mp4")
 
 
 @pytest.mark.parametrize("name", ["news.mp4", "orth/2024-03-07/1900_news.mp4", "", "/", "1900_news"])
-def test_folders_and_names_count_whole(known: Recordings, name: str) -> None:
+def test_only_whole_components_match(known: Recordings, name: str) -> None:
     with pytest.raises(UsageError, match="no recording of the lake"):
         known.named(name)
 
 
-def test_a_whole_path_is_not_confused_with_a_longer_one_that_ends_so() -> None:
-    known = Recordings([Known("a", "tv/news.mp4"), Known("b", "/copies/tv/news.mp4")])
+def test_a_whole_path_wins_over_a_longer_one() -> None:
+    known = Recordings([KnownRecording("a", "tv/news.mp4"), KnownRecording("b", "/copies/tv/news.mp4")])
     assert known.named("tv/news.mp4").recording_id == "a"
 
 
-def test_accents_match_however_they_are_spelt() -> None:
+def test_accents_match_in_any_normal_form() -> None:
     path = "/archive/tf1/Journal télévisé.mp4"
-    known = Recordings([Known("jt", unicodedata.normalize("NFD", path))])
+    known = Recordings([KnownRecording("jt", unicodedata.normalize("NFD", path))])
     assert known.named(unicodedata.normalize("NFC", "tf1/Journal télévisé.mp4")).recording_id == "jt"
 
 
@@ -58,22 +58,20 @@ def test_accents_match_however_they_are_spelt() -> None:
         ("2200_talk.csv", 1, LATER),
     ],
 )
-def test_a_file_beside_a_recording_has_its_name_and_folders(
-    known: Recordings, file: str, mirrored: int, path: str
-) -> None:
+def test_beside_matches_name_and_folders(known: Recordings, file: str, mirrored: int, path: str) -> None:
     assert known.beside(PurePosixPath(file), mirrored).path == path
 
 
-def test_a_mirrored_folder_is_the_recordings_own(known: Recordings) -> None:
+def test_mirrored_folders_must_match(known: Recordings) -> None:
     with pytest.raises(UsageError, match="'west/2024-03-08/2200_talk'"):  # south has one of that name
         known.beside(PurePosixPath("segments/west/2024-03-08/2200_talk.csv"), 3)
 
 
-def test_a_name_that_two_recordings_share_names_neither(known: Recordings) -> None:
+def test_an_ambiguous_file_is_refused(known: Recordings) -> None:
     with pytest.raises(UsageError, match="end of 2 paths"):
         known.beside(PurePosixPath("segments/1900_news.csv"))
 
 
-def test_a_lake_without_recordings_says_how_to_make_them(tmp_path: Path) -> None:
+def test_an_empty_lake_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LakeError, match="gfpipe analyse ARCHIVE"):
         recordings.read(str(tmp_path))

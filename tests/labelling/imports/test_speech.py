@@ -1,12 +1,12 @@
-"""CSVs of inaSpeechSegmenter: read as it writes them, refused where they cannot be about the recording."""
+"""Tests of reading CSVs of inaSpeechSegmenter."""
 
 from pathlib import Path
 
 import pytest
 
 from gfpipe.errors import UsageError
-from gfpipe.labelling.imports import foreign, speech
-from gfpipe.labelling.imports.external import Found
+from gfpipe.labelling.imports import external, speech
+from gfpipe.labelling.imports.external import ExternalFile
 from gfpipe.labelling.imports.speech import Segment
 
 # as its own media/musanmix-smn-gender.csv has them
@@ -19,33 +19,36 @@ def written(folder: Path, *lines: str) -> Path:
     return file
 
 
-def test_segments_are_read_as_they_were_written(tmp_path: Path) -> None:
+def test_reads_segments(tmp_path: Path) -> None:
     segments = speech.read(written(tmp_path, *LINES), 40.0)
     assert segments[0] == Segment("music", 0.0, 22.48)
     assert [segment.label for segment in segments] == ["music", "noEnergy", "male"]
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "message"),
     [
         (["labels,start,stop", "male,0,1"], "separated by tabs"),
         ([], "separated by tabs"),
         (LINES[:1], "no segments"),
-        ([*LINES, "speech\t40.0\t41.0"], "line 5: speech by nobody; run .*--detect_gender true"),
-        ([*LINES, "child\t40.0\t41.0"], "line 5: label 'child' is none of female, male"),
+        ([*LINES, "speech\t40.0\t41.0"], "line 5: neither female nor male speech; run .*--detect_gender true"),
+        ([*LINES, "child\t40.0\t41.0"], "line 5: label 'child' is not one of female, male"),
         ([*LINES, "male\t40.0"], "line 5: label ''"),
         ([*LINES, "male\t40.0\tend"], "line 5: start and stop must be seconds"),
-        ([*LINES, "male\t41.0\t40.0"], "from 41.0 to 40.0 is no stretch of time"),
+        ([*LINES, "male\t41.0\t40.0"], "41.0 to 40.0 is not a valid interval"),
         ([*LINES, "female\t39.0\t41.0"], "overlap at 39 s"),
-        ([*LINES, "female\t40.0\t75.5"], r"goes on to 75.5 s, but the recording ends at 60.0 s; is it another's\?"),
+        (
+            [*LINES, "female\t40.0\t75.5"],
+            r"ends at 75.5 s, but the recording ends at 60.0 s; is it about another recording\?",
+        ),
     ],
 )
-def test_what_is_no_segmentation_of_the_recording_is_refused(tmp_path: Path, lines: list[str], said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+def test_invalid_files_are_refused(tmp_path: Path, lines: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         speech.read(written(tmp_path, *lines), 60.0)
 
 
-def test_sound_may_outlast_a_recording_of_unknown_length(tmp_path: Path) -> None:
+def test_unknown_durations_are_not_checked(tmp_path: Path) -> None:
     assert speech.read(written(tmp_path, *LINES))[-1].stop_seconds == 40.0
 
 
@@ -55,14 +58,14 @@ def test_folders_mirror_the_archive_and_files_do_not(tmp_path: Path) -> None:
     nested.touch()
     (nested.parent / ".hidden.csv").touch()
     single = written(tmp_path)
-    assert list(foreign.files([tmp_path / "segments", single], speech.PROGRAM)) == [
-        Found(nested, mirrored=2),
-        Found(single),
+    assert external.files([tmp_path / "segments", single], speech.PROGRAM) == [
+        ExternalFile(nested, mirrored=2),
+        ExternalFile(single),
     ]
 
 
-def test_a_source_that_is_not_there_or_holds_nothing_is_wrong_use(tmp_path: Path) -> None:
+def test_missing_and_empty_sources_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file or folder"):
-        list(foreign.files([tmp_path / "nowhere"], speech.PROGRAM))
-    with pytest.raises(UsageError, match="no CSVs in it"):
-        list(foreign.files([tmp_path], speech.PROGRAM))
+        external.files([tmp_path / "nowhere"], speech.PROGRAM)
+    with pytest.raises(UsageError, match="contains no CSV"):
+        external.files([tmp_path], speech.PROGRAM)

@@ -1,4 +1,4 @@
-"""Strangers get nothing and change nothing: no token, another name, another site, another way in."""
+"""Tests of access control: missing tokens, other hosts, other sites, other paths."""
 
 import json
 import secrets
@@ -6,13 +6,21 @@ from collections.abc import Iterator
 
 import pytest
 
-from gfpipe.labelling.page import guard
+from gfpipe.labelling.page import access
 from tests.labelling.broadcasts import mixed, rows
 from tests.labelling.page.pages import ADDRESS, PORT, Visitor, visiting
 
-PATHS = ("/", "/page.js", "/page.css", "/api/desk", "/api/items/0", "/api/items/0/face.jpg", "/api/items/2/frame.jpg")
-ANSWER = "/api/items/0/answer"
-SAID = {"answer": "male"}
+PATHS = (
+    "/",
+    "/page.js",
+    "/page.css",
+    "/api/session",
+    "/api/items/0",
+    "/api/items/0/face.jpg",
+    "/api/items/2/frame.jpg",
+)
+ANSWER = "/api/items/0/face"
+BODY = {"answer": "male"}
 
 
 @pytest.fixture
@@ -23,71 +31,71 @@ def stranger(broadcasts: str) -> Iterator[Visitor]:
 
 @pytest.fixture
 def guest(stranger: Visitor) -> Visitor:
-    return stranger.enter()
+    return stranger.log_in()
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/nowhere", "/page/", "/api/"])
-def test_without_the_cookie_nothing_is_told_not_even_what_there_is(stranger: Visitor, path: str) -> None:
-    answer = stranger.get(path)
-    assert answer.status_code == 403
-    assert "gfpipe label serve" in answer.text
-    assert stranger.post(ANSWER, SAID).status_code == 403
+def test_without_the_cookie_all_paths_are_forbidden(stranger: Visitor, path: str) -> None:
+    response = stranger.get(path)
+    assert response.status_code == 403
+    assert "gfpipe label serve" in response.text
+    assert stranger.post(ANSWER, BODY).status_code == 403
 
 
-def test_the_token_becomes_a_cookie_and_leaves_the_address(stranger: Visitor) -> None:
-    answer = stranger.client.get("/", params={"token": stranger.guard.token})
-    assert "url=/" in answer.text
-    assert stranger.guard.token not in answer.text
-    cookie = answer.headers["set-cookie"].lower()
+def test_the_token_sets_a_cookie_and_is_removed_from_the_url(stranger: Visitor) -> None:
+    response = stranger.client.get("/", params={"token": stranger.access.token})
+    assert "url=/" in response.text
+    assert stranger.access.token not in response.text
+    cookie = response.headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
-    assert stranger.guard.token.lower() not in cookie
-    assert str(PORT) in cookie.partition("=")[0]  # browsers share cookies among the ports of a host
+    assert stranger.access.token.lower() not in cookie
+    assert str(PORT) in cookie.partition("=")[0]  # browsers share cookies between ports
     assert all(stranger.get(path).status_code == 200 for path in PATHS)
 
 
-def test_a_wrong_token_opens_nothing(stranger: Visitor) -> None:
-    for token in ("", "x", stranger.guard.token[:-1], stranger.guard.token + "x", "é"):
-        answer = stranger.client.get("/", params={"token": token})
-        assert answer.status_code == 403
-        assert "set-cookie" not in answer.headers
-    twice = stranger.client.get(f"/?token={stranger.guard.token}&token=x")
-    assert twice.status_code == 403
+def test_wrong_tokens_are_refused(stranger: Visitor) -> None:
+    for token in ("", "x", stranger.access.token[:-1], stranger.access.token + "x", "é"):
+        response = stranger.client.get("/", params={"token": token})
+        assert response.status_code == 403
+        assert "set-cookie" not in response.headers
+    two_tokens = stranger.client.get(f"/?token={stranger.access.token}&token=x")
+    assert two_tokens.status_code == 403
     assert stranger.get("/").status_code == 403
 
 
-def test_the_token_of_a_command_line_opens_once(stranger: Visitor) -> None:
-    ticket = stranger.guard.ticket()
-    assert stranger.client.get("/", params={"token": ticket}).status_code == 200
+def test_a_one_time_token_is_valid_once(stranger: Visitor) -> None:
+    token = stranger.access.one_time_token()
+    assert stranger.client.get("/", params={"token": token}).status_code == 200
     stranger.client.cookies.clear()
-    assert stranger.client.get("/", params={"token": ticket}).status_code == 403
+    assert stranger.client.get("/", params={"token": token}).status_code == 403
 
 
 def test_tokens_are_compared_in_constant_time(stranger: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[tuple[bytes, bytes]] = []
 
-    def compare(given: bytes, wanted: bytes) -> bool:
-        compared.append((given, wanted))
-        return given == wanted
+    def compare(value: bytes, secret: bytes) -> bool:
+        compared.append((value, secret))
+        return value == secret
 
     monkeypatch.setattr(secrets, "compare_digest", compare)
-    stranger.enter().post(ANSWER, SAID)
-    wanted = {pair[1].decode() for pair in compared}
-    assert {stranger.guard.token, stranger.guard.change_key} < wanted
-    assert len(wanted) >= 3  # and the cookie
+    stranger.log_in().post(ANSWER, BODY)
+    secret = {pair[1].decode() for pair in compared}
+    assert {stranger.access.token, stranger.access.change_key} < secret
+    assert len(secret) >= 3  # also the cookie
 
 
 @pytest.mark.parametrize("host", ["evil.example", f"evil.example:{PORT}", "127.0.0.1", "127.0.0.1:1", "0.0.0.0:8765"])
-def test_another_name_is_not_ours(guest: Visitor, host: str) -> None:
-    """DNS rebinding: a page of evil.example has its name point to this machine."""
-    assert guest.get("/api/desk", host=host).status_code == 421
-    assert guest.client.get("/", params={"token": guest.guard.token}, headers={"host": host}).status_code == 421
+def test_other_hosts_are_refused(guest: Visitor, host: str) -> None:
+    """DNS rebinding: evil.example resolves to this machine."""
+    assert guest.get("/api/session", host=host).status_code == 421
+    assert guest.client.get("/", params={"token": guest.access.token}, headers={"host": host}).status_code == 421
 
 
 @pytest.mark.parametrize("host", [f"localhost:{PORT}", f"127.0.0.1:{PORT}", f"LOCALHOST:{PORT}"])
-def test_this_machine_has_several_names(guest: Visitor, host: str) -> None:
+def test_all_names_of_this_machine_are_accepted(guest: Visitor, host: str) -> None:
     assert guest.get(
-        "/api/desk", host=host, cookie=f"gfpipe-{PORT}={guest.client.cookies[f'gfpipe-{PORT}']}"
+        "/api/session", host=host, cookie=f"gfpipe-{PORT}={guest.client.cookies[f'gfpipe-{PORT}']}"
     ).is_success
 
 
@@ -101,28 +109,26 @@ def test_this_machine_has_several_names(guest: Visitor, host: str) -> None:
         {"origin": None},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
-        {guard.CHANGE_HEADER: None},
-        {guard.CHANGE_HEADER: "x"},
+        {access.CHANGE_HEADER: None},
+        {access.CHANGE_HEADER: "x"},
     ],
 )
-def test_a_change_from_elsewhere_changes_nothing(
-    guest: Visitor, broadcasts: str, change: dict[str, str | None]
-) -> None:
+def test_changes_of_other_sites_are_refused(guest: Visitor, broadcasts: str, change: dict[str, str | None]) -> None:
     headers = {name: value for name, value in (guest.headers | change).items() if value is not None}
-    assert guest.post(ANSWER, SAID, headers).status_code == 403
-    assert guest.get("/api/desk").json()["progress"]["done"] == 0
-    assert guest.post(ANSWER, SAID).status_code == 200  # with all of it, it would have
+    assert guest.post(ANSWER, BODY, headers).status_code == 403
+    assert guest.get("/api/session").json()["progress"]["done"] == 0
+    assert guest.post(ANSWER, BODY).status_code == 200  # with all headers
     assert len(rows(broadcasts, "labels")) == 1
 
 
-def test_changes_are_posts_with_json(guest: Visitor) -> None:
+def test_changes_must_be_posts_with_json(guest: Visitor) -> None:
     for method in ("GET", "PUT", "DELETE", "PATCH", "OPTIONS"):
         assert guest.client.request(method, ANSWER, headers=guest.headers).status_code in (403, 405)
     form = guest.headers | {"content-type": "application/x-www-form-urlencoded"}
     assert guest.client.post(ANSWER, content="answer=male", headers=form).status_code == 400
     plain = guest.headers | {"content-type": "text/plain"}
-    assert guest.client.post(ANSWER, content=json.dumps(SAID), headers=plain).status_code == 400
-    assert guest.get("/api/desk").json()["progress"]["done"] == 0
+    assert guest.client.post(ANSWER, content=json.dumps(BODY), headers=plain).status_code == 400
+    assert guest.get("/api/session").json()["progress"]["done"] == 0
 
 
 @pytest.mark.parametrize(
@@ -143,21 +149,21 @@ def test_changes_are_posts_with_json(guest: Visitor) -> None:
         "/api/",
     ],
 )
-def test_paths_lead_nowhere_but_to_the_routes(guest: Visitor, path: str) -> None:
+def test_other_paths_are_not_found(guest: Visitor, path: str) -> None:
     assert guest.client.get(f"{ADDRESS}{path}").status_code == 404
 
 
 @pytest.mark.parametrize("position", [5, 99999, 10**40])
-def test_unknown_positions_do_nothing(guest: Visitor, position: int) -> None:
+def test_unknown_positions_are_refused(guest: Visitor, position: int) -> None:
     for path in ("", "/face.jpg", "/frame.jpg"):
         assert guest.get(f"/api/items/{position}{path}").status_code == 400
-    for path in ("answer", "whole", "skip"):
-        assert guest.post(f"/api/items/{position}/{path}", SAID).status_code == 400
-    assert guest.get("/api/desk").json()["progress"]["done"] == 0
+    for path in ("face", "frame", "skip"):
+        assert guest.post(f"/api/items/{position}/{path}", BODY).status_code == 400
+    assert guest.get("/api/session").json()["progress"]["done"] == 0
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/nowhere", "/?token=x"])
-def test_every_answer_keeps_browsers_from_storing_and_from_running_what_is_not_ours(guest: Visitor, path: str) -> None:
+def test_all_responses_have_security_headers(guest: Visitor, path: str) -> None:
     headers = guest.get(path).headers
     assert headers["cache-control"] == "no-store"
     assert headers["x-content-type-options"] == "nosniff"
@@ -170,7 +176,7 @@ def test_every_answer_keeps_browsers_from_storing_and_from_running_what_is_not_o
     assert "unsafe" not in headers["content-security-policy"]
 
 
-def test_a_server_for_every_address_is_called_by_numbers_or_its_own_name(broadcasts: str) -> None:
+def test_a_server_on_all_addresses_accepts_ip_addresses_and_own_names(broadcasts: str) -> None:
     with visiting(broadcasts, mixed(broadcasts), host="0.0.0.0") as visitor:  # noqa: S104 - the test is about it
         for host in (f"192.168.1.5:{PORT}", f"[fe80::1]:{PORT}", f"localhost:{PORT}"):
             assert visitor.get("/", host=host).status_code == 403
@@ -189,18 +195,18 @@ def test_a_server_for_every_address_is_called_by_numbers_or_its_own_name(broadca
         ("10.1.1.1", False),
     ],
 )
-def test_only_loopback_is_loopback(host: str, is_loopback: bool) -> None:
-    assert guard.is_loopback(host) is is_loopback
+def test_is_loopback(host: str, is_loopback: bool) -> None:
+    assert access.is_loopback(host) is is_loopback
 
 
-def test_the_address_can_be_opened() -> None:
-    assert guard.address("127.0.0.1", 8765, "t") == "http://127.0.0.1:8765/?token=t"
-    assert guard.address("0.0.0.0", 8765) == "http://127.0.0.1:8765/"  # noqa: S104 - not bound to
-    assert guard.address("::1", 8765) == "http://[::1]:8765/"
+def test_url() -> None:
+    assert access.url("127.0.0.1", 8765, "t") == "http://127.0.0.1:8765/?token=t"
+    assert access.url("0.0.0.0", 8765) == "http://127.0.0.1:8765/"  # noqa: S104 - not bound to
+    assert access.url("::1", 8765) == "http://[::1]:8765/"
 
 
-def test_sockets_of_other_kinds_are_refused(guest: Visitor) -> None:
+def test_websockets_are_refused(guest: Visitor) -> None:
     from starlette.websockets import WebSocketDisconnect
 
-    with pytest.raises(WebSocketDisconnect), guest.client.websocket_connect("/api/desk"):
+    with pytest.raises(WebSocketDisconnect), guest.client.websocket_connect("/api/session"):
         pass

@@ -1,12 +1,11 @@
-"""A file of labels is right as a whole, or it is not imported."""
+"""Tests of label files: one invalid row rejects the file."""
 
 from pathlib import Path
 
 import pytest
 
 from gfpipe.errors import UsageError
-from gfpipe.labelling import labels
-from gfpipe.labelling.imports import recordings
+from gfpipe.labelling.imports import label_csv, recordings
 from gfpipe.labelling.imports.recordings import Recordings
 from gfpipe.labelling.labels import Label
 from tests.labelling.lakes import LATER, NORTH, lake, recording_id
@@ -21,7 +20,7 @@ def known(tmp_path: Path) -> Recordings:
 
 
 def read(known: Recordings, folder: Path, *lines: str, header: str = HEADER) -> tuple[Label, ...]:
-    return labels.read(written(folder, header, *lines), known).labels
+    return label_csv.read(written(folder, header, *lines), known).labels
 
 
 def written(folder: Path, *lines: str, encoding: str = "utf-8") -> Path:
@@ -35,101 +34,101 @@ def test_a_row_becomes_a_label(known: Recordings, tmp_path: Path) -> None:
     assert label == Label(recording_id("north"), 12.5, 410, 96, 520.5, 230, "female", 250, "AB", True)
 
 
-def test_what_is_optional_may_be_left_out(known: Recordings, tmp_path: Path) -> None:
+def test_optional_columns_have_defaults(known: Recordings, tmp_path: Path) -> None:
     (label,) = read(known, tmp_path, f"{NORTH},0,1 2 30 40,male", header="Recording, seconds ,box,ANSWER")
     assert (label.weight, label.annotator, label.whole_picture) == (1.0, None, False)
     assert (label.x1, label.y1, label.x2, label.y2) == (1, 2, 30, 40)
 
 
 @pytest.mark.parametrize(
-    ("written_as", "meant"),
+    ("text", "answer"),
     [
         *[(word, "female") for word in ("female", "Woman", "F", "women")],
         *[(word, "male") for word in ("MALE", "man", "m", "Men")],
         *[("undecided", "undecided"), ("None", "no_face"), ("no_face", "no_face"), ("no face", "no_face")],
     ],
 )
-def test_answers_have_synonyms(known: Recordings, tmp_path: Path, written_as: str, meant: str) -> None:
-    (label,) = read(known, tmp_path, GOOD.replace("female", written_as))
-    assert label.answer == meant
+def test_answers_have_synonyms(known: Recordings, tmp_path: Path, text: str, answer: str) -> None:
+    (label,) = read(known, tmp_path, GOOD.replace("female", text))
+    assert label.answer == answer
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])
-def test_spreadsheets_separate_columns_in_their_own_ways(known: Recordings, tmp_path: Path, delimiter: str) -> None:
+def test_delimiters_are_detected(known: Recordings, tmp_path: Path, delimiter: str) -> None:
     file = written(tmp_path, HEADER.replace(",", delimiter), GOOD.replace(",", delimiter), encoding="utf-8-sig")
-    assert len(labels.read(file, known).labels) == 1
+    assert len(label_csv.read(file, known).labels) == 1
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         (NORTH, "1900_news.mp4", "end of 2 paths"),
         (NORTH, "nowhere.mp4", "no recording of the lake has the id 'nowhere.mp4'"),
         (NORTH, "", "recording is empty"),
         ("12.5", "soon", "seconds 'soon' is not a number; write it as 12.5"),
         ("12.5", "nan", "not a number"),
-        ("12.5", "-1", "before the recording's start"),
-        ("12.5", "75", r"after the recording's end \(60.0 s\)"),
+        ("12.5", "-1", "negative"),
+        ("12.5", "75", r"after the end of the recording \(60.0 s\)"),
         ("410,96", "520.5,96", "empty; x1 y1 is its upper left corner"),
         ("410,96", "high,96", "box 'high' is not a number"),
         ("410,96", ",96", "box '96 520.5 230' has 3 numbers"),
         ("410,96,520.5,230", "0.2,0.1,0.3,0.25", "less than two pixels"),
-        ("410,96,520.5,230", "1930,96,1990,230", "outside the picture of 1920 × 1080"),
-        ("410,96,520.5,230", "-90,96,-10,230", "outside the picture of 1920 × 1080"),
-        ("female", "lady", "answer 'lady' is unknown; write female, male, undecided, no_face"),
-        ("250", "0", "weight 0 is not above 0"),
+        ("410,96,520.5,230", "1930,96,1990,230", "outside the frame of 1920 × 1080"),
+        ("410,96,520.5,230", "-90,96,-10,230", "outside the frame of 1920 × 1080"),
+        ("female", "lady", "answer 'lady' is unknown; use female, male, undecided, no_face"),
+        ("250", "0", "weight 0 is not positive"),
         ("250", "inf", "weight 'inf' is not a number"),
         ("true", "perhaps", "whole_picture 'perhaps' is neither true nor false"),
-        ("true", "true,surplus", "'surplus' stands beyond the last column"),
+        ("true", "true,surplus", "'surplus' is beyond the last column"),
     ],
 )
-def test_what_is_wrong_is_said_with_file_and_line(
-    known: Recordings, tmp_path: Path, old: str, new: str, said: str
+def test_problems_are_reported_with_file_and_line(
+    known: Recordings, tmp_path: Path, old: str, new: str, message: str
 ) -> None:
-    with pytest.raises(UsageError, match=rf"(?s)nothing was imported.*labels\.csv, line 3: .*{said}"):
+    with pytest.raises(UsageError, match=rf"(?s)nothing was imported.*labels\.csv, line 3: .*{message}"):
         read(known, tmp_path, GOOD, GOOD.replace("12.5", "13").replace(old.replace("12.5", "13"), new))
 
 
-def test_everything_that_is_wrong_is_said_at_once(known: Recordings, tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once(known: Recordings, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as error:
         read(known, tmp_path, GOOD.replace("female", "lady").replace("250", "-1"), "", GOOD.replace("12.5", "soon"))
     problems = [line.strip() for line in str(error.value).splitlines()[1:]]
     assert [problem.partition(":")[0] for problem in problems] == [*["labels.csv, line 2"] * 2, "labels.csv, line 4"]
 
 
-def test_a_long_list_of_problems_is_cut_and_counted(known: Recordings, tmp_path: Path) -> None:
+def test_long_lists_of_problems_are_truncated(known: Recordings, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as error:
         read(known, tmp_path, *[GOOD.replace("female", "lady")] * 27)
     assert len(str(error.value).splitlines()) == 1 + 20 + 1
     assert str(error.value).endswith("… and 7 more")
 
 
-def test_a_face_cannot_have_two_answers_of_one_person(known: Recordings, tmp_path: Path) -> None:
+def test_a_face_has_one_label_per_annotator(known: Recordings, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="line 4: the same face as in line 2"):
         read(known, tmp_path, GOOD, GOOD.replace("AB", "CD"), GOOD.replace("female", "male"))
 
 
-def test_a_recording_not_analysed_yet_can_be_labelled(known: Recordings, tmp_path: Path) -> None:
+def test_a_scheduled_recording_can_be_labelled(known: Recordings, tmp_path: Path) -> None:
     (label,) = read(known, tmp_path, GOOD.replace(NORTH, LATER).replace("12.5", "3600"))
     assert label.recording_id == "south-talk"
 
 
-def test_a_face_cut_by_the_edge_may_reach_beyond_it(known: Recordings, tmp_path: Path) -> None:
+def test_boxes_may_extend_beyond_the_frame(known: Recordings, tmp_path: Path) -> None:
     (label,) = read(known, tmp_path, GOOD.replace("410,96,520.5", "1890,-4.5,1930"))
     assert label.x2 == 1930
 
 
-def test_columns_that_are_missing_or_mean_nothing_are_named(known: Recordings, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="columns missing: seconds, answer; a file of labels has"):
+def test_missing_and_unused_columns_are_reported(known: Recordings, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="columns missing: seconds, answer; a label file has"):
         read(known, tmp_path, header="recording,x1,y1,x2,y2")
     file = written(tmp_path, f"{HEADER},remark", f"{GOOD},fine")
-    assert labels.read(file, known).unused == ("remark",)
+    assert label_csv.read(file, known).unused == ("remark",)
 
 
-def test_a_file_that_is_no_csv_in_utf8_or_holds_nothing_is_wrong(known: Recordings, tmp_path: Path) -> None:
+def test_unreadable_and_empty_files_are_refused(known: Recordings, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="in UTF-8"):
-        labels.read(written(tmp_path, HEADER, GOOD.replace("AB", "É"), encoding="latin-1"), known)
+        label_csv.read(written(tmp_path, HEADER, GOOD.replace("AB", "É"), encoding="latin-1"), known)
     with pytest.raises(UsageError, match="cannot be read"):
-        labels.read(tmp_path / "nowhere.csv", known)
-    with pytest.raises(UsageError, match="no labels in it"):
+        label_csv.read(tmp_path / "nowhere.csv", known)
+    with pytest.raises(UsageError, match="contains no labels"):
         read(known, tmp_path)
