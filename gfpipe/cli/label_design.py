@@ -164,7 +164,11 @@ def _agreement(row: "Agreement") -> dict[str, str | int]:
     interval = row.value
     return {
         "annotators": " + ".join(row.annotators),
-        "agreement": "with oneself" if len(row.annotators) == 1 else "all together" if row.measure == "alpha" else "of two",
+        "agreement": "with oneself"
+        if len(row.annotators) == 1
+        else "all together"
+        if row.measure == "alpha"
+        else "of two",
         "faces": row.faces,
         "same answer": PERCENT.text(row.same),
         "measure": _MEASURES[row.measure],
