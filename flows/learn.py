@@ -15,7 +15,7 @@ from prefect.states import Completed, Failed
 
 from gfpipe.attributes.spec import FEMALE
 from gfpipe.errors import UsageError
-from gfpipe.evaluation.gate.decision import FEWEST_FACES, Decision
+from gfpipe.evaluation.gate.decision import MIN_DECISION_FACES, Decision
 from gfpipe.evaluation.measures import subgroups
 from gfpipe.flows import tables
 from gfpipe.flows.jobs import ReclassifyJob
@@ -68,15 +68,15 @@ def curate_faces(config: curate.Config) -> State[curate.Summary]:
 @task(task_run_name="find labelled faces", cache_policy=NO_CACHE)
 def labelled_by_people(lake: str, least: int) -> State[list[str]]:
     """The archive's faces that people labelled, as a data set for the gate; an empty list if they are too few."""
-    name, least, problem = f"archive:lake={lake}", max(least, FEWEST_FACES), ""
+    name, least, problem = f"archive:lake={lake}", max(least, MIN_DECISION_FACES), ""
     try:
         women, men = _unseen(name)
     except UsageError as exc:
         women, men, problem = 0, 0, f": {exc}"
     count = f"{women + men} stored faces are labelled and new to the champion ({women} women, {men} men)"
-    if women + men >= least and min(women, men) >= subgroups.FEWEST:
+    if women + men >= least and min(women, men) >= subgroups.MIN_GROUP_FACES:
         return Completed(message=count, data=[name])
-    count = f"{count}; {least} are needed, and {subgroups.FEWEST} each of women and men{problem}"
+    count = f"{count}; {least} are needed, and {subgroups.MIN_GROUP_FACES} each of women and men{problem}"
     create_markdown_artifact(
         f"The gate decides without the archive's own labels: {count}.",
         "no-labels",

@@ -2,7 +2,7 @@
 
 from gfpipe.choices import Device
 from gfpipe.curation.selection import Rules
-from gfpipe.evaluation.gate.rules import Margins
+from gfpipe.evaluation.gate.non_inferiority import Margins
 from gfpipe.flows.jobs import Job
 from gfpipe.settings import LEAST_LABELS, Analysis
 

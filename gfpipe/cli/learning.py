@@ -19,7 +19,7 @@ from gfpipe.cli.options import (
     command,
     split,
 )
-from gfpipe.evaluation.gate.decision import FEWEST_FACES
+from gfpipe.evaluation.gate.decision import MIN_DECISION_FACES
 from gfpipe.flows import tables
 from gfpipe.settings import LEAST_LABELS, Analysis
 
@@ -228,7 +228,7 @@ def learn(
     limit: Limit = 0,
     soft: Annotated[bool, typer.Option("--soft", help="Train on probabilities instead of hard labels.")] = False,
     least_labels: Annotated[
-        int, typer.Option(min=FEWEST_FACES, help="Labelled faces of the archive that the gate needs to use them.")
+        int, typer.Option(min=MIN_DECISION_FACES, help="Labelled faces of the archive that the gate needs to use them.")
     ] = LEAST_LABELS,
     reestimate: Annotated[
         bool, typer.Option("--reestimate", help="Reclassify the whole lake if the model is promoted.")

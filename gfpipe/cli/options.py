@@ -21,7 +21,7 @@ from gfpipe.choices import Device
 
 if TYPE_CHECKING:
     from gfpipe.estimates.question import Question
-    from gfpipe.evaluation.gate.rules import Margins
+    from gfpipe.evaluation.gate.non_inferiority import Margins
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -210,6 +210,6 @@ class MarginOptions:
     @property
     def margins(self) -> "Margins":
         """The margins of the gate."""
-        from gfpipe.evaluation.gate.rules import Margins  # noqa: PLC0415 - importing scikit-learn takes seconds
+        from gfpipe.evaluation.gate.non_inferiority import Margins  # noqa: PLC0415 - importing scikit-learn takes seconds
 
         return Margins(self.accuracy_margin, self.gap_margin, self.worst_margin)

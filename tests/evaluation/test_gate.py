@@ -8,7 +8,7 @@ import pytest
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.answers import Answers, Labels, Trial
 from gfpipe.evaluation.gate.decision import Check, Decision
-from gfpipe.evaluation.gate.rules import Margins, decide
+from gfpipe.evaluation.gate.non_inferiority import Margins, decide
 
 NOBODY = np.zeros(0, np.int64)
 

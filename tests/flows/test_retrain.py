@@ -15,7 +15,7 @@ from gfpipe.cli import flow_runs as run
 from gfpipe.cli import learning
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.gate.decision import Decision
-from gfpipe.evaluation.gate.rules import Margins
+from gfpipe.evaluation.gate.non_inferiority import Margins
 from gfpipe.flows.progress import reporting_to
 from gfpipe.flows.retrain import retrain_model
 from gfpipe.flows.training_jobs import RetrainJob

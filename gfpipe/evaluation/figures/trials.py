@@ -37,10 +37,10 @@ from gfpipe.evaluation.figures.plotting import (
 )
 from gfpipe.evaluation.measures import calibration, comparison, metrics, subgroups
 from gfpipe.evaluation.measures.resampling import DRAWS
-from gfpipe.evaluation.measures.subgroups import FEWEST, Grid, Groups
+from gfpipe.evaluation.measures.subgroups import MIN_GROUP_FACES, Grid, Groups
 
 _FADED: Final = 0.3
-_FEW: Final = f"<\N{NO-BREAK SPACE}{FEWEST}\N{NO-BREAK SPACE}faces"
+_FEW: Final = f"<\N{NO-BREAK SPACE}{MIN_GROUP_FACES}\N{NO-BREAK SPACE}faces"
 
 _PALEST, _RIGHT, _WRONG = "#f3f3f3", "#00674b", "#b34a00"
 _GROUPINGS: Final = (("ethnicity",), ("age",), ("gender",), ("ethnicity", "gender"), ("age", "gender"))
@@ -175,7 +175,8 @@ def heat_maps(trial: Trial) -> Plan | None:
     if not {"age", "ethnicity"} <= set(subgroups.known(trial.labels)):
         return None
     grids = {answers.model_id: subgroups.grid(trial.labels, answers) for answers in trial.answers}
-    worst = min((float(value) for grid in grids.values() for value in grid.accuracy[grid.faces >= FEWEST]), default=0.5)
+    large = [grid.accuracy[grid.faces >= MIN_GROUP_FACES] for grid in grids.values()]
+    worst = min((float(value) for values in large for value in values), default=0.5)
     maps = [_heat_map(f"map {at}", model, grid) for at, (model, grid) in enumerate(grids.items())]
     return figure(
         "Accuracy of perceived gender by age and ethnicity",
@@ -198,7 +199,7 @@ def reliability_plot(trial: Trial) -> Plan | None:
     rows = [
         styles[model]
         | {"model": model, "confidence": at, "accuracy": right}
-        | {"share": faces / curve.faces.sum(), "hollow": faces < FEWEST}
+        | {"share": faces / curve.faces.sum(), "hollow": faces < MIN_GROUP_FACES}
         for model, curve in curves.items()
         for at, right, faces in zip(
             curve.confidence.tolist(), curve.accuracy.tolist(), curve.faces.tolist(), strict=True
@@ -345,7 +346,7 @@ def _heat_cells(grid: Grid, worst: float) -> list[Datum]:
             if not faces:
                 continue
             fill = blend(_PALEST, _WRONG, min((1 - value) / (1 - worst), 1))
-            look = (1, readable_on(fill)) if faces >= FEWEST else (_FADED, GREY)
+            look = (1, readable_on(fill)) if faces >= MIN_GROUP_FACES else (_FADED, GREY)
             words = {"value": f"{100 * value:.1f}", "count": f"{faces:,}", "fill": fill}
             cells.append({"row": row, "column": column, **words, "opacity": look[0], "ink": look[1]})
     return cells

@@ -1,24 +1,24 @@
-"""What the gate says of a candidate; plain records, which a model's card keeps."""
+"""Records of the promotion gate, as stored in a model's card."""
 
 from dataclasses import dataclass
 from typing import Final
 
-FEWEST_FACES: Final = 100  # in a set that decides
+MIN_DECISION_FACES: Final = 100  # faces of a data set that can decide
 
 
 @dataclass(frozen=True)
 class Check:
-    """One measure on one data set; all in points.
+    """One measure on one data set; all values in points.
 
     Attributes:
         measure: ``accuracy``, ``gap`` or ``worst cell``.
-        candidate, champion: the measure of each.
-        difference: how much better the candidate is; of the gap, how much smaller.
-        bound: with 95 % confidence it is better by more than this.
-        margin: it may be worse by this much.
-        passed: the bound lies above minus the margin.
-        faces: that were measured; of the worst cell, those in the candidate's.
-        note: which cells are the worst, the candidate's and the champion's.
+        candidate, champion: value of each model.
+        difference: improvement of the candidate; for the gap, its reduction.
+        bound: lower one-sided 95 % bound of the difference.
+        margin: allowed deterioration.
+        passed: whether the bound exceeds minus the margin.
+        faces: number of faces; for the worst cell, those of the candidate's.
+        note: the worst cells of candidate and champion.
     """
 
     data: str
@@ -34,7 +34,7 @@ class Check:
 
     @property
     def verdict(self) -> str:
-        """What to say of it: a check may fail because the candidate is worse, or because there are too few faces."""
+        """``passed``, ``worse`` or, if the bound failed but the difference did not, ``too few faces to tell``."""
         if self.passed:
             return "passed"
         return "worse" if self.difference < -self.margin else "too few faces to tell"
@@ -42,15 +42,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Decision:
-    """What the gate says of a candidate, and what was made of it.
+    """Outcome of the gate.
 
     Attributes:
-        candidate, champion: ids.
-        passed: every check did.
-        checks: three for each data set; none where the candidate is the champion already, or nothing was decided.
-        forced: why somebody promoted it whatever the checks say; None where nobody did.
-        on: when, in ISO 8601; empty until it is kept.
-        undecided: why nothing could be decided, and so nothing was changed; empty where something was.
+        candidate, champion: model ids.
+        passed: whether every check passed.
+        checks: three per data set; empty if the candidate is already the champion, or if undecided.
+        forced: the reason given for promoting despite the checks; None if not forced.
+        on: time of the decision, ISO 8601; empty until stored.
+        undecided: the reason why no decision was possible; empty otherwise.
     """
 
     candidate: str
@@ -63,5 +63,5 @@ class Decision:
 
     @property
     def promoted(self) -> bool:
-        """Whether the candidate takes the champion's place."""
+        """Whether the candidate becomes the champion."""
         return self.passed or self.forced is not None

@@ -60,7 +60,7 @@ def of_counts(metric: Metric) -> Measure:
 MEASURES: Final[Mapping[str, Measure]] = {
     **{name: of_counts(metric) for name, metric in metrics.METRICS.items()},
     "roc_auc": lambda labels, answers: metrics.roc_auc(labels.female, answers.p_female),
-    "worst_cell": subgroups.worst_cell,
+    "worst_cell": subgroups.worst_accuracy,
 }
 
 

@@ -103,7 +103,7 @@ def table(trial: Trial) -> Table:
             rows.append((answers.model_id, question, *map(float, values), *figures))
     groups = tuple(Column(f"ethnicity_{name}", f"{name}, %", RATE) for name in names)
     columns = (Column("model", "model"), Column("accuracy_of", "accuracy of"), *groups, *_SPREAD)
-    counted = f"Over groups of {subgroups.FEWEST} faces or more, each counting once."
+    counted = f"Over groups of {subgroups.MIN_GROUP_FACES} faces or more, unweighted."
     note = f"{_SAID} {counted} Undetected faces count as errors."
     return Table("spread", f"Accuracy by ethnicity, and its spread, on {trial.data}", columns, tuple(rows), note)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from gfpipe.evaluation.measures.resampling import DRAWS, Floats, Measured, perce
 from gfpipe.formats import Interval
 
 ATTRIBUTES: Final = ("ethnicity", "age", "gender")  # gender: as perceived
-FEWEST: Final = 20  # faces of a group that counts in statistics over groups; smaller ones are shown
+MIN_GROUP_FACES: Final = 20  # smaller groups are shown, but left out of statistics over groups and of the worst group
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Grouping:
     @property
     def counted(self) -> NDArray[np.bool_]:
         """(G,) whether a group has faces enough to count in statistics over groups."""
-        return self.faces >= FEWEST
+        return self.faces >= MIN_GROUP_FACES
 
 
 @dataclass(frozen=True)
@@ -173,10 +173,28 @@ def cells(labels: Labels) -> Grouping:
     return group(labels, ("ethnicity", "gender") if "ethnicity" in known(labels) else ("gender",))
 
 
-def worst_cell(labels: Labels, answers: Answers) -> Measured:
-    """The lowest accuracy in any of :func:`cells`.
+class WorstCell(NamedTuple):
+    """The cell with the lowest accuracy, of those with at least :data:`MIN_GROUP_FACES` faces."""
 
-    It is sought anew under each set of weights, among the cells that hold 20 faces or more as they are.
+    name: str
+    accuracy: float
+    faces: int
+
+
+def worst_cell(labels: Labels, answers: Answers) -> WorstCell | None:
+    """The cell of :func:`cells` with the lowest accuracy; None if all cells are too small."""
+    grouping = cells(labels)
+    if not grouping.counted.any():
+        return None
+    accuracy = metrics.accuracy(Tally(labels.female, answers.p_female, grouping.index, len(grouping.names)).counts)
+    index = int(np.argmin(np.where(grouping.counted, accuracy, np.inf)))
+    return WorstCell(grouping.names[index], float(accuracy[index]), int(grouping.faces[index]))
+
+
+def worst_accuracy(labels: Labels, answers: Answers) -> Measured:
+    """The lowest accuracy over :func:`cells`, for resampling.
+
+    The worst cell is determined anew in each draw, among the cells with at least :data:`MIN_GROUP_FACES` faces.
     """
     grouping = cells(labels)
     tally = Tally(labels.female, answers.p_female, grouping.index, len(grouping.names))

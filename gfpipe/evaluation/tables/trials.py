@@ -19,7 +19,7 @@ from gfpipe.evaluation.measures import calibration as calibrations
 from gfpipe.evaluation.measures import comparison, metrics, spread, subgroups
 from gfpipe.evaluation.measures.metrics import Tally
 from gfpipe.evaluation.measures.resampling import DRAWS
-from gfpipe.evaluation.measures.subgroups import FEWEST, Groups
+from gfpipe.evaluation.measures.subgroups import MIN_GROUP_FACES, Groups
 from gfpipe.evaluation.tables import ages as age_tables
 from gfpipe.formats import COUNT, NUMBER, P_VALUE, POINTS, RATE, Interval, Value
 from gfpipe.tables import Column, Table
@@ -96,8 +96,8 @@ def disparity(trials: Sequence[Trial], by: Sequence[str] | None = None) -> Table
         for answers, found in zip(trial.answers, _groups(trial, attributes), strict=True)
     ]
     note = (
-        f"Over groups of {FEWEST} faces or more, each counting once; spread is the best group’s accuracy minus the "
-        f"worst’s. {_ERRORS}"
+        f"Unweighted, over groups of {MIN_GROUP_FACES} faces or more; spread: accuracy of the best group minus that of "
+        f"the worst. {_ERRORS}"
     )
     return Table("disparity", "How far groups lie apart", columns, tuple(rows), note)
 

@@ -12,7 +12,7 @@ from gfpipe.attributes.spec import Attribute
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.answers import Trial
 from gfpipe.evaluation.gate.decision import Decision
-from gfpipe.evaluation.gate.rules import Margins, decide
+from gfpipe.evaluation.gate.non_inferiority import Margins, decide
 from gfpipe.models import champion, store
 
 

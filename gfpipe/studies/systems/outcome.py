@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from gfpipe.evaluation.answers import Answers, Floats, Trial
 
 RECIPE, HEAD, MODEL, FOREIGN = "recipe", "head", "model", "foreign"
 FULL, REDUCED, STORED, OTHERS = "full", "reduced", "stored", "own tool"  # settings
-FEWEST: Final = 30  # faces of a cell that can be the worst
 
 
 @dataclass(frozen=True)

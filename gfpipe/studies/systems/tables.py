@@ -8,8 +8,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from gfpipe.evaluation.answers import Answers, Labels
 from gfpipe.evaluation.measures import comparison, metrics, subgroups
 from gfpipe.evaluation.measures.age_errors import mean_absolute_error
@@ -17,7 +15,7 @@ from gfpipe.evaluation.measures.metrics import Tally
 from gfpipe.evaluation.measures.resampling import DRAWS
 from gfpipe.evaluation.tables import trials as tables
 from gfpipe.formats import COUNT, NUMBER, POINTS, RATE, YEARS, Interval, Value
-from gfpipe.studies.systems.outcome import FEWEST, REDUCED, Outcome, Published, Row, answers_of
+from gfpipe.studies.systems.outcome import REDUCED, Outcome, Published, Row, answers_of
 from gfpipe.tables import Column, Table
 
 _SYSTEM: Final = Column("system", "system")
@@ -67,17 +65,13 @@ class Figures:
 def figures(labels: Labels, answers: Answers) -> Figures:
     """Measure one system; a face without an answer is an error, but for the curve and the age."""
     found = comparison.estimates(labels, answers, ("accuracy", "gap"))
-    cells = subgroups.cells(labels)
-    large = cells.faces >= FEWEST
-    of_cells = np.array(metrics.accuracy(Tally(labels.female, answers.p_female, cells.index, len(cells.names)).counts))
-    of_cells[~large] = np.inf
-    worst = int(np.argmin(of_cells)) if large.any() else -1
+    worst = subgroups.worst_cell(labels, answers)
     curve = metrics.roc(labels.female, answers.p_female)
     return Figures(
         accuracy=found["accuracy"],
         gap=found["gap"],
-        worst=cells.names[worst] if worst >= 0 else "",
-        worst_accuracy=float(of_cells[worst]) if worst >= 0 else math.nan,
+        worst=worst.name if worst else "",
+        worst_accuracy=worst.accuracy if worst else math.nan,
         balanced_accuracy=float(metrics.balanced_accuracy(Tally(labels.female, answers.p_female).counts)[0]),
         roc_auc=curve.area if curve else math.nan,
         age_error=_age_error(labels, answers),
@@ -261,8 +255,9 @@ def _rightly(outcome: Outcome) -> str:
     errors = f"; {missing} of them have no answer and count as errors" if undetected[-1] else ""
     return (
         f"The same faces for all, the part test of the split by hash{errors}. The gap is women’s accuracy minus men’s. "
-        f"Worst: accuracy in % of the worst cell of ethnicity × perceived gender, of {FEWEST} faces or more. Balanced: "
-        "the mean of women’s and men’s accuracy, in %. Age: mean absolute error in years, of the faces with an answer. "
+        "Worst: accuracy in % of the worst cell of ethnicity × perceived gender, of "
+        f"{subgroups.MIN_GROUP_FACES} faces or more. Balanced: the mean of women’s and men’s "
+        "accuracy, in %. Age: mean absolute error in years, of the faces with an answer. "
         f"In brackets 95 % bootstrap intervals ({DRAWS:,} draws)."
     )
 

@@ -143,13 +143,13 @@ def test_the_heat_map_gives_number_and_count_and_fades_cells_of_few_faces() -> N
     kept = ~few | (np.cumsum(few) <= 6)
     trial = Trial("benchmark", "detector", labels, (simulated.answers(labels),))[kept]
     grid = subgroups.grid(trial.labels, trial.answers[0])
-    assert (grid.faces < subgroups.FEWEST).any()
+    assert (grid.faces < subgroups.MIN_GROUP_FACES).any()
     drawn = Drawn.of(figures.heat_maps(trial))
     for value, faces in zip(grid.accuracy.ravel(), grid.faces.ravel(), strict=True):
         assert f"{100 * value:.1f}" in drawn.words
         assert str(faces) in drawn.words
     faded = drawn.marks("path", opacity="0.3")
-    assert len(faded) == (grid.faces < subgroups.FEWEST).sum()
+    assert len(faded) == (grid.faces < subgroups.MIN_GROUP_FACES).sum()
 
 
 def test_cells_without_faces_are_empty() -> None:

@@ -96,10 +96,10 @@ def test_small_groups_are_shown_but_decide_nothing() -> None:
 def test_the_worst_cell_is_of_ethnicity_and_perceived_gender_where_known() -> None:
     groups = {("asian", True): (50, 10), ("asian", False): (50, 2), ("white", True): (50, 0), ("white", False): (9, 9)}
     labels, answers = of_errors(groups)
-    worst = subgroups.worst_cell(labels, answers)
+    worst = subgroups.worst_accuracy(labels, answers)
     assert worst(np.ones((1, len(labels))))[0] == pytest.approx(0.8)
     without = replace(labels, ethnicity=np.full(len(labels), ""))
-    assert subgroups.worst_cell(without, answers)(np.ones((1, len(labels))))[0] == pytest.approx(48 / 59)
+    assert subgroups.worst_accuracy(without, answers)(np.ones((1, len(labels))))[0] == pytest.approx(48 / 59)
 
 
 def test_the_worst_cell_is_sought_anew_in_each_draw() -> None:
