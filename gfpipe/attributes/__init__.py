@@ -1,1 +1,1 @@
-"""What a face looks like to a viewer: networks, and classifiers that read their outputs."""
+"""Classifiers of perceived gender and age, and their networks."""

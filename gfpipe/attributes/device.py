@@ -1,4 +1,6 @@
-"""Where tensors live: a CPU or a GPU, as asked for and as the machine has it."""
+"""Choice and precision of torch devices."""
+
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
@@ -7,10 +9,10 @@ from gfpipe.errors import UsageError
 
 
 def resolve_device(name: str = Device.AUTO) -> torch.device:
-    """Turn ``auto``, ``cpu``, ``cuda`` or ``cuda:1`` into a device that this machine has.
+    """The torch device named ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
 
     Raises:
-        UsageError: the name is none of these, or a GPU is asked for that torch cannot see.
+        UsageError: the name is unknown, or torch does not see that GPU.
     """
     if name == Device.AUTO:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -22,7 +24,14 @@ def resolve_device(name: str = Device.AUTO) -> torch.device:
         raise UsageError(f"unsupported device {name!r}: choose one of {', '.join(Device)}")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UsageError(
-            f"device {name!r} was asked for, but torch sees {torch.cuda.device_count()} CUDA GPUs here; "
-            "use --device cpu (or auto, which takes a GPU where there is one)"
+            f"device {name!r}: torch sees {torch.cuda.device_count()} CUDA GPUs; "
+            "use --device cpu, or auto, which uses a GPU if there is one"
         )
     return device
+
+
+def full_precision(device: torch.device) -> AbstractContextManager[None]:
+    """Compute convolutions in float32: cuDNN's default (TF32) changes results by 1e-3."""
+    if device.type == "cuda":
+        return torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False)
+    return nullcontext()

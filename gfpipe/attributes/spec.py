@@ -1,4 +1,4 @@
-"""What a classifier must be told beside its weights; a model's card holds these records."""
+"""Parts of a model's card: input, heads and network of a classifier."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -10,15 +10,15 @@ Point = tuple[float, float]
 
 
 class Activation(StrEnum):
-    """How a head's numbers become probabilities."""
+    """How a head's outputs become probabilities."""
 
-    SOFTMAX = "softmax"  # one number a class
-    SIGMOID = "sigmoid"  # a yes or no for each class on its own; of several, each counts by its share of their sum
-    NONE = "none"  # the network gives probabilities already
+    SOFTMAX = "softmax"  # over the classes
+    SIGMOID = "sigmoid"  # per class; several classes are normalised to a sum of 1
+    NONE = "none"  # outputs are probabilities
 
 
 class Attribute(StrEnum):
-    """What a head says of a face."""
+    """What a head predicts."""
 
     PERCEIVED_GENDER = "perceived_gender"
     AGE = "age"
@@ -26,19 +26,19 @@ class Attribute(StrEnum):
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What a network takes: ``(value - mean) / std`` of pixel values in 0..255.
+    """Input of a network: ``(value - mean) / std`` of pixel values in 0..255.
 
     Attributes:
-        size: the side of the square chip in pixels; None where any size will do (detectors).
+        size: side of the square chip in pixels; None if any size is valid (detectors).
         channels: ``RGB`` or ``BGR``, the order of the network's planes and of ``mean`` and ``std``; or ``GREY`` for one
             plane, the luma of ITU-R BT.601.
-        half_pixel_views: the answer is the mean over a chip and its four neighbours, shifted by half a pixel.
-        flipped_view: the answer is the mean over a chip (or each of its views) and its mirror image.
-        template: where eyes, nose and mouth corners (left to right in the picture) belong, in pixels of the chip.
-        box_scale: where it is more than 0, the chip is no similarity to a template but the upright square around the
-            middle of the detector's box, so many times as large as the box is high or wide, whichever is more.
-            inaFaceAnalyzer takes 1.1 (Doukhan et al., face_preprocessing.py: smallest square, enlarged, 224 pixels);
-            it also turns the eyes of dlib's 68 points level, and beyond the frame's edge it is black.
+        half_pixel_views: average the outputs over a chip and its four neighbours, shifted by half a pixel.
+        flipped_view: average the outputs over a chip (or each of its views) and its mirror image.
+        template: positions of eyes, nose and mouth corners (left to right in the frame) in pixels of the chip.
+        box_scale: if positive, the chip is not aligned to the template but is the upright square around the centre of
+            the detector's box; its side is the longer side of the box times this factor. inaFaceAnalyzer uses 1.1
+            (Doukhan et al., face_preprocessing.py: smallest square, enlarged, 224 pixels), rotates by the eyes of
+            dlib's 68 landmarks, and pads with black.
     """
 
     size: int | None
@@ -54,47 +54,46 @@ class InputSpec:
         if self.channels not in ("RGB", "BGR", "GREY"):
             raise ValueError(f"channels must be RGB, BGR or GREY, got {self.channels!r}")
         if len(self.mean) != 3 or len(self.std) != 3 or not all(self.std):
-            raise ValueError(f"mean and std are three numbers each, std never 0; got {self.mean} and {self.std}")
+            raise ValueError(f"mean and std must be three numbers each, std not 0; got {self.mean} and {self.std}")
         if self.template and len(self.template) != 5:
-            raise ValueError(f"a template has five points, got {len(self.template)}")
+            raise ValueError(f"a template must have five points, got {len(self.template)}")
         if not 0 <= self.box_scale <= 10:
             raise ValueError(f"box_scale must be between 0 (none) and 10, got {self.box_scale}")
         if self.box_scale and self.template:
-            raise ValueError("a chip is cut by a template or by box_scale: give one of them")
+            raise ValueError("template and box_scale are mutually exclusive")
 
-    def widened(self, beside: float) -> "InputSpec":
-        """The same chip, as fine as it is, with ``beside`` more pixels on each side.
+    def widened(self, margin: float) -> "InputSpec":
+        """The same chip with ``margin`` more pixels on each side, at the same resolution.
 
         Raises:
-            ValueError: the size, or where the face belongs, is not known.
+            ValueError: the size, or both template and box_scale, are not set.
         """
         if self.size is None or not (self.template or self.box_scale):
-            raise ValueError("size and template (or box_scale) of the chips are not known")
+            raise ValueError("chips need a size, and a template or box_scale")
         return replace(
             self,
-            size=round(self.size + 2 * beside),
-            template=tuple((x + beside, y + beside) for x, y in self.template),
-            box_scale=self.box_scale * (self.size + 2 * beside) / self.size,
+            size=round(self.size + 2 * margin),
+            template=tuple((x + margin, y + margin) for x, y in self.template),
+            box_scale=self.box_scale * (self.size + 2 * margin) / self.size,
         )
 
     @property
     def planes(self) -> int:
-        """How many planes a chip has for the network."""
+        """Number of input planes."""
         return 1 if self.channels == "GREY" else 3
 
 
 @dataclass(frozen=True)
 class Head:
-    """A run of the network's outputs that is read together; heads follow one another in the outputs.
+    """A range of the network's outputs; heads follow one another in the outputs.
 
     Attributes:
-        attribute: what the head says of a face.
-        classes: one name an output, ``female`` and ``male`` among them for perceived gender; or one of the two alone,
-            which with a sigmoid (or as a probability) says all.
-        years: for age, the years each class stands for; the answer is their expectation.
+        attribute: what the head predicts.
+        classes: one name per output. Perceived gender needs ``female`` and ``male``, or with a sigmoid (or as a
+            probability) one of them alone.
+        years: for age, the years of each class; the prediction is their expectation.
         activation: how the outputs become probabilities.
-        temperature: what the outputs are divided by before that (Guo et al. 2017, equation 9), so that a model that was
-            right nine times in ten says 0.9.
+        temperature: divisor of the outputs, which calibrates the probabilities (Guo et al. 2017, equation 9).
     """
 
     attribute: Attribute
@@ -113,18 +112,18 @@ class Head:
         if self.attribute is Attribute.AGE and len(self.years) != len(self.classes):
             raise ValueError(f"{len(self.classes)} age classes, but {len(self.years)} years")
         if not 0 < self.temperature < float("inf"):
-            raise ValueError(f"a temperature is more than 0, got {self.temperature}")
+            raise ValueError(f"temperature must be positive, got {self.temperature}")
         if self.activation is Activation.NONE and self.temperature != 1:
-            raise ValueError("probabilities have no temperature: give the head another activation")
+            raise ValueError("a head with activation none has no temperature")
 
 
 @dataclass(frozen=True)
 class ClassifierSpec:
-    """All that a classifier is, but for its weights.
+    """A classifier without its weights.
 
     Attributes:
-        model_id: written beside every answer.
-        network: the name of a builder in :mod:`gfpipe.attributes.networks`.
+        model_id: stored with every prediction.
+        network: name of a network in :mod:`gfpipe.attributes.networks`.
     """
 
     model_id: str
@@ -134,5 +133,5 @@ class ClassifierSpec:
 
     @property
     def outputs(self) -> int:
-        """How many numbers the network gives for one chip."""
+        """Number of outputs per chip."""
         return sum(len(head.classes) for head in self.heads)

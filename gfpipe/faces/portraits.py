@@ -95,7 +95,7 @@ def open_detector(model: str, device: torch.device) -> FaceDetector:
     """
     if registered := _registered(model):
         return registered
-    return detector.load(store.open_model(model), device, Analysis().min_score, enlargement=1.0)
+    return detector.load(store.open_model(model), device, Analysis().min_score, upscaling=1.0)
 
 
 def detector_for(asked: str, own: str) -> str:

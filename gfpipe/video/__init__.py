@@ -1,1 +1,1 @@
-"""Recordings in, sampled frames out. Only in this folder are decord and PyAV imported."""
+"""Video decoding and encoding: recordings to sampled frames. Only this package imports decord and PyAV."""

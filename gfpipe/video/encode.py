@@ -1,7 +1,8 @@
-"""The project's only encoder: the demo's archive, the tests' files and the bench are written here."""
+"""Video encoding, for the demo archive, tests and benchmarks."""
 
 from collections.abc import Collection, Iterable, Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Final, Literal
 
@@ -12,23 +13,19 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from gfpipe.errors import UsageError
-from gfpipe.video.pictures import to_rgb
 from gfpipe.video.probe import open_container, video_stream
+from gfpipe.video.rgb import to_rgb
 
 Codec = Literal["libx264", "mpeg2video"]
 
 _FORMATS: Final = {".mp4": "mp4", ".mov": "mov", ".ts": "mpegts", ".mpg": "mpeg", ".mkv": "matroska"}
-_BITEXACT: Final = 1 << 10  # libavformat's AVFMT_FLAG_BITEXACT: Matroska's identifiers are not drawn at random
-# Keyframes come only where they are asked for.
-_STEADY: Final = {
+_BITEXACT: Final = 1 << 10  # libavformat's AVFMT_FLAG_BITEXACT: no random Matroska identifiers
+# No keyframes at scene changes.
+_OPTIONS: Final = {
     "libx264": {"preset": "veryfast", "sc_threshold": "0"},
     "mpeg2video": {"sc_threshold": "1000000000"},
 }
-# Field-coded pictures; x264 takes them from its own options, FFmpeg's MPEG-2 encoder from its flags.
-_INTERLACED: Final = {
-    "libx264": {"x264-params": "tff=1"},
-    "mpeg2video": {"flags": "+ildct+ilme"},
-}
+_INTERLACED: Final = {"libx264": {"x264-params": "tff=1"}, "mpeg2video": {"flags": "+ildct+ilme"}}
 
 
 def write_video(
@@ -49,40 +46,40 @@ def write_video(
     index_first: bool = True,
     options: dict[str, str] | None = None,
 ) -> Path:
-    """Write RGB frames to a file; its ending (.mp4 .mov .ts .mpg .mkv) chooses the container.
+    """Encode RGB frames into a file; its extension (.mp4 .mov .ts .mpg .mkv) selects the container.
 
     Args:
         path: the file to write; its folder must exist.
-        frames: (H, W, 3) uint8 RGB, all of one size; both sides even.
-        fps: frames a second.
+        frames: (H, W, 3) uint8 RGB, of equal size; height and width are even.
+        fps: frames per second.
         codec: the encoder.
-        bit_rate: bits a second; 0 leaves the choice to the encoder (x264: constant quality).
-        gop: at most so many frames from one keyframe to the next.
-        keyframes: indices of frames that must be keyframes, as an encoder starts a shot with one.
-        times: when each frame is shown, seconds from the start; by default ``index / fps``.
+        bit_rate: bits per second; 0 uses the encoder's default (x264: constant quality).
+        gop: maximum number of frames between keyframes.
+        keyframes: indices of further keyframes, such as the first frames of shots.
+        times: presentation time of each frame in seconds; by default ``index / fps``.
         start_seconds: timestamp of the first frame.
-        pixel_aspect: width of a pixel over its height.
-        interlaced: code the picture as two fields, top first.
-        open_gop: let pictures before a keyframe refer across it.
-        b_frames: at most so many B-frames in a row.
-        index_first: write an MP4's index before its pictures, so that a truncated file can be opened.
+        pixel_aspect: width of a pixel divided by its height.
+        interlaced: encode two fields, top field first.
+        open_gop: allow frames before a keyframe to refer to frames after it.
+        b_frames: maximum number of consecutive B-frames.
+        index_first: write an MP4's index before its frames, so that a truncated file can be opened.
         options: further options of the encoder.
 
     Returns:
         ``path``.
 
     Raises:
-        UsageError: no frame was given, or the ending is unknown.
+        UsageError: there are no frames, or the extension is unknown.
     """
     path = Path(path)
     if path.suffix not in _FORMATS:
-        raise UsageError(f"{path}: cannot write video as {path.suffix or 'a file without ending'}; use .mp4 or .ts")
+        raise UsageError(f"{path}: cannot write video as {path.suffix or 'a file without extension'}; use .mp4 or .ts")
     source = iter(frames)
     first = next(source, None)
     if first is None:
-        raise UsageError(f"{path}: no frames were given, so there is no video to write")
+        raise UsageError(f"{path}: no frames to write")
     muxer = {"movflags": "faststart"} if index_first and path.suffix in {".mp4", ".mov"} else {}
-    settings = _STEADY[codec] | (_INTERLACED[codec] if interlaced else {}) | (options or {})
+    settings = _OPTIONS[codec] | (_INTERLACED[codec] if interlaced else {}) | (options or {})
     if codec == "mpeg2video" and not open_gop:
         settings["flags"] = settings.get("flags", "") + "+cgop"
     if codec == "libx264" and open_gop:
@@ -95,14 +92,14 @@ def write_video(
         stream.codec_context.sample_aspect_ratio = Fraction(pixel_aspect)
         stream.codec_context.gop_size = gop
         stream.codec_context.max_b_frames = b_frames
-        stream.codec_context.thread_count = 1  # the same bytes on every machine
+        stream.codec_context.thread_count = 1  # same bytes on every machine
         tick = Fraction(1, 90_000) if times is not None else 1 / Fraction(fps)
         stream.codec_context.time_base = tick
         if bit_rate:
             stream.codec_context.bit_rate = bit_rate
-        moments = iter(times) if times is not None else None
-        for index, pixels in enumerate(_chain(first, source)):
-            seconds = float(next(moments)) if moments else index / Fraction(fps)
+        timestamps = iter(times) if times is not None else None
+        for index, pixels in enumerate(chain([first], source)):
+            seconds = float(next(timestamps)) if timestamps else index / Fraction(fps)
             frame = VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts = round(Fraction(start_seconds) / tick) + round(Fraction(seconds) / tick)
             frame.time_base = tick
@@ -113,7 +110,7 @@ def write_video(
 
 
 def read_frames(path: str | Path, width: int | None = None, height: int | None = None) -> Iterator[NDArray[np.uint8]]:
-    """Every frame of a clip in order, as (H, W, 3) uint8 RGB; its own size unless another is given.
+    """Decode every frame of a clip in order: (H, W, 3) uint8 RGB, in its coded size by default.
 
     Raises:
         RecordingError: the file cannot be opened as a video.
@@ -124,8 +121,3 @@ def read_frames(path: str | Path, width: int | None = None, height: int | None =
         size = (width or stream.width, height or stream.height)
         for frame in container.decode(stream):
             yield to_rgb(frame, size, reformatter, Interpolation.AREA)
-
-
-def _chain(first: NDArray[np.uint8], rest: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
-    yield first
-    yield from rest

@@ -1,9 +1,8 @@
-"""Sampling on a grid: one picture for each interval of ``every_seconds``, the one shown at its middle.
+"""Sampling on a regular grid: of each interval of ``every_seconds``, the frame shown at its middle.
 
-decord reads files whose container has an index, as far as what it found agrees with what the container says. In
-streams without an index (MPEG-TS, MPEG-PS) decord 0.6 seeks to wrong pictures and yet reports plausible times, and of
-damage it says nothing; there, and wherever decord fails or its count does not add up, PyAV decodes the file from its
-start. Both mean the same: interval, middle, and the picture shown then.
+decord reads containers with an index if what it finds agrees with the container's metadata. decord 0.6 seeks to wrong
+frames in MPEG streams, with plausible timestamps, and does not report damage. For these, and if decord fails, PyAV
+decodes the file from its start. Both give the same samples.
 """
 
 import math
@@ -20,49 +19,48 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from gfpipe.video.frames import LostRange
+from gfpipe.video.frames import MATROSKA, MP4, LostRange
+from gfpipe.video.losses import LossDetector
 from gfpipe.video.packets import Packets
-from gfpipe.video.pictures import to_rgb
 from gfpipe.video.probe import open_container, video_stream
+from gfpipe.video.rgb import to_rgb
 from gfpipe.video.samples import Sample, SampleReader
-from gfpipe.video.watch import Watch
 
 decord.logging.set_level(decord.logging.QUIET)
 
-_INDEXED: Final = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
-# decord's times are of single precision; a middle that falls on the change of two pictures is the second one's.
+# decord's timestamps have single precision; a middle at the boundary of two frames belongs to the second.
 _TIE_SECONDS: Final = 0.002
-_FAULTS: Final = 1  # decord puts a neighbour where it could not decode a frame; more than so many, and it shall stop
+_FAULTS: Final = 1  # decord silently replaces up to this many undecodable frames by neighbours, then fails
 
 
 class ExactReader(SampleReader):
     """Samples at the middle of every interval of ``every_seconds``."""
 
     def _samples(self) -> Iterator[Sample]:
-        frames = self._trusted_decord()
+        frames = self._open_decord()
         done = 0
         if frames is not None:
-            starts, end = _shown_by_decord(frames)
+            starts, end = _frame_times(frames)
             try:
-                for sample in self._by_decord(frames, starts, end):
+                for sample in self._read_decord(frames, starts, end):
                     yield sample
                     done += 1
             except (decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError):
-                pass  # decord met damage: PyAV goes on, and knows what is lost
+                pass  # damaged: continue with PyAV, which reports losses
             else:
                 self._lose_tail(end)
                 return
         self._lost_from = done * self._every
-        yield from (sample for sample in self._by_pyav() if sample.seconds >= self._lost_from - 1e-6)
+        yield from (sample for sample in self._read_pyav() if sample.seconds >= self._lost_from - 1e-6)
 
-    def _trusted_decord(self) -> decord.VideoReader | None:
-        """The reader of decord where what it found in the file is what the container says is there; else None."""
-        if self.info.container not in _INDEXED:
+    def _open_decord(self) -> decord.VideoReader | None:
+        """Open the file with decord; None if that fails or disagrees with the container's metadata."""
+        if self.info.container not in (MP4, MATROSKA):
             return None
         with open_container(self.path) as container:
-            promised = video_stream(container, self.path).frames
+            frame_count = video_stream(container, self.path).frames
             if len(container.streams.video) > 1:
-                return None  # which of them decord would take is its own affair
+                return None  # decord may choose another stream
         width, height = self._size
         try:
             frames = decord.VideoReader(
@@ -72,65 +70,63 @@ class ExactReader(SampleReader):
                 num_threads=self._threads,
                 fault_tol=_FAULTS,
             )
-            starts, end = _shown_by_decord(frames)
-        except (decord.DECORDError, RuntimeError, AssertionError):  # also where decord counts no frame
+            starts, end = _frame_times(frames)
+        except (decord.DECORDError, RuntimeError, AssertionError):  # the last if decord counts no frame
             return None
-        slack = 2 * self.info.frame_seconds
         agrees = (
-            len(frames) == (promised or len(frames))
+            len(frames) == (frame_count or len(frames))
             and frames.get_key_indices()[:1] == [0]
             and bool((np.diff(starts) > 0).all())
-            and abs(end - (self.info.duration_seconds or end)) <= slack
+            and abs(end - (self.info.duration_seconds or end)) <= 2 * self.info.frame_seconds
         )
         return frames if agrees else None
 
-    def _by_decord(self, frames: decord.VideoReader, starts: NDArray[np.float64], end: float) -> Iterator[Sample]:
-        """One frame at a time, in order, so that memory stays the same however long the file."""
+    def _read_decord(self, frames: decord.VideoReader, starts: NDArray[np.float64], end: float) -> Iterator[Sample]:
+        """Read one frame at a time, so that memory does not grow with the file."""
         for interval in range(math.ceil((end - self.info.frame_seconds / 2) / self._every)):
             begin = interval * self._every
             until = min(begin + self._every, end)
             index = max(0, int(np.searchsorted(starts, self.middle(interval), side="right")) - 1)
             yield Sample(begin, until - begin, frames[index].asnumpy())
 
-    def _by_pyav(self) -> Iterator[Sample]:
-        """Every frame of the file, from its start to its end, with an eye on what is missing."""
+    def _read_pyav(self) -> Iterator[Sample]:
+        """Decode every frame and detect losses."""
         reformatter = VideoReformatter()
         losses: deque[LostRange] = deque()
         interval = 0
-        held: tuple[int, NDArray[np.uint8] | None] | None = None
+        pending: tuple[int, NDArray[np.uint8] | None] | None = None
         last: VideoFrame | None = None
         end = 0.0
         with Packets(self.path, self._threads) as packets:
             for span in _spans(packets):
                 end = span.end
-                last = span.frame  # None where what is on screen at the end is lost
+                last = span.frame  # None if the recording ends with a loss
                 if span.frame is None:
                     losses.append(LostRange(span.start, span.end))
                 while self.middle(interval) < span.end:
-                    if held:
-                        yield from self._interval(*held, math.inf, losses)
-                    picture = to_rgb(span.frame, self._size, reformatter) if span.frame else None
-                    held = interval, picture
+                    if pending:
+                        yield from self._interval(*pending, math.inf, losses)
+                    pending = interval, to_rgb(span.frame, self._size, reformatter) if span.frame else None
                     interval += 1
-            if held:
-                yield from self._interval(*held, end, losses)
+            if pending:
+                yield from self._interval(*pending, end, losses)
             if end - interval * self._every > self.info.frame_seconds / 2:
-                # The file ends before the middle of its last interval, which could not be known: its last picture.
-                picture = to_rgb(last, self._size, reformatter) if last else None
-                yield from self._interval(interval, picture, end, losses)
+                # The file ends before the middle of its last interval: take its last frame.
+                pixels = to_rgb(last, self._size, reformatter) if last else None
+                yield from self._interval(interval, pixels, end, losses)
             self._lose_tail(end)
 
     def middle(self, interval: int) -> float:
-        """When the picture of an interval is on screen; of the last one too, where the container says when it ends."""
+        """The middle of an interval; the last one is shorter if the container's duration is known."""
         begin, until = interval * self._every, (interval + 1) * self._every
-        if self._promised and self._promised - begin > self.info.frame_seconds / 2:
-            until = min(until, self._promised)
+        if self._duration and self._duration - begin > self.info.frame_seconds / 2:
+            until = min(until, self._duration)
         return (begin + until) / 2 + _TIE_SECONDS
 
     def _interval(
         self, interval: int, pixels: NDArray[np.uint8] | None, end: float, losses: deque[LostRange]
     ) -> Iterator[Sample]:
-        """The sample of one interval: the part around its middle in which nothing is missing."""
+        """The sample of one interval, reduced to the range around its middle without losses."""
         begin, until = interval * self._every, min((interval + 1) * self._every, end)
         middle = (begin + until) / 2
         while losses and losses[0].end_seconds <= begin:
@@ -147,7 +143,7 @@ class ExactReader(SampleReader):
 
 @dataclass(frozen=True)
 class _Span:
-    """What is on screen from one moment to another; ``frame`` is None where that is not known."""
+    """A time range during which one frame is shown; ``frame`` is None if the range is lost."""
 
     start: float
     end: float
@@ -155,27 +151,27 @@ class _Span:
 
 
 def _spans(packets: Packets) -> Iterator[_Span]:
-    """Cover the recording from zero to its end with what is shown, without a gap."""
-    watch = Watch(packets, tolerance=1.5)
+    """Cover the recording from zero to its end, without gaps."""
+    detector = LossDetector(packets, tolerance=1.5)
     shown = _Span(0.0, 0.0, None)
     for packet in chain(packets, [None]):
         if packet is not None:
-            watch.expect(packet)
+            detector.expect(packet)
         for frame in packets.decode(packet):
-            at = packets.seconds(frame)
-            if at < shown.start:
+            seconds = packets.seconds(frame)
+            if seconds < shown.start:
                 continue
-            missing = watch.missing_since(shown.start, at)
+            missing = detector.missing_since(shown.start, seconds)
             if missing > shown.start:
                 yield _Span(shown.start, missing, shown.frame)
-            if missing < at:
-                yield _Span(missing, at, None)
-            shown = _Span(at, at, frame if watch.trusts(frame, gap=missing < at) else None)
+            if missing < seconds:
+                yield _Span(missing, seconds, None)
+            shown = _Span(seconds, seconds, frame if detector.is_intact(frame, after_loss=missing < seconds) else None)
     if packets.end_seconds > shown.start:
         yield _Span(shown.start, packets.end_seconds, shown.frame)
 
 
-def _shown_by_decord(frames: decord.VideoReader) -> tuple[NDArray[np.float64], float]:
-    """When each frame begins, from the first one on, and when the last one ends; seconds, by the stream's own times."""
+def _frame_times(frames: decord.VideoReader) -> tuple[NDArray[np.float64], float]:
+    """Start of every frame, and end of the last, in seconds from the first."""
     times = np.asarray(frames.get_frame_timestamp(np.arange(len(frames))), dtype=np.float64)
     return times[:, 0] - times[0, 0], float(times[-1, 1] - times[0, 0])

@@ -1,24 +1,32 @@
-"""What every reader of video hands on: batches of frames that know the time they stand for."""
+"""Types of the video readers, and FFmpeg's names of containers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gfpipe.arrays import array_dataclass
 
+MP4: Final = "mov,mp4,m4a,3gp,3g2,mj2"
+MATROSKA: Final = "matroska,webm"
+# These timestamp frames but give no reliable duration, neither of a frame nor of the file.
+MPEG_STREAMS: Final = frozenset({"mpegts", "mpeg"})
+# Their index gives the duration of every frame, so consecutive frames have no gap between them.
+INDEXED: Final = frozenset({MP4, "avi", "mxf"})
+
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a container says of its first video stream.
+    """Metadata of a container's video stream.
 
     Attributes:
-        width, height: of the coded picture, in its own (maybe not square) pixels.
-        display_width: what ``width`` becomes with square pixels, the height being kept.
-        duration_seconds: promised by the container, None where it does not say.
-        frame_seconds: the usual time from one frame to the next.
+        width, height: size of the coded frame in pixels, which need not be square.
+        display_width: width in square pixels at the same height.
+        duration_seconds: from the container; None if it has none.
+        frame_seconds: nominal frame duration.
+        codec, container: FFmpeg's names.
     """
 
     width: int
@@ -32,7 +40,7 @@ class VideoInfo:
 
 @dataclass(frozen=True)
 class LostRange:
-    """Seconds from the recording's start that could not be decoded."""
+    """A time range without decodable frames, in seconds from the recording's start."""
 
     start_seconds: float
     end_seconds: float
@@ -40,14 +48,14 @@ class LostRange:
 
 @array_dataclass
 class FrameBatch:
-    """Some samples of one recording.
+    """Consecutive samples of one recording.
 
     Attributes:
         pixels: (N, H, W, 3) uint8, RGB, square pixels.
-        seconds: (N,) float64, the start of each sample's interval, from the recording's start.
-        step_seconds: (N,) float64, how much time each sample stands for.
-        source_width, source_height: the coded picture's size; multiply x by ``source_width / W`` and y by
-            ``source_height / H`` to come from ``pixels`` to the source frame.
+        seconds: (N,) float64, start of each sample's interval, from the recording's start.
+        step_seconds: (N,) float64, length of each sample's interval.
+        source_width, source_height: size of the coded frame. To convert coordinates in ``pixels`` to the coded frame,
+            multiply x by ``source_width / W`` and y by ``source_height / H``.
     """
 
     pixels: NDArray[np.uint8]
@@ -70,7 +78,7 @@ class FrameBatch:
 
 
 class Reader(Protocol):
-    """One pass over one recording. ``lost`` is complete once the iterator has ended."""
+    """One pass over one recording. ``lost`` is complete once iteration has ended."""
 
     info: VideoInfo
     lost: tuple[LostRange, ...]

@@ -1,11 +1,11 @@
-"""Sampling by keyframes: the cheapest pictures of a file, each standing for the time until the next one taken.
+"""Sampling by keyframes, the cheapest frames to decode; each represents the time until the next sample.
 
-Encoders start a new shot with a keyframe, so the time from a keyframe to the next belongs to the shot it shows.
+Encoders start a new shot with a keyframe, so the time from one keyframe to the next belongs to the first one's shot.
 
-The rule: from one sample, go on to the last keyframe that comes no later than ``every_seconds`` (and half a frame)
-afterwards. Where there is none, the group of pictures is longer than that, and the pictures in between are decoded,
-to go on to the last of them within reach. So no sample stands for more than ``every_seconds`` and a frame, any two in
-a row stand for more than ``every_seconds``, and a cut is misplaced by one step at most.
+From each sample, the next is the last keyframe at most ``every_seconds`` plus half a frame later. If there is none, the
+group of pictures (GOP) is longer, and its other frames are decoded; the next sample is the last of them within reach.
+So no sample represents more than ``every_seconds`` plus one frame, two consecutive samples together represent more than
+``every_seconds``, and a cut is misplaced by at most one step.
 """
 
 from __future__ import annotations  # PyAV's Packet is generic in its stubs only
@@ -21,74 +21,73 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from gfpipe.video.losses import LossDetector
 from gfpipe.video.packets import Packets
-from gfpipe.video.pictures import to_rgb
-from gfpipe.video.samples import Sample, SampleReader, hole_between
-from gfpipe.video.watch import Watch
+from gfpipe.video.rgb import to_rgb
+from gfpipe.video.samples import Sample, SampleReader, first_gap
 
-# A group of pictures is decoded once it turns out too long, and so kept until then; a heavy one is decoded sooner.
-_GROUP_BYTES: Final = 32 << 20
-# No codec here puts more pictures that nothing refers to between two that others refer to.
-_MOST_B_FRAMES: Final = 16
+_GROUP_BYTES: Final = 32 << 20  # decode a group once its buffered packets exceed this
+_MAX_B_FRAMES: Final = 16  # consecutive non-reference frames, in any supported codec
 
-
-# A moment, and its picture (H, W, 3) uint8 RGB; None where it turned out damaged.
-_Taken: TypeAlias = "tuple[float, NDArray[np.uint8] | None]"
+# A time and its frame (H, W, 3) uint8 RGB; None if the frame is damaged.
+_Selected: TypeAlias = "tuple[float, NDArray[np.uint8] | None]"
 
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A picture that may be taken: a keyframe not decoded yet, or a picture decoded on the way."""
+    """A frame that may be selected: an undecoded keyframe, or a decoded frame."""
 
-    at: float
-    picture: Packet[VideoStream] | VideoFrame
+    seconds: float
+    source: Packet[VideoStream] | VideoFrame
 
 
 class _Group:
-    """A group of pictures: kept while it may prove short enough to be skipped, decoded as soon as it is not."""
+    """A group of pictures: buffered while it may be short enough to skip, then decoded."""
 
-    def __init__(self, keyframe: Packet[VideoStream] | None, begin: float, watch: Watch) -> None:
+    def __init__(self, keyframe: Packet[VideoStream] | None, begin: float, detector: LossDetector) -> None:
         self.begin = begin
         self.starts_clean = keyframe is not None and not keyframe.is_discard
-        self.shown = begin  # the last picture that came out of the decoder
+        self.shown = begin  # time of the last decoded frame
         self.packets: list[Packet[VideoStream]] = []
-        self.watch = watch
-        self.weight = 0
+        self.detector = detector
+        self.size = 0
         self.is_decoding = False
         self.is_broken = False
 
-    def keep(self, packet: Packet[VideoStream]) -> None:
+    def append(self, packet: Packet[VideoStream]) -> None:
         self.packets.append(packet)
-        self.weight += packet.size
+        self.size += packet.size
 
 
 class KeyframeReader(SampleReader):
-    """Samples at keyframes, and in between where they are further apart than ``every_seconds``."""
+    """Samples at keyframes, and between them where they are more than ``every_seconds`` apart."""
 
     def _samples(self) -> Iterator[Sample]:
-        held_at = 0.0
-        held: NDArray[np.uint8] | None = None
+        start = 0.0
+        pixels: NDArray[np.uint8] | None = None
         with Packets(self.path, self._threads) as packets:
-            for at, pixels in _Walk(packets, self._every, self._size).taken():
-                yield from self._close(held_at, at, held, packets)
-                held_at, held = at, pixels
-            yield from self._close(held_at, packets.end_seconds, held, packets)
+            for seconds, selected in _Selector(packets, self._every, self._size).select():
+                yield from self._interval(start, seconds, pixels, packets)
+                start, pixels = seconds, selected
+            yield from self._interval(start, packets.end_seconds, pixels, packets)
             self._lose_tail(packets.end_seconds)
 
-    def _close(self, at: float, until: float, pixels: NDArray[np.uint8] | None, packets: Packets) -> Iterator[Sample]:
-        """The sample taken at ``at``, now that the next is known; it stands for no time that has no pictures."""
+    def _interval(
+        self, start: float, until: float, pixels: NDArray[np.uint8] | None, packets: Packets
+    ) -> Iterator[Sample]:
+        """The sample of an interval, cut off at the first gap."""
         if pixels is None:
-            self._lose(at, until)
+            self._lose(start, until)
             return
-        hole = hole_between(packets.holes, at, until)
-        end = hole.start_seconds if hole else until
-        if end > at:
-            yield Sample(at, end - at, pixels)
+        gap = first_gap(packets.gaps, start, until)
+        end = gap.start_seconds if gap else until
+        if end > start:
+            yield Sample(start, end - start, pixels)
         self._lose(end, until)
 
 
-class _Walk:
-    """Goes through the packets and takes pictures by the rule above."""
+class _Selector:
+    """Selects frames from the packets by the rule above."""
 
     def __init__(self, packets: Packets, every_seconds: float, size: tuple[int, int]) -> None:
         self._packets = packets
@@ -96,111 +95,111 @@ class _Walk:
         self._reach = every_seconds + packets.info.frame_seconds / 2
         self._size = size
         self._reformatter = VideoReformatter()
-        self._latest = -packets.info.frame_seconds / 2  # moments come in order, whatever a decoder makes of damage
-        self._taken_at: float | None = None  # None: take the next picture there is, for time is being lost
+        self._latest = -packets.info.frame_seconds / 2  # selected times increase, also in damaged streams
+        self._selected_at: float | None = None  # None after a loss: select the next available frame
         self._next: _Candidate | None = None
         steady = packets.stream.average_rate == packets.stream.base_rate
-        dense = _MOST_B_FRAMES * packets.info.frame_seconds < every_seconds
-        self._thrift: Literal["NONREF", "DEFAULT"] = "NONREF" if steady and dense else "DEFAULT"
+        dense = _MAX_B_FRAMES * packets.info.frame_seconds < every_seconds
+        self._skip_frame: Literal["NONREF", "DEFAULT"] = "NONREF" if steady and dense else "DEFAULT"
 
-    def taken(self) -> Iterator[_Taken]:
-        """Moments and pictures in order; None where the picture turned out damaged."""
+    def select(self) -> Iterator[_Selected]:
+        """Times and frames, in order."""
         group = self._group(None, 0.0)
         for packet in self._packets:
-            at = self._packets.seconds(packet)
+            seconds = self._packets.seconds(packet)
             if packet.is_keyframe:
-                if at > group.begin + self._reach:
-                    yield from self._open(group)
+                if seconds > group.begin + self._reach:
+                    yield from self._start_decoding(group)
                 yield from self._finish(group)
-                group = self._group(packet, at)
+                group = self._group(packet, seconds)
                 if not packet.is_discard:
-                    yield from self._offer(_Candidate(at, packet))
+                    yield from self._offer(_Candidate(seconds, packet))
             if group.is_decoding:
                 yield from self._decode(packet, group)
             elif not group.is_broken:
-                group.keep(packet)
-                if at > group.begin + self._reach or group.weight > _GROUP_BYTES or packet.is_discard:
-                    yield from self._open(group)
+                group.append(packet)
+                if seconds > group.begin + self._reach or group.size > _GROUP_BYTES or packet.is_discard:
+                    yield from self._start_decoding(group)
         yield from self._finish(group)
-        if self._next and self._packets.end_seconds > (self._taken_at or 0.0) + self._reach:
-            yield self._take(self._next)
+        if self._next and self._packets.end_seconds > (self._selected_at or 0.0) + self._reach:
+            yield self._select(self._next)
 
     def _group(self, keyframe: Packet[VideoStream] | None, begin: float) -> _Group:
-        skipped = _MOST_B_FRAMES if self._thrift == "NONREF" else 0
-        return _Group(keyframe, begin, Watch(self._packets, tolerance=skipped + 1.5))
+        skipped = _MAX_B_FRAMES if self._skip_frame == "NONREF" else 0
+        return _Group(keyframe, begin, LossDetector(self._packets, tolerance=skipped + 1.5))
 
-    def _offer(self, candidate: _Candidate) -> Iterator[_Taken]:
-        """Let a picture wait until it is known whether a later one is within reach; take it at once after a loss."""
-        if self._taken_at is not None:
-            hole = hole_between(self._packets.holes, self._taken_at, candidate.at)
-            if self._next and (hole.start_seconds if hole else candidate.at) > self._taken_at + self._reach:
-                yield self._take(self._next)
+    def _offer(self, candidate: _Candidate) -> Iterator[_Selected]:
+        """Defer a candidate until it is known whether a later one is within reach; after a loss, select it at once."""
+        if self._selected_at is not None:
+            gap = first_gap(self._packets.gaps, self._selected_at, candidate.seconds)
+            if self._next and (gap.start_seconds if gap else candidate.seconds) > self._selected_at + self._reach:
+                yield self._select(self._next)
                 self._next = None
-            if hole:
-                self._taken_at = None
-        if self._taken_at is None:
+            if gap:
+                self._selected_at = None
+        if self._selected_at is None:
             self._next = None
-            yield self._take(candidate)
+            yield self._select(candidate)
         else:
             self._next = candidate
 
-    def _take(self, candidate: _Candidate) -> _Taken:
-        picture = candidate.picture if isinstance(candidate.picture, VideoFrame) else self._keyframe(candidate.picture)
-        self._taken_at = candidate.at if picture else None
-        self._latest = candidate.at
-        return candidate.at, to_rgb(picture, self._size, self._reformatter) if picture else None
+    def _select(self, candidate: _Candidate) -> _Selected:
+        source = candidate.source
+        frame = source if isinstance(source, VideoFrame) else self._decode_keyframe(source)
+        self._selected_at = candidate.seconds if frame else None
+        self._latest = candidate.seconds
+        return candidate.seconds, to_rgb(frame, self._size, self._reformatter) if frame else None
 
-    def _keyframe(self, packet: Packet[VideoStream]) -> VideoFrame | None:
-        """Decode one keyframe by itself; unlike FFmpeg's NONKEY this gives both fields, at once."""
+    def _decode_keyframe(self, packet: Packet[VideoStream]) -> VideoFrame | None:
+        """Decode a single keyframe; unlike FFmpeg's NONKEY mode this gives both fields, without delay."""
         self._codec.skip_frame = "DEFAULT"
         frames = [*self._packets.decode(packet), *self._packets.decode(None)]
         self._codec.flush_buffers()
         return next((frame for frame in frames if not frame.is_corrupt), None)
 
-    def _open(self, group: _Group) -> Iterator[_Taken]:
-        """Begin to decode a whole group of pictures, whose keyframe is taken first."""
+    def _start_decoding(self, group: _Group) -> Iterator[_Selected]:
+        """Select a deferred keyframe and decode the buffered packets."""
         if group.is_decoding or group.is_broken:
             return
-        if self._next and isinstance(self._next.picture, Packet):
-            waiting, self._next = self._next, None
-            yield self._take(waiting)
+        if self._next and isinstance(self._next.source, Packet):
+            keyframe, self._next = self._next, None
+            yield self._select(keyframe)
         group.is_decoding = True
-        group.is_broken = group.starts_clean and self._taken_at is None
-        self._codec.skip_frame = self._thrift
+        group.is_broken = group.starts_clean and self._selected_at is None
+        self._codec.skip_frame = self._skip_frame
         packets, group.packets = group.packets, []
         for packet in packets:
             yield from self._decode(packet, group)
 
-    def _decode(self, packet: Packet[VideoStream] | None, group: _Group) -> Iterator[_Taken]:
-        """Offer the pictures that become ready; nothing after a loss is to be trusted before the next keyframe."""
+    def _decode(self, packet: Packet[VideoStream] | None, group: _Group) -> Iterator[_Selected]:
+        """Offer decoded frames, up to the first loss within the group."""
         if group.is_broken:
             return
         if packet:
-            group.watch.expect(packet)
+            group.detector.expect(packet)
         for frame in self._packets.decode(packet):
-            at = self._packets.seconds(frame)
-            whole_until = group.watch.missing_since(group.shown, at)
-            trusted = group.watch.trusts(frame, gap=whole_until < at)
-            group.shown = max(group.shown, at)
-            if at <= self._latest:
+            seconds = self._packets.seconds(frame)
+            lost_from = group.detector.missing_since(group.shown, seconds)
+            intact = group.detector.is_intact(frame, after_loss=lost_from < seconds)
+            group.shown = max(group.shown, seconds)
+            if seconds <= self._latest:
                 continue
-            if trusted:
-                yield from self._offer(_Candidate(at, frame))
+            if intact:
+                yield from self._offer(_Candidate(seconds, frame))
             elif group.starts_clean:
                 group.is_broken = True
-                yield from self._give_up(whole_until)
+                yield from self._lose_from(lost_from)
                 return
 
-    def _give_up(self, at: float) -> Iterator[_Taken]:
-        """From here on time is being lost."""
+    def _lose_from(self, seconds: float) -> Iterator[_Selected]:
         if self._next:
-            yield self._take(self._next)
+            yield self._select(self._next)
             self._next = None
-        self._taken_at = None
-        self._latest = max(self._latest, at)
+        self._selected_at = None
+        self._latest = max(self._latest, seconds)
         yield self._latest, None
 
-    def _finish(self, group: _Group) -> Iterator[_Taken]:
+    def _finish(self, group: _Group) -> Iterator[_Selected]:
         if group.is_decoding:
             yield from self._decode(None, group)
             self._codec.flush_buffers()

@@ -1,4 +1,4 @@
-"""What a media file is, before anything of it is decoded; where FFmpeg's errors become gfpipe's."""
+"""Opening and probing of media files, and translation of FFmpeg's errors."""
 
 import errno
 import os
@@ -17,39 +17,26 @@ from av.video.stream import VideoStream
 from gfpipe.errors import RecordingError, TransientError
 from gfpipe.video.frames import VideoInfo
 
-# What is wrong with a file is said in our own words; FFmpeg's remarks on every damaged macroblock help nobody.
+# Errors are raised; FFmpeg's messages about every damaged macroblock are not shown.
 av.logging.set_level(av.logging.PANIC)
 
-# The share, the network or the machine failed, not the recording.
+# Errors of the share, the network or the machine, not of the recording.
 _TRANSIENT: Final = frozenset(
-    {
-        errno.EIO,
-        errno.ESTALE,
-        errno.ETIMEDOUT,
-        errno.EAGAIN,
-        errno.ENETUNREACH,
-        errno.ENETDOWN,
-        errno.EHOSTDOWN,
-        errno.EHOSTUNREACH,
-        errno.ECONNRESET,
-        errno.ECONNREFUSED,
-        errno.ECONNABORTED,
-        errno.ENOTCONN,
-        errno.EMFILE,
-        errno.ENFILE,
-        errno.ENOMEM,
-        errno.EREMOTEIO,
-    }
+    getattr(errno, name, None)
+    for name in (
+        *("EIO", "ESTALE", "EREMOTEIO", "EAGAIN", "EMFILE", "ENFILE", "ENOMEM", "ETIMEDOUT", "ENOTCONN"),
+        *("ENETUNREACH", "ENETDOWN", "EHOSTDOWN", "EHOSTUNREACH", "ECONNRESET", "ECONNREFUSED", "ECONNABORTED"),
+    )
 )
 _PROBE_BLOCK: Final = 1 << 16
 
 
 def probe(path: str | Path) -> VideoInfo:
-    """Read what a container says of its first video stream; nothing is decoded beyond what FFmpeg needs for that.
+    """Read the metadata of a file's video stream.
 
     Raises:
-        RecordingError: the file is missing, unreadable, empty, no video, or broken beyond opening.
-        TransientError: the place where the file lies failed.
+        RecordingError: the file is missing, unreadable, empty, not a video, or too damaged to open.
+        TransientError: the storage failed.
     """
     with open_container(path) as container:
         return video_info(container, video_stream(container, path))
@@ -59,16 +46,16 @@ def open_container(path: str | Path) -> InputContainer:
     """Open a media file for reading.
 
     Raises:
-        RecordingError: the file is missing, unreadable, empty, no media, or an MP4 without its index.
-        TransientError: the place where the file lies failed.
+        RecordingError: the file is missing, unreadable, empty, not a media file, or an MP4 without its index.
+        TransientError: the storage failed.
     """
     if check_readable(path) == 0:
-        raise RecordingError(f"{path}: the file is empty (0 bytes); copy it again from where it was recorded")
+        raise RecordingError(f"{path}: the file is empty (0 bytes); copy it again from the original")
     try:
-        # Absolute, for a bare "20:00.ts" looks like a protocol; merged, for a broadcaster may renumber its streams.
+        # Absolute, because "20:00.ts" looks like a protocol; merged, because broadcasters renumber streams.
         return av.open(str(Path(path).absolute()), mode="r", options={"merge_pmt_versions": "1"})
     except av.error.FFmpegError as exc:
-        check_readable(path)  # a share that went away meanwhile is not the file's own fault
+        check_readable(path)  # raises if the storage failed meanwhile
         raise RecordingError(
             f"{path}: not a video file, or one cut off before its index was written ({exc.strerror}); "
             "play it in a media player, and record or copy it again if that fails too"
@@ -76,11 +63,11 @@ def open_container(path: str | Path) -> InputContainer:
 
 
 def check_readable(path: str | Path, offset: int = 0) -> int:
-    """Read a block of a file with the operating system's own calls; return the file's size in bytes.
+    """Read a block of a file without FFmpeg, and return the file's size in bytes.
 
     Raises:
-        RecordingError: missing, a folder, or not permitted.
-        TransientError: the place where the file lies failed.
+        RecordingError: the file is missing, a folder, or not readable by this user.
+        TransientError: the storage failed.
     """
     try:
         with Path(path).open("rb") as file:
@@ -101,21 +88,21 @@ def check_readable(path: str | Path, offset: int = 0) -> int:
 
 
 def video_stream(container: InputContainer, path: str | Path) -> VideoStream:
-    """The stream to watch: FFmpeg's best one that is no cover art; every other stream is switched off.
+    """Select the default video stream, except cover art, and discard all other streams.
 
     Raises:
-        RecordingError: there is none, or no decoder knows its codec.
+        RecordingError: there is no video stream, or its codec is unknown.
     """
-    films = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    if not films:
+    candidates = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not candidates:
         kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
         raise RecordingError(f"{path}: has no video stream, only {kinds}; take it out of the archive")
-    # The first one flagged as default, else the first that has a picture at all: what a player would show.
-    stream = min(films, key=lambda s: (not s.width, not s.disposition & Disposition.default, s.index))
+    # As players do: the first one flagged as default, else the first with a frame size.
+    stream = min(candidates, key=lambda s: (not s.width, not s.disposition & Disposition.default, s.index))
     if not (stream.width and stream.height):
         raise RecordingError(
             f"{path}: its video stream ({stream.codec_context.name if stream.codec_context else 'unknown codec'}) "
-            "has no picture that could be understood; the file is damaged, or cut off near its start"
+            "has no readable frames; the file is damaged, or cut off near its start"
         )
     for other in container.streams:
         if other.index != stream.index:
@@ -124,7 +111,7 @@ def video_stream(container: InputContainer, path: str | Path) -> VideoStream:
 
 
 def video_info(container: InputContainer, stream: VideoStream) -> VideoInfo:
-    """What the container says of one of its streams."""
+    """Metadata of one stream."""
     rate = stream.average_rate or stream.guessed_rate or stream.base_rate or Fraction(25)
     aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
     return VideoInfo(
@@ -139,7 +126,7 @@ def video_info(container: InputContainer, stream: VideoStream) -> VideoInfo:
 
 
 def _duration(container: InputContainer, stream: VideoStream) -> float | None:
-    """The video stream's own length where the container gives it; sound may run on longer."""
+    """Duration of the video stream if known, else of the container, whose audio may be longer."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     for key, text in stream.metadata.items():

@@ -16,19 +16,19 @@ def open_video(
     *,
     threads: int = 1,
 ) -> Reader:
-    """Make ready to read a recording's samples; nothing is decoded before the first batch is asked for.
+    """Open a recording for sampling; decoding starts with the first batch.
 
     Args:
         path: the media file.
-        sampling: keyframes, or a picture from the middle of each interval.
-        every_seconds: how far apart samples are.
-        scheduled_seconds: how long the recording should last; a file that ends much earlier has lost its tail.
-        threads: decoder threads; 0 leaves it to the decoder. With one recording for each core, 1 is fastest.
+        sampling: keyframes, or the frame at the middle of each interval.
+        every_seconds: distance between samples.
+        scheduled_seconds: scheduled duration; a file that ends much earlier has lost its end.
+        threads: decoder threads; 0 lets the decoder choose. 1 is fastest with one recording per core.
 
     Raises:
         UsageError: ``every_seconds`` is not positive.
-        RecordingError: the file cannot be opened as a video; on iterating, that not one picture can be decoded.
-        TransientError: the place where the file lies failed.
+        RecordingError: the file cannot be opened as a video or, during iteration, no frame can be decoded.
+        TransientError: the storage failed.
     """
     reader = {Sampling.KEYFRAMES: KeyframeReader, Sampling.EXACT: ExactReader}[Sampling(sampling)]
     return reader(path, every_seconds, scheduled_seconds, threads)

@@ -144,7 +144,7 @@ def test_a_frame_costs_the_same_whatever_its_format(height: int, width: int) -> 
 
 def test_a_classifier_is_no_detector(mobilenet: StoredModel) -> None:
     stored = StoredModel(replace(mobilenet.card, id="mine", network="resnet18"), mobilenet.weights)
-    with pytest.raises(UnknownModelError, match=r"mine: 'resnet18' is no face detector; choose one of retinaface"):
+    with pytest.raises(UnknownModelError, match=r"mine: 'resnet18' is not a face detector; choose one of retinaface"):
         detector.load(stored)
 
 

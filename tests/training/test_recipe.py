@@ -110,7 +110,7 @@ def test_a_chip_may_be_the_square_around_the_box(written: Path) -> None:
         ),
         (
             TOP + "input = { box_scale = 1, template = [[1, 1], [2, 1], [1.5, 2], [1, 3], [2, 3]] }\n" + STAGE,
-            r"\[input\]: a chip is cut by a template or by box_scale",
+            r"\[input\]: template and box_scale are mutually exclusive",
         ),
         (TOP + "input = 112\n" + STAGE, "input should be a table, got 112"),
         ('title = "Ours"\n' + STAGE, r"ours\.toml: network is missing"),

@@ -1,4 +1,4 @@
-"""Every kind of intact file an archive holds: each second is stood for once, by the picture shown then."""
+"""Intact files of every kind: each second is represented once, by the frame shown at that time."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -13,7 +13,7 @@ from gfpipe.choices import Sampling
 from gfpipe.errors import UsageError
 from gfpipe.video.encode import write_video
 from gfpipe.video.reader import open_video
-from tests.video.film import FPS, HEIGHT, WIDTH, Seen, film, pictures, see
+from tests.video.film import FPS, HEIGHT, WIDTH, Seen, film, numbered_frames, see
 
 FRAME = 1 / FPS
 WRAP = 2**33 / 90_000
@@ -43,13 +43,13 @@ def intact(request: pytest.FixtureRequest, reel: Path) -> Path:
 
 
 def shown_at(seen: Seen, sampling: Sampling) -> NDArray[np.float64]:
-    """The moments whose pictures the samples ought to be."""
+    """Times whose frames the samples must show."""
     return seen.seconds + (seen.steps / 2 if sampling is Sampling.EXACT else 0)
 
 
 @pytest.mark.parametrize("every", [1.0, 0.3])
 @pytest.mark.parametrize("sampling", Sampling)
-def test_steps_cover_the_recording_and_samples_show_their_own_moment(
+def test_steps_cover_the_recording_and_samples_show_their_frames(
     intact: Path, sampling: Sampling, every: float
 ) -> None:
     seen = see(intact, sampling, every)
@@ -59,33 +59,32 @@ def test_steps_cover_the_recording_and_samples_show_their_own_moment(
     assert seen.steps.sum() == pytest.approx(duration, abs=FRAME)
     np.testing.assert_allclose(seen.seconds[1:], (seen.seconds + seen.steps)[:-1], atol=1e-6)
     assert seen.steps.max() <= every + FRAME + 1e-6
-    whole = slice(None)
+    known = slice(None)
     if intact.suffix in {".ts", ".mpg"} and sampling is Sampling.EXACT and seen.steps[-1] < every - FRAME / 2:
-        # Such a file does not say when it ends, so the middle of a shorter last interval cannot be known.
+        # MPEG streams have no duration, so the middle of a shorter last interval is unknown.
         assert seen.seconds[-1] <= seen.numbers[-1] * FRAME < duration
-        whole = slice(-1)
+        known = slice(-1)
     expected = np.floor(shown_at(seen, sampling) * FPS + 1e-3)
-    np.testing.assert_array_equal(seen.numbers[whole], expected[whole])
+    np.testing.assert_array_equal(seen.numbers[known], expected[known])
 
 
-def test_any_two_keyframe_samples_in_a_row_stand_for_more_than_every(intact: Path) -> None:
+def test_two_consecutive_keyframe_samples_represent_more_than_every(intact: Path) -> None:
     steps = see(intact, Sampling.KEYFRAMES, 1.0).steps
     assert ((steps[:-1] + steps[1:])[:-1] > 1.0).all()
 
 
-def test_keyframes_are_taken_before_pictures_in_between(reel: Path) -> None:
+def test_keyframes_are_preferred(reel: Path) -> None:
     path = film(reel / "prefer.mp4", gop=250, keyframes=[20, 110])
     assert see(path, Sampling.KEYFRAMES, 1.0).numbers.tolist()[:2] == [0, 20]
     assert 110 in see(path, Sampling.KEYFRAMES, 1.0).numbers
 
 
-def test_close_keyframes_are_thinned_to_the_last_within_reach(reel: Path) -> None:
+def test_last_keyframe_within_reach_is_selected(reel: Path) -> None:
     path = film(reel / "thin.ts", gop=12)
     np.testing.assert_array_equal(see(path, Sampling.KEYFRAMES, 1.0).numbers, range(0, 200, 24))
 
 
-def test_a_cut_at_a_keyframe_costs_at_most_one_step(reel: Path) -> None:
-    """The time given to the first shot errs by less than a step, wherever its keyframe falls."""
+def test_cut_is_misplaced_by_at_most_one_step(reel: Path) -> None:
     for cut in (33, 61, 90, 118, 149):
         path = film(reel / f"cut{cut}.mp4", gop=12, keyframes=[cut])
         seen = see(path, Sampling.KEYFRAMES, 1.0)
@@ -95,7 +94,7 @@ def test_a_cut_at_a_keyframe_costs_at_most_one_step(reel: Path) -> None:
 
 @pytest.mark.parametrize("sampling", Sampling)
 @pytest.mark.parametrize("ending", [".mp4", ".mkv"])
-def test_variable_frame_rate_goes_by_timestamps(reel: Path, ending: str, sampling: Sampling) -> None:
+def test_variable_frame_rate(reel: Path, ending: str, sampling: Sampling) -> None:
     times = np.cumsum(np.random.default_rng(3).integers(1, 5, 200)) / FPS
     times -= times[0]
     path = film(reel / f"vfr{ending}", times=times)
@@ -108,7 +107,7 @@ def test_variable_frame_rate_goes_by_timestamps(reel: Path, ending: str, samplin
 
 
 @pytest.mark.parametrize("sampling", Sampling)
-def test_non_square_pixels_become_square_at_the_height_of_the_source(reel: Path, sampling: Sampling) -> None:
+def test_non_square_pixels_are_scaled_to_square(reel: Path, sampling: Sampling) -> None:
     path = film(reel / "wide.ts", seconds=2, codec="mpeg2video", pixel_aspect=Fraction(4, 3))
     reader = open_video(path, sampling, 1.0)
     (batch,) = reader
@@ -118,7 +117,7 @@ def test_non_square_pixels_become_square_at_the_height_of_the_source(reel: Path,
 
 
 @pytest.mark.parametrize("sampling", Sampling)
-def test_an_edit_list_that_hides_the_start_hides_it_here_too(reel: Path, mp4: Path, sampling: Sampling) -> None:
+def test_edit_list_is_respected(reel: Path, mp4: Path, sampling: Sampling) -> None:
     path = remux(mp4, reel / "edited.mp4", shift_seconds=-0.52)
     seen = see(path, sampling, 1.0)
     assert seen.lost == ()
@@ -127,7 +126,7 @@ def test_an_edit_list_that_hides_the_start_hides_it_here_too(reel: Path, mp4: Pa
 
 
 @pytest.mark.parametrize("sampling", Sampling)
-def test_sound_that_goes_on_longer_is_no_part_of_the_duration(reel: Path, mp4: Path, sampling: Sampling) -> None:
+def test_longer_audio_does_not_count(reel: Path, mp4: Path, sampling: Sampling) -> None:
     path = remux(mp4, reel / "sound.mp4", sound_seconds=12)
     seen = see(path, sampling, 1.0)
     assert seen.info.duration_seconds == pytest.approx(8)
@@ -135,19 +134,19 @@ def test_sound_that_goes_on_longer_is_no_part_of_the_duration(reel: Path, mp4: P
 
 
 @pytest.mark.parametrize("sampling", Sampling)
-def test_the_first_of_several_video_streams_is_watched(reel: Path, mp4: Path, sampling: Sampling) -> None:
+def test_first_of_several_video_streams_is_decoded(reel: Path, mp4: Path, sampling: Sampling) -> None:
     seen = see(remux(mp4, reel / "two.mp4", second="video"), sampling, 1.0)
-    assert seen.pictures.shape[1:3] == (HEIGHT, WIDTH)
+    assert seen.frames.shape[1:3] == (HEIGHT, WIDTH)
     np.testing.assert_array_equal(seen.numbers, np.floor(shown_at(seen, sampling) * FPS + 1e-3))
 
 
 @pytest.mark.parametrize("sampling", Sampling)
-def test_cover_art_is_not_watched(reel: Path, mp4: Path, sampling: Sampling) -> None:
+def test_cover_art_is_ignored(reel: Path, mp4: Path, sampling: Sampling) -> None:
     seen = see(remux(mp4, reel / "cover.mp4", second="cover"), sampling, 1.0)
     np.testing.assert_array_equal(seen.numbers, np.floor(shown_at(seen, sampling) * FPS + 1e-3))
 
 
-def test_a_broadcast_cut_anywhere_begins_at_its_first_whole_picture(ts: Path, reel: Path) -> None:
+def test_cut_broadcast_starts_at_first_decodable_frame(ts: Path, reel: Path) -> None:
     packets = ts.read_bytes()
     path = reel / "joined.ts"
     path.write_bytes(packets[188 * (len(packets) // 188 // 20) :])
@@ -160,7 +159,7 @@ def test_a_broadcast_cut_anywhere_begins_at_its_first_whole_picture(ts: Path, re
 
 
 @pytest.mark.parametrize("sampling", Sampling)
-def test_batches_are_bounded_in_frames_and_bytes(reel: Path, mp4: Path, sampling: Sampling) -> None:
+def test_batch_size_is_bounded_in_frames_and_bytes(reel: Path, mp4: Path, sampling: Sampling) -> None:
     assert max(len(batch) for batch in open_video(mp4, sampling, FRAME)) == 32
     large = write_video(reel / "large.mp4", [np.zeros((1080, 1920, 3), dtype=np.uint8)] * 12, gop=4)
     sizes = [batch.pixels.nbytes for batch in open_video(large, sampling, FRAME)]
@@ -168,7 +167,7 @@ def test_batches_are_bounded_in_frames_and_bytes(reel: Path, mp4: Path, sampling
     assert max(sizes) <= 64 << 20
 
 
-def test_pictures_of_more_than_1080_lines_are_reduced(reel: Path) -> None:
+def test_frames_of_more_than_1080_lines_are_reduced(reel: Path) -> None:
     tall = np.zeros((1440, 1920, 3), dtype=np.uint8)
     path = write_video(reel / "tall.mp4", [tall] * 3)
     (batch,) = open_video(path, Sampling.KEYFRAMES, 1.0)
@@ -176,17 +175,17 @@ def test_pictures_of_more_than_1080_lines_are_reduced(reel: Path) -> None:
     assert (batch.source_width, batch.source_height) == (1920, 1440)
 
 
-def test_both_ways_of_exact_sampling_agree(reel: Path, mp4: Path) -> None:
-    """The MP4 is read by decord; the same packets in a transport stream, by PyAV."""
+def test_decord_and_pyav_agree(reel: Path, mp4: Path) -> None:
+    """Decord reads the MP4; PyAV reads the same packets in a transport stream."""
     by_decord, by_pyav = (see(p, Sampling.EXACT, 0.32) for p in (mp4, remux(mp4, reel / "same.ts")))
     np.testing.assert_allclose(by_decord.seconds, by_pyav.seconds, atol=1e-6)
     np.testing.assert_allclose(by_decord.steps, by_pyav.steps, atol=1e-6)
     np.testing.assert_array_equal(by_decord.numbers, by_pyav.numbers)
-    difference = np.abs(by_decord.pictures.astype(int) - by_pyav.pictures.astype(int))
+    difference = np.abs(by_decord.frames.astype(int) - by_pyav.frames.astype(int))
     assert difference.mean() < 3
 
 
-def test_a_name_that_looks_like_a_protocol_is_a_file(reel: Path, mp4: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_name_that_looks_like_a_protocol(reel: Path, mp4: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(reel)
     Path("20:00_news.mp4").write_bytes(mp4.read_bytes())
     for sampling in Sampling:
@@ -194,7 +193,7 @@ def test_a_name_that_looks_like_a_protocol_is_a_file(reel: Path, mp4: Path, monk
 
 
 @pytest.mark.parametrize("every", [0.0, -1.0, float("nan")])
-def test_an_impossible_step_is_refused(mp4: Path, every: float) -> None:
+def test_step_must_be_positive(mp4: Path, every: float) -> None:
     with pytest.raises(UsageError, match="above zero"):
         open_video(mp4, Sampling.KEYFRAMES, every)
 
@@ -202,7 +201,7 @@ def test_an_impossible_step_is_refused(mp4: Path, every: float) -> None:
 def remux(
     source: Path, path: Path, shift_seconds: float = 0, sound_seconds: float = 0, second: str | None = None
 ) -> Path:
-    """Copy a film's packets into another file, beside sound, another film or cover art."""
+    """Copy a video's packets into another file, with audio, another video stream or cover art."""
     with av.open(str(source)) as old, av.open(str(path), "w") as new:
         stream = old.streams.video[0]
         copy = new.add_stream_from_template(stream)
@@ -227,7 +226,7 @@ def remux(
                 new.mux(sound.encode(silence))
             new.mux(sound.encode(None))
         if second:
-            for picture in pictures(1 if second == "cover" else 200, first=1000, width=2 * WIDTH):
-                new.mux(other.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            for frame in numbered_frames(1 if second == "cover" else 200, first=1000, width=2 * WIDTH):
+                new.mux(other.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
             new.mux(other.encode(None))
     return path

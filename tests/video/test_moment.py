@@ -1,4 +1,4 @@
-"""The picture of a sample is found again, whatever the file; another picture is never handed on in its place."""
+"""Random access returns the analysed frame of a sample, or an error, and never another frame."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -28,57 +28,56 @@ def moments_of(seen: Seen, sampling: Sampling, every: float = 1.0) -> list[Momen
     return [Moment(float(seconds), sampling, every, length) for seconds in seen.seconds]
 
 
-@pytest.mark.parametrize("sampling", list(Sampling))
-@pytest.mark.parametrize("name", list(FILES))
-def test_the_picture_is_the_one_that_was_analysed(tmp_path: Path, name: str, sampling: Sampling) -> None:
+@pytest.mark.parametrize("sampling", Sampling)
+@pytest.mark.parametrize("name", FILES)
+def test_still_is_the_analysed_frame(tmp_path: Path, name: str, sampling: Sampling) -> None:
     path = film(tmp_path / name, 8, **FILES[name])
     seen = see(path, sampling)
-    wanted = moments_of(seen, sampling)
-    for each in (wanted[5], *wanted):  # in any order
-        found = still(path, each)
-        at = wanted.index(each)
-        assert number(found.pixels) == seen.numbers[at]
-        assert found.pixels.shape == seen.pictures[at].shape
-        assert (found.source_width, found.source_height) == (WIDTH, HEIGHT)
+    all_moments = moments_of(seen, sampling)
+    for index in (5, *range(len(all_moments))):  # in any order
+        frame = still(path, all_moments[index])
+        assert number(frame.pixels) == seen.numbers[index]
+        assert frame.pixels.shape == seen.frames[index].shape
+        assert (frame.source_width, frame.source_height) == (WIDTH, HEIGHT)
 
 
-@pytest.mark.parametrize("sampling", list(Sampling))
+@pytest.mark.parametrize("sampling", Sampling)
 def test_indexed_files_are_not_read_from_their_start(
     tmp_path: Path, sampling: Sampling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = film(tmp_path / "film.mp4", 8, gop=50)
     seen = see(path, sampling)
     monkeypatch.setattr(moments, "_read", lambda *_: pytest.fail("read from its start"))
-    for each in moments_of(seen, sampling):
-        still(path, each)
+    for moment in moments_of(seen, sampling):
+        still(path, moment)
 
 
-@pytest.mark.parametrize("sampling", list(Sampling))
-def test_a_clock_that_was_set_anew_misleads_nobody(tmp_path: Path, sampling: Sampling) -> None:
+@pytest.mark.parametrize("sampling", Sampling)
+def test_clock_reset(tmp_path: Path, sampling: Sampling) -> None:
     first = film(tmp_path / "first.ts", 4, start_seconds=500.0)
     second = film(tmp_path / "second.ts", 8, start_seconds=20.0)
     joined = tmp_path / "joined.ts"
     joined.write_bytes(first.read_bytes() + second.read_bytes())
     seen = see(joined, sampling)
     assert len(seen.numbers) >= 11
-    for at, each in enumerate(moments_of(seen, sampling)):
-        assert number(still(joined, each).pixels) == seen.numbers[at]
+    for moment, expected in zip(moments_of(seen, sampling), seen.numbers, strict=True):
+        assert number(still(joined, moment).pixels) == expected
 
 
-def test_a_moment_that_the_file_does_not_have_is_said(tmp_path: Path) -> None:
+def test_missing_moment_is_an_error(tmp_path: Path) -> None:
     path = film(tmp_path / "film.mp4", 4)
     for seconds in (2.5, 60.0):
-        with pytest.raises(RecordingError, match="no picture at"):
+        with pytest.raises(RecordingError, match="no frame at"):
             still(path, Moment(seconds, Sampling.KEYFRAMES, 1.0, 60.0))
 
 
-def test_a_file_that_is_gone_is_said(tmp_path: Path) -> None:
+def test_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="no such file"):
         still(tmp_path / "gone.mp4", Moment(0.0, Sampling.KEYFRAMES, 1.0, 4.0))
 
 
-def test_colours_are_those_that_were_analysed(tmp_path: Path) -> None:
+def test_colours_are_those_of_the_analysis(tmp_path: Path) -> None:
     path = film(tmp_path / "film.mp4", 2)
     seen = see(path, Sampling.KEYFRAMES)
-    found = still(path, moments_of(seen, Sampling.KEYFRAMES)[1])
-    np.testing.assert_array_equal(found.pixels, seen.pictures[1])
+    frame = still(path, moments_of(seen, Sampling.KEYFRAMES)[1])
+    np.testing.assert_array_equal(frame.pixels, seen.frames[1])

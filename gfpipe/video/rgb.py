@@ -1,4 +1,4 @@
-"""Decoded pictures as RGB arrays in square pixels."""
+"""Decoded frames as RGB arrays with square pixels."""
 
 from typing import Final
 
@@ -13,8 +13,8 @@ MAX_LINES: Final = 1080
 _UNSPECIFIED: Final = 2  # ITU-T H.273, matrix coefficients
 
 
-def picture_size(info: VideoInfo) -> tuple[int, int]:
-    """Width and height of the pictures handed on: square pixels, the source's height, at most 1080 lines."""
+def output_size(info: VideoInfo) -> tuple[int, int]:
+    """Width and height of sampled frames: square pixels, the height of the source but at most 1080 lines."""
     height = min(info.height, MAX_LINES)
     return max(1, round(info.display_width * height / info.height)), height
 
@@ -25,15 +25,12 @@ def to_rgb(
     reformatter: VideoReformatter,
     interpolation: Interpolation = Interpolation.BILINEAR,
 ) -> NDArray[np.uint8]:
-    """(height, width, 3) uint8 RGB; one pass of swscale for size and colour.
+    """Scale a frame to `size` (width, height) and convert it to RGB: (H, W, 3) uint8.
 
-    A stream that does not name its colours has those that its size implies: BT.709 from 720 lines on, BT.601 below.
+    Frames without a colour space are taken as BT.709 from 720 lines on and as BT.601 below.
     """
     matrix = frame.colorspace
     if matrix == _UNSPECIFIED:
         matrix = Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601
-    width, height = size
-    picture = reformatter.reformat(
-        frame, width, height, "rgb24", src_colorspace=matrix, interpolation=interpolation, threads=1
-    )
-    return np.asarray(picture.to_ndarray(), dtype=np.uint8)
+    rgb = reformatter.reformat(frame, *size, "rgb24", src_colorspace=matrix, interpolation=interpolation, threads=1)
+    return np.asarray(rgb.to_ndarray(), dtype=np.uint8)
