@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from types import UnionType
 from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -50,14 +50,15 @@ def describe(exc: ValidationError, kind: Any, hidden: Collection[str] = ()) -> s
     An unknown key comes before a missing one, which it may misspell. Fields in ``hidden`` are not listed as keys.
     """
     details = sorted(exc.errors(include_url=False), key=lambda item: item["type"] not in _UNKNOWN)[0]
-    *path, key = details["loc"] or ("",)
+    _, path = _locate(kind, details["loc"])
+    *path, key = path or [""]
     if details["type"] in _UNKNOWN:
-        names = [name for name in _keys(_type_at(kind, path)) if path or name not in hidden]
-        return _table(path) + _unknown(str(key), names)
+        table, _ = _locate(kind, details["loc"][:-1])
+        return _table(path) + _unknown(str(key), [name for name in _keys(table) if path or name not in hidden])
     if details["type"] == "value_error":
         text = str(details["ctx"]["error"])
-        return _table(details["loc"]) + text if isinstance(details["input"], dict) else f"{_table(path)}{key}: {text}"
-    while path and (isinstance(key, int) or key == "[key]"):  # an item is named by its list, a key by itself
+        return f"{_table([*path, key])}{text}" if isinstance(details["input"], dict) else f"{_table(path)}{key}: {text}"
+    while path and isinstance(key, int):  # an item is named by its list
         *path, key = path
     if details["type"] == "missing" and isinstance(details["input"], dict):
         return f"{_table(path)}{key} is missing"
@@ -90,13 +91,22 @@ def _keys(kind: Any) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in fields(kind)}
 
 
-def _type_at(kind: Any, path: Sequence[str | int]) -> Any:
-    for item in path:
-        arguments = get_args(kind)
-        if isinstance(item, int):
-            kind = arguments[0]
-        else:
-            kind = arguments[1] if issubclass(get_origin(kind) or kind, Mapping) else _keys(kind)[item]
+def _is_table(kind: Any) -> bool:
+    return is_dataclass(kind) or hasattr(kind, "__pydantic_fields__")
+
+
+def _locate(kind: Any, location: Sequence[str | int]) -> tuple[Any, list[str | int]]:
+    """The type at a location, and the location without pydantic's markers of union members and of keys."""
+    path: list[str | int] = []
+    for item in location:
         if get_origin(kind) in (Union, UnionType):
-            kind = next(option for option in get_args(kind) if option is not type(None))
-    return kind
+            members = [member for member in get_args(kind) if member is not type(None)]
+            kind = next((member for member in members if getattr(member, "__name__", "") == item), members[0])
+            if len(members) > 1:
+                continue
+        if item == "[key]":
+            break
+        path.append(item)
+        items = get_args(kind)  # of a list or a mapping
+        kind = items[0 if isinstance(item, int) else 1] if items else _keys(kind).get(str(item))
+    return next((member for member in get_args(kind) if _is_table(member)), kind), path

@@ -31,6 +31,7 @@ class Outer:
     stages: tuple[Inner, ...] = ()
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fresh: Annotated[bool, Field(alias="new")] = False
+    origin: Inner | str = ""
 
 
 def outer(**values: Any) -> Outer:
@@ -49,12 +50,15 @@ def test_valid_values_become_frozen_records() -> None:
     ("values", "message"),
     [
         ({}, "a.toml: title is missing"),
-        ({"title": "A", "name": "b"}, "a.toml: unknown key 'name'; known are title, inner, stages, words, new"),
+        ({"title": "A", "name": "b"}, "a.toml: unknown key 'name'; known are title, inner, stages, words, new, origin"),
         (
             {"titel": "A"},
-            "a.toml: unknown key 'titel'; did you mean 'title'? known are title, inner, stages, words, new",
+            "a.toml: unknown key 'titel'; did you mean 'title'? known are title, inner, stages, words, new, origin",
         ),
-        ({"title": "A", "fresh": True}, "a.toml: unknown key 'fresh'; known are title, inner, stages, words, new"),
+        (
+            {"title": "A", "fresh": True},
+            "a.toml: unknown key 'fresh'; known are title, inner, stages, words, new, origin",
+        ),
         ({"title": 1}, "a.toml: title should be text, got 1"),
         ({"title": "A", "new": 1}, "a.toml: new should be a valid boolean, got 1"),
         ({"title": "A", "inner": 5}, "a.toml: inner should be a table, got 5"),
@@ -72,6 +76,11 @@ def test_valid_values_become_frozen_records() -> None:
             {"title": "A", "stages": [{}, {"sise": 3}]},
             "a.toml: [[stages]] 2: unknown key 'sise'; did you mean 'size'? known are size, order, mean",
         ),
+        (
+            {"title": "A", "origin": {"sise": 3}},
+            "a.toml: [origin]: unknown key 'sise'; did you mean 'size'? known are size, order, mean",
+        ),
+        ({"title": "A", "origin": 3}, "a.toml: origin should be a table, got 3"),
         ({"title": "A", "stages": {}}, "a.toml: stages should be a list, got {}"),
         ({"title": "A", "words": {"age": 3}}, "a.toml: [words]: age should be a list, got 3"),
         ({"title": "A", "words": {"age": [3]}}, "a.toml: [words]: age should be text, got 3"),

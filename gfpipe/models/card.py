@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 from gfpipe.attributes.spec import ClassifierSpec, Head, InputSpec
 from gfpipe.errors import ModelError, UsageError
 from gfpipe.evaluation.gate.decision import Decision
+from gfpipe.models.lineage import Lineage
 from gfpipe.validation import parse
 
 FORMAT = 1
@@ -45,7 +46,7 @@ class Card:
         sha256: of ``weights.safetensors``, checked whenever the model is opened.
         parameters: the number of weights; None for an ONNX graph.
         heads: the meaning of a classifier's outputs; empty for other tasks.
-        lineage: how it was trained, as far as known.
+        lineage: how it was trained: data if gfpipe trained it, else free text.
         decisions: the gate's decisions about promoting it, oldest first.
         detector: the detector of its training faces, if not the pipeline's.
     """
@@ -60,7 +61,7 @@ class Card:
     sha256: str = ""
     parameters: int | None = None
     heads: tuple[Head, ...] = ()
-    lineage: str = ""
+    lineage: Lineage | str = ""
     metrics: tuple[Metric, ...] = ()
     intended_uses: tuple[str, ...] = ()
     excluded_uses: tuple[str, ...] = ()

@@ -29,6 +29,7 @@ from gfpipe.lake import uses
 from gfpipe.models import catalog, champion, store
 from gfpipe.models.card import Card, Metric
 from gfpipe.models.converters import converter
+from gfpipe.models.lineage import Lineage
 from gfpipe.progress import OnProgress, no_progress
 from gfpipe.settings import Analysis
 from gfpipe.training import lineage
@@ -207,13 +208,10 @@ def _check_id(config: Config) -> None:
     if not taken or config.replace:
         return
     # A run that was killed after it stored its model, and before it could say so, stores it again.
-    if (
-        present
-        and not config.restart
-        and config.folder.claimed
-        and lineage.made_by(config.recipe, store.card(config.place).lineage)
-    ):
-        return
+    if present and not config.restart and config.folder.claimed:
+        trained = store.card(config.place).lineage
+        if isinstance(trained, Lineage) and trained.digest == config.recipe.digest:
+            return
     raise UsageError(f"there is a model {name} already: choose another id, or replace it with --replace")
 
 
@@ -289,7 +287,7 @@ def _keep(
     )
     measured = classifier.load(card.classifier, weights, job.device)
     parts = {"validation": validation, "test": np.flatnonzero(chips.cut & (faces.part == "test"))}
-    names = lineage.names(faces.datasets)
+    names = " + ".join(dataset.name for dataset in faces.datasets)
     metrics = (_metrics(measured, job, which, f"{part} part of {names}") for part, which in parts.items())
     card = replace(card, metrics=tuple(metric for each in metrics for metric in each))
     seen = np.union1d(faces.seen, start.seen) if start else faces.seen

@@ -42,7 +42,6 @@ from gfpipe.studies.thresholds import measures as thresholds
 from gfpipe.studies.thresholds.config import CURATED, ELSEWHERE, LABELLED, Config, Setting
 from gfpipe.studies.thresholds.hiding import ARCHIVE, CHOOSING, REPORTING, Group
 from gfpipe.studies.thresholds.measures import Kind, Measures, Outcome, Row
-from gfpipe.training import lineage
 from gfpipe.training.data import cutting, datasets, lessons, splits
 from gfpipe.training.data.datasets import Dataset, LabelledImage
 from gfpipe.training.data.splits import Faces
@@ -261,11 +260,11 @@ def _never_learned(model: str, group: Group, digests: NDArray[np.uint64]) -> boo
     """Whether neither a model, nor one that it began with, learned from these faces of the group."""
     if not np.isin(digests, store.seen(model)).any():
         return True
-    said = store.card(model).lineage
-    if not lineage.learned_without(said, group.attribute, group.value):
-        return False
+    lineage = store.card(model).lineage
+    if isinstance(lineage, str) or not lineage.excludes(group.attribute, group.value):
+        return False  # free text says nothing reliable
     try:
-        return all(_never_learned(each, group, digests) for each in lineage.start(said))
+        return all(_never_learned(initial, group, digests) for initial in lineage.initial)
     except UnknownModelError:
         return False
 

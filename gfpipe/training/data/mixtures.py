@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gfpipe.attributes.spec import FEMALE, MALE
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.measures.ages import AGE_BANDS
+from gfpipe.models.lineage import filters_text
 from gfpipe.training.data.splits import Faces, joined, shuffled
 
 Attribute = Literal["gender", "perceived_gender", "ethnicity", "age", "dataset"]
@@ -97,7 +98,8 @@ def select(
         UsageError: an unknown data set, attribute or value, no face left of a data set, or one perceived gender only.
     """
     eligible = part_mask & _passes(faces, only or {}, without or {})
-    filters = _in_words(only or {}, without or {})
+    filters = filters_text(only or {}, without or {})
+    filters = filters and f", {filters}"
     rank = shuffled(faces.digests, "share")
     chosen: list[NDArray[np.int64]] = []
     for share in mixture:
@@ -221,13 +223,3 @@ def _check(attribute: str, values: Sequence[str], there: NDArray[np.str_]) -> No
     if unknown := [value for value in values if value not in known]:
         words = ", ".join(sorted(known - {""}))
         raise UsageError(f"no face has {attribute} {', '.join(map(repr, unknown))}; there are {words}")
-
-
-def _in_words(only: Filter, without: Filter) -> str:
-    """What the filters were, for a message."""
-    parts = [
-        f"{word} {attribute} {' or '.join(values)}"
-        for word, filters in (("only", only), ("without", without))
-        for attribute, values in filters.items()
-    ]
-    return f", {' and '.join(parts)}" if parts else ""

@@ -18,6 +18,7 @@ from gfpipe.lake import uses
 from gfpipe.lake.retention import Place, What
 from gfpipe.lake.storage import Storage
 from gfpipe.models import store
+from gfpipe.models.lineage import Lineage
 from gfpipe.progress import Progress
 from gfpipe.stages.analysis import demo, purge
 from gfpipe.stages.models import train
@@ -90,7 +91,11 @@ def test_pictures_become_a_stored_model(config: train.Config) -> None:
     assert np.isfinite(answer.p_female).all()
     assert stored.card.input == store.card(BASE).input, "chips as those of the model it began with"
     assert "non-commercial" in stored.card.licence
-    assert "seed 0: cydral-gender, from cydral-gender-v1. Stage one: utkface" in stored.card.lineage
+    assert "seed 0: cydral-gender, from cydral-gender-v1. Stage one: utkface" in str(stored.card.lineage)
+    assert isinstance(stored.card.lineage, Lineage)
+    assert stored.card.lineage.digest == RECIPE.digest
+    assert stored.card.lineage.initial == (BASE,)
+    assert [(stage.name, stage.epochs) for stage in stored.card.lineage.stages] == [("one", 2)]
     assert {metric.group for metric in stored.card.metrics} == {"overall", "female", "male"}
     assert "identification or surveillance" in stored.card.excluded_uses
     assert sorted(path.name for path in config.out.iterdir()) == ["finished.json", "history.csv", "run.json"]

@@ -36,9 +36,9 @@ def test_a_model_of_ages_alone_says_nothing_of_perceived_gender(ages: train.Conf
     trained = train.run(ages)
     card = store.card("ours")
     assert (card.task, [head.attribute for head in card.heads]) == ("age", [Attribute.AGE])
-    assert "only perceived_gender female" in card.lineage
+    assert "only perceived_gender female" in str(card.lineage)
     assert {metric.name for metric in card.metrics} == {"mean absolute error of age, years"}
-    assert (card.detector, "Faces were found by haar-frontalface-alt2." in card.lineage) == (haar.ID, True)
+    assert (card.detector, "Faces were found by haar-frontalface-alt2." in str(card.lineage)) == (haar.ID, True)
     assert all(count.male == 0 for count in trained.counts if count.what.startswith("stage"))
     with pytest.raises(UsageError, match="says nothing about perceived gender"):
         portraits.open_classifier("ours", torch.device("cpu"))

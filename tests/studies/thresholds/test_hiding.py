@@ -10,7 +10,6 @@ from gfpipe.errors import UsageError
 from gfpipe.studies.thresholds import hiding
 from gfpipe.studies.thresholds.hiding import ARCHIVE, CHOOSING, REPORTING, Group
 from gfpipe.training.data import datasets, splits
-from gfpipe.training.lineage import learned_without, start
 from gfpipe.training.tables import Split
 from tests.training.faces import some_faces
 
@@ -66,29 +65,3 @@ def test_a_table_brings_back_pictures_labels_parts_and_licence(tmp_path: Path) -
     assert found.licence == "mine"
     assert [image.part for image in found.images] == ["train", "test", None, None]
     assert [replace(image, part=None) for image in found.images] == list(faces.images)
-
-
-LINEAGE = (
-    "Trained by gfpipe's recipe r (d0071b51f729), seed 0: mobilenet_v2, from {}. Stage one: utkface (without "
-    "ethnicity asian), 3,716 female and 4,139 male faces, 5 epochs. Stage two: utkface{}, 3 female and 4 male faces, "
-    "2 epochs. 490 faces to stop by and 1,725 to test, of utkface."
-)
-
-
-@pytest.mark.parametrize(
-    ("second", "left_out"),
-    [
-        (" (only age 20-29, without ethnicity indian or asian)", True),
-        (" (without ethnicity indian)", False),
-        (" (only ethnicity asian)", False),
-        ("", False),
-    ],
-)
-def test_a_card_says_whom_a_model_never_learned_from(second: str, left_out: bool) -> None:
-    assert learned_without(LINEAGE.format("scratch", second), "ethnicity", "asian") is left_out
-    assert not learned_without("Trained elsewhere on who knows whom.", "ethnicity", "asian")
-
-
-def test_a_card_says_what_training_began_with() -> None:
-    assert start(LINEAGE.format("scratch", "")) == ()
-    assert start(LINEAGE.format("a-v1.2 + b", "")) == ("a-v1.2", "b")

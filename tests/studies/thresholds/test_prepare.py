@@ -11,6 +11,7 @@ import pytest
 
 from gfpipe.errors import UsageError
 from gfpipe.models import store
+from gfpipe.models.lineage import Lineage, TrainedStage
 from gfpipe.progress import Progress
 from gfpipe.studies.thresholds import prepare as study
 from gfpipe.studies.thresholds import run as flow
@@ -110,8 +111,13 @@ def test_a_study_ends_with_tables_a_picture_and_models_of_its_own(config: Config
 
     assert not (store.models_folder() / "t0-seed-0").exists()
     card = store.card(config.models / "t0-seed-0")
-    assert f"{(row.female or 0) + (row.male or 0)} of them labelled by a model" in card.lineage
-    assert f"labelled by {BASE}" in card.lineage
+    assert f"{(row.female or 0) + (row.male or 0)} of them labelled by a model" in str(card.lineage)
+    assert f"labelled by {BASE}" in str(card.lineage)
+    assert isinstance(card.lineage, Lineage)
+    assert card.lineage.initial == (BASE,)
+    assert [(stage.name, stage.pseudo) for stage in card.lineage.stages] == [
+        (STAGE.name, (row.female or 0) + (row.male or 0))
+    ]
     assert "non-commercial" in card.licence
     curated = splits.distinct([datasets.read(f"curated={config.out / 'sets' / 't0'}")])
     assert np.isin(curated.digests, store.seen(config.models / "t0-seed-0")).all()
@@ -156,13 +162,18 @@ def test_a_source_that_may_know_the_group_is_refused(config: Config) -> None:
     store.save_model(replace(stored.card, id="knows"), stored.weights, seen=faces.digests)
     with pytest.raises(UsageError, match="knows was trained on faces of these data sets, and its card does not say"):
         study.prepare(replace(config, model="knows"))
-    lineage = (
-        "Trained by gfpipe's recipe r (d0071b51f729), seed 0: cydral-gender, from scratch. Stage one: utkface (without "
-        "ethnicity asian), 3 female and 4 male faces, 5 epochs."
-    )
+    stages = (TrainedStage("one", "utkface", 3, 4, 5, without={"ethnicity": ("asian",)}),)
+    lineage = Lineage("r", "d0071b51f729", 0, "cydral-gender", (), stages, {"utkface": ""}, 0, 0)
     store.save_model(replace(stored.card, id="fair", lineage=lineage), stored.weights, seen=faces.digests)
     with pytest.raises(UsageError, match="0 faces are left for elsewhere"):
         study.prepare(replace(config, model="fair"))
+    text = replace(stored.card, id="text", lineage=str(lineage))
+    tuned = replace(stored.card, id="tuned", lineage=replace(lineage, initial=("fair", "knows")))
+    unknown = replace(stored.card, id="unknown", lineage=replace(lineage, initial=("gone",)))
+    for card in (text, tuned, unknown):
+        store.save_model(card, stored.weights, seen=faces.digests)
+        with pytest.raises(UsageError, match=f"{card.id} was trained on faces of these data sets, and its card does"):
+            study.prepare(replace(config, model=card.id))
 
 
 @pytest.mark.parametrize(

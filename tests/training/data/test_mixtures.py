@@ -157,7 +157,7 @@ class TestFilters:
                 {},
                 "all 110 faces are female, only perceived_gender female; a classifier",
             ),
-            ({"gender": ["male"]}, {"age": ["0-9"]}, "are male, only gender male and without age 0-9"),
+            ({"gender": ["male"]}, {"age": ["0-9"]}, "are male, only gender male, without age 0-9"),
             ({"ethnicity": ["asain"]}, {}, "no face has ethnicity 'asain'; there are asian, black"),
             ({}, {"age": ["10-15"]}, "no face has age '10-15'; there are 0-9, 10-19"),
             ({"height": ["low"]}, {}, "'height' is nothing that is known of faces: write one of perceived_gender"),
