@@ -8,21 +8,25 @@
 >>> lake.sql("select channel, sum(analysed_seconds) / 3600 as hours from recordings group by channel")
 """
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gfpipe.api import Lake, analyse, open, publish  # noqa: A004 - gfpipe.open
     from gfpipe.recording import Recording
 
+    __version__: str
+
 __all__ = ["Lake", "Recording", "__version__", "analyse", "open", "publish"]
-__version__ = version("gfpipe")
 
 
 def __getattr__(name: str) -> object:
     """Import the API on first use: workers and ``gfpipe --help`` do without."""
     if name not in __all__:
         raise AttributeError(f"module 'gfpipe' has no attribute {name!r}")
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415
+
+        return version("gfpipe")
     from gfpipe import api  # noqa: PLC0415
 
     return getattr(api, name)

@@ -115,7 +115,7 @@ def _line(programme: "Programme", row: Mapping[str, float] | None) -> dict[str, 
 
 @command(
     app,
-    "gfpipe analyse /mnt/archive --lake lake --timezone Europe/Paris --since 2001-03-01",
+    "gfpipe analyse /mnt/archive --lake lake --timezone Europe/Paris",
     "gfpipe analyse night.csv --lake lake --sampling exact --every 0.5",
     "gfpipe analyse /mnt/archive --lake lake --keep-crops --expires 30d",
 )
@@ -148,13 +148,9 @@ def analyse(
     expires: Annotated[
         str | None, typer.Option(metavar="TERM", help="How long crops are stored: 12h, 30d or 2w; at most a year.")
     ] = None,
-    crops_per_track: Annotated[int | None, typer.Option(help="Most crops per track.", show_default="1")] = None,
-    crops_per_recording: Annotated[
-        int | None, typer.Option(help="Most crops per recording.", show_default="200")
-    ] = None,
-    crops_per_day: Annotated[
-        int | None, typer.Option(help="Most crops per channel and day.", show_default="2000")
-    ] = None,
+    crops_per_track: Annotated[int | None, typer.Option(help="Most crops per track; default: 1.")] = None,
+    crops_per_recording: Annotated[int | None, typer.Option(help="Most crops per recording; default: 200.")] = None,
+    crops_per_day: Annotated[int | None, typer.Option(help="Most crops per channel and day; default: 2000.")] = None,
     period: PeriodOptions,
     compute: ComputeOptions,
 ) -> None:

@@ -14,16 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
@@ -33,6 +23,7 @@ from gfpipe.recording import Status, Summary
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from rich.progress import Progress, ProgressColumn, TaskID
 
     from gfpipe import warehouse
     from gfpipe.evaluation.gate.decision import Decision
@@ -165,66 +156,90 @@ def decision(outcome: "Decision", *, dry_run: bool = False, reclassified: bool =
         say(tables.consequences(outcome))
 
 
-class AnalysisProgress:
-    """Recordings done, × real time and what remains: a bar on a terminal, a line a recording elsewhere."""
+@contextmanager
+def analysis_progress() -> Iterator["OnProgress"]:
+    """Show recordings done, speed and remaining time; without a terminal, one line per recording."""
+    start, seconds = time.monotonic(), 0.0
+    columns = ("{task.completed:.0f}/{task.total:.0f} recordings", "[cyan]{task.fields[speed]}")
+    with _bar("analysing", *columns, visible=False, speed="…") as (bar, task):
 
-    def __init__(self) -> None:
-        self._start = time.monotonic()
-        self._seconds = 0.0
-        self._done = self._total = 0
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f} recordings"),
-            _Speed(self),
-            console=errors,
-            disable=not errors.is_terminal,
-        )
-        self._task = self._bar.add_task("analysing", total=None, visible=False)
+        def on_progress(now: "Work") -> None:
+            nonlocal start, seconds
+            summary, spent, total = now.item, time.monotonic() - start, now.total or 0
+            if not isinstance(summary, Summary):
+                start = time.monotonic()
+                bar.update(task, total=total, visible=bool(total))
+                return
+            seconds += summary.analysed_seconds
+            speed = "…"
+            if seconds:
+                speed = f"{seconds / spent:.0f} × real time, {clock(spent / now.done * (total - now.done))} remaining"
+            bar.update(task, completed=now.done, speed=speed)
+            line = (
+                f"[{now.done}/{total}] {summary.status:<7} {summary.recording.label}  {clock(summary.analysed_seconds)}"
+            )
+            line += "" if errors.is_terminal else f"  [{speed}]"
+            if summary.reason:
+                line += f"\n        {summary.reason.removeprefix(f'{summary.recording.path}: ')}"
+            bar.console.print(line, style=_STYLES[summary.status], markup=False, highlight=False, soft_wrap=True)
 
-    def __enter__(self) -> "OnProgress":
-        self._bar.start()
-        return self._show
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def _show(self, progress: "Work") -> None:
-        if isinstance(progress.item, Summary):
-            self._advance(progress.item)
-        else:
-            self._start, self._total = time.monotonic(), progress.total or 0
-            self._bar.update(self._task, total=progress.total, visible=bool(progress.total))
-
-    def _advance(self, summary: Summary) -> None:
-        self._done += 1
-        self._seconds += summary.analysed_seconds
-        self._bar.advance(self._task)
-        length = clock(summary.analysed_seconds)
-        line = f"[{self._done}/{self._total}] {summary.status:<7} {summary.recording.label}  {length}"
-        if not errors.is_terminal:  # no bar says it
-            line += f"  [{self.speed}]"
-        if summary.reason:
-            line += f"\n        {summary.reason.removeprefix(f'{summary.recording.path}: ')}"
-        self._bar.console.print(line, style=_STYLES[summary.status], markup=False, highlight=False, soft_wrap=True)
-
-    @property
-    def speed(self) -> str:
-        """How much faster than the broadcast itself, and how long it will go on."""
-        spent = time.monotonic() - self._start
-        if not self._done or not self._seconds:
-            return "…"
-        remaining = spent / self._done * (self._total - self._done)
-        return f"{self._seconds / spent:.0f} × real time, {clock(remaining)} remaining"
+        yield on_progress
 
 
-class _Speed(ProgressColumn):
-    def __init__(self, progress: AnalysisProgress) -> None:
-        super().__init__()
-        self._progress = progress
+@contextmanager
+def training_progress() -> Iterator["OnProgress"]:
+    """Show images done in the epoch, speed, loss and accuracy; without a terminal, one line per epoch."""
+    from rich.progress import MofNCompleteColumn, TimeRemainingColumn  # noqa: PLC0415
 
-    def render(self, task: Task) -> Text:  # noqa: ARG002 - rich's signature
-        return Text(self._progress.speed, style="cyan")
+    activity, start, before = "", time.monotonic(), 0
+    columns = (MofNCompleteColumn(), "[cyan]{task.fields[status]}", TimeRemainingColumn())
+    with _bar("preparing", *columns, status="") as (bar, task):
+
+        def on_progress(now: "Work") -> None:
+            nonlocal activity, start, before
+            current = f"{now.stage}, epoch {now.epoch} of {now.epochs}" if now.epoch else now.activity
+            known = math.isfinite(now.validation_accuracy)
+            accuracy = f"  validation accuracy {now.validation_accuracy:.2%}" if known else ""
+            if current != activity:
+                activity, start, before = current, time.monotonic(), now.done
+                bar.reset(task, total=now.total, description=activity)
+                if not errors.is_terminal:
+                    say(activity + accuracy)
+            spent = time.monotonic() - start
+            status = f"{(now.done - before) / spent:.0f} images/s" if spent > 1 else ""
+            status += f"  loss {now.loss:.3f}" if math.isfinite(now.loss) else ""
+            bar.update(task, completed=now.done, total=now.total, status=status + accuracy)
+
+        yield on_progress
+
+
+@contextmanager
+def counting(items: str) -> Iterator["OnProgress"]:
+    """Show a bar of items done; nothing without a terminal."""
+    from rich.progress import MofNCompleteColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    with _bar(items, MofNCompleteColumn(), TimeRemainingColumn()) as (bar, task):
+        yield lambda now: bar.update(task, completed=now.done, total=now.total)
+
+
+@contextmanager
+def downloading(name: str) -> Iterator["OnProgress"]:
+    """Show a bar of bytes fetched; nothing without a terminal."""
+    from rich.progress import DownloadColumn  # noqa: PLC0415
+
+    with _bar(name, DownloadColumn()) as (bar, task):
+        yield lambda now: bar.update(task, completed=now.done, total=now.total)
+
+
+@contextmanager
+def _bar(
+    description: str, *columns: "str | ProgressColumn", visible: bool = True, **fields: Any
+) -> Iterator[tuple["Progress", "TaskID"]]:
+    from rich.progress import BarColumn, Progress  # noqa: PLC0415 - not needed by gfpipe --help
+
+    shown = ("{task.description}", BarColumn(), *columns)
+    with Progress(*shown, console=errors, disable=not errors.is_terminal) as bar:
+        yield bar, bar.add_task(description, total=None, visible=visible, **fields)
 
 
 @contextmanager
@@ -238,70 +253,6 @@ def resumable(folder: Path) -> Iterator[None]:
 
 
 kept_study = resumable
-
-
-class TrainingProgress:
-    """Faces of the present epoch, how fast, and how well it goes: a bar on a terminal, a line an epoch elsewhere."""
-
-    def __init__(self) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[telling]}", style="cyan"),
-            TimeRemainingColumn(),
-            console=errors,
-            disable=not errors.is_terminal,
-        )
-        self._task = self._bar.add_task("preparing", total=None, telling="")
-        self._what = ""
-        self._start, self._before = time.monotonic(), 0
-
-    def __enter__(self) -> "OnProgress":
-        self._bar.start()
-        return self._show
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def _show(self, now: "Work") -> None:
-        what = f"{now.stage}, epoch {now.epoch} of {now.epochs}" if now.epoch else now.activity
-        if what != self._what:
-            self._what, self._start, self._before = what, time.monotonic(), now.done
-            self._bar.reset(self._task, total=now.total, description=what)
-            if not errors.is_terminal:
-                say(f"{what}{_so_far(now.validation_accuracy)}")
-        spent = time.monotonic() - self._start
-        telling = f"{(now.done - self._before) / spent:.0f} images/s" if spent > 1 else ""
-        telling += f"  loss {now.loss:.3f}" if math.isfinite(now.loss) else ""
-        telling += _so_far(now.validation_accuracy)
-        self._bar.update(self._task, completed=now.done, total=now.total, telling=telling)
-
-
-def _so_far(accuracy: float) -> str:
-    return f"  validation accuracy {accuracy:.2%}" if math.isfinite(accuracy) else ""
-
-
-@contextmanager
-def counting(items: str) -> Iterator["OnProgress"]:
-    """Show a bar of items done; nothing without a terminal."""
-    with _bar(items, MofNCompleteColumn(), TimeRemainingColumn()) as on_progress:
-        yield on_progress
-
-
-@contextmanager
-def downloading(name: str) -> Iterator["OnProgress"]:
-    """Show a bar of bytes fetched; nothing without a terminal."""
-    with _bar(name, DownloadColumn()) as on_progress:
-        yield on_progress
-
-
-@contextmanager
-def _bar(description: str, *columns: ProgressColumn) -> Iterator["OnProgress"]:
-    shown = (TextColumn("{task.description}"), BarColumn(), *columns)
-    with Progress(*shown, console=errors, disable=not errors.is_terminal) as bar:
-        task = bar.add_task(description, total=None)
-        yield lambda progress: bar.update(task, completed=progress.done, total=progress.total)
 
 
 def summary_line(summaries: Iterable[Summary], seconds: float) -> str:

@@ -54,7 +54,7 @@ def publish(lake: Lake) -> None:
 @command(
     app,
     "gfpipe stats --lake lake --by channel,month",
-    "gfpipe stats --lake lake --by genre --programmes programmes.csv --exclude breaks.csv",
+    "gfpipe stats --lake lake --by genre --programmes programmes.csv",
     "gfpipe stats --lake lake --by channel,week --format csv --out weeks.csv",
     "gfpipe stats --lake lake --sensitivity",
 )
@@ -62,7 +62,9 @@ def stats(
     *,
     lake: Lake,
     by: By = "channel",
-    form: Annotated[Form, typer.Option("--format", help="Output format; only a table leaves columns out.")] = "table",
+    form: Annotated[
+        Form, typer.Option("--format", metavar="FORMAT", help="table (main columns only), csv, json or parquet.")
+    ] = "table",
     out: Annotated[Path | None, typer.Option(dir_okay=False, help="Write to this file.")] = None,
     options: QuestionOptions,
     sensitivity: Annotated[

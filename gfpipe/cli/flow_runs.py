@@ -26,14 +26,14 @@ def analyse(job: AnalysisJob) -> tuple[list[Summary], tuple[Rejected, ...]]:
     console.say(f"{len(selected.recordings)} recordings in {job.archive}")
     for row in selected.rejected:
         console.say(f"rejected  {console.short(row.path)}\n          {row.problem}", "yellow")
-    run = ("analyse", "analyse_archive", job, console.AnalysisProgress())
+    run = ("analyse", "analyse_archive", job, console.analysis_progress())
     return _run(*run, prepare=lambda: _prepare("analyse", job.analysis), slots=job.workers), selected.rejected
 
 
 def reclassify(job: ReclassifyJob) -> list[Summary]:
     """Run the flow `reclassify`; a recording that failed is left as it was."""
     console.say(f"{len(job.select(job.holdings()).recordings)} recordings in {job.lake}")
-    run = ("reclassify", "reclassify_lake", job, console.AnalysisProgress())
+    run = ("reclassify", "reclassify_lake", job, console.analysis_progress())
     summaries: list[Summary] = _run(*run, prepare=lambda: _prepare("reclassify", job.analysis), slots=job.workers)
     return summaries
 
@@ -50,7 +50,7 @@ def retrain(job: "RetrainJob") -> "Decision":
     for name in job.gate_data:
         datasets.read_to_measure(name)
     flow = ("learn", "curate_and_retrain") if isinstance(job, LearnJob) else ("retrain", "retrain_model")
-    decision: Decision = _run(*flow, job, console.TrainingProgress())
+    decision: Decision = _run(*flow, job, console.training_progress())
     return decision
 
 

@@ -88,7 +88,7 @@ def train(
     if dry_run:
         console.output(str(stage.plan(config)))
         return
-    with console.TrainingProgress() as on_progress, console.resumable(folder):
+    with console.training_progress() as on_progress, console.resumable(folder):
         trained = stage.run(config, on_progress)
     console.table(tables.epochs(trained.history), f"{name}, epoch by epoch")
     console.output(str(stage.Plan(trained.counts, trained.skipped)))

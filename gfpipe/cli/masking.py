@@ -49,7 +49,7 @@ def masking(
     if dry_run:
         console.console.print(study.plan(config), markup=False, highlight=False)
         return
-    with console.TrainingProgress() as on_progress, console.kept_study(out):
+    with console.training_progress() as on_progress, console.kept_study(out):
         tables = study.run(config, on_progress, console.say, keep_chips=keep_chips)
     print("\n\n".join(table.text() for table in tables))
     console.say(f"Tables and answers are in {console.short(out)}")

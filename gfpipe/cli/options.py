@@ -77,11 +77,11 @@ def expand(function: Callable[..., T]) -> Callable[..., T]:
 
 def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
     """A parameter for Typer; options without a metavar get a short one, so that help fits into 80 columns."""
-    kind, *extras = get_args(annotation)
-    if isinstance(info := extras[0], OptionInfo) and info.metavar is None:
+    kind, info, *_ = get_args(annotation)
+    if info.metavar is None:
         value = next((argument for argument in get_args(kind) if argument in _METAVARS), kind)
         info = copy(info)
-        info.metavar = _METAVARS.get(value)
+        info.metavar = _METAVARS.get(value) if isinstance(info, OptionInfo) else name.upper()
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info])
 
 

@@ -101,7 +101,7 @@ def thresholds(
         detector=detector,
         device=str(device),
     )
-    with console.TrainingProgress() as on_progress:
+    with console.training_progress() as on_progress:
         if dry_run:
             planned = study.plan(config, on_progress)
         else:
@@ -154,7 +154,7 @@ def heads(
     from gfpipe.studies.heads import tables as found  # noqa: PLC0415 - importing torch takes seconds
 
     config = embed.Config(embedder, data, names(which), unit, detector=detector, device=device)
-    with console.TrainingProgress() as on_progress:
+    with console.training_progress() as on_progress:
         outcome = embed.run(config, on_progress)
     print(found.table(outcome).text())
     if out is not None:

@@ -79,7 +79,7 @@ def systems(
     if dry_run:
         console.console.print(system_plan.plan(config), markup=False, highlight=False, soft_wrap=True)
         return
-    with console.TrainingProgress() as on_progress, console.kept_study(out):
+    with console.training_progress() as on_progress, console.kept_study(out):
         written = flow.run(config, on_progress, console.say, keep_chips=keep_chips)
     print(system_tables.text(written.outcome))
     console.say(f"All is in {console.short(out)}: systems.csv, .md, .tex and .png, groups.txt, answers.parquet")

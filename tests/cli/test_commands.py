@@ -2,10 +2,15 @@
 
 import json
 import re
+import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from gfpipe.cli.main import PANELS, app
 from tests.conftest import ROOT, Command
 from tests.labelling.lakes import NORTH, lake
 from tests.pipeline.archives import programme
@@ -37,6 +42,12 @@ COMMANDS = (
     ["label", "list"],
     ["label", "remove"],
     ["label", "serve"],
+    ["label", "sample"],
+    ["label", "plan"],
+    ["label", "agreement"],
+    ["study", "thresholds"],
+    ["curate"],
+    ["learn"],
     ["speech", "import"],
     ["ina", "import"],
     ["ina", "compare"],
@@ -48,6 +59,25 @@ def test_every_command_has_help_with_an_example(gfpipe: Command, command: list[s
     said = gfpipe(*command, "--help")
     assert said.code == 0
     assert f"gfpipe {' '.join(command)}" in said.stdout.partition("Example:")[2]
+
+
+def test_the_help_shows_every_command_in_its_panel(gfpipe: Command) -> None:
+    text = gfpipe("--help").stdout
+    names = [name for names in PANELS.values() for name in names.split()]
+    assert set(names) == set(getattr(get_command(app), "commands"))  # noqa: B009 - typed only for groups
+    assert re.findall(r"^│ ([a-z]+) ", text, re.MULTILINE) == names
+    assert re.findall(r"─ ([A-Z][a-z ]+) ─", text) == ["Options", *PANELS]
+
+
+def test_the_help_imports_no_heavy_library() -> None:
+    code = "import sys, gfpipe.cli.main as m\ntry: m.app(['--help'])\nfinally: print(*sys.modules, file=sys.stderr)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"torch", "numpy", "pandas", "pyarrow", "duckdb", "prefect", "rich.progress", "rich.markdown"}
+    assert heavy & set(run.stderr.split()) == set()
+
+
+def test_the_version_is_printed(gfpipe: Command) -> None:
+    assert gfpipe("--version").stdout == f"gfpipe {version('gfpipe')}\n"
 
 
 @pytest.mark.parametrize(

@@ -314,7 +314,7 @@ class TestCommand:
     def test_nothing_goes_before_somebody_agreed(self, gfpipe: Command, lake: Path) -> None:
         refused = gfpipe("purge", "--lake", str(lake), "--all")
         assert refused.code == 2
-        assert "nobody is here to be asked: say --yes" in refused.stderr
+        assert "there is no terminal to ask at: give --yes" in refused.stderr
         for options in ([], ["--all", "--expired"]):
             said = gfpipe("purge", "--lake", str(lake), *options)
             assert said.code == 2
@@ -337,7 +337,7 @@ class TestCommand:
 
         monkeypatch.setattr("typer.confirm", confirm)
         assert gfpipe("purge", "--lake", str(lake), "--expired").code == 0
-        assert "It cannot be brought back" in asked[0]
+        assert "It cannot be undone" in asked[0]
         assert len(pictures(lake)) == 2 + 1
 
     def test_counts_before_and_after_are_the_proof(self, gfpipe: Command, lake: Path) -> None:

@@ -76,7 +76,7 @@ def test_what_no_label_can_reach_is_said_with_the_archives_own_variation(unlabel
     said = gfpipe("label", "plan", "--lake", str(unlabelled.lake), "--width", "0.001")
     assert said.code == 0
     assert "No number of labels can reach 0.10 points: the archive's own variation is" in said.stderr
-    assert "takes the classifier's own probabilities for right" in said.stderr
+    assert "assumes that the classifier's probabilities are right" in said.stderr
 
 
 def test_the_strata_that_are_hard_are_those_to_label(unlabelled: Archive) -> None:
