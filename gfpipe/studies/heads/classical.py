@@ -1,24 +1,23 @@
-"""Classical heads: what tells perceived gender from numbers of a face that a frozen network, or its pixels, give.
+"""Classical heads: predict perceived gender from features of a frozen network, or from pixels.
 
-features (N, P) and labels -> a scikit-learn estimator -> p_female (M,), and how long both took
+features (N, P) and labels -> a scikit-learn estimator -> p_female (M,), and processor times
 
-The heads are those of table 1 in "ArcFace knows the gender, too!" (Farzaneh 2021, arXiv:2112.10101). Their names are
-of presets of MATLAB's Classification Learner, so each is that preset, in scikit-learn's terms:
+The heads of table 1 in "ArcFace knows the gender, too!" (Farzaneh 2021, arXiv:2112.10101): presets of MATLAB's
+Classification Learner, in scikit-learn's terms:
 
-- features are standardised for support vectors, neighbours and neural networks, as the app does; a discriminant and
-  trees are the same without;
-- a kernel's scale s divides the features. Here it is sqrt(P) ("medium"; "fine" is a quarter of that), so that
-  scikit-learn's gamma is 1/P. The app seeks a scale by heuristics for its linear and polynomial kernels;
-- ensembles have 30 learners; boosted trees at most 20 splits and a rate of 0.1; a subspace is half the features.
-  Splits of bagged trees, which grow to the end, look at a quarter of the features each, where the app's look at all:
-  on 9,800 faces and 512 features that is 50 seconds in the place of 440;
-- the app's logistic regression has no penalty, scikit-learn's an L2 penalty of its usual weight, without which it need
-  not converge. Neural networks learn by Adam until a tenth of the faces, held back, gains no more (at most 200 epochs),
-  where the app goes on by L-BFGS for at most 1,000 steps.
+- Features are standardised for support vectors, neighbours and neural networks. Discriminants and trees do not depend
+  on scale.
+- A kernel scale s divides the features: s = sqrt(P) ("medium"; "fine" is a quarter of it), so gamma is 1/P. MATLAB
+  estimates s heuristically for linear and polynomial kernels.
+- Ensembles have 30 learners. Boosted trees have at most 20 splits and a learning rate of 0.1. A subspace is half of the
+  features. Splits of bagged trees consider a quarter of the features, MATLAB's all: on 9,800 faces and 512 features
+  that takes 50 seconds instead of 440.
+- MATLAB's logistic regression has no penalty; scikit-learn's has an L2 penalty of default weight, without which it may
+  not converge. Neural networks use Adam with early stopping on a tenth of the faces (at most 200 epochs), MATLAB's
+  L-BFGS with at most 1,000 steps.
 
-Support vectors give distances, which ``1 / (1 + exp(-d))`` brings into 0..1: that keeps their order and the side of the
-border, but says nothing of confidence. Other heads give the probability that scikit-learn states: of neighbours and
-trees the share of women among those asked. Where both are equally many, 0.5 counts as a woman, as everywhere here.
+Distances d of support vectors become ``1 / (1 + exp(-d))``: this keeps order and decision, but is not calibrated. Other
+heads give scikit-learn's probabilities; for neighbours and trees the share of women. 0.5 counts as a woman.
 """
 
 import time
@@ -53,14 +52,13 @@ _SHARE: Final = 0.25
 
 @dataclass(frozen=True)
 class Head:
-    """One line of the table.
+    """A classical head.
 
     Attributes:
-        name: what users write and read.
-        family: of heads that are drawn in one picture.
-        make: P features -> an estimator of scikit-learn that was not fitted yet.
-        published: the accuracy that the paper states, on Kaggle's gender classification data set; None where we could
-            not read it: of the table only its abstract's figure is at hand.
+        family: heads of one family share a figure.
+        make: P features -> an unfitted scikit-learn estimator.
+        published: accuracy in the paper, on Kaggle's gender classification data set; None where the abstract does not
+            state it.
     """
 
     name: str
@@ -69,49 +67,49 @@ class Head:
     published: float | None = None
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What a head said of M faces.
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """Predictions of a fitted head for M faces.
 
     Attributes:
-        p_female: (M,) in 0..1; NaN where a face had no features.
-        fit_seconds: to fit the head; of processor time, which other work on the machine does not lengthen.
-        ask_seconds: the same, to ask it about all of them.
+        p_female: (M,) in [0, 1]; NaN without features.
+        fit_seconds: processor time of fitting.
+        predict_seconds: processor time of all predictions.
     """
 
     p_female: NDArray[np.float64]
     fit_seconds: float
-    ask_seconds: float
+    predict_seconds: float
 
 
-def fit_and_ask(head: Head, features: Features, female: NDArray[np.bool_], asked: Features) -> Asked:
-    """Fit a head and ask it.
+def fit(head: Head, features: Features, female: NDArray[np.bool_], test: Features) -> Fitted:
+    """Fit a head and predict the test faces.
 
     Args:
-        head: which.
-        features: (N, P) of the faces to learn from; rows with NaN (no face was found) are left out.
+        head: the head.
+        features: (N, P) of the training faces; rows with NaN (no face detected) are left out.
         female: (N,) their labels.
-        asked: (M, P) of the faces to ask about; rows with NaN have no answer.
+        test: (M, P) of the test faces; rows with NaN have no prediction.
 
     Raises:
-        UsageError: there are not both perceived genders, or not faces enough for the head.
+        UsageError: there are too few training faces, or not of both perceived genders.
     """
-    known, there = (np.isfinite(rows).all(axis=1) for rows in (features, asked))
+    known, detected = (np.isfinite(rows).all(axis=1) for rows in (features, test))
     if len(np.unique(female[known])) < 2:
         raise UsageError(f"{head.name}: {known.sum()} faces to learn from, not of both perceived genders")
-    p_female = np.full(len(asked), np.nan)
+    p_female = np.full(len(test), np.nan)
     start = time.process_time()
     try:
         estimator = head.make(features.shape[1]).fit(features[known], female[known])
-        fitted = time.process_time()
-        if there.any():
-            p_female[there] = ask(estimator, asked[there])
+        end = time.process_time()
+        if detected.any():
+            p_female[detected] = predict(estimator, test[detected])
     except ValueError as exc:  # such as more neighbours than faces
         raise UsageError(f"{head.name} cannot learn from {known.sum()} faces: {exc}") from exc
-    return Asked(p_female, fitted - start, time.process_time() - fitted)
+    return Fitted(p_female, end - start, time.process_time() - end)
 
 
-def ask(estimator: Any, features: Features) -> NDArray[np.float64]:
+def predict(estimator: Any, features: Features) -> NDArray[np.float64]:
     """(M,) p_female of (M, P) finite features, by a fitted estimator."""
     if hasattr(estimator, "predict_proba"):
         p_female = estimator.predict_proba(features)[:, list(estimator.classes_).index(True)]
@@ -121,10 +119,10 @@ def ask(estimator: Any, features: Features) -> NDArray[np.float64]:
 
 
 def named(names: Sequence[str]) -> tuple[Head, ...]:
-    """Heads by name, or by a family's; all for none.
+    """Heads by name or family; all for no name.
 
     Raises:
-        UsageError: there is no such head.
+        UsageError: a name is unknown.
     """
     if unknown := [name for name in names if name not in {*BY_NAME, *FAMILIES}]:
         raise UsageError(
@@ -141,12 +139,12 @@ def _polynomial(features: int, degree: int) -> Any:
     return _svm(kernel="poly", degree=degree, gamma=1 / features, coef0=1)
 
 
-def _neighbours(count: int, **how: Any) -> Any:
-    return make_pipeline(StandardScaler(), KNeighborsClassifier(count, **how))
+def _neighbours(count: int, **options: Any) -> Any:
+    return make_pipeline(StandardScaler(), KNeighborsClassifier(count, **options))
 
 
 def _inverse_square(distances: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weights of neighbours, of the app's weighted preset; a face met again counts for all others."""
+    """Weights of MATLAB's weighted preset; an identical neighbour outweighs all others."""
     weights: NDArray[np.float64] = 1 / np.maximum(distances, 1e-6) ** 2
     return weights
 
@@ -156,12 +154,12 @@ def _layers(*sizes: int) -> Any:
 
 
 def _tree(splits: int | None = None, share: float | None = None) -> Any:
-    """A tree of so many splits has one leaf more; each split may look at a share of the features, drawn anew."""
+    """A tree with at most `splits` splits (one leaf more); each considers a random share of the features."""
     return DecisionTreeClassifier(max_leaf_nodes=splits and splits + 1, max_features=share, random_state=_SEED)
 
 
 def _subspaces() -> Any:
-    """Discriminants that see a random half of the features each (Ho 1998)."""
+    """Discriminants on a random half of the features each (Ho 1998)."""
     discriminant = LinearDiscriminantAnalysis(solver="lsqr")
     return BaggingClassifier(discriminant, _LEARNERS, max_features=0.5, bootstrap=False, random_state=_SEED)
 

@@ -28,6 +28,7 @@ from gfpipe.errors import ModelError, UsageError
 from gfpipe.faces import portraits
 from gfpipe.faces.portraits import FaceDetector
 from gfpipe.models import store
+from gfpipe.models.card import Card
 from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.training.data.datasets import Dataset
 from gfpipe.training.run import initial
@@ -117,6 +118,11 @@ def embedder(name: str, device: torch.device, unit: bool | None = None) -> Embed
     if kind == PIXELS:
         return _of_pixels(name, rest, device, bool(unit))
     return _of_model(name, device, bool(unit))
+
+
+def stored_card(name: str) -> Card | None:
+    """The card of a stored model used as embedder; None for pixels and for networks of other packages."""
+    return None if name == DLIB or name.partition(":")[0] in (ARCFACE, PIXELS) else store.card(name)
 
 
 def embed(embedder: Embedder, data: Dataset, detect: FaceDetector, on_progress: OnProgress = no_progress) -> Embedded:

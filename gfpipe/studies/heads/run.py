@@ -1,12 +1,15 @@
-"""Classical heads on what a frozen network makes of faces: "ArcFace knows the gender, too!" (Farzaneh 2021).
+"""Classical heads on features of a frozen network: "ArcFace knows the gender, too!" (Farzaneh 2021).
 
-a benchmark -> parts by hash -> every face embedded once -> each head fitted on train and validation -> the test faces
+a benchmark -> splits by hash -> every face embedded once -> each head fitted on train and validation -> the test faces
 
-A network that has learned from the faces that heads are fitted on knows them better than new ones, and so will the
-heads believe of its features; test faces that it has learned from are left out. Embeddings stay in memory.
+Test faces that the network has learned from are left out: its features of them, and so the heads' predictions, would
+be better than of new faces. Embeddings stay in memory.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,29 +20,27 @@ from gfpipe.evaluation.answers import Answers, Labels, Trial
 from gfpipe.faces import portraits
 from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.settings import Analysis
-from gfpipe.studies.heads import classical, embedding
-from gfpipe.studies.heads import tables as heads
-from gfpipe.studies.heads.classical import Asked, Head
+from gfpipe.studies import runner
+from gfpipe.studies.heads import classical, embedding, tables
+from gfpipe.studies.heads.classical import Fitted, Head
 from gfpipe.studies.heads.embedding import Embedded, Embedder
 from gfpipe.studies.heads.tables import OWN, Outcome, Row
+from gfpipe.studies.runner import Report, Study
 from gfpipe.training.data import datasets, records, splits
-from gfpipe.training.data.datasets import Dataset
-from gfpipe.training.data.splits import Faces
-from gfpipe.training.tables import Split
-
-__all__ = ["Config", "Sample", "ask", "gather", "heads", "run"]
+from gfpipe.training.recipe import Split
 
 
 @dataclass(frozen=True)
 class Config:
-    """What to embed, and how.
+    """Options of a study.
 
     Attributes:
-        embedder: as :func:`gfpipe.studies.heads.embedding.embedder` reads it.
-        data: one benchmark, ``NAME=PATH`` or ``NAME:ADAPTER=PATH``.
+        embedder: as :func:`gfpipe.studies.heads.embedding.embedder` takes it.
+        data: one benchmark, ``NAME=PATH`` or ``NAME:FORM=PATH``.
         heads: names or families of :mod:`gfpipe.studies.heads.classical`; empty for all.
-        unit: whether features are brought to length 1; None for the embedder's own way.
-        split: shares of the faces, as recipes have them.
+        unit: scale features to length 1; None for the embedder's default.
+        split: shares of the faces, as in recipes.
+        out: folder for tables and figures; None to write nothing.
     """
 
     embedder: str
@@ -49,17 +50,16 @@ class Config:
     split: Split = field(default_factory=Split)
     detector: str = Analysis().detector
     device: str = Analysis().device
+    out: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """The faces of a benchmark, embedded once for all heads.
+    """N faces of a benchmark, embedded once for all heads.
 
     Attributes:
-        test: (N,) which faces are asked about; the others are fitted on.
-        labels: of the N faces.
-        found: their features.
-        skipped: pictures that are not among the faces, each with the reason.
+        test: (N,) mask of the test faces; heads are fitted on the others.
+        skipped: pictures left out, with the reason.
         seen: test faces left out because the network has learned from them.
     """
 
@@ -68,103 +68,107 @@ class Sample:
     detector: str
     test: NDArray[np.bool_]
     labels: Labels
-    found: Embedded
+    embedded: Embedded
     skipped: tuple[tuple[str, str], ...]
     seen: int
 
     def trial(self, *answers: Answers) -> Trial:
-        """What was said of the test faces."""
+        """Predictions for the test faces as a trial."""
         return Trial(self.data, self.detector, self.labels[self.test], answers, self.skipped, self.seen)
 
     @property
-    def own(self) -> Answers | None:
-        """What the network itself says of the test faces; None where it says nothing."""
-        return None if self.found.own is None else Answers(OWN, self.found.own[self.test].astype(np.float64))
+    def learned(self) -> int:
+        """Number of faces that heads are fitted on."""
+        return int((~self.test & np.isfinite(self.embedded.features[:, 0])).sum())
+
+    def fit(self, head: Head) -> Fitted:
+        """Fit a head, and predict the test faces."""
+        features, learned = self.embedded.features, ~self.test
+        return classical.fit(head, features[learned], self.labels.female[learned], features[self.test])
+
+
+class Heads(Study[Outcome]):
+    """Fit each head on one embedding."""
+
+    def __init__(self, config: Config, on_progress: OnProgress = no_progress) -> None:
+        super().__init__(config.out, on_progress)
+        self.config = config
 
     @property
-    def learned(self) -> int:
-        """How many faces heads are fitted on."""
-        return int((~self.test & np.isfinite(self.found.features[:, 0])).sum())
+    def about(self) -> Mapping[str, Any]:
+        """Embedder, features, data and detector; other heads may follow."""
+        config, card = self.config, embedding.stored_card(self.config.embedder)
+        return {
+            "embedder": card.sha256 if card else config.embedder,
+            "scale of features": config.unit,
+            "data": runner.data_paths((config.data,)),
+            "detector": config.detector,
+        }
+
+    def measure(self) -> Outcome:
+        """Embed all faces, fit the heads and predict the test faces.
+
+        Raises:
+            UsageError: the data set is missing, from broadcasts, labelled by a model, or has no test faces; or the head
+                or embedder is unknown.
+            ModelError: a model is not available.
+        """
+        heads = classical.named(self.config.heads)
+        sample = embed(self.config, self.on_progress)
+        embedded, answers, rows = sample.embedded, [], []
+        if embedded.own is not None:
+            answers.append(Answers(OWN, embedded.own[sample.test].astype(np.float64)))
+            rows.append(Row(OWN, ""))
+        for index, head in enumerate(heads):
+            self.on_progress(Progress(f"fitting {head.name}", index, len(heads)))
+            fitted = sample.fit(head)
+            answers.append(Answers(head.name, fitted.p_female))
+            seconds = fitted.predict_seconds / max(int(sample.test.sum()), 1)
+            rows.append(Row(head.name, head.family, fitted.fit_seconds, seconds, head.published))
+        pictures = len(sample.labels)
+        return Outcome(
+            embedder=self.config.embedder,
+            dimensions=sample.embedder.dimensions,
+            learned=sample.learned,
+            picture_seconds=embedded.seconds / pictures,
+            network_seconds=embedded.network_seconds / pictures,
+            rows=tuple(rows),
+            trial=sample.trial(*answers),
+        )
+
+    def report(self, outcome: Outcome) -> Report:
+        """One table, and two figures for each family of heads; figures only with a folder."""
+        figures = tables.figures(outcome) if self.out else {}
+        return Report.of("heads", [tables.table(outcome)], figures=figures, trial=outcome.trial)
 
 
-def run(config: Config, on_progress: OnProgress = no_progress) -> Outcome:
-    """Embed, fit and ask; told how far it is.
-
-    Raises:
-        UsageError: the data set cannot be found, is from broadcasts, labelled by a model, or leaves nothing to ask
-            about; or there is no such head or embedder.
-        ModelError: a model cannot be had.
-    """
-    chosen = classical.named(config.heads)
-    sample = gather(config, on_progress)
-    answers, rows = [], []
-    if sample.own is not None:
-        answers.append(sample.own)
-        rows.append(Row(OWN, ""))
-    for place, head in enumerate(chosen):
-        on_progress(Progress(f"fitting {head.name}", place, len(chosen)))
-        asked = ask(sample, head)
-        answers.append(Answers(head.name, asked.p_female))
-        seconds = asked.ask_seconds / max(int(sample.test.sum()), 1)
-        rows.append(Row(head.name, head.family, asked.fit_seconds, seconds, head.published))
-    pictures = len(sample.labels)
-    return Outcome(
-        embedder=config.embedder,
-        dimensions=sample.embedder.dimensions,
-        learned=sample.learned,
-        picture_seconds=sample.found.seconds / pictures,
-        network_seconds=sample.found.network_seconds / pictures,
-        rows=tuple(rows),
-        trial=sample.trial(*answers),
-    )
-
-
-def gather(config: Config, on_progress: OnProgress = no_progress) -> Sample:
-    """Read, part and embed the faces; raises as :func:`run`."""
+def embed(config: Config, on_progress: OnProgress = no_progress) -> Sample:
+    """Read, split and embed the faces; raises as :meth:`Heads.measure`."""
     device = resolve_device(config.device)
     data = datasets.read_to_measure(config.data)
-    embedding.refuse_broadcasts(data)  # before hours of reading
+    embedding.refuse_broadcasts(data)  # before hours of work
     embedder = embedding.embedder(config.embedder, device, config.unit)
     faces = splits.distinct([data], on_progress)
     test = splits.parts(faces, config.split.validation, config.split.test) == "test"
-    known = test & np.isin(faces.digests, embedder.seen)
-    if not (test & ~known).any():
+    seen = test & np.isin(faces.digests, embedder.seen)
+    if not (test & ~seen).any():
         raise UsageError(f"{data.name} leaves no test face that {config.embedder} has not learned from")
-    return _embedded(config, data, faces, test, known, embedder, on_progress)
-
-
-def ask(sample: Sample, head: Head) -> Asked:
-    """Fit one head, and ask it about the test faces."""
-    features, test = sample.found.features, sample.test
-    return classical.fit_and_ask(head, features[~test], sample.labels.female[~test], features[test])
-
-
-def _embedded(
-    config: Config,
-    data: Dataset,
-    faces: Faces,
-    test: NDArray[np.bool_],
-    known: NDArray[np.bool_],
-    embedder: Embedder,
-    on_progress: OnProgress,
-) -> Sample:
-    kept = np.flatnonzero(~known)
-    images = tuple(faces.images[place] for place in kept.tolist())
-    detect = portraits.open_detector(config.detector, resolve_device(config.device))
-
-    found = embedding.embed(embedder, replace(data, images=images), detect, on_progress)
+    images = tuple(faces.images[index] for index in np.flatnonzero(~seen).tolist())
+    detect = portraits.open_detector(config.detector, device)
+    embedded = embedding.embed(embedder, replace(data, images=images), detect, on_progress)
     readable = np.ones(len(images), np.bool_)
-    readable[[place for place, _ in found.unreadable]] = False
-    skipped = [(each.name, each.reason) for each in (*data.skipped, *faces.skipped)]
-    skipped += [(str(images[place]), reason) for place, reason in found.unreadable]
-    labels = records.labels(images)
+    readable[[index for index, _ in embedded.unreadable]] = False
+    own = None if embedded.own is None else embedded.own[readable]
     return Sample(
-        embedder,
-        data.name,
-        config.detector,
-        test[kept][readable],
-        labels[readable],
-        replace(found, features=found.features[readable], own=None if found.own is None else found.own[readable]),
-        tuple(skipped),
-        int(known.sum()),
+        embedder=embedder,
+        data=data.name,
+        detector=config.detector,
+        test=test[~seen][readable],
+        labels=records.labels(images)[readable],
+        embedded=replace(embedded, features=embedded.features[readable], own=own),
+        skipped=(
+            *((picture.name, picture.reason) for picture in (*data.skipped, *faces.skipped)),
+            *((str(images[index]), reason) for index, reason in embedded.unreadable),
+        ),
+        seen=int(seen.sum()),
     )

@@ -1,22 +1,20 @@
-"""Classical heads side by side on one embedding: one table, ROC curves and confusion matrices."""
+"""Table, ROC curves and confusion matrices of classical heads on one embedding."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
+from gfpipe.drawing import Plan
 from gfpipe.evaluation.answers import Answers, Trial
-from gfpipe.evaluation.figures import trials as figures
-from gfpipe.evaluation.figures.plotting import save
+from gfpipe.evaluation.figures import trials
 from gfpipe.evaluation.measures import comparison, metrics, subgroups
 from gfpipe.evaluation.measures.metrics import Tally
 from gfpipe.evaluation.measures.resampling import DRAWS
 from gfpipe.formats import COUNT, NUMBER, POINTS, RATE, Value
 from gfpipe.tables import Column, Table
 
-OWN: Final = "own head"  # the row of the network's own answers
+OWN: Final = "own head"  # the network's own predictions
 _COLUMNS: Final = (
     Column("head", "head"),
     Column("accuracy", "accuracy, %", RATE),
@@ -37,17 +35,17 @@ class Row:
     """One head.
 
     Attributes:
-        head: its name, as the trial has it.
-        family: of heads that are drawn in one picture.
-        fit_seconds: of processor time, to fit it; None for the network's own head.
-        ask_seconds: to answer about one face, its features at hand; None for the same.
-        published: the accuracy that its paper states, from 0 to 1.
+        head: its name in the trial.
+        family: heads of one family share a figure.
+        fit_seconds: processor time of fitting; None for the network's own head.
+        predict_seconds: processor time per face, without embedding; None for the same.
+        published: accuracy in its paper, in [0, 1].
     """
 
     head: str
     family: str
     fit_seconds: float | None = None
-    ask_seconds: float | None = None
+    predict_seconds: float | None = None
     published: float | None = None
 
 
@@ -56,11 +54,11 @@ class Outcome:
     """Heads on one embedding of one data set.
 
     Attributes:
-        embedder: what made the features, with their number.
+        embedder, dimensions: name of the embedder, number of its features.
         learned: faces that the heads were fitted on.
-        picture_seconds: for one picture, to find, cut and embed the face.
-        network_seconds: of it, in the embedder.
-        rows: for each of the trial's answers, in their order.
+        picture_seconds: per picture, to detect, cut and embed the face.
+        network_seconds: of these, in the embedder.
+        rows: one for each of the trial's answers, in order.
     """
 
     embedder: str
@@ -77,48 +75,36 @@ class Outcome:
 
 
 def table(outcome: Outcome) -> Table:
-    """One row a head; what is compared with the network's own head is so on the same resampled faces."""
+    """One row per head; differences from the network's own head are paired."""
     trial = outcome.trial
     own = trial.of(OWN) if OWN in trial.models else None
     rows = tuple(_row(trial, row, answers, own) for row, answers in zip(outcome.rows, trial.answers, strict=True))
     title = (
         f"Heads on {outcome.dimensions:,} features of {outcome.embedder}, {len(trial.labels):,} faces of {trial.data}"
     )
-    columns = [place for place, _ in enumerate(_COLUMNS) if any(row[place] is not None for row in rows)]
+    columns = [index for index, _ in enumerate(_COLUMNS) if any(row[index] is not None for row in rows)]
     return Table(
         "heads",
         title,
-        tuple(_COLUMNS[place] for place in columns),
-        tuple(tuple(row[place] for place in columns) for row in rows),
+        tuple(_COLUMNS[index] for index in columns),
+        tuple(tuple(row[index] for index in columns) for row in rows),
         _note(outcome),
     )
 
 
-def write(outcome: Outcome, folder: Path) -> tuple[Path, ...]:
-    """Write the table as ``heads.txt``, ``.csv`` and ``.md``, ``answers.parquet``, and two pictures a family of heads.
-
-    A picture holds the heads of one family beside the network's own, as more lines could not be told apart.
-
-    Returns:
-        The files written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    found = table(outcome)
-    texts = {"heads.txt": found.text() + "\n", "heads.csv": found.csv(), "heads.md": found.markdown()}
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    outcome.trial.write(folder / "answers.parquet")
-    files = [folder / name for name in (*texts, "answers.parquet")]
+def figures(outcome: Outcome) -> dict[str, Plan | None]:
+    """Two figures for each family of heads, beside the network's own head: more lines would be hard to tell apart."""
+    plans: dict[str, Plan | None] = {}
     for family in dict.fromkeys(row.family for row in outcome.rows if row.head != OWN):
-        shown = _of_family(outcome, family)
-        plans = {"roc": figures.roc_curves(shown), "confusion": figures.confusion_matrices(shown)}
-        for name, plan in plans.items():
-            files += save(plan, folder, f"{name}-{family}") if plan else ()
-    return tuple(files)
+        names = [row.head for row in outcome.rows if row.family == family or row.head == OWN]
+        trial = replace(outcome.trial, answers=tuple(map(outcome.trial.of, names)), skipped=(), seen=0)
+        plans[f"roc-{family}"] = trials.roc_curves(trial)
+        plans[f"confusion-{family}"] = trials.confusion_matrices(trial)
+    return plans
 
 
 def _row(trial: Trial, row: Row, answers: Answers, own: Answers | None) -> tuple[Value, ...]:
-    found = comparison.estimates(trial.labels, answers, ("accuracy", "gap"))
+    estimates = comparison.estimates(trial.labels, answers, ("accuracy", "gap"))
     against = None
     if own is not None and answers is not own:
         against = comparison.difference(trial.labels, answers, own, comparison.MEASURES["accuracy"])
@@ -128,33 +114,27 @@ def _row(trial: Trial, row: Row, answers: Answers, own: Answers | None) -> tuple
     curve = metrics.roc(trial.labels.female, answers.p_female)
     return (
         row.head,
-        found["accuracy"],
+        estimates["accuracy"],
         against,
-        found["gap"],
+        estimates["gap"],
         None if worst is None else cells.grouping.names[worst],
         None if worst is None else cells.accuracy[worst].value,
         float(metrics.balanced_accuracy(counts)[0]),
         curve.area if curve else None,
         row.fit_seconds,
-        None if row.ask_seconds is None else 1e6 * row.ask_seconds,
+        None if row.predict_seconds is None else 1e6 * row.predict_seconds,
         row.published,
     )
-
-
-def _of_family(outcome: Outcome, family: str) -> Trial:
-    trial = outcome.trial
-    names: Sequence[str] = [row.head for row in outcome.rows if row.family == family or row.head == OWN]
-    return Trial(trial.data, trial.detector_id, trial.labels, tuple(map(trial.of, names)))
 
 
 def _note(outcome: Outcome) -> str:
     trial = outcome.trial
     undetected = int(np.sum(~trial.answers[0].answered))
-    seen = f" {trial.seen:,} more were left out, as the network has learned from them." if trial.seen else ""
+    seen = f" {trial.seen:,} more were left out: the network has learned from them." if trial.seen else ""
     return (
-        f"Fitted on {outcome.learned:,} faces of the parts train and validation, asked about those of the part test."
+        f"Fitted on {outcome.learned:,} faces of the splits train and validation, evaluated on the split test."
         f"{seen} {undetected:,} faces were not found and count as errors. A picture takes "
-        f"{1e3 * outcome.picture_seconds:.1f} ms to find, cut and embed its face, {1e3 * outcome.network_seconds:.1f} "
-        "of them in the embedder. The worst cell is of ethnicity × perceived gender, of 20 faces or more. In brackets "
+        f"{1e3 * outcome.picture_seconds:.1f} ms to detect, cut and embed its face, "
+        f"{1e3 * outcome.network_seconds:.1f} of them in the embedder. The worst cell is of ethnicity × perceived gender, of 20 faces or more. In brackets "
         f"95 % bootstrap intervals ({DRAWS:,} draws)."
     )

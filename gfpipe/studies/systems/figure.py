@@ -4,13 +4,12 @@ outcome -> a row a system, the most accurate first -> three panels side by side 
 """
 
 import math
-from pathlib import Path
 from typing import Final
 
 import altair as alt
 
 from gfpipe.drawing import BLUE, DARK_GREEN, INK, ORANGE, PURPLE, SKY, VERMILION, Datum, Plan, layered, share_axis
-from gfpipe.evaluation.figures.plotting import exact, figure, known, plain_axis, save
+from gfpipe.evaluation.figures.plotting import exact, figure, known, plain_axis
 from gfpipe.formats import Interval
 from gfpipe.studies.systems.outcome import Outcome, Row, answers_of
 from gfpipe.studies.systems.tables import figures
@@ -40,11 +39,6 @@ def picture(outcome: Outcome) -> Plan:
     )
     subtitle = f"{len(outcome.trial.labels):,} test faces of {outcome.trial.data}; 95 % intervals; a colour a group"
     return figure("Systems side by side: accuracy, parameters, training time", subtitle, [panels], {"rows": rows})
-
-
-def write(outcome: Outcome, folder: Path) -> tuple[Path, Path]:
-    """Draw ``systems.svg`` and ``.png``."""
-    return save(picture(outcome), folder, "systems")
 
 
 def _accuracy(names: list[str], domain: tuple[float, float]) -> alt.LayerChart:

@@ -1,35 +1,32 @@
-"""A study of systems: each trained, fitted or asked in turn, all on the same faces; what is finished is kept.
+"""A study of systems: each trained, fitted or loaded, and all measured on the same faces.
 
-systems.toml -> a training, a head or a stored model each -> answers about the test faces -> tables and one picture
+systems.toml -> a training, a head or a stored model each -> predictions for the test faces -> tables and one figure
 
-There is one training at a time, which takes all cores or the GPU by itself. A system that fails says why in its row,
-and the others go on.
+A system that fails has the reason in its row, and the others go on.
 """
 
-import shutil
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-from gfpipe.errors import GfpipeError, UsageError
+from gfpipe.errors import GfpipeError, UnknownModelError, UsageError
 from gfpipe.evaluation import predictions
 from gfpipe.evaluation.answers import Answers, Floats, Trial
 from gfpipe.evaluation.measures import age_errors
 from gfpipe.models import store
-from gfpipe.progress import OnProgress
 from gfpipe.stages.models import evaluate, train
-from gfpipe.studies.heads import classical
-from gfpipe.studies.heads import run as embed
-from gfpipe.studies.systems import figure as system_figure
-from gfpipe.studies.systems import held_out as systems
-from gfpipe.studies.systems import tables as system_tables
-from gfpipe.studies.systems.declared import Course, declared
-from gfpipe.studies.systems.held_out import Config
+from gfpipe.studies import runner
+from gfpipe.studies.heads import classical, embedding
+from gfpipe.studies.heads import run as heads
+from gfpipe.studies.runner import Report, Study, Training
+from gfpipe.studies.systems import figure, held_out, tables
+from gfpipe.studies.systems.declared import Course, course, declared
+from gfpipe.studies.systems.held_out import HeldOut
 from gfpipe.studies.systems.outcome import (
     FOREIGN,
     FULL,
@@ -44,32 +41,75 @@ from gfpipe.studies.systems.outcome import (
     System,
     answers_of,
 )
-from gfpipe.studies.systems.plan import Chip, chip, courses, file_of, model_of, stored, trained
+from gfpipe.training.data import material
+from gfpipe.training.data.splits import Faces
 
-Say = Callable[[str], None]
-
-_NONE: Final = np.zeros(0)  # no answers yet
+_PENDING: Final = np.zeros(0)  # of a run that is not evaluated yet
 
 
 @dataclass(frozen=True)
-class Written:
-    """What a study leaves in its folder.
+class Config(runner.Options):
+    """Options of a study.
 
     Attributes:
-        tables: every table, in text.
+        data: one benchmark, ``NAME=PATH`` or ``NAME:FORM=PATH``.
+        names: systems or groups of ``systems.toml``; empty for all.
+        full: train at full settings, also where a recipe has a reduced one.
+        embedder: features that heads are fitted on, where the system does not name an embedder.
+        predictions: of other tools, ``NAME=FILE.csv``.
+        train: also train our own recipes of which no model is stored.
+        seed: of every training; None for the recipe's own.
     """
 
-    outcome: Outcome
-    tables: Path
+    data: str
+    names: tuple[str, ...] = ()
+    full: bool = False
+    embedder: str = "resnet18-scratch"
+    predictions: tuple[str, ...] = ()
+    train: bool = False
+    seed: int | None = None
+
+    def trainings(self, system: System) -> dict[Course, Training]:
+        """A training for each recipe of a system."""
+        data = self.data.partition("=")[0].partition(":")[0]
+        courses = [course(name, data, full=self.full, seed=self.seed) for name in system.recipes]
+        return {
+            c: self.training(system.name, f"{system.name}: {c.words}", c.recipe, (self.data,), c.id) for c in courses
+        }
+
+    def stored_model(self, system: System) -> Path | None:
+        """Folder of a system's stored model; None if it is to be trained.
+
+        Raises:
+            UsageError: there is no stored model.
+        """
+        if not system.model:
+            return None
+        try:
+            store.card(system.model)
+            return Path(system.model) if Path(system.model).is_dir() else store.models_folder() / system.model
+        except UnknownModelError as exc:
+            if system.recipe and self.train:
+                return None
+            hint = f": gfpipe train {system.recipe} first, or give --train" if system.recipe else ""
+            raise UsageError(f"there is no stored model {system.model}{hint}") from exc
+
+    def predictions_of(self, system: System) -> str:
+        """File of another tool's predictions; raises UsageError if --predictions does not name it."""
+        for option in self.predictions:
+            name, _, file = option.partition("=")
+            if name == system.predictions:
+                return file
+        raise UsageError(f"give its answers about these pictures: --predictions {system.predictions}=FILE.csv")
 
 
 @dataclass(frozen=True, eq=False)
-class _Asked:
-    """A model that is ready to answer for a system.
+class _Network:
+    """A network ready to be evaluated for a system.
 
     Attributes:
         model: its folder.
-        run: what is known before it has answered.
+        run: without predictions yet.
         ages: folders of the networks for the ages of women and men.
     """
 
@@ -79,226 +119,217 @@ class _Asked:
     ages: tuple[Path, ...] = ()
 
     @property
-    def key(self) -> str:
-        """Of what its answers depend on."""
-        return " ".join(store.card(each).sha256 for each in (self.model, *self.ages))
+    def models(self) -> dict[str, str]:
+        """All folders by id: two systems may share a network."""
+        return {store.card(model).id: str(model) for model in (self.model, *self.ages)}
 
 
-class _Study:
-    """One study under way: what it knows, and the rows that are done."""
+class Systems(Study[Outcome]):
+    """Train, fit or load every system."""
 
-    def __init__(self, config: Config, on_progress: OnProgress, say: Say) -> None:
+    def __init__(self, config: Config, *callbacks: Any) -> None:
+        super().__init__(config.out, *callbacks)
         self.config = config
-        self.on_progress = on_progress
-        self.say = say
         self.systems = declared().named(config.names)
-        config.claim()
-        self.faces = systems.held_out(config, self.on_progress)
         self.rows: dict[str, Row] = {}
-        self.shared: frozenset[Chip] = frozenset()
 
-    def share_chips(self) -> None:
-        """Find out which chips more than one training still needs."""
-        due: Counter[Chip] = Counter()
-        for system in self.of(RECIPE):
-            with self.attempt(system):
-                ways = courses(self.config, system, self.faces.data)
-                due.update({way.id: chip(way) for way in ways if not trained(self.config, way)}.values())
-        self.shared = frozenset(each for each, count in due.items() if each[0] and count > 1)
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Data and detector; systems and settings may be added."""
+        return {"data": runner.data_paths((self.config.data,)), "detector": self.config.detector}
+
+    @cached_property
+    def held_out(self) -> HeldOut:
+        """The test faces."""
+        return held_out.held_out(self.config.data, self.on_progress)
+
+    @property
+    def faces(self) -> Faces:
+        """All faces of the benchmark."""
+        return self.held_out.everything
+
+    @property
+    def trainings(self) -> list[Training]:
+        """Trainings of all systems without a stored model, each once."""
+        trainings: dict[str, Training] = {}
+        for system in self._pending(MODEL, RECIPE):
+            with self.attempt(system.name):
+                if not self.config.stored_model(system):
+                    for training in self.config.trainings(system).values():
+                        trainings.setdefault(training.config.model_id, training)
+        return list(trainings.values())
 
     @contextmanager
-    def attempt(self, system: System) -> Iterator[None]:
-        """Whatever fails within becomes the reason in the system's row."""
+    def attempt(self, name: str) -> Iterator[None]:
+        """Record any error as the reason in a system's row."""
         try:
             yield
-        except Exception as exc:  # noqa: BLE001 - one system that fails, however it does, never stops the others
+        except Exception as exc:  # noqa: BLE001 - an error of one system, of any kind, must not stop the others
             reason = str(exc) if isinstance(exc, GfpipeError) else f"{type(exc).__name__}: {exc}"
-            self.rows[system.name] = Row(system, reason=reason)
-            self.say(f"{system.name} is not run: {reason}")
+            self.rows[name] = Row(declared().named([name])[0], reason=reason)
+            self.say(f"{name} is not run: {reason}")
 
-    def of(self, kind: str) -> list[System]:
-        """The systems of a kind that have no row yet."""
-        return [each for each in self.systems if each.kind == kind and each.name not in self.rows]
+    def prepare(self) -> None:
+        """Read other tools' predictions, and fit heads: both are fast."""
+        for system in self._pending(FOREIGN):
+            with self.attempt(system.name):
+                file = f"{system.name}={self.config.predictions_of(system)}"
+                answers = predictions.read(file, self.held_out.labels).answers
+                self._finish(system, Run(OTHERS, answers.p_female, answers.age_years))
+        samples: dict[str, heads.Sample] = {}
+        for system in self._pending(HEAD):
+            with self.attempt(system.name):
+                self._fit(system, samples)
 
-    def done(self, system: System, run: Run) -> None:
-        """A system has answered."""
+    def measure(self) -> Outcome:
+        """Evaluate all networks that have no stored run together.
+
+        Raises:
+            UsageError: no system could be run.
+        """
+        due = []
+        for system in self._pending(MODEL, RECIPE):
+            with self.attempt(system.name):
+                network = self._network(system)
+                if run := held_out.load_run(self._path(system, *self._hashes(network))):
+                    self._finish(system, replace(run, train_seconds=network.run.train_seconds))
+                else:
+                    self.held_out.refuse_learned(str(network.model))
+                    due.append(network)
+        self._evaluate(due)
+        if not any(row.run for row in self.rows.values()):
+            reasons = "; ".join(f"{name}: {row.reason}" for name, row in self.rows.items())
+            raise UsageError(f"no system could be run: {reasons}")
+        rows = tuple(self.rows[system.name] for system in self.systems)
+        answers, faces = tuple(answers_of(row) for row in rows if row.run), self.held_out
+        trial = Trial(faces.data, self.config.detector, faces.labels, answers, faces.skipped)
+        return Outcome(trial, rows, declared().groups)
+
+    def report(self, outcome: Outcome) -> Report:
+        """All tables and one figure."""
+        texts = tables.texts(outcome)
+        return Report(texts["systems.txt"].rstrip(), texts, {"systems": figure.picture(outcome)}, outcome.trial)
+
+    def _pending(self, *kinds: str) -> list[System]:
+        """Systems of some kinds without a row, by kind."""
+        return [s for kind in kinds for s in self.systems if s.kind == kind and s.name not in self.rows]
+
+    def _finish(self, system: System, run: Run) -> None:
         self.rows[system.name] = Row(system, run)
 
-    def key(self, *about: str) -> str:
-        """Of answers about these faces."""
-        return " ".join((self.faces.digest, *about))
+    def _path(self, system: System, *about: str) -> Path:
+        """File of a stored run, named by what its predictions depend on."""
+        key = material.digest(" ".join((self.held_out.digest, *about)))
+        return self.config.out / "answers" / f"{system.name}-{key[:16]}.npz"
+
+    @staticmethod
+    def _hashes(network: _Network) -> list[str]:
+        return [store.card(model).sha256 for model in (network.model, *network.ages)]
+
+    def _fit(self, system: System, samples: dict[str, heads.Sample]) -> None:
+        """Fit a head; faces are embedded once for all heads on the same features."""
+        config, embedder = self.config, system.embedder or self.config.embedder
+        card = embedding.stored_card(embedder)
+        path = self._path(system, embedder, card.sha256 if card else "", system.head)
+        if run := held_out.load_run(path):
+            return self._finish(system, run)
+        if embedder not in samples:
+            if card:
+                self.held_out.refuse_learned(embedder)
+            options = heads.Config(embedder, config.data, detector=config.detector, device=config.device)
+            samples[embedder] = heads.embed(options, self.on_progress)
+        sample, head = samples[embedder], classical.BY_NAME[system.head]
+        dimensions = sample.embedder.dimensions
+        self.say(f"{system.name}: fitted on {sample.learned:,} faces, {dimensions:,} features of {embedder}")
+        fitted = sample.fit(head)
+        p_female, _ = self.held_out.aligned(sample.trial(Answers(system.name, fitted.p_female)), system.name)
+        per_face = sample.embedded.network_seconds / len(sample.labels) + fitted.predict_seconds / sample.test.sum()
+        linear = dimensions + 1 if head.family == "linear" else 0
+        run = Run(
+            FULL,
+            p_female,
+            parameters=((card.parameters or 0) if card else 0) + linear or None,
+            train_seconds=fitted.fit_seconds,
+            images_per_second=1 / per_face,
+            threads=held_out.threads(config.device),
+        )
+        return self._finish(system, held_out.store_run(path, run))
+
+    def _network(self, system: System) -> _Network:
+        """The stored model of a system, or its trained ones."""
+        if model := self.config.stored_model(system):
+            return _Network(system, model, Run(STORED, _PENDING, parameters=store.card(model).parameters))
+        trainings = self.config.trainings(system)
+        first, results = (
+            next(iter(trainings)),
+            [train.run(each.config, self.on_progress) for each in trainings.values()],
+        )
+        run = Run(
+            first.setting,
+            _PENDING,
+            made_smaller=first.made_smaller,
+            parameters=sum(store.card(result.folder).parameters or 0 for result in results),
+            train_seconds=sum(epoch.seconds for result in results for epoch in result.history),
+        )
+        return _Network(system, results[0].folder, run, tuple(result.folder for result in results[1:]))
+
+    def _evaluate(self, networks: list[_Network]) -> None:
+        config = self.config
+        models = [network.model for network in networks]
+        speeds = held_out.speeds(models, self.held_out, config.detector, config.device)
+        able = []
+        for network, speed in zip(networks, speeds, strict=True):
+            with self.attempt(network.system.name):
+                if isinstance(speed, Exception):
+                    raise speed
+                run = replace(network.run, images_per_second=speed, threads=held_out.threads(config.device))
+                able.append(replace(network, run=run))
+        evaluated = {name: model for network in able for name, model in network.models.items()}
+        trial: Trial | None = None
+        for network in able:
+            with self.attempt(network.system.name):
+                trial = trial or self._trial(tuple(evaluated.values()))
+                p_female, ages = self.held_out.aligned(trial, store.card(network.model).id)
+                if network.ages:
+                    women, men = (self.held_out.aligned(trial, store.card(model).id)[1] for model in network.ages)
+                    ages = _combined_ages(network.system, p_female, women, men)
+                run = replace(network.run, p_female=p_female, age_years=ages)
+                path = self._path(network.system, *self._hashes(network))
+                self._finish(network.system, held_out.store_run(path, run))
+
+    def _trial(self, models: tuple[str, ...]) -> Trial:
+        config = self.config
+        evaluation = evaluate.Config(models, (config.data,), config.detector, config.device, part="test")
+        return evaluate.run(evaluation, self.on_progress)[0]
 
 
-def run(config: Config, on_progress: OnProgress, say: Say, *, keep_chips: bool = False) -> Written:
-    """Train, fit and ask what is not done yet, and write tables and picture.
-
-    Args:
-        config: what is put side by side.
-        on_progress: receives how far each step is.
-        say: told what begins, and what fails.
-        keep_chips: leave the cut faces in the study's folder.
-
-    Raises:
-        UsageError: the data cannot be compared on, there is no such system, or not one could be run.
-    """
-    study = _Study(config, on_progress, say)
-    _foreign(study)
-    _heads(study)
-    _models(study)
-    if not any(row.run for row in study.rows.values()):
-        reasons = "; ".join(f"{name}: {row.reason}" for name, row in study.rows.items())
-        raise UsageError(f"not one system could be run: {reasons}")
-    rows = tuple(study.rows[each.name] for each in study.systems)
-    said, faces = tuple(answers_of(row) for row in rows if row.run), study.faces
-    trial = Trial(faces.data, config.detector, faces.labels, said, faces.skipped)
-    outcome = Outcome(trial, rows, declared().groups)
-    files = system_tables.write(outcome, config.out)
-    system_figure.write(outcome, config.out)
-    if not keep_chips:
-        shutil.rmtree(config.out / "chips", ignore_errors=True)
-    return Written(outcome, files[0])
-
-
-# --- other tools --------------------------------------------------------------------------------------------------
-
-
-def _foreign(study: _Study) -> None:
-    for system in study.of(FOREIGN):
-        with study.attempt(system):
-            found = predictions.read(f"{system.name}={file_of(study.config, system)}", study.faces.labels).answers
-            study.done(system, Run(OTHERS, found.p_female, found.age_years))
-
-
-# --- classical heads ----------------------------------------------------------------------------------------------
-
-
-def _heads(study: _Study) -> None:
-    """Every head; faces are embedded once for all heads on the same features."""
-    samples: dict[str, embed.Sample] = {}
-    for system in study.of(HEAD):
-        with study.attempt(system):
-            _head(study, system, samples)
-
-
-def _head(study: _Study, system: System, samples: dict[str, embed.Sample]) -> None:
-    config, name = study.config, system.embedder or study.config.embedder
-    model = model_of(name)
-    key = study.key(name, model.sha256 if model else "", system.head)
-    if found := systems.kept(config, system.name, key):
-        return study.done(system, found)
-    if name not in samples:
-        if model:
-            study.faces.refuse_learned(name)
-        wanted = embed.Config(name, config.data, detector=config.detector, device=config.device)
-        samples[name] = embed.gather(wanted, study.on_progress)
-    sample = samples[name]
-    head = classical.BY_NAME[system.head]
-    study.say(f"{system.name}: fitted on {sample.learned:,} faces, {sample.embedder.dimensions:,} features of {name}")
-    asked = embed.ask(sample, head)
-    said, _ = study.faces.taken(sample.trial(Answers(system.name, asked.p_female)), system.name)
-    per_face = sample.found.network_seconds / len(sample.labels) + asked.ask_seconds / sample.test.sum()
-    linear = sample.embedder.dimensions + 1 if head.family == "linear" else 0
-    run = Run(
-        FULL,
-        said,
-        parameters=((model.parameters or 0) if model else 0) + linear or None,
-        train_seconds=asked.fit_seconds,
-        images_per_second=1 / per_face,
-        threads=systems.threads(config.device),
-    )
-    return study.done(system, systems.keep(config, system.name, key, run))
-
-
-# --- networks: trained here, or stored ----------------------------------------------------------------------------
-
-
-def _models(study: _Study) -> None:
-    """Train what has to be trained, then ask all networks that have not answered yet in one go."""
-    ready = []
-    study.share_chips()
-    for system in (*study.of(MODEL), *study.of(RECIPE)):
-        with study.attempt(system):
-            asked = _made(study, system)
-            if found := systems.kept(study.config, system.name, study.key(asked.key)):
-                study.done(system, replace(found, train_seconds=asked.run.train_seconds))
-            else:
-                study.faces.refuse_learned(str(asked.model))
-                ready.append(asked)
-    if ready:
-        _ask(study, ready)
-
-
-def _made(study: _Study, system: System) -> _Asked:
-    """The system's network: as stored, or trained now."""
-    config = study.config
-    if system.kind == MODEL and (model := stored(config, system)):
-        return _Asked(system, model, Run(STORED, _NONE, parameters=store.card(model).parameters))
-    made = courses(config, system, study.faces.data)
-    results = [_trained_by(study, system, each) for each in made]
-    run = Run(
-        made[0].setting,
-        _NONE,
-        made_smaller=made[0].made_smaller,
-        parameters=sum(store.card(each.folder).parameters or 0 for each in results),
-        train_seconds=sum(epoch.seconds for each in results for epoch in each.history),
-    )
-    return _Asked(system, results[0].folder, run, tuple(each.folder for each in results[1:]))
-
-
-def _trained_by(study: _Study, system: System, way: Course) -> train.Trained:
-    config = study.config
-    wanted = train.Config(
-        recipe=way.recipe,
-        data=(config.data,),
-        out=config.out / "runs" / way.id,
-        model_id=way.id,
-        device=config.device,
-        detector=config.detector,
-        models=config.models,
-    )
-    if not trained(config, way):
-        study.say(f"{system.name}: {way.words}")
-        if chip(way) in study.shared:
-            bank = systems.fill_bank(config, way.recipe, study.faces.everything, study.on_progress)
-            wanted = replace(wanted, bank=bank)
-    return train.run(wanted, study.on_progress)
-
-
-def _ask(study: _Study, ready: list[_Asked]) -> None:
-    config = study.config
-    speeds = systems.timed([each.model for each in ready], study.faces, config)
-    able = []
-    for asked, speed in zip(ready, speeds, strict=True):
-        with study.attempt(asked.system):
-            if isinstance(speed, Exception):
-                raise speed
-            run = replace(asked.run, images_per_second=speed, threads=systems.threads(config.device))
-            able.append(replace(asked, run=run))
-    # Two systems may share a network, as the one whose ages two others tell.
-    models = {store.card(model).id: str(model) for each in able for model in (each.model, *each.ages)}
-    if not models:
-        return
-    wanted = evaluate.Config(
-        models=tuple(models.values()),
-        data=(config.data,),
-        detector=config.detector,
-        device=config.device,
-        part="test",
-    )
-    trial: Trial | None = None
-    for asked in able:
-        with study.attempt(asked.system):
-            trial = trial or evaluate.run(wanted, study.on_progress)[0]
-            p_female, ages = study.faces.taken(trial, store.card(asked.model).id)
-            if asked.ages:
-                women, men = (study.faces.taken(trial, store.card(model).id)[1] for model in asked.ages)
-                ages = _by_two(asked, p_female, women, men)
-            run = replace(asked.run, p_female=p_female, age_years=ages)
-            study.done(asked.system, systems.keep(config, asked.system.name, study.key(asked.key), run))
-
-
-def _by_two(asked: _Asked, p_female: Floats, women: Floats | None, men: Floats | None) -> Floats | None:
-    """The ages of those called women by one network, of the others by another."""
+def _combined_ages(system: System, p_female: Floats, women: Floats | None, men: Floats | None) -> Floats | None:
+    """Ages of faces predicted female by one network, of the others by another."""
     if women is None or men is None:
-        raise UsageError(f"{asked.system.women} and {asked.system.men} must both tell ages")
-    return age_errors.by_perceived_gender(Answers(asked.system.name, p_female), women, men).age_years
+        raise UsageError(f"{system.women} and {system.men} must both tell ages")
+    return age_errors.by_perceived_gender(Answers(system.name, p_female), women, men).age_years
+
+
+def plan(config: Config) -> str:
+    """List what would be done for each system; nothing is trained, and no picture is read."""
+    return "\n".join(
+        f"{system.group:6}{system.name:24}{_step(config, system)}" for system in declared().named(config.names)
+    )
+
+
+def _step(config: Config, system: System) -> str:
+    try:
+        if system.kind == FOREIGN:
+            return f"read from {config.predictions_of(system)}"
+        if system.kind == HEAD:
+            embedder = system.embedder or config.embedder
+            embedding.stored_card(embedder)
+            return f"fitted on the features of {embedder}, full"
+        if model := config.stored_model(system):
+            return f"stored model, {model}"
+        return "; ".join(
+            f"{'trained before' if training.finished else 'trained'} by {course.recipe.name}: {course.words}"
+            for course, training in config.trainings(system).items()
+        )
+    except GfpipeError as exc:
+        return f"not run: {exc}"

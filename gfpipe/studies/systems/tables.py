@@ -5,7 +5,6 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import Final
 
 from gfpipe.evaluation.answers import Answers, Labels
@@ -128,25 +127,17 @@ def text(outcome: Outcome) -> str:
     return "\n\n".join(parts)
 
 
-def write(outcome: Outcome, folder: Path) -> tuple[Path, ...]:
-    """Write ``systems.txt`` and ``.md``, one table of everything as ``.csv`` and ``.tex``, tables by group, answers.
-
-    The tables by ethnicity, age and perceived gender are ``groups.txt``.
-    """
-    everything = whole(outcome)
-    said = "\n".join(f"\n#### {group}\n\n" + "\n".join(f"- {each}" for each in of) for group, of in sentences(outcome))
-    contents = {
+def texts(outcome: Outcome) -> dict[str, str]:
+    """Files by name: ``systems.txt`` and ``.md``, all columns as ``.csv``, ``.tex``, and ``groups.txt`` by group."""
+    right, cost = accuracy(outcome), costs(outcome)
+    notes = "\n".join(f"\n#### {group}\n\n" + "\n".join(f"- {line}" for line in of) for group, of in sentences(outcome))
+    return {
         "systems.txt": text(outcome) + "\n",
-        "systems.md": f"{accuracy(outcome).markdown()}\n{costs(outcome).markdown()}\n{said.strip()}\n",
-        "systems.csv": everything.csv(),
-        "systems.tex": f"{accuracy(outcome).latex()}\n{costs(outcome).latex()}",
+        "systems.md": f"{right.markdown()}\n{cost.markdown()}\n{notes.strip()}\n",
+        "systems.csv": whole(outcome).csv(),
+        "systems.tex": f"{right.latex()}\n{cost.latex()}",
         "groups.txt": "\n\n".join(table.text() for table in _by_group(outcome)) + "\n",
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in contents.items():
-        (folder / name).write_text(content, encoding="utf-8")
-    outcome.trial.write(folder / "answers.parquet")
-    return tuple(folder / name for name in (*contents, "answers.parquet"))
 
 
 def _by_group(outcome: Outcome) -> Iterator[Table]:

@@ -1,8 +1,6 @@
-"""A benchmark in the place of an archive: its pictures as candidates, and what a model says of them; no label is read.
+"""A benchmark in place of an archive: its pictures as candidates with a model's predictions; labels are not read.
 
-pictures -> what each looks like, by which file it is known -> candidates, beside the model's answers
-
-So a study can tell afterwards, by the labels it hid, how many of the model's own labels were wrong.
+The hidden labels tell afterwards how many of the model's labels were wrong.
 """
 
 import hashlib
@@ -20,49 +18,43 @@ from gfpipe.training.data.datasets import LabelledImage
 def from_dataset(
     images: Sequence[LabelledImage], p_female: NDArray[np.float64], on_progress: OnProgress = no_progress
 ) -> tuple[Candidates, NDArray[np.int64]]:
-    """Make candidates of pictures whose faces a model has read.
+    """Make candidates of pictures.
 
-    Each picture is a recording of its own, known by its content: the same files are chosen whatever they are called.
+    Each picture is a recording of its own, identified by its content, so file names do not influence the selection.
 
     Args:
-        images: N pictures of one face each; of their labels nothing is looked at.
-        p_female: (N,) what the model says, calibrated; NaN where no face was found.
+        images: N pictures of one face each.
+        p_female: (N,) calibrated predictions; NaN without a face.
         on_progress: receives the pictures done, and N.
 
     Returns:
-        The candidates, and (M,) which of the images each is: those in which a face was found, and that can be read.
+        M candidates, and (M,) their indices among the images: readable pictures with a face.
     """
-    kept, prints, names = [], [], []
-    for place in np.flatnonzero(np.isfinite(p_female)).tolist():
+    readable, prints, names = [], [], []
+    for index in np.flatnonzero(np.isfinite(p_female)).tolist():
         try:
-            content = images[place].read()
+            content = images[index].read()
             prints.append(duplicates.fingerprint(content))
         except (OSError, ValueError):
             continue
         names.append(hashlib.sha256(content).hexdigest()[:32])
-        kept.append(place)
-        on_progress(Progress("reading pictures", place + 1, len(images)))
-    which = np.array(kept, np.int64)
-    return _candidates([images[place] for place in kept], p_female[which], names, prints), which
-
-
-def _candidates(
-    images: Sequence[LabelledImage], p_female: NDArray[np.float64], names: Sequence[str], prints: Sequence[int]
-) -> Candidates:
-    count = len(images)
-    nowhere = np.full(count, "", np.str_)
-    return Candidates(
-        path=np.array([str(image.path.absolute()) for image in images], np.str_),
-        row=np.array([-1 if image.row is None else image.row for image in images], np.int64),
-        p_female=p_female.astype(np.float64),
+        readable.append(index)
+        on_progress(Progress("reading pictures", index + 1, len(images)))
+    chosen, count = [images[index] for index in readable], len(readable)
+    unknown = np.full(count, "", np.str_)
+    candidates = Candidates(
+        path=np.array([str(image.path.absolute()) for image in chosen], np.str_),
+        row=np.array([-1 if image.row is None else image.row for image in chosen], np.int64),
+        p_female=p_female[readable].astype(np.float64),
         recording_id=np.array(names, np.str_),
-        programme=nowhere,
-        channel=nowhere,
+        programme=unknown,
+        channel=unknown,
         track=np.full(count, -1, np.int64),
         sample_index=np.zeros(count, np.int64),
         face_index=np.zeros(count, np.int64),
-        config_digest=nowhere,
+        config_digest=unknown,
         face_pixels=np.full(count, np.nan),
         hour=np.full(count, -1, np.int64),
         fingerprint=np.array(prints, np.uint64),
     )
+    return candidates, np.array(readable, np.int64)

@@ -3,13 +3,12 @@
 outcome -> a row a setting -> two panels -> thresholds.svg and .png
 """
 
-from pathlib import Path
 from typing import Final
 
 import altair as alt
 
 from gfpipe.drawing import BLUE, DARK_GREEN, GREY, INK, ORANGE, Datum, Plan, layered, share_axis
-from gfpipe.evaluation.figures.plotting import WIDTH, Style, exact, figure, known, plain_axis, save
+from gfpipe.evaluation.figures.plotting import WIDTH, Style, exact, figure, known, plain_axis
 from gfpipe.formats import Interval
 from gfpipe.studies.thresholds.measures import Kind, Outcome, Row
 
@@ -42,11 +41,6 @@ def picture(outcome: Outcome) -> Plan:
         _STYLES,
         left,
     )
-
-
-def write(outcome: Outcome, folder: Path) -> tuple[Path, Path]:
-    """Draw ``thresholds.svg`` and ``.png``."""
-    return save(picture(outcome), folder, "thresholds")
 
 
 def _panel(measure: str, names: list[str], domain: tuple[float, float], width: float) -> alt.LayerChart:

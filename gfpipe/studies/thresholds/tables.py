@@ -1,7 +1,6 @@
 """The study of thresholds in tables: the paper's Table 4 with intervals, differences, all test faces, the choice."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from gfpipe.evaluation.measures.resampling import DRAWS
@@ -114,21 +113,6 @@ def verdict(outcome: Outcome) -> str:
     )
     other = "" if best.kind.eligible else f" On the choosing faces, {best.name} did as well or better."
     return f"Chosen: {row.name}. On faces that it was not chosen on, {'; '.join(against)}.{other}"
-
-
-def write(outcome: Outcome, folder: Path) -> tuple[Path, ...]:
-    """Write ``study.txt`` and ``study.md`` with all tables, and ``NAME.csv`` and ``NAME.tex`` of each."""
-    tables = list(all_tables(outcome))
-    contents = {
-        "study.txt": "\n\n".join([*(table.text() for table in tables), verdict(outcome)]) + "\n",
-        "study.md": "\n".join([*(table.markdown() for table in tables), verdict(outcome), ""]),
-        **{f"{table.name}.csv": table.csv() for table in tables},
-        **{f"{table.name}.tex": table.latex() for table in tables},
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in contents.items():
-        (folder / name).write_text(content, encoding="utf-8")
-    return tuple(folder / name for name in contents)
 
 
 def _measures(seeds: int) -> tuple[Column, ...]:
