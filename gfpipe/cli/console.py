@@ -252,9 +252,6 @@ def resumable(folder: Path) -> Iterator[None]:
         raise
 
 
-kept_study = resumable
-
-
 def summary_line(summaries: Iterable[Summary], seconds: float) -> str:
     """Describe a run in one line."""
     summaries = list(summaries)

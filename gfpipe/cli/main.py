@@ -19,7 +19,7 @@ from rich.table import Column, Table
 from rich.text import Text
 from typer.core import TyperGroup, TyperOption
 
-from gfpipe.cli import analyse, console, figures, labels, learning, masking, models, study, systems
+from gfpipe.cli import analyse, console, figures, labels, learning, models, research
 from gfpipe.cli.options import MORE, DryRun, Lake, command
 from gfpipe.errors import GfpipeError, UsageError
 
@@ -68,8 +68,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-study.app.add_typer(systems.app)
-study.app.add_typer(masking.app)
 for commands in (analyse.app, figures.app, models.app, learning.app):
     app.add_typer(commands)
 for name, group in {
@@ -77,7 +75,7 @@ for name, group in {
     "speech": labels.speech,
     "ina": labels.ina,
     "models": models.group,
-    "study": study.app,
+    "study": research.app,
 }.items():
     app.add_typer(group, name=name)
 

@@ -27,11 +27,11 @@ from gfpipe.drawing import Plan
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.answers import Trial
 from gfpipe.evaluation.figures.plotting import save
-from gfpipe.tables import Table
 from gfpipe.models import store
 from gfpipe.progress import OnProgress, no_progress
 from gfpipe.settings import Analysis
 from gfpipe.stages.models import evaluate, train
+from gfpipe.tables import Table
 from gfpipe.training.data import cutting, material
 from gfpipe.training.data.splits import Faces
 from gfpipe.training.recipe import Recipe

@@ -27,7 +27,7 @@ from gfpipe.studies.heads.embedding import Embedded, Embedder
 from gfpipe.studies.heads.tables import OWN, Outcome, Row
 from gfpipe.studies.runner import Report, Study
 from gfpipe.training.data import datasets, records, splits
-from gfpipe.training.recipe import Split
+from gfpipe.training.tables import Split
 
 
 @dataclass(frozen=True)

@@ -135,6 +135,7 @@ def _note(outcome: Outcome) -> str:
         f"Fitted on {outcome.learned:,} faces of the splits train and validation, evaluated on the split test."
         f"{seen} {undetected:,} faces were not found and count as errors. A picture takes "
         f"{1e3 * outcome.picture_seconds:.1f} ms to detect, cut and embed its face, "
-        f"{1e3 * outcome.network_seconds:.1f} of them in the embedder. The worst cell is of ethnicity × perceived gender, of 20 faces or more. In brackets "
+        f"{1e3 * outcome.network_seconds:.1f} of them in the embedder. The worst cell is of ethnicity × perceived "
+        "gender, of 20 faces or more. In brackets "
         f"95 % bootstrap intervals ({DRAWS:,} draws)."
     )

@@ -69,13 +69,11 @@ class Config(runner.Options):
     train: bool = False
     seed: int | None = None
 
-    def trainings(self, system: System) -> dict[Course, Training]:
+    def trainings(self, system: System) -> list[tuple[Course, Training]]:
         """A training for each recipe of a system."""
-        data = self.data.partition("=")[0].partition(":")[0]
-        courses = [course(name, data, full=self.full, seed=self.seed) for name in system.recipes]
-        return {
-            c: self.training(system.name, f"{system.name}: {c.words}", c.recipe, (self.data,), c.id) for c in courses
-        }
+        name, data = system.name, self.data.partition("=")[0].partition(":")[0]
+        courses = [course(recipe, data, full=self.full, seed=self.seed) for recipe in system.recipes]
+        return [(c, self.training(name, f"{name}: {c.words}", c.recipe, (self.data,), c.id)) for c in courses]
 
     def stored_model(self, system: System) -> Path | None:
         """Folder of a system's stored model; None if it is to be trained.
@@ -155,7 +153,7 @@ class Systems(Study[Outcome]):
         for system in self._pending(MODEL, RECIPE):
             with self.attempt(system.name):
                 if not self.config.stored_model(system):
-                    for training in self.config.trainings(system).values():
+                    for _, training in self.config.trainings(system):
                         trainings.setdefault(training.config.model_id, training)
         return list(trainings.values())
 
@@ -329,7 +327,7 @@ def _step(config: Config, system: System) -> str:
             return f"stored model, {model}"
         return "; ".join(
             f"{'trained before' if training.finished else 'trained'} by {course.recipe.name}: {course.words}"
-            for course, training in config.trainings(system).items()
+            for course, training in config.trainings(system)
         )
     except GfpipeError as exc:
         return f"not run: {exc}"

@@ -23,24 +23,24 @@ def faces(count: int, seed: int) -> tuple[Features, NDArray[np.bool_]]:
 @pytest.mark.parametrize("head", HEADS, ids=lambda head: head.name)
 def test_a_head_learns_answers_in_0_to_1_and_says_the_same_twice(head: Head) -> None:
     features, female = faces(400, 0)
-    asked, truth = faces(100, 1)
-    answers = classical.fit_and_ask(head, features, female, asked)
-    assert ((answers.p_female >= 0) & (answers.p_female <= 1)).all()
+    test, truth = faces(100, 1)
+    predictions = classical.fit(head, features, female, test)
+    assert ((predictions.p_female >= 0) & (predictions.p_female <= 1)).all()
     # A tree sees little of what is spread over all features.
     least = {"tree-4": 0.7, "tree-20": 0.7, "tree-100": 0.7}.get(head.name, 0.85)
-    assert np.mean((answers.p_female >= 0.5) == truth) >= least
-    np.testing.assert_array_equal(classical.fit_and_ask(head, features, female, asked).p_female, answers.p_female)
+    assert np.mean((predictions.p_female >= 0.5) == truth) >= least
+    np.testing.assert_array_equal(classical.fit(head, features, female, test).p_female, predictions.p_female)
 
 
 def test_faces_that_were_not_found_are_neither_learned_from_nor_answered() -> None:
     (head,) = classical.named(["logistic-regression"])
     features, female = faces(100, 0)
-    asked, _ = faces(10, 1)
-    asked[3] = np.nan
+    test, _ = faces(10, 1)
+    test[3] = np.nan
     wrong = np.full((50, WIDTH), np.nan, np.float32)
-    plain = classical.fit_and_ask(head, features, female, asked).p_female
+    plain = classical.fit(head, features, female, test).p_female
     assert np.isnan(plain).tolist() == [place == 3 for place in range(10)]
-    more = classical.fit_and_ask(head, np.concatenate([features, wrong]), np.append(female, [True] * 50), asked)
+    more = classical.fit(head, np.concatenate([features, wrong]), np.append(female, [True] * 50), test)
     np.testing.assert_array_equal(more.p_female, plain)
 
 
@@ -50,7 +50,7 @@ def test_the_gaussian_kernel_divides_standardised_features_by_the_root_of_their_
     scaled = (features - features.mean(axis=0)) / features.std(axis=0) / np.sqrt(WIDTH)
     oracle = SVC(gamma=1).fit(scaled.astype(np.float64), female)
     (head,) = classical.named(["svm-gaussian"])
-    p_female = classical.ask(head.make(WIDTH).fit(features, female), features)
+    p_female = classical.predict(head.make(WIDTH).fit(features, female), features)
     np.testing.assert_allclose(p_female, 1 / (1 + np.exp(-oracle.decision_function(scaled))), atol=1e-3)
 
 
@@ -74,6 +74,6 @@ def test_too_few_faces_are_refused_in_words() -> None:
     (head,) = classical.named(["knn-100"])
     features, female = faces(40, 0)
     with pytest.raises(UsageError, match="not of both perceived genders"):
-        classical.fit_and_ask(head, features, np.ones(40, np.bool_), features)
+        classical.fit(head, features, np.ones(40, np.bool_), features)
     with pytest.raises(UsageError, match="knn-100 cannot learn from 40 faces"):
-        classical.fit_and_ask(head, features, female, features)
+        classical.fit(head, features, female, features)

@@ -9,6 +9,7 @@ from gfpipe.evaluation.answers import Trial
 from gfpipe.formats import Interval
 from gfpipe.studies.heads import tables as heads
 from gfpipe.studies.heads.tables import OWN, Outcome, Row
+from gfpipe.studies.runner import Report
 from tests.evaluation import simulated
 
 
@@ -40,7 +41,8 @@ def test_a_head_that_says_the_same_as_the_network_is_not_apart_from_it(outcome: 
 
 
 def test_each_family_has_pictures_with_the_networks_own_head(outcome: Outcome, tmp_path: Path) -> None:
-    written = {path.name for path in heads.write(outcome, tmp_path)}
+    report = Report.of("heads", [heads.table(outcome)], figures=heads.figures(outcome), trial=outcome.trial)
+    written = {path.name for path in report.write(tmp_path)}
     assert {"heads.txt", "heads.csv", "heads.md", "answers.parquet", "roc-svm.svg", "confusion-trees.png"} <= written
     assert "tree-4" not in (tmp_path / "roc-svm.svg").read_text()
     assert OWN in (tmp_path / "roc-svm.svg").read_text()

@@ -12,9 +12,9 @@ from gfpipe.evaluation.answers import Trial
 from gfpipe.models import store
 from gfpipe.progress import Progress
 from gfpipe.stages.models import evaluate
-from gfpipe.studies.systems import run as flow
+from gfpipe.studies import runner
 from gfpipe.studies.systems.declared import course, declared
-from gfpipe.studies.systems.held_out import Config
+from gfpipe.studies.systems.run import Config, Systems
 from gfpipe.training import recipe as recipes
 from gfpipe.training.data import datasets, splits
 from tests.conftest import Command
@@ -42,10 +42,10 @@ def config(pictures: Path, tmp_path: Path) -> Config:
     names = (OURS, "pixels-logistic", "portrait-1", "naive-bayes", "5")
     return Config(
         f"utkface={pictures}",
-        tmp_path / "study",
         names,
         embedder="nothing-of-that-name",
         predictions=(f"ina={table}",),
+        out=tmp_path / "study",
         device="cpu",
     )
 
@@ -68,9 +68,9 @@ class Heard:
 def test_a_study_goes_on_where_it_was_stopped_and_a_failing_system_stops_no_other(config: Config) -> None:
     first = Heard(stop_in_epoch=3)
     with pytest.raises(KeyboardInterrupt):
-        flow.run(config, first.hear, first.said.append)
+        runner.run(Systems(config, first.hear, first.said.append))
     second = Heard()
-    written = flow.run(config, second.hear, second.said.append)
+    written = runner.run(Systems(config, second.hear, second.said.append))
     # The head was kept, and so were the epochs before the stop.
     assert not [line for line in second.said if line.startswith("pixels-logistic")]
     assert min(second.epochs) >= 2
@@ -96,10 +96,10 @@ def test_a_study_goes_on_where_it_was_stopped_and_a_failing_system_stops_no_othe
     assert Trial.read(config.out / "answers.parquet").models == tuple(name for name in rows if rows[name].run)
 
     third = Heard()
-    again = flow.run(config, third.hear, third.said.append)
+    again = runner.run(Systems(config, third.hear, third.said.append))
     assert not third.epochs
     assert [line for line in third.said if "is not run" not in line] == []
-    assert written.tables.read_text() == again.tables.read_text()
+    assert written.text == again.text == (config.out / "systems.txt").read_text().rstrip()
 
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(gfpipe: Command, config: Config, tmp_path: Path) -> None:
@@ -118,9 +118,9 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(gfpipe: Command, con
 
 
 def test_a_folder_of_another_study_is_refused(config: Config) -> None:
-    config.claim()
+    runner.claim(Systems(config))
     with pytest.raises(UsageError, match="holds a study of another data"):
-        replace(config, data="utkface=elsewhere").claim()
+        runner.claim(Systems(replace(config, data="utkface=elsewhere")))
 
 
 def test_every_declared_recipe_exists_and_follows_the_same_split() -> None:

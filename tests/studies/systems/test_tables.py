@@ -8,6 +8,7 @@ import pytest
 
 from gfpipe.evaluation.answers import Trial
 from gfpipe.formats import Interval, Value
+from gfpipe.studies.runner import Report
 from gfpipe.studies.systems import figure as system_figure
 from gfpipe.studies.systems import tables as system_tables
 from gfpipe.studies.systems.outcome import Outcome, Published, Row, Run, System, answers_of
@@ -111,13 +112,13 @@ def test_lines_fit_a_terminal_of_120_columns(outcome: Outcome) -> None:
 
 
 def test_everything_is_written_in_each_form_with_a_picture(outcome: Outcome, tmp_path: Path) -> None:
-    names = {path.name for path in system_tables.write(outcome, tmp_path)}
+    report = Report("", system_tables.texts(outcome), {"systems": system_figure.picture(outcome)}, outcome.trial)
+    names = {path.name for path in report.write(tmp_path)} - {"systems.svg", "systems.png"}
     assert names == {"systems.txt", "systems.md", "systems.csv", "systems.tex", "groups.txt", "answers.parquet"}
     assert Trial.read(tmp_path / "answers.parquet").models == ("small", "other")
     assert "absent" in (tmp_path / "systems.csv").read_text()
     assert "by ethnicity" in (tmp_path / "groups.txt").read_text()
-    vector, _ = system_figure.write(outcome, tmp_path)
-    drawn = vector.read_text()
+    drawn = (tmp_path / "systems.svg").read_text()
     assert ">small<" in drawn
     assert ">absent<" not in drawn
 

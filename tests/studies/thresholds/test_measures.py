@@ -7,6 +7,7 @@ import pytest
 
 from gfpipe.evaluation.answers import Answers, Labels, Trial
 from gfpipe.evaluation.measures import comparison
+from gfpipe.studies.runner import Report
 from gfpipe.studies.thresholds import figure as threshold_figure
 from gfpipe.studies.thresholds import measures as thresholds
 from gfpipe.studies.thresholds import tables as threshold_tables
@@ -95,14 +96,15 @@ def test_the_verdict_claims_only_what_the_interval_shows(outcome: Outcome) -> No
 
 
 def test_a_study_leaves_every_form_of_table_and_a_picture(outcome: Outcome, tmp_path: Path) -> None:
-    names = {path.name for path in threshold_tables.write(outcome, tmp_path)}
+    figures = {"thresholds": threshold_figure.picture(outcome)}
+    report = Report.of("study", list(threshold_tables.all_tables(outcome)), figures=figures)
+    names = {path.name for path in report.write(tmp_path)}
     assert {"study.txt", "study.md", "thresholds.csv", "thresholds.tex", "threshold_everyone.csv"} <= names
     first, second = (tmp_path / "thresholds.csv").read_text().splitlines()[:2]
     assert first.startswith("setting,women_used,men_used,wrong,accuracy,accuracy_low,accuracy_high,accuracy_sd")
     assert second.startswith('"none, as it is",,,,0.8,')
     assert r"$\geq$ 0.6 *" in (tmp_path / "thresholds.tex").read_text()
-    vector, pixels = threshold_figure.write(outcome, tmp_path)
-    text = vector.read_text()
+    text = (tmp_path / "thresholds.svg").read_text()
     assert all(word in text for word in ("≥ 0.6 *", "none, as it is", "gap: women’s accuracy minus men’s"))
     assert "≥ 0.9" not in text, "nothing was trained, so there is nothing to draw"
-    assert pixels.stat().st_size > 10_000
+    assert (tmp_path / "thresholds.png").stat().st_size > 10_000

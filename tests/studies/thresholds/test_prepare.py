@@ -13,12 +13,14 @@ from gfpipe.errors import UsageError
 from gfpipe.models import store
 from gfpipe.models.lineage import Lineage, TrainedStage
 from gfpipe.progress import Progress
+from gfpipe.studies import runner
+from gfpipe.studies.runner import Written
 from gfpipe.studies.thresholds import prepare as study
-from gfpipe.studies.thresholds import run as flow
 from gfpipe.studies.thresholds import tables as threshold_tables
 from gfpipe.studies.thresholds.config import Config
 from gfpipe.studies.thresholds.hiding import Group
-from gfpipe.studies.thresholds.measures import Kind
+from gfpipe.studies.thresholds.measures import Kind, Outcome
+from gfpipe.studies.thresholds.run import Thresholds
 from gfpipe.training.data import datasets, splits
 from gfpipe.training.recipe import Recipe, Stage
 from gfpipe.training.tables import Split
@@ -51,7 +53,7 @@ def config(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
     for folder in here:
         shutil.copytree(folder, tmp_path / "models" / folder.name)
     data, group = (f"utkface={pictures}",), Group("ethnicity", "asian")
-    return Config(BASE, RECIPE, data, tmp_path / "study", group, thresholds=(0.0,), device="cpu", oracle=True)
+    return Config(BASE, RECIPE, data, group, thresholds=(0.0,), oracle=True, out=tmp_path / "study", device="cpu")
 
 
 class Heard:
@@ -61,8 +63,8 @@ class Heard:
         self.progress: list[Progress] = []
         self.said: list[str] = []
 
-    def run(self, config: Config) -> flow.Written:
-        return flow.run(config, self.progress.append, self.said.append)
+    def run(self, config: Config) -> Written[Outcome]:
+        return runner.run(Thresholds(config, self.progress.append, self.said.append))
 
 
 def test_nobody_is_learned_from_and_measured_on_and_no_hidden_label_is_learned(config: Config) -> None:
@@ -105,9 +107,9 @@ def test_a_study_ends_with_tables_a_picture_and_models_of_its_own(config: Config
     assert row.wrong is not None
     assert 0 <= row.wrong < 0.5
     assert "≥ 0 *" in threshold_tables.main(outcome).text()
-    assert written.picture.is_file()
+    assert config.out / "thresholds.png" in written.files
     assert {path.suffix for path in config.out.glob("thresholds.*")} == {".csv", ".tex", ".png", ".svg"}
-    assert not config.bank.exists()
+    assert not (config.out / "chips").exists()
 
     assert not (store.models_folder() / "t0-seed-0").exists()
     card = store.card(config.models / "t0-seed-0")
@@ -139,12 +141,12 @@ def test_a_study_that_was_stopped_goes_on(config: Config) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        flow.run(config, lambda _: None, stop)
+        runner.run(Thresholds(config, lambda _: None, stop))
     heard = Heard()
     heard.run(config)
     assert [line.partition(":")[0] for line in heard.said] == ["[1/2] ≥ 0, seed 0", "[2/2] true labels, seed 0"]
     doing = [each.activity for each in heard.progress]
-    assert "asking the model" not in doing
+    assert "labelling the archive" not in doing
     assert "cutting chips" not in doing, "all trainings share what was cut once"
 
 
@@ -179,8 +181,8 @@ def test_a_source_that_may_know_the_group_is_refused(config: Config) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"group": None}, "say what the archive is"),
-        ({"lake": Path("lake")}, "say what the archive is"),
+        ({"group": None}, "name the archive"),
+        ({"lake": Path("lake")}, "name the archive"),
         ({"group": None, "lake": Path("lake"), "oracle": False}, "--lake and --test belong together"),
         ({"thresholds": (1.0,)}, "a threshold is a confidence from 0 to below 1"),
         ({"held_out": 1.0}, "held out is 1"),
@@ -195,10 +197,10 @@ def test_what_cannot_be_compared_fairly_is_refused(config: Config, change: dict[
 
 
 def test_a_folder_of_another_study_is_refused(config: Config) -> None:
-    config.claim()
-    config.claim()
+    runner.claim(Thresholds(config))
+    runner.claim(Thresholds(replace(config, thresholds=(0.5,), seeds=2)))
     with pytest.raises(UsageError, match="holds a study of another held out: choose another --out"):
-        replace(config, held_out=0.4).claim()
+        runner.claim(Thresholds(replace(config, held_out=0.4)))
 
 
 def test_a_lake_is_asked_for_what_the_source_said(config: Config, tmp_path: Path) -> None:
@@ -230,7 +232,7 @@ def test_a_lake_s_crops_are_learned_from_under_the_source_s_answers_alone(config
 
     stored = store.open_model(BASE)
     store.save_model(replace(stored.card, id="other"), {name: each + 0.1 for name, each in stored.weights.items()})
-    with pytest.raises(UsageError, match="was read by cydral-gender-v1, not by other: name that model, or bring"):
+    with pytest.raises(UsageError, match="was classified by cydral-gender-v1, not by other: name that model, or"):
         study.prepare(replace(wanted, model="other", out=tmp_path / "again"))
 
 
@@ -245,7 +247,7 @@ def test_the_command_says_what_it_would_train(config: Config, gfpipe: Command, t
     said = gfpipe(*command, "--thresholds", "0,0.5", "--per-class", "0.2:0.4", "--soft", "0", "--dry-run")
     assert said.code == 0, said.stderr
     assert "women ≥ 0.2, men ≥ 0.4" in said.stdout
-    assert "5 trainings, each shown 32 faces" in said.stdout
+    assert "5 of 5 trainings are not finished, each shown 32 faces" in said.stdout
     assert not (config.out / "runs").exists()
     for wrong, why in ((["--per-class", "0.5"], "write WOMEN:MEN"), (["--thresholds", "high"], "write numbers from 0")):
         said = gfpipe(*command, *wrong)

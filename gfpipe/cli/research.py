@@ -1,0 +1,278 @@
+"""``gfpipe study``: studies of what helps a classifier."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gfpipe.choices import Device
+from gfpipe.cli import console
+from gfpipe.cli.options import Networks, example, names
+from gfpipe.errors import UsageError
+from gfpipe.settings import Analysis
+
+if TYPE_CHECKING:
+    from gfpipe.progress import OnProgress
+    from gfpipe.studies.runner import Study
+
+app = typer.Typer(help="Find out what helps a classifier, with fair controls and intervals.", no_args_is_help=True)
+
+Benchmark = Annotated[str, typer.Option("--data", help="One benchmark, as for gfpipe train; never broadcasts.")]
+Folder = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder of the study.")]
+Detector = Annotated[str, typer.Option("--detector", help="Face detector.")]
+KeepChips = Annotated[bool, typer.Option("--keep-chips", help="Leave the cut faces in the folder.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list what would be done.")]
+_DETECTOR = Analysis().detector
+
+
+@app.command(
+    epilog=example(
+        "gfpipe study thresholds --model without-asian-faces --data utkface=UTKFace --unlabelled ethnicity=asian "
+        "--thresholds 0,0.3,0.6,0.9 --per-class 0.6:0.3 --soft 0 --out study",
+        "gfpipe study thresholds --model ours-v1 --data utkface=UTKFace --lake lake --test checked:csv=checked.csv",
+    ),
+)
+def thresholds(
+    model: Annotated[
+        str, typer.Option(help="Source model: its predictions become labels, and every training starts from it.")
+    ],
+    data: Annotated[list[str], typer.Option(help="Labelled source faces, as for gfpipe train. Repeatable.")],
+    unlabelled: Annotated[
+        str | None,
+        typer.Option(help="Faces in place of an archive, such as ethnicity=asian: their labels are hidden."),
+    ] = None,
+    lake: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="Lake of a real archive, with crops.")
+    ] = None,
+    test: Annotated[
+        list[str] | None,
+        typer.Option(help="With --lake: labelled faces similar to the archive's, half to choose, half to report on."),
+    ] = None,
+    at: Annotated[
+        str, typer.Option("--thresholds", help="Lowest confidence |2p - 1| of pseudo-labels, a setting each.")
+    ] = "0,0.3,0.6,0.9",
+    per_class: Annotated[
+        str, typer.Option(help="Settings with different thresholds for women and men: F:M, separated by commas.")
+    ] = "",
+    soft: Annotated[
+        str, typer.Option(help="Thresholds to train with probabilities instead of labels, such as 0,0.6.")
+    ] = "",
+    oracle: Annotated[
+        bool, typer.Option("--oracle", help="Also train on the true labels: the upper bound. Not with --lake.")
+    ] = False,
+    recipe: Annotated[str, typer.Option(help="Recipe of fine-tuning, on labelled + curated.")] = "pseudo-labels",
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each setting; several give mean and SD.")] = 1,
+    held_out: Annotated[float, typer.Option(help="Share of the unlabelled group to measure on.")] = 0.5,
+    reported: Annotated[
+        float, typer.Option(help="Share of the measured faces to report on; a setting is chosen on the others.")
+    ] = 0.5,
+    out: Folder = Path("study"),
+    detector: Detector = _DETECTOR,
+    device: Networks = Device.AUTO,
+    keep_chips: KeepChips = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Train with pseudo-labels of several confidences, and compare them with intervals and fair controls.
+
+    The controls are the source model, and the same model fine-tuned as long on
+    labelled faces alone. A setting is chosen on one part of the measured faces and
+    reported on the other. Run the command again to resume; thresholds and seeds may
+    be added. A dry run labels the archive and lists faces below --out, but trains
+    nothing.
+    """
+    from gfpipe.models import champion  # noqa: PLC0415
+    from gfpipe.studies.thresholds.config import Config  # noqa: PLC0415
+    from gfpipe.studies.thresholds.hiding import Group  # noqa: PLC0415
+    from gfpipe.studies.thresholds.run import Thresholds, plan  # noqa: PLC0415 - importing torch takes seconds
+    from gfpipe.training import recipe as recipes  # noqa: PLC0415
+
+    config = Config(
+        model=champion.resolve(model),
+        recipe=recipes.find(recipe),
+        data=tuple(data),
+        group=Group.parse(unlabelled) if unlabelled else None,
+        lake=lake,
+        test=tuple(test or ()),
+        thresholds=tuple(value for (value,) in _numbers(at, 1, "--thresholds", "numbers from 0 to below 1")),
+        per_class=tuple((f, m) for f, m in _numbers(per_class, 2, "--per-class", "WOMEN:MEN, such as 0.6:0.3")),
+        soft=tuple(value for (value,) in _numbers(soft, 1, "--soft", "numbers from 0 to below 1")),
+        oracle=oracle,
+        seeds=seeds,
+        held_out=held_out,
+        reported=reported,
+        out=out,
+        detector=detector,
+        device=device,
+    )
+    if dry_run:
+        with console.TrainingProgress() as on_progress:
+            text = plan(Thresholds(config, on_progress))
+        return console.output(text)
+    return _run(lambda *callbacks: Thresholds(config, *callbacks), keep_chips)
+
+
+@app.command(
+    epilog=example(
+        "gfpipe study heads --embedder resnet18-scratch --data utkface=UTKFace --out heads",
+        "gfpipe study heads --embedder arcface:w600k_r50.onnx --data utkface=UTKFace --heads svm,linear-discriminant",
+        "gfpipe study heads --embedder pixels:48 --data utkface=UTKFace --heads logistic-regression",
+    ),
+)
+def heads(
+    embedder: Annotated[
+        str,
+        typer.Option(
+            help="Source of features: a stored model (its penultimate layer), arcface:FILE.onnx, dlib, or pixels:48 "
+            "for grey values."
+        ),
+    ],
+    data: Benchmark,
+    chosen: Annotated[
+        str, typer.Option("--heads", help="Heads, or families of heads, separated by commas. Empty: all.")
+    ] = "",
+    unit: Annotated[
+        bool | None,
+        typer.Option("--unit/--as-is", help="Scale features to length 1; by default only for arcface and dlib."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Folder for the table, the predictions and the figures.")
+    ] = None,
+    detector: Detector = _DETECTOR,
+    device: Networks = Device.AUTO,
+) -> None:
+    """Fit classical heads on features of a frozen network, as in "ArcFace knows the gender, too!".
+
+    Faces are split by hash as in recipes: heads are fitted on the splits train and
+    validation, and evaluated on the split test. Embeddings stay in memory, and are
+    never computed of faces from broadcasts.
+    """
+    from gfpipe.studies.heads.run import Config, Heads  # noqa: PLC0415 - importing torch takes seconds
+
+    config = Config(embedder, data, names(chosen), unit, detector=detector, device=device, out=out)
+    _run(lambda on_progress, _: Heads(config, on_progress))
+
+
+@app.command(
+    epilog=example(
+        "gfpipe study systems --data utkface=UTKFace --systems 1,svm-gaussian --out systems",
+        "gfpipe study systems --data utkface=UTKFace --full --predictions ina=ina.csv --device cuda",
+    ),
+)
+def systems(
+    data: Benchmark,
+    chosen: Annotated[
+        str,
+        typer.Option("--systems", help="Names, or groups (ours, 1, 2, 3, 4, 5), separated by commas. Empty: all."),
+    ] = "",
+    full: Annotated[
+        bool | None,
+        typer.Option(
+            "--full/--reduced",
+            help="Train as published, or small enough for two cores; by default as published if there is a GPU.",
+        ),
+    ] = None,
+    embedder: Annotated[
+        str, typer.Option(help="Source of the features that heads are fitted on, as for gfpipe study heads.")
+    ] = "resnet18-scratch",
+    predictions: Annotated[
+        list[str] | None,
+        typer.Option(help="Predictions of another tool for these pictures: ina=FILE.csv for inaFaceAnalyzer's."),
+    ] = None,
+    train: Annotated[bool, typer.Option("--train", help="Also train our own recipes that have no stored model.")] = (
+        False
+    ),
+    out: Folder = Path("systems"),
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of every training; by default the recipe's.")] = None,
+    detector: Detector = _DETECTOR,
+    device: Networks = Device.AUTO,
+    keep_chips: KeepChips = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Train, fit or load published systems and our own, and compare them on the same test faces.
+
+    The published figure is beside each of ours, with a sentence on why they differ,
+    and the setting that was run. A system that cannot be run has the reason in its
+    row. Run the command again to resume; systems may be added. Models stay in the
+    study's folder.
+    """
+    from gfpipe.attributes.device import resolve_device  # noqa: PLC0415
+    from gfpipe.studies.systems.run import Config, Systems, plan  # noqa: PLC0415 - importing torch takes seconds
+
+    config = Config(
+        data=data,
+        names=names(chosen),
+        full=resolve_device(device).type == "cuda" if full is None else full,
+        embedder=embedder,
+        predictions=tuple(predictions or ()),
+        train=train,
+        seed=seed,
+        out=out,
+        detector=detector,
+        device=device,
+    )
+    if dry_run:
+        return console.output(plan(config))
+    return _run(lambda *callbacks: Systems(config, *callbacks), keep_chips)
+
+
+@app.command(
+    epilog=example(
+        "gfpipe study masking --data utkface=UTKFace --seeds 3 --reduced --out masking",
+        "gfpipe study masking --data utkface=UTKFace --light --device cuda",
+    ),
+)
+def masking(
+    data: Annotated[
+        str, typer.Option(help="One benchmark with ethnicity and age, as for gfpipe train; never broadcasts.")
+    ],
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each masking, for mean and SD.")] = 3,
+    reduced: Annotated[
+        bool, typer.Option("--reduced", help="Train at the recipes' setting for two cores and a few minutes each.")
+    ] = False,
+    light: Annotated[
+        bool, typer.Option("--light", help="Also the light variant: masking during fine-tuning, no pre-training.")
+    ] = False,
+    out: Folder = Path("masking"),
+    detector: Detector = _DETECTOR,
+    device: Networks = Device.AUTO,
+    keep_chips: KeepChips = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Compare maskings of an autoencoder: patches that predict ethnicity, other patches, or random ones.
+
+    The recipes masked-random, masked-sensitive and masked-other are trained with
+    the same budget and several seeds, and evaluated on the same test faces:
+    accuracy, gap, age, and accuracy by ethnicity. Run the command again to resume;
+    seeds and --light may be added.
+    """
+    from gfpipe.studies.masking import Config, Masking, plan  # noqa: PLC0415 - importing torch takes seconds
+
+    config = Config(data, seeds, light, reduced, out=out, detector=detector, device=device)
+    if dry_run:
+        return console.output(plan(config))
+    return _run(lambda *callbacks: Masking(config, *callbacks), keep_chips)
+
+
+def _run(study: "Callable[[OnProgress, Callable[[str], None]], Study[Any]]", keep_chips: bool = False) -> None:
+    from gfpipe.studies import runner  # noqa: PLC0415 - importing torch takes seconds
+
+    with console.TrainingProgress() as on_progress:
+        declaration = study(on_progress, console.say)
+        with console.resumable(declaration.out) if declaration.out else nullcontext():
+            written = runner.run(declaration, keep_chips=keep_chips)
+    print(written.text)
+    if declaration.out:
+        console.say(f"{len(written.files)} files are in {console.short(declaration.out)}")
+
+
+def _numbers(text: str, count: int, option: str, form: str) -> list[list[float]]:
+    """Parse tuples of `count` numbers: ``F:M,F:M``."""
+    try:
+        rows = [[float(number) for number in item.split(":")] for item in names(text)]
+    except ValueError:
+        rows = [[]]
+    if any(len(row) != count for row in rows):
+        raise UsageError(f"{option} {text}: write {form}, separated by commas")
+    return rows
