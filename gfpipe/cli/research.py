@@ -9,7 +9,7 @@ import typer
 
 from gfpipe.choices import Device
 from gfpipe.cli import console
-from gfpipe.cli.options import Networks, example, names
+from gfpipe.cli.options import DryRun, Networks, command, names
 from gfpipe.errors import UsageError
 from gfpipe.settings import Analysis
 
@@ -23,16 +23,14 @@ Benchmark = Annotated[str, typer.Option("--data", help="One benchmark, as for gf
 Folder = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder of the study.")]
 Detector = Annotated[str, typer.Option("--detector", help="Face detector.")]
 KeepChips = Annotated[bool, typer.Option("--keep-chips", help="Leave the cut faces in the folder.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list what would be done.")]
 _DETECTOR = Analysis().detector
 
 
-@app.command(
-    epilog=example(
-        "gfpipe study thresholds --model without-asian-faces --data utkface=UTKFace --unlabelled ethnicity=asian "
-        "--thresholds 0,0.3,0.6,0.9 --per-class 0.6:0.3 --soft 0 --out study",
-        "gfpipe study thresholds --model ours-v1 --data utkface=UTKFace --lake lake --test checked:csv=checked.csv",
-    ),
+@command(
+    app,
+    "gfpipe study thresholds --model without-asian-faces --data utkface=UTKFace --unlabelled ethnicity=asian "
+    "--thresholds 0,0.3,0.6,0.9 --per-class 0.6:0.3 --soft 0 --out study",
+    "gfpipe study thresholds --model ours-v1 --data utkface=UTKFace --lake lake --test checked:csv=checked.csv",
 )
 def thresholds(
     model: Annotated[
@@ -113,12 +111,11 @@ def thresholds(
     return _run(lambda *callbacks: Thresholds(config, *callbacks), keep_chips)
 
 
-@app.command(
-    epilog=example(
-        "gfpipe study heads --embedder resnet18-scratch --data utkface=UTKFace --out heads",
-        "gfpipe study heads --embedder arcface:w600k_r50.onnx --data utkface=UTKFace --heads svm,linear-discriminant",
-        "gfpipe study heads --embedder pixels:48 --data utkface=UTKFace --heads logistic-regression",
-    ),
+@command(
+    app,
+    "gfpipe study heads --embedder resnet18-scratch --data utkface=UTKFace --out heads",
+    "gfpipe study heads --embedder arcface:w600k_r50.onnx --data utkface=UTKFace --heads svm,linear-discriminant",
+    "gfpipe study heads --embedder pixels:48 --data utkface=UTKFace --heads logistic-regression",
 )
 def heads(
     embedder: Annotated[
@@ -154,11 +151,10 @@ def heads(
     _run(lambda on_progress, _: Heads(config, on_progress))
 
 
-@app.command(
-    epilog=example(
-        "gfpipe study systems --data utkface=UTKFace --systems 1,svm-gaussian --out systems",
-        "gfpipe study systems --data utkface=UTKFace --full --predictions ina=ina.csv --device cuda",
-    ),
+@command(
+    app,
+    "gfpipe study systems --data utkface=UTKFace --systems 1,svm-gaussian --out systems",
+    "gfpipe study systems --data utkface=UTKFace --full --predictions ina=ina.csv --device cuda",
 )
 def systems(
     data: Benchmark,
@@ -217,11 +213,10 @@ def systems(
     return _run(lambda *callbacks: Systems(config, *callbacks), keep_chips)
 
 
-@app.command(
-    epilog=example(
-        "gfpipe study masking --data utkface=UTKFace --seeds 3 --reduced --out masking",
-        "gfpipe study masking --data utkface=UTKFace --light --device cuda",
-    ),
+@command(
+    app,
+    "gfpipe study masking --data utkface=UTKFace --seeds 3 --reduced --out masking",
+    "gfpipe study masking --data utkface=UTKFace --light --device cuda",
 )
 def masking(
     data: Annotated[

@@ -258,10 +258,8 @@ class Systems(Study[Outcome]):
         if model := self.config.stored_model(system):
             return _Network(system, model, Run(STORED, _PENDING, parameters=store.card(model).parameters))
         trainings = self.config.trainings(system)
-        first, results = (
-            next(iter(trainings)),
-            [train.run(each.config, self.on_progress) for each in trainings.values()],
-        )
+        results = [train.run(training.config, self.on_progress) for _, training in trainings]
+        first, _ = trainings[0]
         run = Run(
             first.setting,
             _PENDING,
