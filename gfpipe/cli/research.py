@@ -105,7 +105,7 @@ def thresholds(
         device=device,
     )
     if dry_run:
-        with console.TrainingProgress() as on_progress:
+        with console.training_progress() as on_progress:
             text = plan(Thresholds(config, on_progress))
         return console.output(text)
     return _run(lambda *callbacks: Thresholds(config, *callbacks), keep_chips)
@@ -253,7 +253,7 @@ def masking(
 def _run(study: "Callable[[OnProgress, Callable[[str], None]], Study[Any]]", keep_chips: bool = False) -> None:
     from gfpipe.studies import runner  # noqa: PLC0415 - importing torch takes seconds
 
-    with console.TrainingProgress() as on_progress:
+    with console.training_progress() as on_progress:
         declaration = study(on_progress, console.say)
         with console.resumable(declaration.out) if declaration.out else nullcontext():
             written = runner.run(declaration, keep_chips=keep_chips)
