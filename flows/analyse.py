@@ -93,8 +93,8 @@ def analyse_archive(job: AnalysisJob) -> list[Summary]:
     # Workers, wherever they are, and the lake know models by their ids.
     analysis = replace(job.analysis, classifier=champion.resolve(job.analysis.classifier))
     provenance = stage.prepare(analysis)
-    finished = [stage.finished(recording, job.lake, provenance, job.keeping) for recording in selected.recordings]
-    work = partial(stage.run, lake=job.lake, config=analysis, keeping=job.keeping)
+    finished = [stage.finished(recording, job.lake, provenance, job.crops) for recording in selected.recordings]
+    work = partial(stage.run, lake=job.lake, config=analysis, retention=job.crops)
     summaries, errors = analyse_missing(job, work, analysis.device, selected.recordings, finished, tables.headline)
     headline = tables.headline(summaries, len(selected.rejected))
     coverage = tables.coverage(selected.recordings, selected.rejected, summaries)

@@ -8,7 +8,7 @@ from gfpipe.archive import manifest
 from gfpipe.archive.manifest import Manifest
 from gfpipe.choices import Device
 from gfpipe.lake import shards
-from gfpipe.settings import DEFAULT_PATTERN, Analysis, Keeping
+from gfpipe.settings import DEFAULT_PATTERN, Analysis, CropRetention
 
 
 class Job(BaseModel):
@@ -53,7 +53,7 @@ class AnalysisJob(RecordingsJob):
     """Time zone of start times that have none, such as Europe/Paris."""
     analysis: Analysis = Analysis()
     """Sampling and models; `champion` is resolved when the run begins."""
-    keeping: Keeping | None = None
+    crops: CropRetention | None = None
     """Which crops of faces are stored, and for how long; empty: none."""
 
     def holdings(self) -> Manifest:

@@ -88,24 +88,23 @@ def _due(site: Settings) -> list[_Due]:
         _Due(analyse_archive, "nightly", site.analyse_schedule, {"job": _analysis_job(site)}),
         _Due(publish_lake, "nightly", site.publish_schedule, {"lake": lake}),
     ]
-    if site.keeping:
+    if site.crops:
         due.append(_Due(remove_expired, "nightly", site.purge_schedule, {"lake": lake}))
-    if site.learning:
-        due.append(
-            _Due(curate_and_retrain, "monthly", site.learning.schedule, {"job": _learn_job(site.learning, lake)})
-        )
+    if site.learn:
+        due.append(_Due(curate_and_retrain, "monthly", site.learn.schedule, {"job": _learn_job(site.learn, lake)}))
     return due
 
 
 def _analysis_job(site: Settings) -> AnalysisJob:
-    return AnalysisJob(**site.job | {"archive": _absolute(site.archive), "lake": _absolute(site.lake)})
+    values = {name: getattr(site, name) for name in AnalysisJob.model_fields if hasattr(site, name)}
+    return AnalysisJob(**values | {"archive": _absolute(site.archive), "lake": _absolute(site.lake)})
 
 
 def _learn_job(learning: Learning, lake: str) -> LearnJob:
     return LearnJob(
         lake=lake,
-        data=list(learning.data),
-        gate_data=list(learning.gate_data),
+        data=learning.data,
+        gate_data=learning.gate_data,
         recipe=learning.recipe,
         rules=Rules(threshold_female=learning.threshold, threshold_male=learning.threshold),
         reestimate=learning.reestimate,

@@ -258,7 +258,7 @@ def require_limits(*names: str) -> None:
             except ObjectNotFound as exc:
                 raise UsageError(
                     f"the Prefect server at {client.api_url} has no concurrency limit {name!r}; "
-                    "create it with deploy/limits.sh"
+                    "create it with limits.sh, which gfpipe config init writes"
                 ) from exc
 
 

@@ -1,20 +1,27 @@
-"""What a site has chosen: where the archive and the lake are, how to sample, which models, when to run."""
+"""Settings of a site: the file ``gfpipe.toml``, and environment variables that override its keys."""
 
+import os
 import re
 import tomllib
-from dataclasses import dataclass, fields, replace
+from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field
+from pydantic.dataclasses import dataclass
 
 from gfpipe.choices import Device, Sampling
 from gfpipe.errors import UsageError
 from gfpipe.recording import REFERENCE_LINES
+from gfpipe.validation import between, is_text, parse
 
 DEFAULT_PATTERN = "{channel}/{date}/{time}_{programme}.{ext}"
+LEAST_LABELS: Final = 200  # labelled faces of an archive that the gate needs to use them
+PREFIX: Final = "GFPIPE_"
 
-LEAST_LABELS: Final = 200  # faces of an archive that people labelled, before a gate looks at them
-_OWN_TABLES: Final = ("analysis", "keeping", "learning")
+_FOLDERS: Final = ("GFPIPE_MODELS", "GFPIPE_CACHE")  # read elsewhere, also where there is no site
 _TERM: Final = re.compile(r"([1-9][0-9]{0,5}) ?([hdw])")
 _UNIT: Final = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _LONGEST: Final = timedelta(days=366)
@@ -24,201 +31,186 @@ _MOST_CROPS: Final = 10_000
 
 @dataclass(frozen=True)
 class Analysis:
-    """How one recording is turned into rows. Two analyses that differ here never share a shard.
+    """How a recording is analysed; the rows of two different configurations never share a shard.
 
     Attributes:
-        sampling: ``keyframes`` or ``exact``.
-        every_seconds: at most this much time is represented by one sample (to within one frame).
-        detector: id of a face-detection model, or a folder that holds one.
-        classifier: id of a perceived-gender model, or a folder that holds one; ``champion`` is what was promoted, and
-            becomes that model's id where a flow or command begins (:mod:`gfpipe.models.champion`): stages never see it.
-        device: ``auto``, ``cpu`` or ``cuda``; does not change what is found.
-        min_face: faces lower than this many lines, the picture scaled to 360, are kept but not counted.
-        min_score: detections the detector is less sure of are no faces.
+        sampling: which frames are analysed.
+        every_seconds: the longest time that one sample represents, to within one frame.
+        detector: id or folder of a face-detection model.
+        classifier: id or folder of a perceived-gender model, or ``champion`` for the promoted one, which flows and
+            commands resolve (:mod:`gfpipe.models.champion`) before a stage runs.
+        device: where networks run; it does not change the results.
+        min_face: faces lower than this, in lines of a 360-line picture, are stored but not counted.
+        min_score: detections with a lower score are dropped.
     """
 
-    sampling: str = Sampling.KEYFRAMES
-    every_seconds: float = 1.0
+    sampling: Sampling = Sampling.KEYFRAMES
+    every_seconds: Annotated[float, between(0.04, 3600)] = 1.0
     detector: str = "retinaface-mobilenet0.25"
     classifier: str = "champion"
-    device: str = Device.AUTO
-    min_face: float = 24.0
-    min_score: float = 0.9
+    device: Device = Device.AUTO
+    min_face: Annotated[float, between(0, REFERENCE_LINES)] = 24.0
+    min_score: Annotated[float, Field(gt=0, lt=1)] = 0.9
 
-    def __post_init__(self) -> None:
-        if self.sampling not in tuple(Sampling):
-            raise UsageError(f"sampling is {self.sampling!r}; choose keyframes or exact")
-        if not 0.04 <= self.every_seconds <= 3600:
-            raise UsageError(f"every is {self.every_seconds:g} s; choose between 0.04 and 3600 seconds")
-        if self.device not in tuple(Device):
-            raise UsageError(f"device is {self.device!r}; choose auto, cpu or cuda")
-        if not 0 <= self.min_face <= REFERENCE_LINES:
-            raise UsageError(f"min_face is {self.min_face:g}; choose between 0 and {REFERENCE_LINES} lines")
-        if not 0 < self.min_score < 1:
-            raise UsageError(f"min_score is {self.min_score:g}; choose between 0 and 1")
+
+def _term(text: str) -> timedelta:
+    match = _TERM.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a term; write 12h, 30d or 2w")
+    term = int(match[1]) * _UNIT[match[2]]
+    if term > _LONGEST:
+        raise ValueError(f"{text} is too long; {_LONGEST.days}d is the longest term")
+    return term
+
+
+def _term_text(text: str) -> str:
+    _term(text)
+    return text
 
 
 @dataclass(frozen=True)
-class Keeping:
-    """Which crops of faces an analysis keeps, and how long. Rows do not depend on it, so it is no part of their digest.
+class CropRetention:
+    """Which crops of faces an analysis stores, and for how long; the rows do not depend on it.
 
     Attributes:
-        expires: for how long from the day of the analysis: ``12h``, ``30d`` or ``2w``, a year at most.
-        per_track: at most so many of one track.
-        per_recording: at most so many of one recording.
-        per_day: at most so many of one channel and day (UTC); a recording gets the share of it that is its share of
-            the day.
-        again: analyse also recordings that are finished but lack crops. Where that is done every night, crops never
-            go: what expired is kept anew. In ``gfpipe.toml`` it is therefore off unless switched on.
+        expires: term from the day of the analysis, such as ``12h``, ``30d`` or ``2w``; a year at most.
+        per_track: most crops of one track.
+        per_recording: most crops of one recording.
+        per_day: most crops of one channel and day (UTC); a recording gets its share of the day.
+        again: analyse finished recordings again that lack crops. A nightly analysis would then renew expired crops, so
+            that the default in ``gfpipe.toml`` is false.
     """
 
-    expires: str
-    per_track: int = 1
-    per_recording: int = 200
-    per_day: int = 2000
+    expires: Annotated[str, AfterValidator(_term_text)]
+    per_track: Annotated[int, between(1, 100)] = 1
+    per_recording: Annotated[int, between(1, _MOST_CROPS)] = 200
+    per_day: Annotated[int, between(1, 1_000_000)] = 2000
     again: bool = True
-
-    def __post_init__(self) -> None:
-        _term(self.expires)
-        for name, least, most in (("per_track", 1, 100), ("per_recording", 1, _MOST_CROPS), ("per_day", 1, 1_000_000)):
-            if not least <= (given := getattr(self, name)) <= most:
-                raise UsageError(f"crops {name} is {given}; choose between {least} and {most:,}")
 
     @property
     def term(self) -> timedelta:
-        """How long crops may be kept."""
+        """How long crops are stored."""
         return _term(self.expires)
 
 
 @dataclass(frozen=True)
 class Learning:
-    """How the site's classifier learns from its own archive, once a month; parameters of the flow ``learn``.
+    """How the classifier is trained on the archive's crops once a month: parameters of the flow ``learn``.
 
     Attributes:
-        data: labelled faces to learn from beside the archive's own, named as the recipe names them.
+        data: labelled faces to train on beside the archive's own, NAME=PATH each.
         gate_data: labelled faces on which the gate decides.
-        recipe: one of gfpipe's by name, or a TOML file.
-        threshold: how sure the model must be of a face, ``|2p - 1|``.
-        reestimate: read all of the lake again under a model that was promoted; else figures break where it begins.
+        recipe: name of a recipe of gfpipe's, or path of a TOML file.
+        threshold: least confidence of a face, ``|2p - 1|``.
+        reestimate: reclassify the whole lake after a promotion; else figures break where the new model begins.
         schedule: a cron line, in the site's time zone.
     """
 
-    data: tuple[str, ...]
-    gate_data: tuple[str, ...]
+    data: Annotated[list[str], Field(min_length=1)]
+    gate_data: Annotated[list[str], Field(min_length=1)]
     recipe: str = "pseudo-labels"
-    threshold: float = 0.9
+    threshold: Annotated[float, Field(ge=0, lt=1)] = 0.9
     reestimate: bool = False
     schedule: str = "0 2 1 * *"
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.threshold < 1:
-            raise UsageError(f"learn threshold is {self.threshold:g}; choose between 0 and below 1")
-        for name in ("data", "gate_data"):
-            if not getattr(self, name):
-                raise UsageError(f"learn {name} is empty: name at least one set of labelled faces, NAME=PATH")
+
+def _zone(name: str | None) -> str | None:
+    try:
+        return name and ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, OSError) as exc:
+        raise ValueError(f"{name!r} is not a time zone; write one such as Europe/Paris") from exc
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One site, as ``gfpipe.toml`` describes it.
+    """The keys and tables of ``gfpipe.toml``.
 
     Attributes:
-        archive: a folder of recordings, or a CSV or Parquet manifest.
-        lake: the folder that the shards and the warehouse go to; object stores by URL.
-        pattern: how the archive's paths are read.
-        timezone: of starts that carry none, such as ``Europe/Paris``.
-        keeping: crops of faces that are kept; None for none at all.
-        learning: what the classifier learns from them; None for nothing.
-        workers: processes that analyse; 0 means one a core.
-        scheduler: address of a Dask scheduler whose workers do the work instead.
-        analyse_schedule, publish_schedule, purge_schedule: cron lines, in the site's time zone; expired crops are
-            removed by the last, where crops are kept.
+        archive: folder of recordings, or a CSV or Parquet manifest.
+        lake: folder or URL of the shards and the warehouse.
+        pattern: pattern of the archive's paths.
+        timezone: time zone of start times that have none, and of the schedules, such as ``Europe/Paris``.
+        analysis: table ``[analysis]``.
+        workers: worker processes; 0 means one a core.
+        scheduler: address of a Dask scheduler, whose workers are used instead.
+        analyse_schedule, publish_schedule, purge_schedule: cron lines, or ``every N minutes``; expired crops are
+            removed by the last.
+        crops: table ``[crops]``; None: no crops are stored.
+        learn: table ``[learn]``; None: nothing is trained.
     """
 
     archive: str
     lake: str
     pattern: str = DEFAULT_PATTERN
-    timezone: str | None = None
-    analysis: Analysis = Analysis()
-    workers: int = 0
+    timezone: Annotated[str | None, AfterValidator(_zone)] = None
+    analysis: Analysis = field(default_factory=Analysis)
+    workers: Annotated[int, Field(ge=0)] = 0
     scheduler: str | None = None
     analyse_schedule: str = "0 3 * * *"
     publish_schedule: str = "0 6 * * *"
     purge_schedule: str = "0 1 * * *"
-    keeping: Keeping | None = None
-    learning: Learning | None = None
-
-    @property
-    def job(self) -> dict[str, Any]:
-        """Parameters of the flow `analyse`, by name."""
-        names = ("archive", "lake", "pattern", "timezone", "analysis", "workers", "scheduler", "keeping")
-        return {name: getattr(self, name) for name in names}
+    crops: CropRetention | None = None
+    learn: Learning | None = None
 
 
 def load(path: str | Path) -> Settings:
-    """Read ``gfpipe.toml``; relative archive and lake folders are taken from where the file lies.
+    """Read ``gfpipe.toml`` and the environment; a relative archive or lake is relative to the file's folder.
+
+    ``GFPIPE_LAKE`` overrides the key ``lake``, ``GFPIPE_ANALYSIS__DEVICE`` the key ``device`` of ``[analysis]``; values
+    are written as in TOML, text without quotes. There a relative archive or lake is relative to the current folder.
 
     Raises:
-        UsageError: no such file, not TOML, a missing or unknown key, or a value out of range.
+        UsageError: there is no such file, it is not TOML, a key is missing or unknown, or a value is not valid.
     """
-    path = Path(path)
+    values, variables = _file(Path(path)), environment()
+    for name, (*tables, key) in variables.items():
+        table = values
+        for part in tables:
+            table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                raise UsageError(f"{path}: {part} is not a table, but {name} is set")
+        table[key] = _typed(os.environ[name], (*tables, key))
+    if isinstance(crops := values.get("crops"), dict):
+        crops.setdefault("again", False)
+    source = f"{path} with {', '.join(variables)}" if variables else str(path)
+    return parse(Settings, values, source)
+
+
+def origins(path: str | Path) -> dict[tuple[str, ...], str]:
+    """Where each setting that is not a default comes from, by tables and key: the file or an environment variable."""
+    values = _file(Path(path))
+    tables: dict[tuple[str, ...], Any] = {(name,): table for name, table in values.items() if isinstance(table, dict)}
+    named = {(): values} | tables
+    in_file = {(*table, key): str(path) for table, content in named.items() for key in content}
+    return in_file | {setting: name for name, setting in environment().items()}
+
+
+def environment() -> dict[str, tuple[str, ...]]:
+    """Environment variables that override settings, each with its tables and key."""
+    return {
+        name: tuple(name.removeprefix(PREFIX).lower().split("__"))
+        for name in sorted(os.environ)
+        if name.startswith(PREFIX) and name not in _FOLDERS
+    }
+
+
+def _file(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            given = tomllib.load(file)
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
-        raise UsageError(f"{path}: no such file; write one as deploy/gfpipe.toml shows") from exc
-    except (OSError, tomllib.TOMLDecodeError) as exc:
+        raise UsageError(f"{path}: no such file; write one with: gfpipe config init") from exc
+    except (OSError, ValueError) as exc:
         raise UsageError(f"{path}: cannot be read as TOML: {exc}") from exc
-    analysis = _known(Analysis, given.pop("analysis", {}), f"{path}: [analysis]")
-    crops, learn = given.pop("crops", None), given.pop("learn", None)
-    site = _known(Settings, given, str(path))
-    for key in ("archive", "lake"):
-        if key not in site:
-            raise UsageError(f'{path}: {key} is missing; add a line {key} = "/where/it/is"')
-        if "://" not in site[key]:
-            site[key] = str(path.parent / Path(site[key]).expanduser())
-    keeping = None if crops is None else _keeping(crops, f"{path}: [crops]")
-    learning = None if learn is None else _learning(learn, f"{path}: [learn]")
-    return replace(Settings(**site), analysis=Analysis(**analysis), keeping=keeping, learning=learning)
+    folders = {key: values[key] for key in ("archive", "lake") if isinstance(values.get(key), str)}
+    relative = {key: path.parent / Path(value).expanduser() for key, value in folders.items() if "://" not in value}
+    return values | {key: str(folder) for key, folder in relative.items()}
 
 
-def _keeping(given: dict[str, Any], where: str) -> Keeping:
-    if isinstance(given, dict) and "expires" not in given:
-        raise UsageError(f'{where}: expires is missing: no crop is kept without a date; add a line expires = "30d"')
-    return Keeping(**{"again": False} | _known(Keeping, given, where))
-
-
-def _learning(given: dict[str, Any], where: str) -> Learning:
-    sets: dict[str, tuple[str, ...]] = {}
-    for name in ("data", "gate_data"):
-        value = given.pop(name, None) if isinstance(given, dict) else None
-        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            raise UsageError(f'{where}: {name} is missing, or no list; add a line {name} = ["utkface=/data/UTKFace"]')
-        sets[name] = tuple(value)
-    return Learning(sets["data"], sets["gate_data"], **_known(Learning, given, where))
-
-
-def _term(text: str) -> timedelta:
-    """Read ``12h``, ``30d`` or ``2w``."""
-    found = _TERM.fullmatch(text.strip())
-    if found is None:
-        raise UsageError(f"{text!r} is no term: say how long crops may be kept as 12h, 30d or 2w")
-    term = int(found[1]) * _UNIT[found[2]]
-    if term > _LONGEST:
-        raise UsageError(f"crops may not be kept for {text}: {_LONGEST.days}d is the longest term")
-    return term
-
-
-def _known(kind: type, given: dict[str, Any], where: str) -> dict[str, Any]:
-    if not isinstance(given, dict):
-        raise UsageError(f"{where}: {given!r} is not a table of settings")
-    types = {field.name: field.type for field in fields(kind) if field.name not in _OWN_TABLES}
-    for key, value in given.items():
-        if key not in types:
-            raise UsageError(f"{where}: unknown key {key!r}; known are {', '.join(types)}")
-        wanted: Any = types[key]
-        if wanted is float and isinstance(value, int):
-            given[key] = float(value)
-        elif not isinstance(value, wanted) or isinstance(value, bool) is not (wanted is bool):
-            raise UsageError(f"{where}: {key} is {value!r}, not a value of the kind {wanted}")
-    return given
+def _typed(text: str, path: tuple[str, ...]) -> Any:
+    """The value of a variable: text if the setting is text, else as in TOML."""
+    try:
+        if not is_text(Settings, path):
+            return tomllib.loads(f"value = {text}")["value"]
+    except (TypeError, tomllib.TOMLDecodeError):  # an unknown key; text without quotes
+        pass
+    return text

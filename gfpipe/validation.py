@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from types import UnionType
 from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from gfpipe.errors import GfpipeError, UsageError
 
@@ -42,6 +42,23 @@ def parse(kind: type[T], values: Any, source: str = "", *, error: type[GfpipeErr
         return TypeAdapter(kind).validate_json(json.dumps(values, default=str), strict=True, extra="forbid")
     except ValidationError as exc:
         raise error(f"{prefix}{describe(exc, kind, hidden=known)}") from exc
+
+
+def between(low: float, high: float) -> AfterValidator:
+    """A validator of numbers from ``low`` to ``high``."""
+
+    def check(value: float) -> float:
+        if not low <= value <= high:
+            raise ValueError(f"{value:g} is not between {low} and {high}")
+        return value
+
+    return AfterValidator(check)
+
+
+def is_text(kind: Any, path: Sequence[str]) -> bool:
+    """Whether the value of a key, given by its tables and name, is text."""
+    key = _locate(kind, path)[0]
+    return str in (key, *get_args(key))
 
 
 def describe(exc: ValidationError, kind: Any, hidden: Collection[str] = ()) -> str:

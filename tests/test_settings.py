@@ -1,12 +1,13 @@
-"""gfpipe.toml: what a site chose, or a clear word about what it cannot choose."""
+"""Settings: gfpipe.toml and the environment."""
 
 from pathlib import Path
 
 import pytest
 
 from gfpipe import settings
+from gfpipe.choices import Sampling
 from gfpipe.errors import UsageError
-from gfpipe.settings import Analysis, Keeping, Learning
+from gfpipe.settings import Analysis, CropRetention, Learning
 from tests.conftest import ROOT
 
 
@@ -24,45 +25,68 @@ def test_a_site_is_read_with_folders_beside_its_file(tmp_path: Path) -> None:
     assert site.analysis == Analysis(every_seconds=2.0)
 
 
-def test_what_is_learned_is_the_sites_choice(tmp_path: Path) -> None:
+def test_the_table_learn_is_optional(tmp_path: Path) -> None:
     text = (
         'archive = "tv"\nlake = "l"\n[learn]\ndata = ["labelled:utkface=U"]\ngate_data = ["utkface=U"]\nthreshold = 0\n'
     )
-    learning = load(tmp_path, text).learning
-    assert learning == Learning(("labelled:utkface=U",), ("utkface=U",), threshold=0.0)
-    assert load(tmp_path, text.partition("[learn]")[0]).learning is None
+    assert load(tmp_path, text).learn == Learning(["labelled:utkface=U"], ["utkface=U"], threshold=0.0)
+    assert load(tmp_path, text.partition("[learn]")[0]).learn is None
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ('archive = "tv"', "lake is missing"),
-        ('archive = "tv"\nlake = "l"\nworker = 3', "unknown key 'worker'; known are .*workers"),
-        ('archive = "tv"\nlake = "l"\nworkers = "3"', "workers is '3'"),
-        ('archive = "tv"\nlake = "l"\n[analysis]\nsampling = "all"', "choose keyframes or exact"),
-        ('archive = "tv"\nlake = "l"\n[analysis]\nevery_seconds = 0', "between 0.04 and 3600"),
-        ('archive = "tv"\nlake = "l"\n[learn]\ndata = ["a=b"]', "gate_data is missing, or no list"),
-        ('archive = "tv"\nlake = "l"\n[learn]\ndata = []\ngate_data = ["a=b"]', "learn data is empty"),
-        ('archive = "tv"\nlake = "l"\n[learn]\ndata = ["a=b"]\ngate_data = ["a=b"]\nthreshold = 1', "below 1"),
+        ("worker = 3", r"unknown key 'worker'; did you mean 'workers'\? known are .*workers"),
+        ('workers = "3"', "workers should be a valid integer, got '3'"),
+        ("workers = -1", "workers should be greater than or equal to 0, got -1"),
+        ('timezone = "Europe/Pari"', "timezone: 'Europe/Pari' is not a time zone; write one such as Europe/Paris"),
+        ('[analysis]\nsampling = "all"', r"\[analysis\]: sampling should be 'keyframes' or 'exact', got 'all'"),
+        ("[analysis]\nevery_seconds = 0", "every_seconds: 0 is not between 0.04 and 3600"),
+        ('[learn]\ndata = ["a=b"]', r"\[learn\]: gate_data is missing"),
+        ('[learn]\ndata = []\ngate_data = ["a=b"]', "data .*at least 1 item"),
+        ('[learn]\ndata = ["a=b"]\ngate_data = ["a=b"]\nthreshold = 1', "threshold should be less than 1, got 1"),
         ("archive = ", "cannot be read as TOML"),
-        (
-            'archive = "tv"\nlake = "l"\n[crops]\nper_day = 3',
-            r"\[crops\]: expires is missing: no crop is kept without a date",
-        ),
-        ('archive = "tv"\nlake = "l"\n[crops]\nexpires = "for ever"', "is no term: say .* 12h, 30d or 2w"),
-        ('archive = "tv"\nlake = "l"\n[crops]\nexpires = "367d"', "366d is the longest term"),
-        (
-            'archive = "tv"\nlake = "l"\n[crops]\nexpires = "1d"\nper_track = 0',
-            "per_track is 0; choose between 1 and 100",
-        ),
-        ('archive = "tv"\nlake = "l"\n[crops]\nexpires = "1d"\nagain = 1', "again is 1"),
-        ('archive = "tv"\nlake = "l"\n[crops]\nexpires = "1d"\nper_days = 1', "unknown key 'per_days'"),
-        ('archive = "tv"\nlake = "l"\ncrops = "30d"', "'30d' is not a table"),
+        ("[crops]\nper_day = 3", r"\[crops\]: expires is missing"),
+        ('[crops]\nexpires = "for ever"', "expires: 'for ever' is not a term; write 12h, 30d or 2w"),
+        ('[crops]\nexpires = "367d"', "366d is the longest term"),
+        ('[crops]\nexpires = "1d"\nper_track = 0', "per_track: 0 is not between 1 and 100"),
+        ('[crops]\nexpires = "1d"\nagain = 1', "again should be a valid boolean, got 1"),
+        ('[crops]\nexpires = "1d"\nper_days = 1', "unknown key 'per_days'"),
+        ('crops = "30d"', "crops should be a table, got '30d'"),
     ],
 )
-def test_what_cannot_be_is_named(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        load(tmp_path, text)
+def test_an_error_names_the_file_the_key_and_valid_values(tmp_path: Path, text: str, message: str) -> None:
+    site = "" if text.startswith("archive") else 'archive = "tv"\nlake = "l"\n'
+    with pytest.raises(UsageError, match=rf"gfpipe\.toml: .*{message}") as error:
+        load(tmp_path, site + text)
+    assert "\n" not in str(error.value)
+
+
+def test_environment_variables_override_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = {
+        "LAKE": "2001",
+        "WORKERS": "3",
+        "ANALYSIS__SAMPLING": "exact",
+        "ANALYSIS__EVERY_SECONDS": "2",
+        "CROPS__EXPIRES": "30d",
+        "LEARN__DATA": '["a=b"]',
+        "LEARN__GATE_DATA": '["utkface=U"]',
+        "MODELS": "/models",
+    }
+    for name, text in variables.items():
+        monkeypatch.setenv(f"GFPIPE_{name}", text)
+    site = load(tmp_path, 'archive = "tv"\nlake = "l"\nworkers = 2\n[analysis]\nmin_face = 30\n')
+    assert (site.archive, site.lake, site.workers) == (str(tmp_path / "tv"), "2001", 3)
+    assert site.analysis == Analysis(sampling=Sampling.EXACT, every_seconds=2.0, min_face=30.0)
+    assert site.crops == CropRetention("30d", again=False)
+    assert site.learn == Learning(["a=b"], ["utkface=U"])
+    monkeypatch.setenv("GFPIPE_WORKERS", "many")
+    with pytest.raises(UsageError, match=r"gfpipe\.toml with .*GFPIPE_WORKERS: workers should be a valid integer"):
+        load(tmp_path, 'archive = "tv"\nlake = "l"\n')
+    monkeypatch.setenv("GFPIPE_WORKER", "3")
+    with pytest.raises(UsageError, match="unknown key 'worker'"):
+        load(tmp_path, 'archive = "tv"\nlake = "l"\n')
 
 
 def test_a_missing_file_is_wrong_use(tmp_path: Path) -> None:
@@ -70,19 +94,19 @@ def test_a_missing_file_is_wrong_use(tmp_path: Path) -> None:
         settings.load(tmp_path / "gfpipe.toml")
 
 
-def test_no_crops_are_kept_unless_the_file_says_so_and_then_not_again_every_night(tmp_path: Path) -> None:
-    assert load(tmp_path, 'archive = "tv"\nlake = "l"').keeping is None
+def test_crops_are_stored_only_on_request_and_not_renewed_every_night(tmp_path: Path) -> None:
+    assert load(tmp_path, 'archive = "tv"\nlake = "l"').crops is None
     site = load(tmp_path, 'archive = "tv"\nlake = "l"\n[crops]\nexpires = "30d"\nper_recording = 50')
-    assert site.keeping == site.job["keeping"] == Keeping("30d", per_recording=50, again=False)
+    assert site.crops == CropRetention("30d", per_recording=50, again=False)
 
 
 @pytest.mark.parametrize(("text", "hours"), [("12h", 12), ("30d", 720), ("2w", 336), ("366d", 8784)])
 def test_terms_are_hours_days_or_weeks(text: str, hours: int) -> None:
-    assert Keeping(text).term.total_seconds() == hours * 3600
+    assert CropRetention(text).term.total_seconds() == hours * 3600
 
 
 def test_the_example_of_the_deployment_is_right_with_and_without_what_it_comments_out(tmp_path: Path) -> None:
     example = (ROOT / "deploy" / "gfpipe.toml").read_text(encoding="utf-8")
-    assert load(tmp_path, example).keeping is None
+    assert load(tmp_path, example).crops is None
     crops = example[example.index("# [crops]") :].partition("\n\n")[0].replace("\n# ", "\n").removeprefix("# ")
-    assert load(tmp_path, f"{example}\n{crops}").keeping == Keeping("30d", again=False)
+    assert load(tmp_path, f"{example}\n{crops}").crops == CropRetention("30d", again=False)

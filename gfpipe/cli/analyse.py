@@ -16,7 +16,8 @@ from gfpipe.cli import console
 from gfpipe.cli.options import ComputeOptions, DryRun, Lake, PeriodOptions, command
 from gfpipe.errors import UsageError
 from gfpipe.recording import Status
-from gfpipe.settings import DEFAULT_PATTERN, Analysis, Keeping
+from gfpipe.settings import DEFAULT_PATTERN, Analysis, CropRetention
+from gfpipe.validation import parse
 
 if TYPE_CHECKING:
     from gfpipe.flows.jobs import ReclassifyJob
@@ -165,8 +166,9 @@ def analyse(
     """
     start = time.monotonic()
     limits = {"per_track": crops_per_track, "per_recording": crops_per_recording, "per_day": crops_per_day}
-    keeping = _keeping(keep_crops, expires, {name: limit for name, limit in limits.items() if limit is not None})
-    analysis = Analysis(sampling, every, detector, classifier, compute.device, min_face)
+    crops = _crops(keep_crops, expires, {name: limit for name, limit in limits.items() if limit is not None})
+    analysis = {"sampling": sampling, "every_seconds": every, "detector": detector, "classifier": classifier}
+    analysis |= {"device": compute.device, "min_face": min_face}
     from gfpipe.cli import flow_runs  # noqa: PLC0415
     from gfpipe.flows.jobs import AnalysisJob  # noqa: PLC0415
 
@@ -175,8 +177,8 @@ def analyse(
         lake=lake,
         pattern=pattern,
         timezone=timezone,
-        analysis=analysis,
-        keeping=keeping,
+        analysis=parse(Analysis, analysis),
+        crops=crops,
         workers=compute.workers,
         scheduler=compute.scheduler,
         **period.selection,
@@ -188,13 +190,13 @@ def analyse(
         raise typer.Exit(1)
 
 
-def _keeping(keep_crops: bool, expires: str | None, limits: dict[str, Any]) -> Keeping | None:
+def _crops(keep_crops: bool, expires: str | None, limits: dict[str, Any]) -> CropRetention | None:
     if keep_crops and expires is None:
         raise UsageError("--keep-crops needs --expires: no picture is stored without an end, such as --expires 30d")
     if not keep_crops and (expires is not None or limits):
         options = ["--expires"] * (expires is not None) + [f"--crops-{name.replace('_', '-')}" for name in limits]
         raise UsageError(f"{', '.join(options)} without --keep-crops: no crops are stored; add --keep-crops")
-    return Keeping(expires, **limits) if expires is not None else None
+    return parse(CropRetention, {"expires": expires} | limits) if expires is not None else None
 
 
 @command(

@@ -9,7 +9,6 @@ import atexit
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -19,7 +18,8 @@ from rich.table import Column, Table
 from rich.text import Text
 from typer.core import TyperGroup, TyperOption
 
-from gfpipe.cli import analyse, console, figures, labels, learning, models, research
+from gfpipe.cli import analyse, config, console, figures, labels, learning, models, research
+from gfpipe.cli.config import DEFAULT, Config
 from gfpipe.cli.options import MORE, DryRun, Lake, command
 from gfpipe.errors import GfpipeError, UsageError
 
@@ -33,7 +33,7 @@ PANELS: Final = {
     "Publish": "publish report export",
     "Labels and other programs": "label speech ina",
     "Models": "models train evaluate explain promote retrain curate learn",
-    "Operate": "serve purge",
+    "Operate": "serve config purge",
     "Research": "study",
 }
 _INTERRUPTED: Final = 130  # Typer's exit code on Ctrl-C
@@ -71,6 +71,7 @@ app = typer.Typer(
 for commands in (analyse.app, figures.app, models.app, learning.app):
     app.add_typer(commands)
 for name, group in {
+    "config": config.app,
     "label": labels.label,
     "speech": labels.speech,
     "ina": labels.ina,
@@ -99,9 +100,7 @@ def _gfpipe(
 
 @command(app, "gfpipe serve --config gfpipe.toml")
 def serve(
-    config: Annotated[Path, typer.Option(metavar="FILE", help="Site settings; example: deploy/gfpipe.toml.")] = Path(
-        "gfpipe.toml"
-    ),
+    config: Config = DEFAULT,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of Prefect's UI on this machine.")] = 4200,
 ) -> None:
     """Run Prefect's server and UI, and analyse and publish on schedule, until Ctrl-C."""

@@ -27,7 +27,7 @@ from PIL import Image
 from gfpipe.faces.detector import Detections
 from gfpipe.faces.tracks import Tracks
 from gfpipe.recording import Recording
-from gfpipe.settings import Keeping
+from gfpipe.settings import CropRetention
 from gfpipe.video.frames import FrameBatch
 
 SIDE: Final = 256  # pixels of a crop at most
@@ -69,8 +69,8 @@ class Keeper:
     the lowest lots of the recording win, and a track fills those it won with the faces that drew lowest.
     """
 
-    def __init__(self, keeping: Keeping, recording: Recording) -> None:
-        self.keeping, self._recording = keeping, recording
+    def __init__(self, retention: CropRetention, recording: Recording) -> None:
+        self.retention, self._recording = retention, recording
         self._tracks: dict[int, _Track] = {}
         self._held: list[tuple[int, int]] = []  # heap of (-lot, track) for every crop: the first to go comes first
 
@@ -101,7 +101,7 @@ class Keeper:
 
     def kept(self, seconds: float) -> tuple[Crop, ...]:
         """The crops to keep of a recording that was analysed for so many seconds, in order of sample and face."""
-        allowed = share_of_day(self._recording, seconds, self.keeping.per_day)
+        allowed = share_of_day(self._recording, seconds, self.retention.per_day)
         while len(self._held) > allowed:
             self._drop_last()
         crops = (crop for track in self._tracks.values() for _, crop in track.crops)
@@ -111,11 +111,11 @@ class Keeper:
         track = self._tracks.get(number) or self._new(number)
         if len(track.crops) < track.room:
             next_lot = track.lots[len(track.crops)]
-            if len(self._held) < self.keeping.per_recording or next_lot < -self._held[0][0]:
+            if len(self._held) < self.retention.per_recording or next_lot < -self._held[0][0]:
                 insort(track.crops, (lot, crop()), key=itemgetter(0))
                 self._tracks[number] = track
                 heappush(self._held, (-next_lot, number))
-                if len(self._held) > self.keeping.per_recording:
+                if len(self._held) > self.retention.per_recording:
                     self._drop_last()
                 return
             track.room = len(track.crops)
@@ -124,8 +124,8 @@ class Keeper:
             insort(track.crops, (lot, crop()), key=itemgetter(0))
 
     def _new(self, number: int) -> _Track:
-        lots = (_draw(self._recording.recording_id, "track", number, each) for each in range(self.keeping.per_track))
-        return _Track(sorted(lots), self.keeping.per_track)
+        lots = (_draw(self._recording.recording_id, "track", number, each) for each in range(self.retention.per_track))
+        return _Track(sorted(lots), self.retention.per_track)
 
     def _drop_last(self) -> None:
         """Let the crop go that holds the highest lot; the last of its track, as lots are filled from the lowest."""

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from gfpipe.archive import manifest
+from gfpipe.choices import Sampling
 from gfpipe.curation.lakes import read
 from gfpipe.labelling.labels import Label
 from gfpipe.labelling.store import write_labels
 from gfpipe.models import champion, store
 from gfpipe.recording import Summary
-from gfpipe.settings import DEFAULT_PATTERN, Analysis, Keeping
+from gfpipe.settings import DEFAULT_PATTERN, Analysis, CropRetention
 from gfpipe.stages.analysis import analyse
 from gfpipe.video.encode import read_frames, write_video
 
@@ -25,8 +26,8 @@ Frame = NDArray[np.uint8]
 
 SIZE = (176, 144)
 # More than a day of these short programmes has room for, so that all that are asked for are kept.
-KEEPING = Keeping("30d", per_track=3, per_day=1_000_000)
-ANALYSIS = Analysis(classifier=champion.FIRST, every_seconds=0.5, sampling="exact")
+KEEPING = CropRetention("30d", per_track=3, per_day=1_000_000)
+ANALYSIS = Analysis(classifier=champion.FIRST, every_seconds=0.5, sampling=Sampling.EXACT)
 
 
 def woman(variant: int, count: int) -> Iterator[Frame]:
@@ -59,11 +60,11 @@ def programme(archive: Path, name: str, variant: int, women: bool = True, men: b
 
 
 def analyse_all(
-    archive: Path, lake: Path, keeping: Keeping | None = KEEPING, config: Analysis = ANALYSIS
+    archive: Path, lake: Path, retention: CropRetention | None = KEEPING, config: Analysis = ANALYSIS
 ) -> list[Summary]:
     """Analyse an archive, with crops."""
     found = manifest.read(archive, DEFAULT_PATTERN, "Europe/Paris")
-    return [analyse.run(recording, str(lake), config, keeping) for recording in found.recordings]
+    return [analyse.run(recording, str(lake), config, retention) for recording in found.recordings]
 
 
 def label_crops(lake: Path, programme: str, source: str = "people.csv") -> int:

@@ -131,7 +131,7 @@ def _expire(shard: Path) -> None:
 
 def test_a_lake_without_crops_says_how_to_keep_some(tmp_path: Path) -> None:
     programme(tmp_path / "archive", "tv/2001-03-04/2000_news.mp4", 0, men=False)
-    analyse_all(tmp_path / "archive", tmp_path / "lake", keeping=None)
+    analyse_all(tmp_path / "archive", tmp_path / "lake", retention=None)
     with pytest.raises(UsageError, match=r"keeps no crops .*--keep-crops --expires 30d"):
         lakes.read(tmp_path / "lake")
 

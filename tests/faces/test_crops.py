@@ -17,7 +17,7 @@ from gfpipe.faces.detector import Detections
 from gfpipe.faces.tracks import Tracks
 from gfpipe.models.store import StoredModel
 from gfpipe.recording import Recording
-from gfpipe.settings import Keeping
+from gfpipe.settings import CropRetention
 from gfpipe.stages.analysis import demo
 from gfpipe.video.frames import FrameBatch
 
@@ -46,7 +46,7 @@ def watch(keeper: Keeper, lengths: list[int], batch: int = 7, counts: bool = Tru
 class TestChoice:
     @pytest.mark.parametrize(("per_track", "expected"), [(1, 40), (2, 75)])
     def test_every_track_gets_what_it_may_have(self, per_track: int, expected: int) -> None:
-        keeper = Keeper(Keeping("1d", per_track=per_track, per_day=1_000_000), recording())
+        keeper = Keeper(CropRetention("1d", per_track=per_track, per_day=1_000_000), recording())
         watch(keeper, [1] * 5 + [9] * 35)  # five have no second face
         kept = keeper.kept(DAY)
         assert len(kept) == expected
@@ -58,8 +58,8 @@ class TestChoice:
     def test_what_is_held_on_the_way_makes_no_difference_to_what_is_kept(self, per_track: int) -> None:
         """A limit while watching gives the very crops that the same limit gives to who has seen all."""
         lengths = np.random.default_rng(1).integers(1, 30, 60).tolist()
-        free = Keeper(Keeping("1d", per_track=per_track, per_recording=10_000, per_day=20), recording())
-        tight = Keeper(Keeping("1d", per_track=per_track, per_recording=20, per_day=1_000_000), recording())
+        free = Keeper(CropRetention("1d", per_track=per_track, per_recording=10_000, per_day=20), recording())
+        tight = Keeper(CropRetention("1d", per_track=per_track, per_recording=20, per_day=1_000_000), recording())
         watch(free, lengths)
         watch(tight, lengths, batch=3)
         kept = tight.kept(DAY)
@@ -67,7 +67,7 @@ class TestChoice:
         assert kept == free.kept(DAY)
 
     def test_no_more_is_held_than_may_be_kept(self) -> None:
-        keeper = Keeper(Keeping("1d", per_track=2, per_recording=10), recording())
+        keeper = Keeper(CropRetention("1d", per_track=2, per_recording=10), recording())
         watch(keeper, [5] * 400)
         assert sum(len(track.crops) for track in keeper._tracks.values()) == 10
         assert len(keeper._tracks) <= 10
@@ -75,7 +75,7 @@ class TestChoice:
     def test_short_and_long_tracks_early_and_late_faces_have_the_same_chance(self) -> None:
         long_ones, early, drawn = 0, 0, 0
         for minute in range(150):
-            keeper = Keeper(Keeping("1d", per_recording=4), recording(START + timedelta(minutes=minute)))
+            keeper = Keeper(CropRetention("1d", per_recording=4), recording(START + timedelta(minutes=minute)))
             watch(keeper, [1] * 5 + [20] * 5, batch=20)
             for crop in keeper.kept(DAY):
                 if crop.track_id >= 5:
@@ -87,7 +87,7 @@ class TestChoice:
         assert abs(early - long_ones / 2) < 35
 
     def test_small_faces_are_not_kept(self) -> None:
-        keeper = Keeper(Keeping("1d"), recording())
+        keeper = Keeper(CropRetention("1d"), recording())
         watch(keeper, [5] * 3, counts=False)
         assert keeper.kept(DAY) == ()
 

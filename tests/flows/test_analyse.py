@@ -18,6 +18,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
 from gfpipe import workers
+from gfpipe.choices import Device
 from gfpipe.errors import LakeError, TransientError, UsageError
 from gfpipe.evaluation.gate.decision import Decision
 from gfpipe.flows import server
@@ -32,7 +33,7 @@ from gfpipe.settings import Analysis
 from gfpipe.stages.analysis import analyse as stage
 
 pytestmark = pytest.mark.slow
-CPU = Analysis(device="cpu")
+CPU = Analysis(device=Device.CPU)
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +158,10 @@ def test_a_missing_limit_on_a_configured_server_is_an_error_that_says_what_to_do
     with get_client(sync_client=True) as client:
         client.delete_global_concurrency_limit_by_name("decode")
     try:
-        with pytest.raises(UsageError, match=r"no concurrency limit 'decode'; create it with deploy/limits\.sh"):
+        with pytest.raises(
+            UsageError,
+            match=r"no concurrency limit 'decode'; create it with limits\.sh",
+        ):
             analyse_archive(AnalysisJob(archive=str(archive), lake=str(tmp_path), timezone="UTC", analysis=CPU))
     finally:
         server.create_limits()

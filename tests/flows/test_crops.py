@@ -5,18 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from gfpipe.choices import Device
 from gfpipe.cli import flow_runs as run
 from gfpipe.flows.jobs import AnalysisJob
 from gfpipe.flows.serve import deployments
 from gfpipe.lake import crops
 from gfpipe.models import champion
-from gfpipe.settings import Analysis, Keeping, Settings
+from gfpipe.settings import Analysis, CropRetention, Settings
 from gfpipe.stages.analysis import demo
 from gfpipe.video.encode import write_video
 from tests.conftest import Command
 from tests.lake.pictures import pictures
 
-CPU = Analysis(classifier=champion.FIRST, device="cpu")
+CPU = Analysis(classifier=champion.FIRST, device=Device.CPU)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def test_crops_are_kept_by_workers_and_removed_by_the_command(
     job = AnalysisJob(archive=str(archive), lake=lake, timezone="UTC", analysis=CPU, workers=1)
     (summary,), _ = run.analyse(job)
     assert pictures(lake) == []
-    kept = job.model_copy(update={"keeping": Keeping("2w", per_day=1_000_000)})
+    kept = job.model_copy(update={"crops": CropRetention("2w", per_day=1_000_000)})
     (again,), _ = run.analyse(kept)
     assert not again.reused
     assert again.faces == summary.faces
@@ -51,6 +52,6 @@ def test_crops_are_kept_by_workers_and_removed_by_the_command(
 
 
 def test_a_night_is_told_what_the_site_keeps(tmp_path: Path) -> None:
-    keeping = Keeping("30d", again=False)
-    nightly, *_ = deployments(Settings(str(tmp_path), str(tmp_path / "lake"), keeping=keeping))
-    assert nightly.parameters["job"].keeping == keeping
+    crops = CropRetention("30d", again=False)
+    nightly, *_ = deployments(Settings(str(tmp_path), str(tmp_path / "lake"), crops=crops))
+    assert nightly.parameters["job"].crops == crops

@@ -19,7 +19,7 @@ from gfpipe.flows.retrain import retrain_model
 from gfpipe.flows.training_jobs import LearnJob
 from gfpipe.lake import shards
 from gfpipe.models import champion, store
-from gfpipe.settings import Keeping
+from gfpipe.settings import CropRetention
 from gfpipe.stages.models import curate
 from tests.curation.lakes import analyse_all, label_crops, programme
 from tests.flows.test_retrain import job as retrain_job
@@ -76,7 +76,7 @@ def test_an_archive_teaches_a_model_that_reigns_and_history_follows(
 ) -> None:
     for hour, variant in (("20", 1), ("22", 2)):
         programme(tmp_path / "more", f"tv1/2001-03-07/{hour}00_debate.mp4", variant, seconds=20)
-    analyse_all(tmp_path / "more", lake, Keeping("30d", per_track=100, per_day=1_000_000))
+    analyse_all(tmp_path / "more", lake, CropRetention("30d", per_track=100, per_day=1_000_000))
     asked = label_crops(lake, "debate")
     assert asked > 130  # some are the same to the byte, and the gate wants a hundred
     state = learn(lake, faces, lessons, tmp_path, least_labels=100, reestimate=True)

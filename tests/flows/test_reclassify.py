@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 def lake(archive: Path, tmp_path: Path) -> Path:
     """Two recordings under the default model; the file of the second is gone."""
     shutil.copytree(archive, tmp_path / "archive")
-    analyse_all(tmp_path / "archive", tmp_path / "lake", Analysis(device="cpu"))
+    analyse_all(tmp_path / "archive", tmp_path / "lake", Analysis(device=Device.CPU))
     (tmp_path / "archive" / "two" / NIGHT / "2000_news.mp4").unlink()
     return tmp_path / "lake"
 

@@ -20,7 +20,7 @@ from gfpipe.errors import UsageError
 from gfpipe.flows.learn import curate_and_retrain, remove_expired
 from gfpipe.flows.serve import deployments, schedule
 from gfpipe.flows.server import Server, _database
-from gfpipe.settings import Keeping, Learning, Settings
+from gfpipe.settings import CropRetention, Learning, Settings
 
 T = TypeVar("T")
 COMMAND = "from gfpipe.cli.main import main; main()"
@@ -101,8 +101,8 @@ def test_both_deployments_are_served(served: Served) -> None:
 
 
 def test_a_site_that_keeps_crops_and_learns_has_more_to_do(tmp_path: Path) -> None:
-    lessons = Learning(("labelled:utkface=/data/UTKFace",), ("utkface=/data/UTKFace",), threshold=0.8)
-    site = Settings("tv", str(tmp_path / "lake"), keeping=Keeping("30d"), learning=lessons)
+    lessons = Learning(["labelled:utkface=/data/UTKFace"], ["utkface=/data/UTKFace"], threshold=0.8)
+    site = Settings("tv", str(tmp_path / "lake"), crops=CropRetention("30d"), learn=lessons)
     due = {deployment.full_name: deployment for deployment in deployments(site)}
     assert set(due) == {"analyse/nightly", "publish/nightly", "purge/nightly", "learn/monthly"}
     parameters = due["learn/monthly"].parameters

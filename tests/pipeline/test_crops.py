@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from gfpipe.archive import manifest
+from gfpipe.choices import Device
 from gfpipe.faces import portraits
 from gfpipe.lake import crops, shards
 from gfpipe.models import champion, store
 from gfpipe.recording import Recording
-from gfpipe.settings import DEFAULT_PATTERN, Analysis, Keeping
+from gfpipe.settings import DEFAULT_PATTERN, Analysis, CropRetention
 from gfpipe.stages.analysis import analyse, demo, reclassify
 from gfpipe.stages.figures import publish, report
 from gfpipe.stages.labels import label
@@ -24,9 +25,9 @@ from gfpipe.video.encode import write_video
 from tests.lake.pictures import pictures
 from tests.pipeline.archives import FPS, analyse_all
 
-CPU = Analysis(classifier=champion.FIRST, device="cpu")
+CPU = Analysis(classifier=champion.FIRST, device=Device.CPU)
 SHOTS = (("woman", 4), ("both", 3), ("man", 4), ("street", 2), ("both", 3))  # six tracks
-KEEP = Keeping("30d", per_day=1_000_000)
+KEEP = CropRetention("30d", per_day=1_000_000)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def test_a_run_leaves_no_picture_of_anybody_unless_asked(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("keeping", "expected"),
+    ("retention", "expected"),
     [
         (KEEP, 6),
         (replace(KEEP, per_track=2), 12),
@@ -68,10 +69,10 @@ def test_a_run_leaves_no_picture_of_anybody_unless_asked(tmp_path: Path) -> None
     ],
 )
 def test_so_many_pictures_are_kept_as_were_allowed(
-    film: Recording, tmp_path: Path, keeping: Keeping, expected: int
+    film: Recording, tmp_path: Path, retention: CropRetention, expected: int
 ) -> None:
     now = datetime.now(UTC)
-    analyse.run(film, str(tmp_path), CPU, keeping)
+    analyse.run(film, str(tmp_path), CPU, retention)
     assert len(pictures(tmp_path)) == expected
     faces = {(row["sample_index"], row["face_index"]): row for row in rows(tmp_path, "faces")}
     kept = rows(tmp_path, "crops")

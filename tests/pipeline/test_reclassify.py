@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from gfpipe.choices import Device, Sampling
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake import shards, tables
 from gfpipe.models import champion, store
@@ -18,7 +19,7 @@ from gfpipe.video.encode import write_video
 from gfpipe.video.reader import open_video
 from tests.pipeline.archives import FPS, analyse_all, totals
 
-OLD = Analysis(classifier=champion.FIRST, device="cpu")
+OLD = Analysis(classifier=champion.FIRST, device=Device.CPU)
 SHOTS = (("both", 3), ("street", 2), ("woman", 3))
 SPENT = {"analysed_at", *(f"{step}_seconds" for step in ("decode", "detect", "chips", "classify", "write"))}
 
@@ -65,9 +66,9 @@ def reclassify_all(lake: Path, config: Analysis) -> list[Summary]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sampling", ["keyframes", "exact"])
+@pytest.mark.parametrize("sampling", Sampling)
 def test_the_lake_says_what_a_new_analysis_would_say(
-    archive: Path, tmp_path: Path, new: Analysis, sampling: str
+    archive: Path, tmp_path: Path, new: Analysis, sampling: Sampling
 ) -> None:
     lake, fresh = tmp_path / "lake", tmp_path / "fresh"
     old, new = replace(OLD, sampling=sampling, every_seconds=0.5), replace(new, sampling=sampling, every_seconds=0.5)

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow.dataset as ds
 import pytest
 
+from gfpipe.choices import Device, Sampling
 from gfpipe.recording import Status
 from gfpipe.settings import Analysis
 from gfpipe.stages.analysis import demo
@@ -22,13 +23,13 @@ def rows(lake: Path, table: str) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("sampling", ["keyframes", "exact"])
-def test_each_person_of_each_shot_is_one_track(tmp_path: Path, sampling: str) -> None:
+@pytest.mark.parametrize("sampling", Sampling)
+def test_each_person_of_each_shot_is_one_track(tmp_path: Path, sampling: Sampling) -> None:
     path = tmp_path / "archive" / NIGHT / "2000_news.mp4"
     path.parent.mkdir(parents=True)
     cuts = list(accumulate(seconds for _, seconds in SHOTS))[:-1]
     write_video(path, demo.footage().frames(SHOTS), FPS, gop=50, keyframes={cut * FPS for cut in cuts})
-    analyse_all(tmp_path / "archive", tmp_path / "lake", Analysis(sampling=sampling, device="cpu"))
+    analyse_all(tmp_path / "archive", tmp_path / "lake", Analysis(sampling=sampling, device=Device.CPU))
     samples = {row["sample_index"]: row for row in rows(tmp_path / "lake", "samples")}
     middle = 0.5 if sampling == "exact" else 0.0
     for row in samples.values():
@@ -49,7 +50,7 @@ def test_no_track_crosses_lost_time(tmp_path: Path) -> None:
     broadcast = path.read_bytes()
     third = len(broadcast) // 3 // 188 * 188
     path.write_bytes(broadcast[:third] + broadcast[2 * third :])
-    (summary,) = analyse_all(tmp_path / "archive", tmp_path / "lake", Analysis(device="cpu"))
+    (summary,) = analyse_all(tmp_path / "archive", tmp_path / "lake", Analysis(device=Device.CPU))
     assert summary.status is Status.PARTIAL
     samples = sorted(rows(tmp_path / "lake", "samples"), key=lambda row: row["seconds"])
     (gap,) = (
@@ -67,7 +68,7 @@ def test_no_cut_of_a_broadcast_is_missed(shared: Path, tmp_path: Path) -> None:
     """A performer, and shots of an audience, on a dark stage: cuts 0.67, 2.74 and 7.04 s after the first frame."""
     line = f"{shared}/video/short_hamilton_clip.mp4,tv,show,2001-03-04T20:00Z"
     (tmp_path / "night.csv").write_text(f"path,channel,programme,start\n{line}\n")
-    analyse_all(tmp_path / "night.csv", tmp_path / "lake", Analysis(every_seconds=0.5, device="cpu"))
+    analyse_all(tmp_path / "night.csv", tmp_path / "lake", Analysis(every_seconds=0.5, device=Device.CPU))
     samples = sorted(rows(tmp_path / "lake", "samples"), key=lambda row: row["seconds"])
     starts = [row["seconds"] for before, row in pairwise(samples) if row["shot"] != before["shot"]]
     for cut in (0.67, 2.74, 7.04):

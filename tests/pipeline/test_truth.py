@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gfpipe import warehouse
+from gfpipe.choices import Sampling
 from gfpipe.recording import Status
 from gfpipe.settings import Analysis
 from gfpipe.stages.analysis import demo
@@ -92,9 +93,9 @@ def archive(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sampling", "tolerance"), [("exact", 0.03), ("keyframes", 0.05)])
+@pytest.mark.parametrize(("sampling", "tolerance"), [(Sampling.EXACT, 0.03), (Sampling.KEYFRAMES, 0.05)])
 def test_face_time_by_perceived_gender_is_that_of_the_footage(
-    archive: Path, tmp_path: Path, sampling: str, tolerance: float
+    archive: Path, tmp_path: Path, sampling: Sampling, tolerance: float
 ) -> None:
     summaries = analyse_all(archive, tmp_path / "lake", Analysis(sampling=sampling))
     seconds = {name: sum(shot.seconds for shot in shots) for name, shots in PROGRAMMES.items()}
@@ -109,8 +110,10 @@ def test_face_time_by_perceived_gender_is_that_of_the_footage(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sampling", "tolerance"), [("exact", 0.01), ("keyframes", 0.02)])
-def test_tracks_lower_the_error_of_face_time(archive: Path, tmp_path: Path, sampling: str, tolerance: float) -> None:
+@pytest.mark.parametrize(("sampling", "tolerance"), [(Sampling.EXACT, 0.01), (Sampling.KEYFRAMES, 0.02)])
+def test_tracks_lower_the_error_of_face_time(
+    archive: Path, tmp_path: Path, sampling: Sampling, tolerance: float
+) -> None:
     """What is left is time: a keyframe may stand for a moment of the next shot."""
     analyse_all(archive, tmp_path / "lake", Analysis(sampling=sampling))
     warehouse.build(tmp_path / "lake")

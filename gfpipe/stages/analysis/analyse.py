@@ -28,7 +28,7 @@ from gfpipe.lake import crops, shards
 from gfpipe.lake.shards import Provenance, ShardWriter
 from gfpipe.models import store
 from gfpipe.recording import REFERENCE_LINES, Clock, Recording, Status, Summary, Timings
-from gfpipe.settings import Analysis, Keeping
+from gfpipe.settings import Analysis, CropRetention
 from gfpipe.video.frames import FrameBatch, LostRange, Reader
 from gfpipe.video.reader import open_video
 
@@ -56,18 +56,20 @@ def prepare(config: Analysis) -> Provenance:
     )
 
 
-def finished(recording: Recording, lake: str, provenance: Provenance, keeping: Keeping | None = None) -> Summary | None:
+def finished(
+    recording: Recording, lake: str, provenance: Provenance, retention: CropRetention | None = None
+) -> Summary | None:
     """What an earlier run made of the recording under the same configuration; None if there is work to do.
 
-    Crops that are asked for and are not there, or have expired, are work too, where ``keeping.again`` says so.
+    Crops that are asked for and are not there, or have expired, are work too, where ``retention.again`` says so.
     """
     done = shards.finished(lake, recording, provenance.config_digest)
-    if done and keeping and keeping.again and not crops.has(lake, recording, provenance.config_digest):
+    if done and retention and retention.again and not crops.has(lake, recording, provenance.config_digest):
         return None
     return done
 
 
-def run(recording: Recording, lake: str, config: Analysis, keeping: Keeping | None = None) -> Summary:
+def run(recording: Recording, lake: str, config: Analysis, retention: CropRetention | None = None) -> Summary:
     """Write the shards of one recording; finished shards are never written twice.
 
     What is wrong with the file itself ends in the summary and in the lake, not in an exception.
@@ -76,7 +78,7 @@ def run(recording: Recording, lake: str, config: Analysis, keeping: Keeping | No
         recording: the file.
         lake: where the shards go.
         config: how it is analysed.
-        keeping: which crops of faces are kept; None for none. Those that an earlier run left go with its rows.
+        retention: which crops of faces are kept; None for none. Those that an earlier run left go with its rows.
 
     Raises:
         LakeError: the lake cannot be written (a full disk).
@@ -84,10 +86,10 @@ def run(recording: Recording, lake: str, config: Analysis, keeping: Keeping | No
         TransientError: something outside the recording failed; try again.
     """
     provenance = prepare(config)
-    if done := finished(recording, lake, provenance, keeping):
+    if done := finished(recording, lake, provenance, retention):
         return done
     try:
-        return _analyse(recording, lake, config, provenance, keeping)
+        return _analyse(recording, lake, config, provenance, retention)
     except RecordingError as exc:
         failed = Summary(recording, Status.FAILED, reason=str(exc), lost_seconds=recording.scheduled_seconds or 0.0)
         with shards.writer(lake, recording, provenance) as write:
@@ -96,11 +98,11 @@ def run(recording: Recording, lake: str, config: Analysis, keeping: Keeping | No
 
 
 def _analyse(
-    recording: Recording, lake: str, config: Analysis, provenance: Provenance, keeping: Keeping | None
+    recording: Recording, lake: str, config: Analysis, provenance: Provenance, retention: CropRetention | None
 ) -> Summary:
     detector, classifier = _models(config.detector, config.classifier, config.device, config.min_score)
     clock, tracker = Clock(), Tracker()
-    keeper = Keeper(keeping, recording) if keeping else None
+    keeper = Keeper(retention, recording) if retention else None
     reader = open_video(recording.path, Sampling(config.sampling), config.every_seconds, recording.scheduled_seconds)
     with shards.writer(lake, recording, provenance) as write:
         for frames in clock.each("decode", reader):
@@ -125,7 +127,7 @@ def _analyse(
                 _write(write, frames, detections, tracks, attributes, config.min_face)
         if keeper:
             kept = [vars(crop) for crop in keeper.kept(write.analysed_seconds)]
-            write.crops(*crops.columns(kept, datetime.now(UTC), keeper.keeping.term))
+            write.crops(*crops.columns(kept, datetime.now(UTC), keeper.retention.term))
         summary = _summary(recording, reader, write, clock.timings)
         write.finish(summary, **_facts(reader))
     return summary
