@@ -58,7 +58,7 @@ def between(low: float, high: float) -> AfterValidator:
 def is_text(kind: Any, path: Sequence[str]) -> bool:
     """Whether the value of a key, given by its tables and name, is text."""
     key = _locate(kind, path)[0]
-    return str in (key, *get_args(key))
+    return key is str or (get_origin(key) in (Union, UnionType) and str in get_args(key))
 
 
 def describe(exc: ValidationError, kind: Any, hidden: Collection[str] = ()) -> str:
