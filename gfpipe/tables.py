@@ -4,8 +4,10 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
+from gfpipe import files
 from gfpipe.formats import TEXT, Format, Interval, Value, known
 
 _LATEX: Final = str.maketrans(
@@ -150,3 +152,23 @@ def _field(value: str | float | None) -> str:
     if not isinstance(value, float):
         return "" if value is None else str(value)
     return "" if known(value) is None else f"{value:.8g}"
+
+
+def write(tables: Sequence[Table], folder: Path, name: str = "tables") -> list[Path]:
+    """Write all tables to ``NAME.txt`` and ``NAME.md``, and each to a ``.csv`` and a ``.tex`` of its own name.
+
+    Returns:
+        The files, in the order written.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    contents = {
+        f"{name}.txt": "\n\n".join(table.text() for table in tables) + "\n",
+        f"{name}.md": "\n".join(table.markdown() for table in tables),
+        **{f"{table.name}.csv": table.csv() for table in tables},
+        **{f"{table.name}.tex": table.latex() for table in tables},
+    }
+    for file, content in contents.items():
+        files.write(folder / file, content)
+    return [folder / file for file in contents]

@@ -1,8 +1,8 @@
-"""What people and models say of the faces of a benchmark; kept on disk as one Parquet file, ``answers.parquet``."""
+"""Labels and model predictions for the faces of a benchmark, stored as one Parquet file, ``answers.parquet``."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Final
 
@@ -11,23 +11,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from gfpipe.arrays import array_dataclass
 from gfpipe.errors import UsageError
+from gfpipe.files import replacing
 
-_ABOUT: Final = b"gfpipe.trial"
+_METADATA: Final = b"gfpipe.trial"
 _FORMAT: Final = 1
 
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@array_dataclass
 class Labels:
-    """N faces, as people labelled them.
+    """Labels of N faces.
 
     Attributes:
-        names: (N,) where each picture lies.
-        female: (N,) bool, the perceived gender.
-        age_years: (N,) NaN where unknown; the middle of a band where only that is known.
-        ethnicity: (N,) as the data set calls it; empty where unknown.
+        names: (N,) paths of the images.
+        female: (N,) bool, perceived gender.
+        age_years: (N,) NaN if unknown; the middle of the band if only a band is known.
+        ethnicity: (N,) category of the data set; empty if unknown.
     """
 
     names: NDArray[np.str_]
@@ -43,19 +45,19 @@ class Labels:
     def __len__(self) -> int:
         return len(self.names)
 
-    def __getitem__(self, which: NDArray[np.bool_]) -> "Labels":
-        return Labels(self.names[which], self.female[which], self.age_years[which], self.ethnicity[which])
+    def __getitem__(self, mask: NDArray[np.bool_]) -> "Labels":
+        return Labels(self.names[mask], self.female[mask], self.age_years[mask], self.ethnicity[mask])
 
 
-@dataclass(frozen=True)
+@array_dataclass
 class Answers:
-    """What one model, or another tool, says of these faces.
+    """Predictions of one model, or of another tool, for N faces.
 
     Attributes:
-        p_female: (N,) in [0, 1]; NaN where no face was found or no answer was given, which counts as an error; all NaN
-            of a model that tells ages alone.
-        by_size: the height of the face in pixels to the (N,) answers about the picture reduced to it.
-        age_years: (N,) NaN where there is no answer; None where the model says nothing about ages.
+        p_female: (N,) in [0, 1]; NaN if no face was detected or there is no prediction, which counts as an error; all
+            NaN for a model that predicts age only.
+        by_size: face height in pixels to (N,) predictions on the image scaled down to that height.
+        age_years: (N,) NaN if there is no prediction; None if the model does not predict age.
     """
 
     model_id: str
@@ -65,35 +67,35 @@ class Answers:
 
     def __post_init__(self) -> None:
         ages = () if self.age_years is None else (self.age_years,)
-        for answers in (self.p_female, *self.by_size.values(), *ages):
-            if answers.shape != self.p_female.shape:
-                raise ValueError(f"{self.model_id}: {answers.shape} answers beside {self.p_female.shape}")
+        for predictions in (self.p_female, *self.by_size.values(), *ages):
+            if predictions.shape != self.p_female.shape:
+                raise ValueError(f"{self.model_id}: shapes {predictions.shape} and {self.p_female.shape} differ")
 
     @property
     def reads_gender(self) -> bool:
-        """Whether perceived gender is among what is said; of some models it is the age alone."""
+        """Whether the model predicts perceived gender; some models predict age only."""
         return self.age_years is None or bool(np.isfinite(self.p_female).any())
 
     @property
     def answered(self) -> NDArray[np.bool_]:
-        """(N,) whether there is an answer."""
+        """(N,) whether there is a prediction."""
         return np.isfinite(self.p_female if self.reads_gender or self.age_years is None else self.age_years)
 
-    def __getitem__(self, which: NDArray[np.bool_]) -> "Answers":
-        by_size = {size: p[which] for size, p in self.by_size.items()}
-        ages = None if self.age_years is None else self.age_years[which]
-        return Answers(self.model_id, self.p_female[which], by_size, ages)
+    def __getitem__(self, mask: NDArray[np.bool_]) -> "Answers":
+        by_size = {size: p_female[mask] for size, p_female in self.by_size.items()}
+        ages = None if self.age_years is None else self.age_years[mask]
+        return Answers(self.model_id, self.p_female[mask], by_size, ages)
 
 
-@dataclass(frozen=True)
+@array_dataclass
 class Trial:
-    """Models side by side on the faces of one data set.
+    """Predictions of several models for the faces of one data set.
 
     Attributes:
-        data: the data set, as it was asked for.
-        detector_id: the model that found the faces.
-        skipped: pictures that are not among the faces, each with the reason.
-        seen: faces left out because one of the models was trained on them.
+        data: the data set, as named on the command line.
+        detector_id: id of the face detector.
+        skipped: images without a face in the trial, each with the reason.
+        seen: number of faces left out because one of the models was trained on them.
     """
 
     data: str
@@ -108,21 +110,20 @@ class Trial:
             if len(answers.p_female) != len(self.labels):
                 raise ValueError(f"{answers.model_id}: {len(answers.p_female)} answers on {len(self.labels)} faces")
 
-    def __getitem__(self, which: NDArray[np.bool_]) -> "Trial":
-        """The trial on some of its faces: an (N,) mask."""
-        answers = tuple(each[which] for each in self.answers)
-        return Trial(self.data, self.detector_id, self.labels[which], answers, self.skipped, self.seen)
+    def __getitem__(self, mask: NDArray[np.bool_]) -> "Trial":
+        """The trial restricted to the faces of an (N,) mask."""
+        return replace(self, labels=self.labels[mask], answers=tuple(answers[mask] for answers in self.answers))
 
     @property
     def reading_gender(self) -> "Trial":
-        """The trial of those models that say something about perceived gender."""
-        return replace(self, answers=tuple(each for each in self.answers if each.reads_gender))
+        """The trial restricted to models that predict perceived gender."""
+        return replace(self, answers=tuple(answers for answers in self.answers if answers.reads_gender))
 
     def of(self, model_id: str) -> Answers:
-        """The answers of one model.
+        """The predictions of one model.
 
         Raises:
-            UsageError: it is not among them.
+            UsageError: the model is not part of the trial.
         """
         for answers in self.answers:
             if answers.model_id == model_id:
@@ -131,11 +132,15 @@ class Trial:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The models' ids, in the order in which they were asked for."""
+        """Model ids, in the order of `answers`."""
         return tuple(answers.model_id for answers in self.answers)
 
     def write(self, path: Path) -> None:
-        """Write one row a face: name, labels, and for each model ``p_female`` (also by size) and ``age_years``."""
+        """Write one row per face: name, labels, and for each model ``p_female`` (also by size) and ``age_years``.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
         columns: dict[str, object] = {
             "name": self.labels.names.tolist(),
             "perceived_gender": np.where(self.labels.female, "female", "male").tolist(),
@@ -147,7 +152,7 @@ class Trial:
                 columns[_column(number, answers.model_id, size)] = pa.array(p_female, from_pandas=True)
             if answers.age_years is not None:
                 columns[_age_column(number, answers.model_id)] = pa.array(answers.age_years, from_pandas=True)
-        about = {
+        metadata = {
             "format": _FORMAT,
             "data": self.data,
             "detector": self.detector_id,
@@ -155,25 +160,25 @@ class Trial:
             "skipped": self.skipped,
             "seen": self.seen,
         }
-        table = pa.table(columns).replace_schema_metadata({_ABOUT: json.dumps(about).encode()})
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, path)
+        table = pa.table(columns).replace_schema_metadata({_METADATA: json.dumps(metadata).encode()})
+        with replacing(path) as temporary:
+            pq.write_table(table, temporary)
 
     @classmethod
     def read(cls, path: Path) -> "Trial":
-        """Read what :meth:`write` wrote.
+        """Read a file of :meth:`write`.
 
         Raises:
-            UsageError: there is no such file, or it is none of ours.
+            UsageError: the file does not exist or is not an ``answers.parquet``.
         """
         try:
             table = pq.read_table(path)
-            about = json.loads((table.schema.metadata or {})[_ABOUT])
+            metadata = json.loads((table.schema.metadata or {})[_METADATA])
         except (OSError, pa.ArrowInvalid, KeyError, json.JSONDecodeError) as exc:
-            raise UsageError(f"{path} holds no answers that gfpipe evaluate wrote: {exc}") from exc
+            raise UsageError(f"{path} was not written by gfpipe evaluate: {exc}") from exc
         return cls(
-            data=about["data"],
-            detector_id=about["detector"],
+            data=metadata["data"],
+            detector_id=metadata["detector"],
             labels=Labels(
                 names=_strings(table, "name"),
                 female=_strings(table, "perceived_gender") == "female",
@@ -187,10 +192,10 @@ class Trial:
                     {size: _floats(table, _column(number, model_id, size)) for size in sizes},
                     _floats(table, ages) if (ages := _age_column(number, model_id)) in table.column_names else None,
                 )
-                for number, (model_id, sizes) in enumerate(about["models"])
+                for number, (model_id, sizes) in enumerate(metadata["models"])
             ),
-            skipped=tuple((name, reason) for name, reason in about["skipped"]),
-            seen=about["seen"],
+            skipped=tuple((name, reason) for name, reason in metadata["skipped"]),
+            seen=metadata["seen"],
         )
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from gfpipe.evaluation.answers import Trial
-from gfpipe.evaluation.measures import spread
+from gfpipe.evaluation.tables import spread
 from gfpipe.stages.models import evaluate
 from gfpipe.studies import runner
 from gfpipe.studies.runner import Report, Study, Training
@@ -114,7 +114,7 @@ class Masking(Study[Trial]):
         config = self.config
         models = {name: [config.model_id(name, seed) for seed in range(config.seeds)] for name in config.maskings}
         note = f"At the recipes’ {config.setting} setting."
-        tables = spread.seeds(outcome, models, note), spread.each(outcome), spread.table(outcome)
+        tables = spread.seeds(outcome, models, note), spread.by_model(outcome), spread.by_ethnicity(outcome)
         return Report.of("study", tables, trial=outcome)
 
 

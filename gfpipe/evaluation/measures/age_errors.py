@@ -1,4 +1,4 @@
-"""How far ages that models tell are off, in years; and the age by two models, one for women and one for men."""
+"""Errors of predicted ages, and ages predicted by separate models for women and men."""
 
 from dataclasses import dataclass
 
@@ -14,11 +14,11 @@ from gfpipe.formats import Interval
 
 @dataclass(frozen=True)
 class AgeErrors:
-    """The mean absolute error in years, with 95 % intervals.
+    """Mean absolute error in years, with 95 % intervals.
 
     Attributes:
-        overall, women, men: by perceived gender as labelled; NaN where nobody is left.
-        faces: how many it is of: those of a known age that there is an answer about.
+        overall, women, men: by labelled perceived gender; NaN without faces.
+        faces: number of faces with a known and a predicted age.
     """
 
     overall: Interval
@@ -28,40 +28,37 @@ class AgeErrors:
 
 
 def mean_absolute_error(labels: Labels, age_years: Floats, draws: int = DRAWS) -> AgeErrors:
-    """Hold ages, (N,) and NaN where there is no answer, against labels.
-
-    A face without an answer is left out: no answer is off by no number of years. How many there are stands beside.
-    """
+    """Mean absolute error of (N,) predicted ages; faces without a prediction (NaN) are left out."""
     known = np.isfinite(labels.age_years) & np.isfinite(age_years)
     errors, female = np.abs(age_years - labels.age_years)[known], labels.female[known]
     if not len(errors):
-        nothing = Interval(np.nan, np.nan, np.nan)
-        return AgeErrors(nothing, nothing, nothing, 0)
+        unknown = Interval(np.nan, np.nan, np.nan)
+        return AgeErrors(unknown, unknown, unknown, 0)
     groups = np.stack((np.ones_like(female), female, ~female)).astype(np.float64)
 
     def means(weights: Floats) -> Floats:
         """(D, N) weights of faces -> (D, 3)."""
         counts = weights @ groups.T
         with np.errstate(invalid="ignore"):
-            found: Floats = (weights @ (groups * errors).T) / np.where(counts, counts, np.nan)
-        return found
+            result: Floats = (weights @ (groups * errors).T) / np.where(counts, counts, np.nan)
+        return result
 
     values, drawn = resampling.measure({"errors": means}, len(errors), draws)["errors"]
-    overall, women, men = (percentile_interval(float(value), drawn[:, at]) for at, value in enumerate(values))
+    overall, women, men = (percentile_interval(float(v), drawn[:, index]) for index, v in enumerate(values))
     return AgeErrors(overall, women, men, len(errors))
 
 
 def by_perceived_gender(reader: Answers, women: Floats, men: Floats, model_id: str = "") -> Answers:
-    """The two-model variant as answers of its own, to stand beside those of one model.
+    """Combine the ages of two models, chosen for each face by its predicted perceived gender.
 
     Args:
-        reader: says of each face whether it is a woman's or a man's.
-        women: (N,) ages by the model that learned from women alone.
-        men: (N,) ages by that for men.
-        model_id: of the answers; empty for the reader's.
+        reader: predictions of perceived gender.
+        women: (N,) ages of the model trained on women only.
+        men: (N,) ages of the model trained on men only.
+        model_id: id of the result; by default the reader's.
 
     Returns:
-        The reader's perceived gender, with the age of the model chosen by it; NaN where the reader gave no answer.
+        The reader's predictions with an age; NaN where the reader has no prediction.
     """
     chosen = np.where(reader.p_female >= THRESHOLD, women, men)
     ages: NDArray[np.float64] = np.where(np.isfinite(reader.p_female), chosen, np.nan)

@@ -1,6 +1,6 @@
-"""Whether a probability can be taken at its word: reliability, expected calibration error, temperature scaling.
+"""Calibration of faces with a prediction: reliability, expected calibration error, temperature scaling.
 
-Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017. Of faces with an answer.
+Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
 """
 
 from dataclasses import dataclass
@@ -11,24 +11,25 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
+from gfpipe.arrays import array_dataclass
 from gfpipe.evaluation.measures.metrics import THRESHOLD, graded
 
 Floats = NDArray[np.float64]
 
 BINS: Final = 15  # as in the paper
-_SMALLEST: Final = 1e-7  # about half of float32's step below 1: a network's softmax cannot come closer to certainty
-_COLDEST, _HOTTEST = 1e-2, 1e2  # temperatures beyond are no scaling of a classifier, but its end
+_SMALLEST: Final = 1e-7  # about half of float32's step below 1, the resolution of a network's softmax
+_COLDEST, _HOTTEST = 1e-2, 1e2  # range of temperatures
 
 
-@dataclass(frozen=True)
+@array_dataclass
 class Reliability:
-    """What a classifier promises and what it keeps, by bins of its confidence.
+    """Confidence and accuracy by bins of confidence, the probability of the predicted class.
 
     Attributes:
-        edges: (BINS + 1,) of confidence, the probability of the answer given; for two classes never under a half.
-        faces: (BINS,) how many.
-        confidence: (BINS,) the mean; NaN in empty bins.
-        accuracy: (BINS,) the share that is right; NaN in empty bins.
+        edges: (BINS + 1,) edges of the bins.
+        faces: (BINS,) number of faces.
+        confidence: (BINS,) mean confidence; NaN in empty bins.
+        accuracy: (BINS,) NaN in empty bins.
     """
 
     edges: Floats
@@ -38,7 +39,7 @@ class Reliability:
 
     @property
     def error(self) -> float:
-        """The expected calibration error, equation 3: the mean distance between the two, weighted by faces."""
+        """Expected calibration error (equation 3): mean of |accuracy - confidence|, weighted by faces."""
         if not self.faces.any():
             return np.nan
         return float(np.nansum(self.faces * np.abs(self.accuracy - self.confidence)) / self.faces.sum())
@@ -46,12 +47,12 @@ class Reliability:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How well one model is calibrated, and what one number could mend.
+    """Calibration of one model before and after temperature scaling; NaN if the model outputs labels only.
 
     Attributes:
-        error: the expected calibration error as it answers; NaN where there are only labels.
-        temperature: that by which its logits would have to be divided.
-        error_after: the expected calibration error then; the temperature of one half is tried on the other.
+        error: expected calibration error.
+        temperature: divisor of the logits that minimises the negative log-likelihood.
+        error_after: expected calibration error after scaling, by twofold cross-validation.
     """
 
     error: float
@@ -60,31 +61,30 @@ class Calibration:
 
 
 def reliability(p_female: Floats, female: NDArray[np.bool_], bins: int = BINS) -> Reliability:
-    """Sort (N,) answers by their confidence into equal bins, as (0, 1/15], (1/15, 2/15] and so on."""
-    answered = np.isfinite(p_female)
-    p, truth = p_female[answered], female[answered]
+    """Sort (N,) predictions by confidence into equal bins (0, 1/15], (1/15, 2/15] and so on."""
+    predicted = np.isfinite(p_female)
+    p, truth = p_female[predicted], female[predicted]
     confidence = np.maximum(p, 1 - p)
-    right = (p >= THRESHOLD) == truth
+    correct = (p >= THRESHOLD) == truth
     edges = np.linspace(0, 1, bins + 1)
-    place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
-    faces = np.bincount(place, minlength=bins)
+    index = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
+    faces = np.bincount(index, minlength=bins)
     with np.errstate(invalid="ignore"):
-        means = [np.bincount(place, values, minlength=bins) / faces for values in (confidence, right)]
+        means = [np.bincount(index, values, minlength=bins) / faces for values in (confidence, correct)]
     return Reliability(edges, faces, *means)
 
 
 def temperature(logit_margin: Floats, female: NDArray[np.bool_]) -> float:
-    """The temperature that makes the labels likeliest (Guo et al., section 4.2): p = sigmoid(margin / temperature).
+    """Maximum-likelihood temperature (Guo et al., section 4.2), with p = sigmoid(margin / temperature).
 
-    In 1 / temperature the negative log-likelihood is convex, so its derivative has one zero.
+    The negative log-likelihood is convex in 1 / temperature, so its derivative has one zero.
 
     Args:
-        logit_margin: (N,) the logit of female minus that of male.
-        female: (N,) the labels.
+        logit_margin: (N,) logit of female minus logit of male.
+        female: (N,) labels.
 
     Returns:
-        Above 1 where the classifier is too sure of itself. At most 100, and at least 0.01, where no error or nothing
-        but errors would ask for infinity or zero; 1 for no faces at all.
+        Above 1 if the classifier is overconfident; clipped to [0.01, 100]; 1 without faces.
     """
     towards_truth = np.where(female, logit_margin, -logit_margin)
     if not len(towards_truth):
@@ -94,7 +94,7 @@ def temperature(logit_margin: Floats, female: NDArray[np.bool_]) -> float:
         return float(np.mean(towards_truth * expit(-towards_truth * np.exp(-log_temperature))))
 
     low, high = np.log(_COLDEST), np.log(_HOTTEST)
-    if slope(low) >= 0:  # colder is always better
+    if slope(low) >= 0:
         return _COLDEST
     if slope(high) <= 0:
         return _HOTTEST
@@ -102,19 +102,19 @@ def temperature(logit_margin: Floats, female: NDArray[np.bool_]) -> float:
 
 
 def margins(p_female: Floats) -> Floats:
-    """The difference of two logits that a probability came from; those that were rounded to 0 or 1 are brought back."""
+    """Logit of female minus logit of male; probabilities are clipped to stay finite."""
     return np.asarray(logit(np.clip(p_female, _SMALLEST, 1 - _SMALLEST)))
 
 
 def scaled(p_female: Floats, by: float) -> Floats:
-    """Probabilities after their logits were divided by a temperature; NaN stays."""
+    """Probabilities with their logits divided by a temperature; NaN stays NaN."""
     return np.asarray(expit(margins(p_female) / by))
 
 
 def calibrate(p_female: Floats, female: NDArray[np.bool_], seed: int = 0) -> Calibration:
-    """Measure calibration, and what temperature scaling would do to it on faces that it was not chosen on."""
-    answered = np.isfinite(p_female)
-    p, truth = p_female[answered], female[answered]
+    """Measure calibration before and after temperature scaling."""
+    predicted = np.isfinite(p_female)
+    p, truth = p_female[predicted], female[predicted]
     if not graded(p):
         return Calibration(np.nan, np.nan, np.nan)
     after = np.empty_like(p)

@@ -1,4 +1,4 @@
-"""Two models on the same faces: is one better, or did it meet with easier ones?"""
+"""Paired comparison of two models on the same faces."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ from scipy.stats import binom, chi2
 from gfpipe.evaluation.answers import Answers, Labels
 from gfpipe.evaluation.measures import metrics, resampling, subgroups
 from gfpipe.evaluation.measures.metrics import Metric, Tally, correct
-from gfpipe.evaluation.measures.resampling import DRAWS, Floats, Measured, percentile_interval
+from gfpipe.evaluation.measures.resampling import DRAWS, Measured, percentile_interval
 from gfpipe.formats import Interval
 
 Measure = Callable[[Labels, Answers], Measured]
 
-_FEW: Final = 25  # discordant faces, under which the chi-squared approximation is not used (McNemar's rule of thumb)
+_MIN_DISCORDANT: Final = 25  # faces; with fewer the exact test replaces the chi-squared approximation
 
 
 @dataclass(frozen=True)
 class McNemar:
-    """McNemar's (1947) test of the same share of right answers.
+    """Result of McNemar's (1947) test of equal accuracy.
 
     Attributes:
-        only_first: faces that only the first model has right.
-        only_second: faces that only the second has right.
+        only_first, only_second: faces that only the first (second) model classifies correctly.
         p_value: two-sided.
-        exact: by the binomial distribution, or by chi-squared with the correction for continuity (Edwards 1948).
+        exact: whether the binomial distribution was used instead of chi-squared with Edwards' (1948) continuity
+            correction.
     """
 
     only_first: int
@@ -36,11 +36,11 @@ class McNemar:
 
 
 def mcnemar(labels: Labels, first: Answers, second: Answers) -> McNemar:
-    """Test whether two models are right equally often; a face without an answer is an error."""
+    """Test whether two models have the same accuracy; faces without a prediction are errors."""
     one, other = (correct(labels.female, answers.p_female) for answers in (first, second))
     only_first, only_second = int(np.sum(one & ~other)), int(np.sum(other & ~one))
     discordant = only_first + only_second
-    if discordant < _FEW:
+    if discordant < _MIN_DISCORDANT:
         tail = float(binom.cdf(min(only_first, only_second), discordant, 0.5)) if discordant else 1.0
         return McNemar(only_first, only_second, min(2 * tail, 1.0), exact=True)
     statistic = max(abs(only_first - only_second) - 1, 0) ** 2 / discordant
@@ -48,7 +48,7 @@ def mcnemar(labels: Labels, first: Answers, second: Answers) -> McNemar:
 
 
 def of_counts(metric: Metric) -> Measure:
-    """Any metric of :mod:`gfpipe.evaluation.measures.metrics` over all faces."""
+    """The measure of a metric over all faces."""
 
     def measure(labels: Labels, answers: Answers) -> Measured:
         tally = Tally(labels.female, answers.p_female)
@@ -67,31 +67,28 @@ MEASURES: Final[Mapping[str, Measure]] = {
 def difference(
     labels: Labels, first: Answers, second: Answers, measure: Measure, draws: int = DRAWS, seed: int = 0
 ) -> Interval:
-    """How much higher a measure is for the first model than for the second, both on the same resampled faces."""
-    of_first, of_second = measure(labels, first), measure(labels, second)
-
-    def subtracted(weights: Floats) -> Floats:
-        return of_first(weights) - of_second(weights)
-
-    value, drawn = resampling.measure({"difference": subtracted}, len(labels), draws, seed)["difference"]
-    return percentile_interval(float(value), drawn)
+    """Difference of a measure, first minus second model, with its paired bootstrap interval."""
+    minuend, subtrahend = measure(labels, first), measure(labels, second)
+    differences = {"difference": lambda weights: minuend(weights) - subtrahend(weights)}
+    value, value_draws = resampling.measure(differences, len(labels), draws, seed)["difference"]
+    return percentile_interval(float(value), value_draws)
 
 
 def estimates(
     labels: Labels, answers: Answers, names: Sequence[str], draws: int = DRAWS, seed: int = 0
 ) -> dict[str, Interval]:
-    """Some of :data:`MEASURES` of one model, each with its 95 % bootstrap interval."""
+    """Measures of :data:`MEASURES` for one model, with 95 % bootstrap intervals."""
     tally = Tally(labels.female, answers.p_female)
     counts, drawn = tally.counts, tally.resampled(draws, seed)
     others = {name: MEASURES[name](labels, answers) for name in names if name not in metrics.METRICS}
     resampled = resampling.measure(others, len(labels), draws, seed) if others else {}
-    found = {}
+    intervals = {}
     for name in names:
         if name in others:
-            value, of_draws = resampled[name]
-            found[name] = percentile_interval(float(value), of_draws)
+            value, value_draws = resampled[name]
+            intervals[name] = percentile_interval(float(value), value_draws)
         else:
             metric = metrics.METRICS[name]
             faces = metrics.DENOMINATORS[name](counts)[0] if name in metrics.DENOMINATORS else None
-            found[name] = percentile_interval(float(metric(counts)[0]), metric(drawn)[:, 0], faces)
-    return found
+            intervals[name] = percentile_interval(float(metric(counts)[0]), metric(drawn)[:, 0], faces)
+    return intervals

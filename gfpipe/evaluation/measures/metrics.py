@@ -1,13 +1,11 @@
-"""Metrics of perceived gender, from counts: one formula serves a point, many groups and 2,000 bootstrap draws.
+"""Metrics of perceived gender, computed from counts of any shape: overall, by group, or by bootstrap draw.
 
-Women are the positive class. A face that was not found, or to which there is no answer, is an error in accuracy and in
-recall; it has no score, so that ROC, false-positive and false-negative rates are of the faces with an answer.
-All metrics are shares, from 0 to 1: tables print them as percent and points.
+Women are the positive class. Undetected faces and faces without a prediction are errors in accuracy and recall; ROC
+curve, false-positive rate and false-negative rate cover faces with a prediction only. All metrics are in [0, 1].
 """
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -15,23 +13,21 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sklearn.metrics import roc_auc_score, roc_curve
 
+from gfpipe.arrays import array_dataclass
+
 Floats = NDArray[np.float64]
 
-THRESHOLD: Final = 0.5  # of p_female, from which on a face is called a woman's
+THRESHOLD: Final = 0.5  # p_female from which the prediction is female
 _OUTCOMES: Final = 6
 
 
-@dataclass(frozen=True)
+@array_dataclass
 class Counts:
-    """Faces by label and answer; arrays of one shape, whole numbers or weighted.
+    """Faces by label and prediction: arrays of one shape, weighted or not; the positive class is female.
 
     Attributes:
-        tp: women called women.
-        fn: women called men.
-        fp: men called women.
-        tn: men called men.
-        undetected_female: women without an answer.
-        undetected_male: men without an answer.
+        tp, fn, fp, tn: true positives, false negatives, false positives, true negatives.
+        undetected_female, undetected_male: faces without a prediction.
     """
 
     tp: Floats
@@ -43,12 +39,12 @@ class Counts:
 
     @property
     def women(self) -> Floats:
-        """Faces labelled as women's."""
+        """Faces labelled female."""
         return self.tp + self.fn + self.undetected_female
 
     @property
     def men(self) -> Floats:
-        """Faces labelled as men's."""
+        """Faces labelled male."""
         return self.fp + self.tn + self.undetected_male
 
     @property
@@ -58,7 +54,7 @@ class Counts:
 
     @property
     def undetected(self) -> Floats:
-        """Faces without an answer."""
+        """Faces without a prediction."""
         return self.undetected_female + self.undetected_male
 
 
@@ -66,7 +62,7 @@ Metric = Callable[[Counts], Floats]
 
 
 class Tally:
-    """N faces, each with one of six outcomes in one of G cells: counts them as they are, resampled, or weighted."""
+    """Counts N faces by outcome in G cells."""
 
     def __init__(
         self,
@@ -75,34 +71,34 @@ class Tally:
         cell: NDArray[np.int64] | None = None,
         cells: int = 1,
     ) -> None:
-        """Sort faces into outcomes and cells.
+        """Assign faces to outcomes and cells.
 
         Args:
-            female: (N,) the labels.
-            p_female: (N,) the answers; NaN for none.
-            cell: (N,) which cell a face is in, -1 for none; without it all are in the one cell.
-            cells: G.
+            female: (N,) labels.
+            p_female: (N,) predictions; NaN for none.
+            cell: (N,) cell index of each face, -1 for none; by default all faces are in cell 0.
+            cells: number of cells G.
         """
         cell = np.zeros(len(female), np.int64) if cell is None else cell
         self._cells = cells
-        # Faces of no cell come last, in a column of their own.
+        # Faces without a cell are counted in one extra last column.
         self._column = np.where(cell < 0, _OUTCOMES * cells, outcomes(female, p_female) * cells + cell)
 
     @property
     def counts(self) -> Counts:
-        """The faces as they are: (G,)."""
+        """Unweighted counts, (G,)."""
         return self._counts(np.bincount(self._column, minlength=self._columns)[None], squeeze=True)
 
     def resampled(self, draws: int, seed: int = 0) -> Counts:
-        """As many faces drawn with replacement, time and again: (D, G).
+        """Counts in D bootstrap draws, (D, G).
 
-        How many fall on each cell and outcome is multinomial: the same as drawing faces one by one, without doing so.
+        The counts by cell and outcome are multinomial, which is equivalent to drawing single faces.
         """
         counts = np.bincount(self._column, minlength=self._columns)
         return self._counts(np.random.default_rng(seed).multinomial(counts.sum(), counts / counts.sum(), draws))
 
     def weighted(self, weights: Floats) -> Counts:
-        """Under (D, N) weights, which several models can share: (D, G)."""
+        """Counts under (D, N) weights, (D, G); models given the same weights are paired."""
         rows = np.arange(len(self._column))
         matrix: Any = csr_array((np.ones(len(rows)), (rows, self._column)), shape=(len(rows), self._columns))
         return self._counts(weights @ matrix)
@@ -117,65 +113,65 @@ class Tally:
 
 
 def outcomes(female: NDArray[np.bool_], p_female: Floats) -> NDArray[np.int64]:
-    """What became of each face: (N,) the place of its outcome among the attributes of :class:`Counts`."""
-    called_female = p_female >= THRESHOLD  # false for NaN
-    answered = np.where(female, ~called_female, 3 - called_female.astype(np.int64))
-    return np.where(np.isnan(p_female), np.where(female, 4, 5), answered).astype(np.int64)
+    """(N,) index of each face's outcome among the fields of :class:`Counts`."""
+    predicted_female = p_female >= THRESHOLD  # false for NaN
+    detected = np.where(female, ~predicted_female, 3 - predicted_female.astype(np.int64))
+    return np.where(np.isnan(p_female), np.where(female, 4, 5), detected).astype(np.int64)
 
 
 def correct(female: NDArray[np.bool_], p_female: Floats) -> NDArray[np.bool_]:
-    """(N,) whether the answer is the label; no answer is not."""
+    """(N,) whether the prediction equals the label; false without a prediction."""
     right: NDArray[np.bool_] = np.isfinite(p_female) & ((p_female >= THRESHOLD) == female)
     return right
 
 
 def accuracy(counts: Counts) -> Floats:
-    """The share of all faces whose answer is the label."""
+    """Correct predictions / all faces."""
     return _share(counts.tp + counts.tn, counts.faces)
 
 
 def accuracy_female(counts: Counts) -> Floats:
-    """The share of women called women, which is also the recall."""
+    """Women predicted as women / all women: the recall."""
     return _share(counts.tp, counts.women)
 
 
 def accuracy_male(counts: Counts) -> Floats:
-    """The share of men called men."""
+    """Men predicted as men / all men."""
     return _share(counts.tn, counts.men)
 
 
 def gap(counts: Counts) -> Floats:
-    """Women's accuracy minus men's: 0.015 is 1.5 points in favour of women."""
+    """Women's accuracy minus men's; 0.015 is 1.5 points in favour of women."""
     return accuracy_female(counts) - accuracy_male(counts)
 
 
 def absolute_gap(counts: Counts) -> Floats:
-    """How far women's and men's accuracy lie apart, whomever that favours."""
+    """Absolute difference between women's and men's accuracy."""
     return np.abs(gap(counts))
 
 
 def balanced_accuracy(counts: Counts) -> Floats:
-    """The mean of women's and men's accuracy."""
+    """Mean of women's and men's accuracy."""
     return (accuracy_female(counts) + accuracy_male(counts)) / 2
 
 
 def precision(counts: Counts) -> Floats:
-    """The share of women among the faces called women's."""
+    """Women / faces predicted as women."""
     return _share(counts.tp, counts.tp + counts.fp)
 
 
 def f1(counts: Counts) -> Floats:
-    """The harmonic mean of precision and recall; a woman without an answer is a miss."""
+    """Harmonic mean of precision and recall; women without a prediction are false negatives."""
     return _share(2 * counts.tp, counts.tp + counts.fp + counts.women)
 
 
 def false_positive_rate(counts: Counts) -> Floats:
-    """The share of men called women, of the men with an answer."""
+    """Men predicted as women / men with a prediction."""
     return _share(counts.fp, counts.fp + counts.tn)
 
 
 def false_negative_rate(counts: Counts) -> Floats:
-    """The share of women called men, of the women with an answer."""
+    """Women predicted as men / women with a prediction."""
     return _share(counts.fn, counts.fn + counts.tp)
 
 
@@ -192,7 +188,7 @@ METRICS: Final[Mapping[str, Metric]] = {
     "false_positive_rate": false_positive_rate,
     "false_negative_rate": false_negative_rate,
 }
-# Of which faces those metrics are the share that are plain proportions.
+# Denominators of the metrics that are plain proportions.
 DENOMINATORS: Final[Mapping[str, Metric]] = {
     "accuracy": lambda counts: counts.faces,
     "accuracy_female": lambda counts: counts.women,
@@ -204,15 +200,15 @@ DENOMINATORS: Final[Mapping[str, Metric]] = {
 }
 
 
-@dataclass(frozen=True)
+@array_dataclass
 class Roc:
-    """The receiver operating characteristic of the faces with an answer.
+    """Receiver operating characteristic of the faces with a prediction.
 
     Attributes:
-        false_positive_rate: (K,) of men, rising from 0 to 1.
-        true_positive_rate: (K,) of women.
-        thresholds: (K,) of p_female, falling from infinity.
-        area: under the curve.
+        false_positive_rate: (K,) ascending from 0 to 1.
+        true_positive_rate: (K,).
+        thresholds: (K,) of p_female, descending from infinity.
+        area: area under the curve.
     """
 
     false_positive_rate: Floats
@@ -222,7 +218,7 @@ class Roc:
 
 
 def roc(female: NDArray[np.bool_], p_female: Floats) -> Roc | None:
-    """The curve; None where there are no scores but only labels, or not both women and men."""
+    """The ROC curve; None without graded scores, or without both women and men."""
     scored = np.isfinite(p_female)
     if not graded(p_female) or len(np.unique(female[scored])) < 2:
         return None
@@ -231,14 +227,15 @@ def roc(female: NDArray[np.bool_], p_female: Floats) -> Roc | None:
 
 
 def graded(p_female: Floats) -> bool:
-    """Whether these are probabilities; some tools give labels alone, which are 0 and 1 here."""
+    """Whether the predictions are probabilities; tools that output labels only are stored as 0 and 1."""
     return bool(np.any(np.isfinite(p_female) & (p_female > 0) & (p_female < 1)))
 
 
 def roc_auc(female: NDArray[np.bool_], p_female: Floats) -> Callable[[Floats], Floats]:
-    """The area under the ROC curve for any weights: a function from (D, N) to (D,); NaN where there is no curve.
+    """A function from (D, N) weights to (D,) areas under the ROC curve; NaN where there is no curve.
 
-    The probability that a woman's face scores higher than a man's, ties counting half (Hanley and McNeil 1982).
+    The area is the probability that a woman's face scores higher than a man's, ties counting half (Hanley and McNeil
+    1982).
     """
     scored = np.flatnonzero(np.isfinite(p_female))
     if roc(female, p_female) is None:
@@ -258,9 +255,9 @@ def roc_auc(female: NDArray[np.bool_], p_female: Floats) -> Callable[[Floats], F
 
 
 def wilson_interval(share: float, count: float, z: float = 1.959964) -> tuple[float, float]:
-    """The score interval of a binomial proportion (Wilson 1927): 95 % for the default ``z``.
+    """Score interval of a binomial proportion (Wilson 1927), 95 % by default; (0, 1) without samples.
 
-    Unlike the normal approximation it stays inside [0, 1] and is honest near its ends. No samples: (0, 1).
+    Unlike the normal approximation it stays inside [0, 1] and keeps its coverage near the ends.
     """
     if count == 0:
         return 0.0, 1.0

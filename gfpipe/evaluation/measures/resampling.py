@@ -1,6 +1,6 @@
-"""Faces resampled with replacement, 2,000 times: how far a figure may be off, and two models on the very same draws.
+"""Bootstrap over faces.
 
-The same number of faces and the same seed give the same draws, so that what is measured one after the other is paired.
+The same number of faces and the same seed give the same draws, so estimates of several models are paired.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,12 +13,12 @@ from gfpipe.evaluation.measures.metrics import wilson_interval
 from gfpipe.formats import Interval
 
 Floats = NDArray[np.float64]
-# Any figure of N faces under D sets of weights: (D, N) float64 -> (D,) or (D, K).
+# An estimate under D sets of weights of N faces: (D, N) float64 -> (D,) or (D, K).
 Measured = Callable[[Floats], Floats]
 
 DRAWS: Final = 2_000
 _BLOCK: Final = 2**21  # weights in memory at once: 16 MiB
-_MOST_UNDEFINED: Final = 0.05  # of the draws; with more there is no interval
+_MAX_UNDEFINED: Final = 0.05  # share of the draws; with more there is no interval
 
 
 def percentile_interval(value: float, draws: Floats, faces: float | None = None) -> Interval:
@@ -31,7 +31,7 @@ def percentile_interval(value: float, draws: Floats, faces: float | None = None)
             Wilson's interval; other estimates whose draws are all equal have no interval.
     """
     known = draws[np.isfinite(draws)]
-    if not np.isfinite(value) or len(known) < (1 - _MOST_UNDEFINED) * len(draws) or not len(known):
+    if not np.isfinite(value) or len(known) < (1 - _MAX_UNDEFINED) * len(draws) or not len(known):
         return Interval(value, np.nan, np.nan)
     if faces is not None and value in (0, 1):
         return Interval(value, *wilson_interval(value, faces))
@@ -40,11 +40,11 @@ def percentile_interval(value: float, draws: Floats, faces: float | None = None)
 
 
 def weights(faces: int, draws: int = DRAWS, seed: int = 0) -> Iterator[Floats]:
-    """How often each of N faces was drawn: blocks of (B, N), D rows in all; each row adds up to N."""
+    """Yield (B, N) blocks of draw counts, D rows in total; each row sums to N."""
     rng = np.random.default_rng(seed)
-    at_once = max(_BLOCK // max(faces, 1), 1)
-    for start in range(0, draws, at_once):
-        rows = min(at_once, draws - start)
+    block = max(_BLOCK // max(faces, 1), 1)
+    for start in range(0, draws, block):
+        rows = min(block, draws - start)
         drawn = rng.integers(0, faces, (rows, faces)) + faces * np.arange(rows)[:, None]
         yield np.bincount(drawn.ravel(), minlength=rows * faces).reshape(rows, faces).astype(np.float64)
 
@@ -52,12 +52,12 @@ def weights(faces: int, draws: int = DRAWS, seed: int = 0) -> Iterator[Floats]:
 def measure(
     measured: Mapping[str, Measured], faces: int, draws: int = DRAWS, seed: int = 0
 ) -> dict[str, tuple[Floats, Floats]]:
-    """Every figure as it is, () or (K,), and in each draw, (D,) or (D, K); all on the same draws."""
+    """Each estimate, () or (K,), and its value in each draw, (D,) or (D, K); all on the same draws."""
     if not faces:
         raise ValueError("no faces to resample")
-    found: dict[str, list[Floats]] = {name: [] for name in measured}
+    blocks: dict[str, list[Floats]] = {name: [] for name in measured}
     for block in weights(faces, draws, seed):
-        for name, figure in measured.items():
-            found[name].append(figure(block))
-    once = np.ones((1, faces))
-    return {name: (figure(once)[0], np.concatenate(found[name])) for name, figure in measured.items()}
+        for name, estimate in measured.items():
+            blocks[name].append(estimate(block))
+    ones = np.ones((1, faces))
+    return {name: (estimate(ones)[0], np.concatenate(blocks[name])) for name, estimate in measured.items()}

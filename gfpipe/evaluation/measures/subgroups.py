@@ -1,12 +1,13 @@
-"""Figures by group of people: ethnicity, age, perceived gender and their combinations, and how far groups lie apart."""
+"""Accuracy and error rates by ethnicity, age and perceived gender, and disparities between groups."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from gfpipe.arrays import array_dataclass
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.answers import Answers, Labels, Trial
 from gfpipe.evaluation.measures import metrics
@@ -15,18 +16,18 @@ from gfpipe.evaluation.measures.metrics import Counts, Metric, Tally
 from gfpipe.evaluation.measures.resampling import DRAWS, Floats, Measured, percentile_interval
 from gfpipe.formats import Interval
 
-ATTRIBUTES: Final = ("ethnicity", "age", "gender")  # gender: as perceived
+ATTRIBUTES: Final = ("ethnicity", "age", "gender")  # gender: perceived gender
 MIN_GROUP_FACES: Final = 20  # smaller groups are shown, but left out of statistics over groups and of the worst group
 
 
-@dataclass(frozen=True)
+@array_dataclass
 class Grouping:
     """N faces in G groups.
 
     Attributes:
-        attributes: of :data:`ATTRIBUTES`, what the groups have in common.
+        attributes: those of :data:`ATTRIBUTES` that define the groups.
         names: (G,) such as ``asian, female``.
-        index: (N,) the group of each face; -1 where an attribute is not known.
+        index: (N,) group of each face; -1 if an attribute is unknown.
     """
 
     attributes: tuple[str, ...]
@@ -35,24 +36,52 @@ class Grouping:
 
     @property
     def faces(self) -> NDArray[np.int64]:
-        """(G,) how many."""
+        """(G,) number of faces."""
         return np.bincount(self.index[self.index >= 0], minlength=len(self.names))
 
     @property
     def counted(self) -> NDArray[np.bool_]:
-        """(G,) whether a group has faces enough to count in statistics over groups."""
+        """(G,) whether a group has at least :data:`MIN_GROUP_FACES` faces."""
         return self.faces >= MIN_GROUP_FACES
 
 
 @dataclass(frozen=True)
-class Groups:
-    """What one model achieves in each group; the statistics are over groups of 20 faces or more, each counting once.
+class Dispersion:
+    """Unweighted statistics of values such as the accuracies of groups; NaN without values.
 
     Attributes:
-        undetected: (G,) faces without an answer.
-        accuracy: (G,) such faces counting as errors.
-        false_positive_rate: (G,) men called women, of the men with an answer.
-        false_negative_rate: (G,) women called men, of the women with an answer.
+        standard_deviation: of the values themselves, not estimated for a population.
+        spread: maximum minus minimum.
+    """
+
+    mean: float
+    standard_deviation: float
+    spread: float
+
+    @classmethod
+    def of(cls, values: ArrayLike) -> "Dispersion":
+        """The dispersion of the finite values."""
+        array = np.asarray(values, np.float64)
+        array = array[np.isfinite(array)]
+        if not len(array):
+            return cls(np.nan, np.nan, np.nan)
+        return cls(float(array.mean()), float(array.std()), float(np.ptp(array)))
+
+    @property
+    def variation(self) -> float:
+        """Standard deviation / mean; NaN if the mean is 0."""
+        return self.standard_deviation / self.mean if self.mean else np.nan
+
+
+@array_dataclass
+class Groups:
+    """Results of one model in each group.
+
+    Attributes:
+        undetected: (G,) faces without a prediction.
+        accuracy: (G,) undetected faces count as errors.
+        false_positive_rate: (G,) men predicted as women / men with a prediction.
+        false_negative_rate: (G,) women predicted as men / women with a prediction.
     """
 
     grouping: Grouping
@@ -62,44 +91,27 @@ class Groups:
     false_negative_rate: tuple[Interval, ...]
 
     @property
-    def mean(self) -> float:
-        """Of the groups' accuracies."""
-        return float(np.mean(self._counted)) if len(self._counted) else np.nan
-
-    @property
-    def standard_deviation(self) -> float:
-        """Of the groups' accuracies; of these groups, not of a population that they were drawn from."""
-        return float(np.std(self._counted)) if len(self._counted) else np.nan
-
-    @property
-    def spread(self) -> float:
-        """The best group's accuracy minus the worst's."""
-        return float(np.ptp(self._counted)) if len(self._counted) else np.nan
-
-    @property
-    def variation(self) -> float:
-        """The standard deviation divided by the mean; NaN where the mean is 0."""
-        return self.standard_deviation / self.mean if self.mean else np.nan
+    def dispersion(self) -> Dispersion:
+        """Dispersion of the accuracies of groups with at least :data:`MIN_GROUP_FACES` faces."""
+        return Dispersion.of(self._accuracies[self.grouping.counted])
 
     @property
     def worst(self) -> int | None:
-        """The place of the group with the lowest accuracy; None where all groups are too small."""
-        values = np.array([interval.value for interval in self.accuracy])
-        values[~self.grouping.counted] = np.inf
-        return int(np.argmin(values)) if self.grouping.counted.any() else None
+        """Index of the group with the lowest accuracy; None if all groups are too small."""
+        return _worst(self.grouping, self._accuracies)
 
     @property
-    def _counted(self) -> Floats:
-        return np.array([interval.value for interval in self.accuracy])[self.grouping.counted]
+    def _accuracies(self) -> Floats:
+        return np.array([interval.value for interval in self.accuracy])
 
 
-@dataclass(frozen=True)
+@array_dataclass
 class Grid:
     """Accuracy by two attributes.
 
     Attributes:
-        rows, columns: the groups' names.
-        accuracy: (R, C) NaN where there are no faces.
+        rows, columns: names of the groups.
+        accuracy: (R, C) NaN without faces.
         faces: (R, C).
     """
 
@@ -110,36 +122,36 @@ class Grid:
 
 
 def known(labels: Labels) -> tuple[str, ...]:
-    """Those of :data:`ATTRIBUTES` that are known of at least one face."""
+    """Those of :data:`ATTRIBUTES` that are known for at least one face."""
     return tuple(name for name in ATTRIBUTES if np.any(_values(labels, name) != ""))
 
 
 def check(data: str, labels: Labels, attributes: Sequence[str]) -> None:
-    """Refuse attributes that do not exist, or that a data set does not know.
+    """Check that attributes exist and that the data set has them.
 
     Raises:
-        UsageError: with the reason.
+        UsageError: an attribute does not exist, or is unknown for all faces.
     """
     for name in attributes:
         if name not in ATTRIBUTES:
-            raise UsageError(f"there are no groups by {name!r}: choose from {', '.join(ATTRIBUTES)}")
+            raise UsageError(f"groups by {name!r} are not supported: choose from {', '.join(ATTRIBUTES)}")
         if name not in known(labels):
-            raise UsageError(f"{data} does not say the {name} of any face; it has {', '.join(known(labels))}")
+            raise UsageError(f"{data} has no {name} for any face; it has {', '.join(known(labels))}")
 
 
 def group(labels: Labels, attributes: Sequence[str]) -> Grouping:
-    """Sort faces into the groups that occur, by name, ages ascending."""
+    """Assign faces to the groups that occur, sorted by name."""
     values = [_values(labels, name) for name in attributes]
     complete = np.all([value != "" for value in values], axis=0)
     index = np.full(len(labels), -1)
-    places = [np.unique(value[complete], return_inverse=True) for value in values]
+    levels = [np.unique(value[complete], return_inverse=True) for value in values]
     if not complete.any():
         return Grouping(tuple(attributes), (), index)
-    flat = np.ravel_multi_index([place for _, place in places], [len(names) for names, _ in places])
-    occurring, index[complete] = np.unique(flat, return_inverse=True)
-    parts = np.unravel_index(occurring, [len(names) for names, _ in places])
-    words = [[str(name) for name in names[part]] for (names, _), part in zip(places, parts, strict=True)]
-    return Grouping(tuple(attributes), tuple(map(", ".join, zip(*words, strict=True))), index)
+    shape = [len(names) for names, _ in levels]
+    cells, index[complete] = np.unique(np.ravel_multi_index([codes for _, codes in levels], shape), return_inverse=True)
+    codes_of_cells = np.unravel_index(cells, shape)
+    parts = [names[codes].tolist() for (names, _), codes in zip(levels, codes_of_cells, strict=True)]
+    return Grouping(tuple(attributes), tuple(map(", ".join, zip(*parts, strict=True))), index)
 
 
 def measure(labels: Labels, answers: Answers, attributes: Sequence[str], draws: int = DRAWS, seed: int = 0) -> Groups:
@@ -159,7 +171,7 @@ def measure(labels: Labels, answers: Answers, attributes: Sequence[str], draws: 
 
 
 def grid(labels: Labels, answers: Answers, rows: str = "age", columns: str = "ethnicity") -> Grid:
-    """Accuracy by two attributes, without intervals: what a heat map shows."""
+    """Accuracy by two attributes, without intervals."""
     down, across = group(labels, (rows,)), group(labels, (columns,))
     shape = len(down.names), len(across.names)
     cell = np.where((down.index < 0) | (across.index < 0), -1, down.index * shape[1] + across.index)
@@ -169,7 +181,7 @@ def grid(labels: Labels, answers: Answers, rows: str = "age", columns: str = "et
 
 
 def cells(labels: Labels) -> Grouping:
-    """The cells of which the worst counts: ethnicity × perceived gender, or the latter where no ethnicity is known."""
+    """The cells for the worst cell: ethnicity × perceived gender, or perceived gender if no ethnicity is known."""
     return group(labels, ("ethnicity", "gender") if "ethnicity" in known(labels) else ("gender",))
 
 
@@ -184,10 +196,10 @@ class WorstCell(NamedTuple):
 def worst_cell(labels: Labels, answers: Answers) -> WorstCell | None:
     """The cell of :func:`cells` with the lowest accuracy; None if all cells are too small."""
     grouping = cells(labels)
-    if not grouping.counted.any():
-        return None
     accuracy = metrics.accuracy(Tally(labels.female, answers.p_female, grouping.index, len(grouping.names)).counts)
-    index = int(np.argmin(np.where(grouping.counted, accuracy, np.inf)))
+    index = _worst(grouping, accuracy)
+    if index is None:
+        return None
     return WorstCell(grouping.names[index], float(accuracy[index]), int(grouping.faces[index]))
 
 
@@ -208,28 +220,30 @@ def worst_accuracy(labels: Labels, answers: Answers) -> Measured:
 
 
 def aged(trial: Trial, minimum_age: float) -> Trial:
-    """The trial on the faces known to be of ``minimum_age`` years or older; what was left out, the whole one tells.
+    """The trial restricted to faces known to be at least ``minimum_age`` years old.
 
     Raises:
-        UsageError: there are none.
+        UsageError: there are no such faces.
     """
-    old_enough = trial.labels.age_years >= minimum_age  # false for NaN
-    if not old_enough.any():
+    mask = trial.labels.age_years >= minimum_age  # false for NaN
+    if not mask.any():
         raise UsageError(f"{trial.data} has no face that is known to be aged {minimum_age:g} and over")
     name = f"{trial.data}, aged {minimum_age:g} and over"
-    return replace(trial[old_enough], data=name, skipped=(), seen=0)
+    return replace(trial[mask], data=name, skipped=(), seen=0)
+
+
+def _worst(grouping: Grouping, accuracy: Floats) -> int | None:
+    return int(np.argmin(np.where(grouping.counted, accuracy, np.inf))) if grouping.counted.any() else None
 
 
 def _intervals(metric: Metric, counts: Counts, drawn: Counts, faces: Floats) -> tuple[Interval, ...]:
-    """A proportion of each group, of so many faces each."""
-    values, of_draws = metric(counts), metric(drawn)
-    return tuple(
-        percentile_interval(float(value), of_draws[:, place], faces[place]) for place, value in enumerate(values)
-    )
+    """A proportion in each group, with `faces` as its denominators."""
+    estimates = zip(metric(counts), metric(drawn).T, faces, strict=True)
+    return tuple(percentile_interval(float(value), draws, count) for value, draws, count in estimates)
 
 
 def _values(labels: Labels, attribute: str) -> NDArray[np.str_]:
-    """(N,) the value of each face, such that they sort as they are to be read; empty where unknown."""
+    """(N,) value of each face, in sortable form; empty if unknown."""
     match attribute:
         case "ethnicity":
             return labels.ethnicity

@@ -12,7 +12,7 @@ from gfpipe.evaluation.measures import comparison, metrics, subgroups
 from gfpipe.evaluation.measures.age_errors import mean_absolute_error
 from gfpipe.evaluation.measures.metrics import Tally
 from gfpipe.evaluation.measures.resampling import DRAWS
-from gfpipe.evaluation.tables import trials as tables
+from gfpipe.evaluation.tables import groups
 from gfpipe.formats import COUNT, NUMBER, POINTS, RATE, YEARS, Interval, Value
 from gfpipe.studies.systems.outcome import REDUCED, Outcome, Published, Row, answers_of
 from gfpipe.tables import Column, Table
@@ -144,10 +144,10 @@ def _by_group(outcome: Outcome) -> Iterator[Table]:
     """Accuracy by ethnicity, age and perceived gender; how far groups lie apart; error rates by ethnicity."""
     known = subgroups.known(outcome.trial.labels)
     for attribute in known:
-        yield tables.groups(outcome.trial, (attribute,))
-    yield tables.disparity([outcome.trial], known)
+        yield groups.groups(outcome.trial, (attribute,))
+    yield groups.disparity([outcome.trial], known)
     if "ethnicity" in known:
-        yield tables.rates([outcome.trial], ("ethnicity",))
+        yield groups.rates([outcome.trial], ("ethnicity",))
 
 
 def _right(outcome: Outcome, row: Row) -> tuple[Value, ...]:

@@ -10,6 +10,7 @@ import pytest
 
 from gfpipe.evaluation.answers import Answers, Trial
 from gfpipe.evaluation.measures import bias, calibration, comparison, subgroups
+from gfpipe.evaluation.tables import groups, models
 from gfpipe.evaluation.tables import trials as tables
 from gfpipe.formats import Interval, Value
 from gfpipe.tables import Table
@@ -31,7 +32,7 @@ def value(of: Value) -> float:
 
 def test_accuracy_has_a_row_for_each_model_and_data_set() -> None:
     other = replace(simulated.trial(200), data="another")
-    table = tables.accuracy([TRIAL, other])
+    table = models.accuracy([TRIAL, other])
     assert column(table, "data") == ["benchmark"] * 2 + ["another"] * 2
     assert column(table, "model") == ["first", "second"] * 2
     assert column(table, "faces") == [400, 400, 200, 200]
@@ -46,7 +47,7 @@ def test_accuracy_has_a_row_for_each_model_and_data_set() -> None:
 
 def test_measures_are_all_there() -> None:
     found = comparison.estimates(TRIAL.labels, FIRST, ["roc_auc", "f1"])
-    table = tables.measures([TRIAL])
+    table = models.measures([TRIAL])
     assert column(table, "roc_auc")[0] == found["roc_auc"]
     assert column(table, "f1")[0] == found["f1"]
     assert [column.name for column in table.columns[4:]] == [
@@ -55,7 +56,7 @@ def test_measures_are_all_there() -> None:
 
 
 def test_groups_set_models_side_by_side() -> None:
-    table = tables.groups(TRIAL, ["ethnicity"])
+    table = groups.groups(TRIAL, ["ethnicity"])
     found = subgroups.measure(TRIAL.labels, FIRST, ["ethnicity"])
     assert column(table, "group") == list(simulated.ETHNICITIES)
     assert tuple(column(table, "first")) == found.accuracy
@@ -63,11 +64,11 @@ def test_groups_set_models_side_by_side() -> None:
 
 
 def test_disparity_names_the_worst_group_of_every_grouping() -> None:
-    table = tables.disparity([TRIAL], ["ethnicity", "gender"])
+    table = groups.disparity([TRIAL], ["ethnicity", "gender"])
     found = subgroups.measure(TRIAL.labels, FIRST, ["ethnicity"])
     assert found.worst is not None
     assert column(table, "worst")[0] == simulated.ETHNICITIES[found.worst]
-    assert column(table, "spread")[0] == found.spread
+    assert column(table, "spread")[0] == found.dispersion.spread
     assert column(table, "groups_by") == [
         *["ethnicity"] * 2,
         *["perceived gender"] * 2,
@@ -77,12 +78,12 @@ def test_disparity_names_the_worst_group_of_every_grouping() -> None:
 
 
 def test_groups_that_are_all_too_small_have_no_worst() -> None:
-    table = tables.disparity([simulated.trial(30)], ["ethnicity"])
+    table = groups.disparity([simulated.trial(30)], ["ethnicity"])
     assert column(table, "worst") == [None, None]
 
 
 def test_rates_are_by_group_and_model() -> None:
-    table = tables.rates([TRIAL], ["ethnicity", "gender"])
+    table = groups.rates([TRIAL], ["ethnicity", "gender"])
     found = subgroups.measure(TRIAL.labels, FIRST, ["ethnicity"])
     assert column(table, "group")[::2] == list(simulated.ETHNICITIES)
     assert tuple(column(table, "false_positive_rate")[::2]) == found.false_positive_rate
@@ -91,21 +92,21 @@ def test_rates_are_by_group_and_model() -> None:
 
 def test_bias_and_calibration_are_those_measured() -> None:
     found = bias.measure(TRIAL.labels, FIRST)
-    table = tables.bias([TRIAL])
+    table = models.bias([TRIAL])
     assert [column(table, f"{name}_bias")[0] for name in ("gender", "ethnicity", "age")] == [
         found.gender,
         found.ethnicity,
         found.age,
     ]
     calibrated = calibration.calibrate(FIRST.p_female, TRIAL.labels.female)
-    assert column(tables.calibration([TRIAL]), "calibration_error")[0] == calibrated.error
-    assert column(tables.calibration([TRIAL]), "faces") == [397, 397]
+    assert column(models.calibration([TRIAL]), "calibration_error")[0] == calibrated.error
+    assert column(models.calibration([TRIAL]), "faces") == [397, 397]
 
 
 def test_sizes_leave_out_what_was_not_measured() -> None:
     small = replace(FIRST, by_size={20: np.full(400, 0.9), 10: np.full(400, 0.1)})
-    table = tables.sizes(replace(TRIAL, answers=(small, TRIAL.answers[1])))
-    assert column(table, "face_pixels") == ["10", "20", "as it is"]
+    table = models.sizes(replace(TRIAL, answers=(small, TRIAL.answers[1])))
+    assert column(table, "face_pixels") == ["10", "20", "original"]
     women = TRIAL.labels.female.mean()
     assert [value(each) for each in column(table, "first")[:2]] == pytest.approx([1 - women, women])
     assert column(table, "second")[:2] == [None, None]
@@ -113,7 +114,7 @@ def test_sizes_leave_out_what_was_not_measured() -> None:
 
 def test_every_two_models_are_compared() -> None:
     three = simulated.trial(models=("a", "b", "c"))
-    table = tables.pairs([three])
+    table = models.pairs([three])
     assert list(zip(column(table, "first"), column(table, "second"), strict=True)) == [
         ("a", "b"),
         ("a", "c"),
@@ -131,7 +132,7 @@ def test_the_summary_is_short_and_says_what_became_of_every_picture() -> None:
     lines = tables.summary([trial]).splitlines()
     assert len(lines) < 12
     assert "of 400 faces 3 were not detected and count as errors" in lines[-3]
-    assert "1,200 were left out because a model was trained on them; 3 pictures or rows were skipped" in lines[-3]
+    assert "1,200 were left out because a model was trained on them; 3 images or rows were skipped" in lines[-3]
     assert lines[-2:] == ["  a.jpg, b.jpg: broken", "  c.jpg: no label"]
 
 
@@ -152,8 +153,8 @@ def test_another_tools_undetected_faces_are_counted_apart() -> None:
 def test_a_tool_that_gives_only_labels_has_every_table(tmp_path: Path) -> None:
     tool = Answers("tool", np.where(np.isnan(FIRST.p_female), np.nan, (FIRST.p_female > 0.4).astype(float)))
     trial = replace(TRIAL, answers=(FIRST, tool))
-    assert np.isnan(value(column(tables.measures([trial]), "roc_auc")[1]))
-    assert np.isfinite(value(column(tables.measures([trial]), "precision")[1]))
+    assert np.isnan(value(column(models.measures([trial]), "roc_auc")[1]))
+    assert np.isfinite(value(column(models.measures([trial]), "precision")[1]))
     tables.write_all(trial, tmp_path)
 
 

@@ -183,7 +183,7 @@ def test_ethnicity_is_never_asked_of_broadcast_faces(tmp_path: Path) -> None:
 
 def test_groups_that_a_data_set_does_not_know_are_refused_before_anything_is_read(faces: Path) -> None:
     faces.write_text("file,perceived_gender\nplain.png,female\n")
-    with pytest.raises(UsageError, match="csv does not say the age of any face"):
+    with pytest.raises(UsageError, match="csv has no age for any face"):
         run(faces, by=("age",))
 
 
