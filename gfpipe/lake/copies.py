@@ -29,9 +29,8 @@ _FACES: Final = "faces.parquet"
 _CARD: Final = "card.json"
 _PICTURES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".pdf"})
 _FACE: Final = ("recording_id", "config_digest", "sample_index", "face_index")
-# Everything that a folder of chips, or a bank of them, consists of; nothing else is ever removed there.
 _CHIPS: Final = ("pixels.npy", "state.npy", "teachers.npy", "digests.npy", "key.json", "bank.json")
-_DONE: Final = ("done.json.part", "done.json")
+_DONE: Final = "done.json"  # written last, and before it its temporary file .done.json.*.tmp
 
 
 def sets(lake: str, what: What) -> Iterator[Held]:
@@ -115,8 +114,8 @@ def remove_chips(lake: str, held: Held) -> None:
     storage = Storage(lake)
     notes = [note for note in uses.names(storage) if uses.read(storage, note).folder == held.name]
     with disk_errors(held.name):
-        for name in (*_CHIPS, *_DONE):
-            (Path(held.name) / name).unlink(missing_ok=True)
+        for file in _chip_files(Path(held.name)):
+            file.unlink()
         with suppress(OSError):  # somebody keeps something else there
             Path(held.name).rmdir()
     for note in notes:
@@ -129,9 +128,16 @@ def _is_over(storage: Storage, shard: str, until: str, what: What, now: datetime
     return bool(what.covers(crops.faces(storage, shard), now).any())
 
 
+def _chip_files(folder: Path) -> list[Path]:
+    """Everything that a folder of chips, or a bank of them, consists of; nothing else is ever removed there."""
+    names = (*_CHIPS, f"{_DONE}.part", _DONE)
+    files = (*folder.glob(f".{_DONE}.*.tmp"), *(folder / name for name in names))
+    return [file for file in files if file.is_file()]
+
+
 def _chips(note: str, use: Use) -> Held:
     folder = Path(use.folder)
-    files = [folder / name for name in (*_CHIPS, *_DONE) if (folder / name).is_file()]
+    files = _chip_files(folder)
     problem = ""
     if not folder.is_dir() and not use.is_here:
         problem = (

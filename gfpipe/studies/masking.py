@@ -99,7 +99,7 @@ class Masking(Study[Trial]):
     def measure(self) -> Trial:
         """Evaluate all models on the test split, from which none of them learned."""
         evaluation = evaluate.Config(
-            models=tuple(str(training.config.place) for training in self.trainings),
+            models=tuple(str(training.config.model_folder) for training in self.trainings),
             data=(self.config.data,),
             detector=self.config.detector,
             device=self.config.device,

@@ -58,7 +58,7 @@ class Training:
     @property
     def finished(self) -> bool:
         """Whether the model is there."""
-        return self.config.folder.finished() is not None and (self.config.place / store.CARD).is_file()
+        return self.config.folder.finished() is not None and (self.config.model_folder / store.CARD).is_file()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -281,19 +281,19 @@ def _train(study: Study[Any]) -> None:
         with study.attempt(training.name):
             training.config.folder.refuse_another()
     due = [training for training in trainings if not training.finished]
-    shared = Counter((training.chip, training.config.finder) for training in due if training.chip)
+    shared = Counter((training.chip, training.config.face_detector) for training in due if training.chip)
     for number, training in enumerate(due, start=1):
         with study.attempt(training.name):
             study.say(f"[{number}/{len(due)}] {training.title}")
             config = training.config
-            if training.chip and shared[training.chip, config.finder] > 1:
+            if training.chip and shared[training.chip, config.face_detector] > 1:
                 config = replace(config, bank=_bank(study, training.chip, config))
             train.run(config, study.on_progress)
 
 
 def _bank(study: Study[Any], chip: InputSpec, config: train.Config) -> Path:
     """The folder with a chip of every face; cut now if it is not there yet."""
-    cutter = cutting.Cutter(chip, config.finder, resolve_device(config.device))
+    cutter = cutting.Cutter(chip, config.face_detector, resolve_device(config.device))
     folder = (study.out or Path()) / "chips" / f"{chip.size}-{cutter.alike[:8]}"
     cutting.fill(folder, study.faces.images, study.faces.digests, cutter, study.on_progress)
     return folder

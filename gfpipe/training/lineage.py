@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from gfpipe.models.lineage import Lineage, TrainedStage
 from gfpipe.training.data.datasets import Dataset
 from gfpipe.training.data.lessons import Count
-from gfpipe.training.recipe import SCRATCH, Recipe
+from gfpipe.training.recipe import Recipe
 from gfpipe.training.run.history import Epoch
 from gfpipe.training.run.initial import Initial
 
@@ -50,7 +50,7 @@ def lineage(
         digest=recipe.digest,
         seed=recipe.seed,
         network=recipe.network,
-        initial=() if recipe.initial == SCRATCH else tuple(recipe.initial.split(" + ")),
+        initial=recipe.initial_models,
         stages=tuple(stages),
         datasets={dataset.name: dataset.about for dataset in datasets},
         validation=faces["validation"].faces,

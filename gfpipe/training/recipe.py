@@ -157,6 +157,11 @@ class Recipe:
         return tuple(dict.fromkeys(share.dataset for stage in self.stages for share in mixtures.parse(stage.data)))
 
     @property
+    def initial_models(self) -> tuple[str, ...]:
+        """Ids, folders or files of the initial models; empty for random weights."""
+        return () if self.initial == SCRATCH else tuple(self.initial.split(" + "))
+
+    @property
     def at_reduced_setting(self) -> "Recipe":
         """The recipe with the changes of ``[reduced]``, if it has any."""
         if (less := self.reduced) is None:

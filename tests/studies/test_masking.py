@@ -34,7 +34,7 @@ def test_trainings_go_seed_by_seed_into_the_study_s_own_folder(config: Config) -
         *(f"masked-{each}-seed-{seed}" for seed in (0, 1) for each in ("random", "sensitive", "other")),
         "6 of 6 trainings are not finished, each shown 32,000 faces",
     ]
-    assert config.trainings[0].config.place == config.out / "models" / "masked-random-seed-0"
+    assert config.trainings[0].config.model_folder == config.out / "models" / "masked-random-seed-0"
 
 
 def test_a_finished_training_is_not_due(config: Config) -> None:
@@ -42,8 +42,8 @@ def test_a_finished_training_is_not_due(config: Config) -> None:
     training.folder.claim(restart=False)
     training.folder.finish({"sha256": "0"}, keep_chips=False)
     assert "6 of 6 trainings are not finished" in masking.plan(config), "the model is missing"
-    training.place.mkdir(parents=True)
-    (training.place / store.CARD).write_text("{}")
+    training.model_folder.mkdir(parents=True)
+    (training.model_folder / store.CARD).write_text("{}")
     assert "5 of 6 trainings are not finished" in masking.plan(config)
 
 

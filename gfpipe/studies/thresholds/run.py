@@ -114,7 +114,7 @@ class Thresholds(Study[Outcome]):
         config = self.config
         paths = [config.table(name) for name in MEASURED]
         evaluation = evaluate.Config(
-            models=(config.model, *(str(training.config.place) for training in self.trainings)),
+            models=(config.model, *(str(training.config.model_folder) for training in self.trainings)),
             data=tuple(f"{name}:parquet={path}" for name, path in zip(MEASURED, paths, strict=True)),
             detector=config.detector,
             device=config.device,

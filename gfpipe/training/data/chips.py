@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gfpipe import files
 from gfpipe.attributes.spec import InputSpec
 from gfpipe.errors import UsageError
 
@@ -151,10 +152,7 @@ class Writer:
         """
         if not self.finished:
             self.settle()
-            text = json.dumps({str(place): reason for place, reason in unreadable.items()})
-            part = self._folder / "done.json.part"
-            part.write_text(text, encoding="utf-8")
-            part.replace(self._folder / "done.json")
+            files.write_json(self._folder / "done.json", {str(index): reason for index, reason in unreadable.items()})
         return opened(self._folder, self._teachers)
 
     def _same(self, key: str) -> bool:

@@ -1,10 +1,10 @@
-"""The folder of a run: which run it is, whether it is finished, and what to clear away when it is.
+"""The folder of a run, which can be interrupted and resumed.
 
-FOLDER/run.json         what is trained on what: written when it begins
-FOLDER/chips/           while they are needed
-FOLDER/checkpoint.pt    while it is needed
+FOLDER/run.json         what is trained on what; written at the start
+FOLDER/chips/           cut faces, until the end of the run
+FOLDER/checkpoint.pt    until the end of the run
 FOLDER/history.csv      epoch by epoch
-FOLDER/finished.json    what came out: written last
+FOLDER/finished.json    the result; written last
 """
 
 import json
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from gfpipe import files
 from gfpipe.errors import UsageError
 from gfpipe.training.data import chips
 from gfpipe.training.run.history import HISTORY
@@ -24,11 +25,11 @@ FINISHED: Final = "finished.json"
 
 @dataclass(frozen=True)
 class RunFolder:
-    """One run's place on disk.
+    """The folder of one run.
 
     Attributes:
-        path: the folder; need not exist.
-        about: what is trained on what, by words that a message can name.
+        path: need not exist.
+        about: what is trained on what, under the words that messages use; another run differs in it.
     """
 
     path: Path
@@ -36,48 +37,47 @@ class RunFolder:
 
     @property
     def chips(self) -> Path:
-        """Where the cut faces lie."""
+        """The folder of the cut faces."""
         return self.path / "chips"
 
     @property
     def claimed(self) -> bool:
-        """Whether a run has begun here."""
+        """Whether a run has started here."""
         return (self.path / _RUN).is_file()
 
     def refuse_another(self) -> None:
-        """Raise a UsageError where the folder holds another run."""
-        found = self._read(_RUN)
-        if found is None:
+        """Raise a UsageError if the folder holds another run."""
+        stored = self._read(_RUN)
+        if stored is None:
             return
-        if others := [word for word, value in self.about.items() if found.get(word) != value]:
+        if others := [word for word, value in self.about.items() if stored.get(word) != value]:
             raise UsageError(
                 f"{self.path} holds a run of another {' and another '.join(others)}: choose another --out, or begin "
                 "anew there with --restart"
             )
 
     def claim(self, *, restart: bool) -> None:
-        """Make the folder this run's own; on a restart nothing is left of another, but for the chips if they fit.
+        """Start a run here; a restart removes everything of an earlier run except chips, which may fit.
 
         Raises:
-            UsageError: it cannot be written.
+            UsageError: the folder cannot be written.
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
             if restart:
                 for name in (FINISHED, CHECKPOINT, HISTORY):
-                    (self.path / name).unlink(missing_ok=True)
-            self._write(_RUN, self.about)
+                    self._remove(name)
+            files.write_json(self.path / _RUN, dict(self.about))
         except OSError as exc:
             raise UsageError(f"{self.path} cannot be written: {exc.strerror}; choose another --out") from exc
 
     def finished(self) -> dict[str, Any] | None:
-        """What :meth:`finish` was told; None where the run has not come to its end."""
+        """The result given to :meth:`finish`; None for a run that has not finished."""
         return self._read(FINISHED)
 
     def finish(self, result: Mapping[str, Any], *, keep_chips: bool) -> None:
-        """Say that the run came to its end, and clear away what no one needs any more."""
-        self._write(FINISHED, result)
-        (self.path / CHECKPOINT).unlink(missing_ok=True)
+        """Record the result and remove checkpoint and chips."""
+        files.write_json(self.path / FINISHED, dict(result))
+        self._remove(CHECKPOINT)
         if not keep_chips:
             chips.remove(self.chips)
 
@@ -93,29 +93,28 @@ class RunFolder:
             ) from exc
         return dict(content)
 
-    def _write(self, name: str, content: Mapping[str, Any]) -> None:
-        part = self.path / f".{name}.part"
-        part.write_text(json.dumps(dict(content), indent=1, ensure_ascii=False), encoding="utf-8")
-        part.replace(self.path / name)
+    def _remove(self, name: str) -> None:
+        """Remove a file, and its temporary files that killed runs left."""
+        for path in (self.path / name, *self.path.glob(f".{name}.*.tmp")):
+            path.unlink(missing_ok=True)
 
 
 def claim_study(out: Path, about: Mapping[str, Any]) -> None:
-    """Make a folder the place of one study of several runs, which may go on there and have more runs added.
+    """Start a study of several runs in a folder, or resume it there; runs may be added.
 
     Args:
         out: the folder.
-        about: what the study is about, in plain values.
+        about: the study's subject, in plain values.
 
     Raises:
-        UsageError: it holds another study, or cannot be written.
+        UsageError: the folder holds another study or cannot be written.
     """
     path = out / "study.json"
     try:
-        out.mkdir(parents=True, exist_ok=True)
         if not path.is_file():
-            path.write_text(json.dumps(about, indent=1), encoding="utf-8")
-        found = json.loads(path.read_text(encoding="utf-8"))
+            files.write_json(path, dict(about))
+        stored = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
         raise UsageError(f"{path} cannot be read or written: {exc}; choose another --out") from exc
-    if others := [word for word, value in about.items() if found.get(word) != value]:
+    if others := [word for word, value in about.items() if stored.get(word) != value]:
         raise UsageError(f"{out} holds a study of another {' and another '.join(others)}: choose another --out")

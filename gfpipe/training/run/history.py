@@ -1,53 +1,31 @@
-"""How training went, epoch by epoch: ``history.csv``; and how far it is at the moment."""
+"""The history of a training, epoch by epoch: ``history.csv``."""
 
 import csv
-import math
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
+from gfpipe import files
 from gfpipe.errors import UsageError
 
 HISTORY: Final = "history.csv"
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far training is.
-
-    Attributes:
-        doing: ``cutting chips`` or ``training``.
-        stage: its name; empty while chips are cut.
-        epoch: the present one, from 1; 0 while chips are cut.
-        done, total: faces of this epoch, or of all while chips are cut.
-        loss: mean of this epoch so far; NaN before the first step.
-        validation_accuracy: of the epoch before; NaN before there is one.
-    """
-
-    doing: str
-    done: int
-    total: int
-    stage: str = ""
-    epoch: int = 0
-    epochs: int = 0
-    loss: float = math.nan
-    validation_accuracy: float = math.nan
-
-
-@dataclass(frozen=True)
 class Epoch:
-    """What came out of one epoch; one line of ``history.csv``.
+    """One epoch; one line of ``history.csv``.
 
     Attributes:
         epoch: from 1.
-        train_loss: mean over the steps, all heads, of varied faces.
+        train_loss: mean over the steps, of all heads, on augmented faces.
         validation_loss: mean negative log-likelihood of perceived gender; NaN without validation faces.
-        validation_accuracy: of all validation faces, of women and of men.
-        seconds: of the whole epoch, validation included.
-        images_per_second: while it learned.
-        waited_seconds: for batches that were not ready in time.
-        rate: the learning rate at its end.
+        validation_accuracy, validation_accuracy_women, validation_accuracy_men: in 0..1; NaN where not measured.
+        seconds: of the whole epoch, including validation.
+        images_per_second: in training.
+        waited_seconds: time spent waiting for batches.
+        rate: the last step's learning rate.
     """
 
     stage: str
@@ -64,28 +42,28 @@ class Epoch:
 
 
 def write_history(path: Path, history: Sequence[Epoch]) -> None:
-    """Write the history as CSV, in one step."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", newline="", encoding="utf-8") as text:
-        table = csv.writer(text)
-        table.writerow([each.name for each in fields(Epoch)])
-        table.writerows(
-            [f"{value:.6g}" if isinstance(value, float) else value for value in astuple(row)] for row in history
-        )
-    part.replace(path)
+    """Write the history as CSV, atomically."""
+    text = io.StringIO(newline="")
+    table = csv.writer(text)
+    table.writerow([column.name for column in fields(Epoch)])
+    table.writerows(
+        [f"{value:.6g}" if isinstance(value, float) else value for value in astuple(epoch)] for epoch in history
+    )
+    files.write(path, text.getvalue())
 
 
 def read_history(path: Path) -> tuple[Epoch, ...]:
-    """Read ``history.csv`` back.
+    """Read ``history.csv``.
 
     Raises:
-        UsageError: it is no history.
+        UsageError: the file is missing or not a history.
     """
-    kinds: dict[str, Callable[[str], Any]] = {each.name: float for each in fields(Epoch)} | {"stage": str, "epoch": int}
+    types: dict[str, Callable[[str], Any]] = {column.name: float for column in fields(Epoch)}
+    types |= {"stage": str, "epoch": int}
     try:
         with path.open(newline="", encoding="utf-8") as text:
             return tuple(
-                Epoch(**{name: kind(row[name]) for name, kind in kinds.items()}) for row in csv.DictReader(text)
+                Epoch(**{name: convert(row[name]) for name, convert in types.items()}) for row in csv.DictReader(text)
             )
     except (OSError, KeyError, TypeError, ValueError) as exc:
-        raise UsageError(f"{path} is no history of a training: {exc}") from exc
+        raise UsageError(f"{path} is not the history of a training: {exc}") from exc

@@ -1,4 +1,4 @@
-"""What a run of training is told: the network, the faces, the stages, and how to compute."""
+"""The input of the training loop: network, faces, stages and precision."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
+from gfpipe.attributes.networks import pretext_of
 from gfpipe.attributes.spec import InputSpec
-from gfpipe.training.recipe import Stage
+from gfpipe.training.recipe import PRETEXT, Stage
 from gfpipe.training.run.objective import Examples, Objective
 from gfpipe.training.tables import Augment
 
@@ -21,9 +22,8 @@ class Lesson:
     """One stage with its faces.
 
     Attributes:
-        stage: as the recipe has it.
-        draw: an epoch's number, from 0, to the faces it shows, in order.
-        validation: the faces it is stopped by; may be empty.
+        draw: maps an epoch's number, from 0, to its faces in order.
+        validation: faces for early stopping and for choosing the best epoch; may be empty.
         teacher: (N,) another model's p_female of every face; None for no teacher.
     """
 
@@ -33,21 +33,21 @@ class Lesson:
     teacher: NDArray[np.float32] | None = None
 
     def size(self, chip: int) -> int:
-        """Side of the chips that this stage shows."""
+        """Side of this stage's chips, given the network's."""
         return self.stage.size or chip
 
 
 @dataclass(frozen=True)
 class Job:
-    """All that a run is told.
+    """A training run.
 
     Attributes:
         network: with its initial weights; it is trained in place.
-        chip: what the network takes; the examples have a margin around it.
-        folder: where the checkpoint and the history lie.
-        key: of all that the result depends on; a checkpoint of another key is refused.
-        bf16: whether to compute in bfloat16 where torch's autocast holds that safe.
-        checkpoint_seconds: at most so much work is lost by a kill.
+        chip: the network's input; the examples have a margin around it.
+        folder: of the checkpoint and the history.
+        key: digest of everything that the result depends on; a checkpoint with another key is refused.
+        bf16: whether to compute in bfloat16, with torch's autocast.
+        checkpoint_seconds: interval between checkpoints.
     """
 
     network: nn.Module
@@ -65,14 +65,14 @@ class Job:
 
     @property
     def size(self) -> int:
-        """Side of the network's chips."""
+        """Side of the network's chips, in pixels."""
         if self.chip.size is None:
             raise ValueError("the size of the chips is not known")
         return self.chip.size
 
 
 def bf16_for(precision: str, device: torch.device) -> bool:
-    """Whether to compute in bfloat16: ``auto`` where the processor has instructions for it."""
+    """Whether to compute in bfloat16; ``auto`` if the processor has instructions for it."""
     if precision != "auto":
         return precision == "bf16"
     if device.type == "cuda":
@@ -82,5 +82,14 @@ def bf16_for(precision: str, device: torch.device) -> bool:
 
 
 def autocast(job: Job) -> AbstractContextManager[object]:
-    """Compute as the job asks."""
+    """The context of the job's precision."""
     return torch.autocast(job.device.type, dtype=torch.bfloat16, enabled=job.bf16)
+
+
+def stage_loss(job: Job, stage: Stage, network: nn.Module, x: Tensor, targets: Tensor) -> Tensor:
+    """The loss of a batch in a stage: of its labels, or of the network's pretext task."""
+    with autocast(job):
+        if stage.task == PRETEXT:
+            return pretext_of(network).pretext(x)
+        outputs = network(x)
+    return job.objective.loss(outputs.float(), targets, stage.learns)

@@ -196,6 +196,7 @@ class TestChips:
         of_both = train_on(tmp_path / "both" / "chips", [*shards(lake, news), *shards(lake, film)])
         of_film = train_on(tmp_path / "film" / "chips", shards(lake, film))
         (tmp_path / "both" / "history.csv").write_text("kept")
+        (of_both / ".done.json.0a1b.tmp").write_text("left by a killed training")
         summary = purge.run(str(lake), EXPIRED)
         assert purge.totals(summary.before)[Place.CHIPS].images == 3
         assert not of_both.exists()

@@ -15,7 +15,7 @@ import torch
 
 from gfpipe.errors import ModelError, UsageError
 from gfpipe.progress import Progress
-from gfpipe.training.run import initial, loop
+from gfpipe.training.run import initial, loop, validation
 from gfpipe.training.run.folder import CHECKPOINT
 from gfpipe.training.run.history import HISTORY, read_history
 from gfpipe.training.run.initial import Initial
@@ -102,7 +102,7 @@ def test_a_stage_stops_when_patience_is_at_an_end_and_keeps_its_best_epoch(tmp_p
     assert int(np.argmin(losses)) == len(losses) - 1 - 3
     again = replace(job, examples=mixed)
     again.network.load_state_dict(outcome.weights)
-    margins = loop.margins(again.network, mixed.pixels, np.arange(64, 96), again)
+    margins = validation.margins(again.network, mixed.pixels, np.arange(64, 96), again)
     signed = np.where(mixed.female[64:], margins, -margins)
     assert np.logaddexp(0, -signed).mean() == pytest.approx(min(losses), abs=1e-5)
 
@@ -125,7 +125,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_another_run_or_of_nothing_is_refused(tmp_path: Path) -> None:
     loop.train(toys.job(tmp_path, toys.stage(epochs=1)))
-    with pytest.raises(UsageError, match="of another run"):
+    with pytest.raises(UsageError, match="belongs to another run"):
         loop.train(replace(toys.job(tmp_path, toys.stage(epochs=1)), key="another"))
     (tmp_path / CHECKPOINT).write_bytes(b"half of a checkp")
     with pytest.raises(ModelError, match="cannot be read"):
