@@ -1,10 +1,10 @@
-"""The classifiers' networks as torch modules, built by name.
+"""Networks of classifiers, by name.
 
-cydral-gender, cydral-age    the two small networks of the embedded models
-portrait-128, tfc, …         networks registered as entry points of the group gfpipe.networks: build(name, outputs)
-onnx                         any ONNX graph, run by onnxruntime where it is installed
-resnet18, resnet34, …        every classification network of torchvision, with a head of the size asked for
-cydral-gender+mobilenet_v2   the coarse look of the one and the fine look of another, added up
+cydral-gender, cydral-age    dlib's two small networks
+portrait-128, tfc, …         entry points of the group gfpipe.networks, called with (name, outputs)
+onnx                         any ONNX graph; needs onnxruntime
+resnet18, resnet34, …        torchvision's classification networks
+cydral-gender+mobilenet_v2   CoarseAndFine of both
 """
 
 from collections.abc import Mapping
@@ -20,40 +20,40 @@ from gfpipe import extras
 from gfpipe.errors import ModelError
 
 CYDRAL_GENDER = "cydral-gender"
-COARSE = f"{CYDRAL_GENDER}+"  # before the name of the fine network
+COARSE = f"{CYDRAL_GENDER}+"  # prefix of the fine network's name
 ONNX = "onnx"
-ENTRY_POINTS = "gfpipe.networks"  # the group of networks that other packages, and gfpipe.studies, provide
-GRAPH = "onnx_graph"  # the tensor (uint8) that holds an ONNX file among a model's weights
+ENTRY_POINTS = "gfpipe.networks"  # networks of other packages and of gfpipe.studies
+GRAPH = "onnx_graph"  # name of the uint8 tensor that holds an ONNX file
 
 
 @runtime_checkable
 class Pretext(Protocol):
-    """A network that can also learn from faces without labels, as a recipe's stage with ``task = "pretext"`` asks."""
+    """A network with self-supervised training, for recipe stages with ``task = "pretext"``."""
 
     def begin(self, masking: str) -> None:
-        """A stage begins; ``masking`` is its word for which patches are hidden while it learns, or empty."""
+        """Begin a stage; ``masking`` names the choice of masked patches, or is empty."""
 
     def pretext(self, x: Tensor) -> Tensor:
-        """The loss of the pretext task on normalised chips (N, planes, S, S): a scalar."""
+        """Loss of the pretext task on normalised chips (N, planes, S, S), a scalar."""
 
 
 def pretext_of(network: nn.Module) -> Pretext:
-    """The network as one that learns without labels.
+    """Check that a network has a pretext task.
 
     Raises:
-        ModelError: it cannot.
+        ModelError: it has none.
     """
     if not isinstance(network, Pretext):
-        raise ModelError(f"{type(network).__name__} has no pretext task: a stage of it learns labels only")
+        raise ModelError(f"{type(network).__name__} has no pretext task: its stages need labels")
     return network
 
 
 class CydralGender(nn.Module):
     """Four convolutions and two dense layers on 32x32 chips: dlib's ``dnn_gender_classifier_v1``.
 
-    Affine layers are folded into the convolutions, and dlib's ``multiply`` layers (its dropout, at rest)
-    into the dense layers, so the outputs are the published network's: logits of female and male, (N, 2). A network
-    that is trained anew may have more outputs.
+    Affine layers are folded into the convolutions, and dlib's ``multiply`` layers (dropout at inference) into the dense
+    layers, so the outputs equal the published network's: logits of female and male, (N, 2). Newly trained networks may
+    have more outputs.
     """
 
     def __init__(self, outputs: int = 2) -> None:
@@ -74,20 +74,20 @@ class CydralGender(nn.Module):
 
 
 class CoarseAndFine(nn.Module):
-    """Two networks that look at one chip; their logits of perceived gender, the first two outputs, are added.
+    """Sum of two networks' logits of perceived gender, the first two outputs.
 
-    The coarse one is :class:`CydralGender`, which sees the chip as dlib cuts it, in 32 pixels, and was trained on some
-    200,000 faces; its weights stay as they are. The fine one sees all pixels and learns what the coarse one gets wrong,
-    as the next learner does in boosting (Friedman 2001, algorithm 1). How much the coarse one counts is learned too.
+    The coarse network is :class:`CydralGender` with frozen weights, on the chip reduced to 32 pixels. The fine network,
+    on the full chip, learns the residual, as in boosting (Friedman 2001, algorithm 1). The weight of the coarse logits
+    is learned too.
 
-    Takes chips of any size, as FairFace cuts them (dlib's padding 0.25), normalised as for ImageNet.
+    Input: chips of any size with FairFace's margin (dlib's padding 0.25), normalised as for ImageNet.
     """
 
     _MEAN, _STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
     _COARSE_MEAN, _COARSE_STD = (122.782, 117.001, 104.298), 256.0
     _COARSE_SIZE, _OVERSAMPLING = 32, 3
-    _COARSE_SHARE = 0.3  # where training begins
-    # The coarse chip is the middle of the fine one: padding 0.2 of padding 0.25, (1 + 2 * 0.2) / (1 + 2 * 0.25).
+    _COARSE_SHARE = 0.3  # initial value
+    # Share of the fine chip that the coarse chip covers: padding 0.2 of 0.25, (1 + 2 * 0.2) / (1 + 2 * 0.25).
     MIDDLE = 1.4 / 1.5
 
     def __init__(self, fine: nn.Module) -> None:
@@ -98,10 +98,10 @@ class CoarseAndFine(nn.Module):
 
     @classmethod
     def weights(cls, coarse: Mapping[str, Tensor], fine: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The state dict of both together, to begin training with."""
-        parts = {"coarse": coarse, "fine": fine}
-        together = {f"{part}.{name}": value for part, state in parts.items() for name, value in state.items()}
-        return {"coarse_share": torch.tensor(cls._COARSE_SHARE), **together}
+        """The combined state dict, before training."""
+        states = {"coarse": coarse, "fine": fine}
+        combined = {f"{part}.{name}": value for part, state in states.items() for name, value in state.items()}
+        return {"coarse_share": torch.tensor(cls._COARSE_SHARE), **combined}
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, 3, S, S) normalised chips -> (N, outputs)."""
@@ -112,7 +112,7 @@ class CoarseAndFine(nn.Module):
         return torch.cat((logits, fine[:, 2:]), dim=1)
 
     def coarse_chip(self, x: Tensor) -> Tensor:
-        """(N, 3, S, S) normalised chips -> (N, 3, 32, 32), cut and normalised as the coarse network wants them."""
+        """(N, 3, S, S) normalised chips -> (N, 3, 32, 32), the input of the coarse network."""
         mean, std, coarse_mean = (
             x.new_tensor(values).view(1, 3, 1, 1) for values in (self._MEAN, self._STD, self._COARSE_MEAN)
         )
@@ -124,10 +124,7 @@ class CoarseAndFine(nn.Module):
 
 
 class DlibBlock(nn.Module):
-    """dlib's residual block: the shortcut is average-pooled, and the smaller map padded with zeros.
-
-    Zeros are added behind: in channels, rows and columns (dlib's ``add_prev``).
-    """
+    """dlib's residual block: an average-pooled shortcut, with zero padding at the end of each axis (``add_prev``)."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -136,11 +133,11 @@ class DlibBlock(nn.Module):
         self.second = nn.Conv2d(outputs, outputs, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, H, W) -> (N, outputs, H, W), or half of H and W where the channels change."""
+        """(N, inputs, H, W) -> (N, outputs, H, W), or half of H and W if the channels change."""
         y = self.second(F.relu(self.first(x)))
         shortcut = F.avg_pool2d(x, 2) if self.down else x
         shape = [max(sizes) for sizes in zip(shortcut.shape[1:], y.shape[1:], strict=True)]
-        return F.relu(_pad_behind(shortcut, shape) + _pad_behind(y, shape))
+        return F.relu(_pad_end(shortcut, shape) + _pad_end(y, shape))
 
 
 class CydralAge(nn.Module):
@@ -161,7 +158,7 @@ class CydralAge(nn.Module):
 
 
 class OnnxGraph(nn.Module):
-    """A network that onnxruntime runs: chips in, the graph's outputs side by side out, (N, all outputs)."""
+    """An ONNX graph run by onnxruntime; its outputs are concatenated, (N, outputs)."""
 
     def __init__(self, graph: bytes, device: torch.device) -> None:
         super().__init__()
@@ -169,29 +166,29 @@ class OnnxGraph(nn.Module):
             import onnxruntime as ort  # noqa: PLC0415 - optional, and slow to import
         options = ort.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
-        wanted = ["CUDAExecutionProvider"] if device.type == "cuda" else []
-        providers = [p for p in (*wanted, "CPUExecutionProvider") if p in ort.get_available_providers()]
+        preferred = ["CUDAExecutionProvider"] if device.type == "cuda" else []
+        providers = [p for p in (*preferred, "CPUExecutionProvider") if p in ort.get_available_providers()]
         try:
             self.session = ort.InferenceSession(graph, options, providers=providers)
         except Exception as exc:  # onnxruntime's errors share no public base class
             raise ModelError(f"onnxruntime cannot open the graph: {exc}") from exc
         first = self.session.get_inputs()[0]
         self.input_name = first.name
-        # As TensorFlow has it, planes last: (N, S, S, 3). A graph that tf2onnx made of a Keras model takes that.
-        self._planes_last = len(first.shape) == 4 and first.shape[3] in (1, 3) and first.shape[1] not in (1, 3)
+        # Channels last, (N, S, S, 3), as in Keras models converted by tf2onnx.
+        self._channels_last = len(first.shape) == 4 and first.shape[3] in (1, 3) and first.shape[1] not in (1, 3)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, 3, S, S) normalised chips -> (N, outputs)."""
-        inputs = np.ascontiguousarray((x.permute(0, 2, 3, 1) if self._planes_last else x).cpu().numpy())
+        inputs = np.ascontiguousarray((x.permute(0, 2, 3, 1) if self._channels_last else x).cpu().numpy())
         outputs = self.session.run(None, {self.input_name: inputs})
         return torch.from_numpy(np.concatenate([o.reshape(len(x), -1) for o in outputs], axis=1)).to(x.device)
 
 
 def build(name: str, outputs: int) -> nn.Module:
-    """Make a network with ``outputs`` numbers a chip, its weights still random.
+    """Build a network with random weights and ``outputs`` outputs per chip.
 
     Raises:
-        ModelError: there is no network of that name.
+        ModelError: the name is unknown.
     """
     if name.startswith(COARSE):
         return CoarseAndFine(build(name.removeprefix(COARSE), outputs))
@@ -207,18 +204,18 @@ def build(name: str, outputs: int) -> nn.Module:
     if name not in torchvision.models.list_models(module=torchvision.models):
         plugins = ", ".join(sorted(entry_points(group=ENTRY_POINTS).names))
         raise ModelError(
-            f"unknown network {name!r}: choose cydral-gender, cydral-age, onnx, {plugins}, one of torchvision's, as "
-            "resnet18, or cydral-gender+ and one of those"
+            f"unknown network {name!r}: choose cydral-gender, cydral-age, onnx, {plugins}, one of torchvision's such "
+            "as resnet18, or cydral-gender+ followed by one of those"
         )
     backbone: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=outputs)
     return backbone
 
 
 def restore(name: str, outputs: int, weights: Mapping[str, Tensor], device: torch.device) -> nn.Module:
-    """Build a network and give it its weights, ready to answer on ``device``.
+    """Build a network with the given weights for inference on ``device``.
 
     Raises:
-        ModelError: the network is unknown, or the weights are another network's.
+        ModelError: the network is unknown, or the weights do not fit it.
     """
     if name == ONNX:
         if GRAPH not in weights:
@@ -232,8 +229,8 @@ def restore(name: str, outputs: int, weights: Mapping[str, Tensor], device: torc
     return network.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
-def _pad_behind(x: Tensor, shape: list[int]) -> Tensor:
-    channels, rows, columns = (wanted - had for wanted, had in zip(shape, x.shape[1:], strict=True))
+def _pad_end(x: Tensor, shape: list[int]) -> Tensor:
+    channels, rows, columns = (new - old for new, old in zip(shape, x.shape[1:], strict=True))
     return F.pad(x, (0, columns, 0, rows, 0, channels)) if channels or rows or columns else x
 
 

@@ -1,9 +1,9 @@
-"""Cuts aligned chips out of frames: every face upright, of one size, its five landmarks near their places.
+"""Aligned chips: faces resampled to a fixed size with their five landmarks near the positions of a template.
 
-landmarks -> similarity to the template -> grid of sample points -> bilinear samples of the region -> averages
+landmarks -> similarity to the template -> sampling grid -> bilinear samples -> averages
 
-The template is that of the small networks trained on dlib's chips, moved to the points that RetinaFace marks. A
-classifier may want the square around the detector's box instead: that is a similarity too, without a turn.
+The default template is that of dlib's chips, adapted to RetinaFace's landmarks. A classifier may use the upright square
+around the detector's box instead, which is also a similarity.
 """
 
 import math
@@ -19,15 +19,14 @@ from torch import Tensor
 
 from gfpipe.attributes.spec import InputSpec, Point
 
-# Where RetinaFace's points belong in a chip of 32 pixels: eyes, nose, corners of the mouth.
+# RetinaFace's landmarks in a chip of 32 pixels: eyes, nose, corners of the mouth.
 TEMPLATE_SIZE: Final = 32
 TEMPLATE: Final[tuple[Point, ...]] = ((9.51, 9.15), (21.81, 9.27), (15.61, 16.87), (10.34, 21.54), (21.00, 21.68))
 
-# Of a face, at least: four along each side of a pixel in a chip of 32.
-_LEAST_SAMPLES: Final = 128
-_MOST_SAMPLES: Final = 256
-_MOST_OVERSAMPLING: Final = 32
-_VIEWS: Final = ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2))  # in half pixels; the first is the chip as it is
+_MIN_SAMPLES: Final = 128  # per side of a chip: 4 per pixel in a chip of 32
+_MAX_SAMPLES: Final = 256
+_MAX_OVERSAMPLING: Final = 32  # per side of a chip pixel
+_VIEWS: Final = ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2))  # offsets in half pixels; the first is the unshifted chip
 
 
 def cut_chips(
@@ -38,19 +37,18 @@ def cut_chips(
     template: Sequence[Point] | None = None,
     device: str | torch.device = "cpu",
 ) -> Tensor:
-    """Cut one chip for each face.
+    """Cut one chip per face.
 
-    Each chip pixel is the average of bilinear samples, at least 128 along each side of the chip and so many more for
-    large faces that they lie no further than about a pixel of the frame apart: nothing finer can alias. Beyond the
-    frame's edge its outermost pixels go on. Only the region under one face at a time is ever turned into floats.
+    Each chip pixel is the average of bilinear samples, which are at most about one frame pixel apart to prevent
+    aliasing. Beyond the frame, border pixels are repeated. Only the region of one face at a time is converted to float.
 
     Args:
         pixels: (N, H, W, 3) uint8, RGB.
-        frame_index: (F,) which of the N frames a face is in.
-        landmarks: (F, 5, 2) x and y in pixels of the frame, a pixel's centre at a half.
-        size: of the chip, S pixels.
-        template: where the landmarks belong in the chip of S pixels; None for :data:`TEMPLATE`, scaled to S.
-        device: where to do it, and where the chips are left.
+        frame_index: (F,) index of each face's frame.
+        landmarks: (F, 5, 2) x and y in pixels of the frame, with pixel centres at 0.5.
+        size: side of the chip, S pixels.
+        template: positions of the landmarks in the chip; None for :data:`TEMPLATE`, scaled to S.
+        device: of the chips.
 
     Returns:
         (F, 3, S, S) float32, RGB in 0..255.
@@ -60,62 +58,62 @@ def cut_chips(
 
 
 def chips_for(
-    wanted: InputSpec,
+    spec: InputSpec,
     pixels: NDArray[np.uint8],
     frame_index: NDArray[np.int64],
     landmarks: NDArray[np.float32],
     boxes: NDArray[np.float32] | None = None,
     device: str | torch.device = "cpu",
 ) -> Tensor:
-    """Cut what a classifier wants to see of each face; arguments as for :func:`cut_chips`.
+    """Cut a classifier's input for each face; arguments as for :func:`cut_chips`.
 
-    Where ``wanted.box_scale`` is more than 0, ``boxes`` (F, 4), x1, y1, x2, y2 in pixels of the frame, take the
-    landmarks' place, which may then be NaN.
+    If ``spec.box_scale`` is positive, chips are cut by ``boxes``, (F, 4), x1, y1, x2, y2 in pixels of the frame;
+    landmarks may then be NaN.
 
     Returns:
-        (F, 3, S, S), or (F, V, 3, S, S) where the classifier looks from several views: the chip as it is, and shifted
-        by half a chip pixel to the left, the right, up and down (in a chip of 32 pixels a landmark is off by about as
-        much, and the mean answer is less of a lottery); and the mirror image of each.
+        (F, 3, S, S), or (F, V, 3, S, S) for a classifier with several views: the chip, the chip shifted by half a
+        pixel to the left, right, top and bottom (about the error of a landmark in a chip of 32 pixels), and the mirror
+        image of each.
 
     Raises:
-        ValueError: the chip's size is not known, or boxes are wanted and not given.
+        ValueError: the chip's size is not set, or boxes are missing.
     """
-    views = _shifted(wanted, pixels, frame_index, landmarks, boxes, device)
-    if not wanted.flipped_view:
+    views = _shifted(spec, pixels, frame_index, landmarks, boxes, device)
+    if not spec.flipped_view:
         return views
-    views = views if wanted.half_pixel_views else views[:, None]
+    views = views if spec.half_pixel_views else views[:, None]
     return torch.cat((views, views.flip(-1)), dim=1)
 
 
 def to_frame(
-    wanted: InputSpec, landmarks: NDArray[np.float32], boxes: NDArray[np.float32] | None = None
+    spec: InputSpec, landmarks: NDArray[np.float32], boxes: NDArray[np.float32] | None = None
 ) -> NDArray[np.complex64]:
-    """From the chip that a classifier wants to the frame: (F, 2) complex c and d with ``z = c w + d``.
+    """Similarity from a classifier's chip to the frame: (F, 2) complex c and d with ``z = c w + d``.
 
     Raises:
         ValueError: as :func:`chips_for`.
     """
-    if wanted.size is None:
-        raise ValueError("the size of the chips is not known")
-    if not wanted.box_scale:
-        return invert(fit_similarity(landmarks, _template(wanted.template, wanted.size)), landmarks, wanted.size)
+    if spec.size is None:
+        raise ValueError("the size of the chips is not set")
+    if not spec.box_scale:
+        return invert(fit_similarity(landmarks, _template(spec.template, spec.size)), landmarks, spec.size)
     if boxes is None:
-        raise ValueError("chips by box_scale need the faces' boxes")
-    return _squares(boxes, wanted.box_scale, wanted.size)
+        raise ValueError("chips cut by box_scale need the faces' boxes")
+    return _squares(boxes, spec.box_scale, spec.size)
 
 
 def fit_similarity(points: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.complex128]:
-    """The similarity that brings each set of points closest to ``target`` by least squares.
+    """Least-squares similarity from each set of points to ``target``.
 
-    Umeyama (1991), equations 34 to 42, which in the plane come down to one division of complex numbers: with points
-    z and targets w around their means, ``a = sum(conj(z) w) / sum(|z|^2)``, and no reflection can arise.
+    Umeyama (1991), equations 34 to 42, which in two dimensions reduce to a division of complex numbers: with centred
+    points z and targets w, ``a = sum(conj(z) w) / sum(|z|^2)``, without reflection.
 
     Args:
         points: (F, K, 2).
         target: (K, 2).
 
     Returns:
-        (F, 2) complex a and b with ``w = a z + b``; a is 0 for points that all coincide, or are not finite.
+        (F, 2) complex a and b with ``w = a z + b``; a is 0 if all points coincide or are not finite.
     """
     z = _complex(points)
     w = _complex(target)
@@ -128,13 +126,13 @@ def fit_similarity(points: NDArray[np.floating], target: NDArray[np.floating]) -
 
 
 def invert(similarity: NDArray[np.complex128], landmarks: NDArray[np.float32], size: int) -> NDArray[np.complex64]:
-    """From chip to frame: (F, 2) complex c and d with ``z = c w + d``.
+    """Invert similarities: (F, 2) complex c and d with ``z = c w + d``, from chip to frame.
 
-    Landmarks that fit no face (coinciding, not finite, or mirrored onto a point) give the chip of ``size`` frame pixels
-    around them: nothing that a classifier could be sure of, but no crash and no NaN.
+    Degenerate landmarks (coinciding, not finite, or mirrored onto a point) give the chip of ``size`` frame pixels
+    around their centre, without errors or NaN.
     """
     a, b = similarity.T
-    usable = np.abs(a) > 1e-4  # a face of 10,000 chips' width
+    usable = np.abs(a) > 1e-4  # a face 10,000 times as wide as the chip
     c = np.where(usable, 1 / np.where(usable, a, 1), 1)
     centre = _complex(landmarks).mean(axis=1)
     d = np.where(usable, -b * c, centre - (1 + 1j) * size / 2)
@@ -142,36 +140,36 @@ def invert(similarity: NDArray[np.complex128], landmarks: NDArray[np.float32], s
 
 
 def _shifted(
-    wanted: InputSpec,
+    spec: InputSpec,
     pixels: NDArray[np.uint8],
     frame_index: NDArray[np.int64],
     landmarks: NDArray[np.float32],
     boxes: NDArray[np.float32] | None,
     device: str | torch.device,
 ) -> Tensor:
-    """The chip, (F, 3, S, S), or five of it, (F, 5, 3, S, S)."""
-    if wanted.size is None:
-        raise ValueError("the size of the chips is not known")
-    cut = _finer(wanted, wanted.size) if wanted.half_pixel_views else wanted
+    """The chips, (F, 3, S, S), or five shifted views of each, (F, 5, 3, S, S)."""
+    if spec.size is None:
+        raise ValueError("the size of the chips is not set")
+    cut = _finer(spec, spec.size) if spec.half_pixel_views else spec
     chips = _cut_each(pixels, frame_index, to_frame(cut, landmarks, boxes), cut.size or 0, device)
-    if not wanted.half_pixel_views:
+    if not spec.half_pixel_views:
         return chips
-    span = 2 * wanted.size
+    span = 2 * spec.size
     views = [F.avg_pool2d(chips[..., y : y + span, x : x + span], 2) for x, y in _VIEWS]
     return torch.stack(views, dim=1)
 
 
-def _finer(wanted: InputSpec, size: int) -> InputSpec:
-    """Two pixels for one, and one more pixel on every side: each view is a window of it, averaged two by two."""
-    template = () if wanted.box_scale else tuple((x, y) for x, y in _template(wanted.template, size).tolist())
-    wider = replace(wanted, template=template).widened(0.5)
+def _finer(spec: InputSpec, size: int) -> InputSpec:
+    """Twice the resolution with a margin of one pixel: each view is a window of it, averaged two by two."""
+    template = () if spec.box_scale else tuple((x, y) for x, y in _template(spec.template, size).tolist())
+    wider = replace(spec, template=template).widened(0.5)
     return replace(wider, size=2 * (size + 1), template=tuple((2 * x, 2 * y) for x, y in wider.template))
 
 
 def _squares(boxes: NDArray[np.float32], times: float, size: int) -> NDArray[np.complex64]:
-    """From chip to frame, (F, 2): the square around each box's middle, ``times`` as large as its longer side.
+    """From chip to frame, (F, 2): the square around each box's centre, with ``times`` its longer side.
 
-    A box that is none (empty, or not finite) gives ``size`` frame pixels around its middle, as in :func:`invert`.
+    An empty or non-finite box gives ``size`` frame pixels, as in :func:`invert`.
     """
     finite = np.isfinite(boxes).all(axis=1, keepdims=True)
     x1, y1, x2, y2 = np.where(finite, boxes, 0).astype(np.float64).T
@@ -186,7 +184,7 @@ def _template(template: Sequence[Point] | None, size: int) -> NDArray[np.float64
 
 
 def _complex(points: NDArray[np.floating]) -> NDArray[np.complex128]:
-    """Points (…, 2) as x + iy; all of a set are 0 where one of them is not finite."""
+    """Points (…, 2) as x + iy; a set with a non-finite point is 0."""
     finite = np.isfinite(points).all(axis=(-2, -1), keepdims=True)
     xy = np.where(finite, points, 0).astype(np.float64)
     result: NDArray[np.complex128] = xy[..., 0] + 1j * xy[..., 1]
@@ -196,30 +194,30 @@ def _complex(points: NDArray[np.floating]) -> NDArray[np.complex128]:
 def _cut_each(
     pixels: NDArray[np.uint8],
     frame_index: NDArray[np.int64],
-    places: NDArray[np.complex64],
+    similarities: NDArray[np.complex64],
     size: int,
     device: str | torch.device,
 ) -> Tensor:
-    """(F, 3, S, S): each face's chip, by its similarity from chip to frame."""
+    """Chips (F, 3, S, S), by similarities from chip to frame."""
     chips = torch.empty((len(frame_index), 3, size, size), device=device)
-    for face, (frame, (scale, shift)) in enumerate(zip(frame_index, places, strict=True)):
+    for face, (frame, (scale, shift)) in enumerate(zip(frame_index, similarities, strict=True)):
         chips[face] = _cut(pixels[frame], complex(scale), complex(shift), size, device)
     return chips
 
 
 def _cut(frame: NDArray[np.uint8], scale: complex, shift: complex, size: int, device: str | torch.device) -> Tensor:
-    """One chip, (3, S, S), of an (H, W, 3) frame; a point w of the chip lies at ``scale * w + shift`` in the frame."""
+    """One chip, (3, S, S), of an (H, W, 3) frame; point w of the chip is ``scale * w + shift`` in the frame."""
     corners = shift + scale * size * np.array([0, 1, 1j, 1 + 1j])
     left, right = _span(corners.real, frame.shape[1])
     top, bottom = _span(corners.imag, frame.shape[0])
     width, height = right - left, bottom - top
     region = torch.from_numpy(frame[top:bottom, left:right]).to(device).permute(2, 0, 1)[None]
-    step = max(int(abs(scale) * size / _MOST_SAMPLES), 1)
-    if step > 1:  # a large face is reduced first: on a CPU bytes are, far faster than every pixel of it is sampled
+    step = max(int(abs(scale) * size / _MAX_SAMPLES), 1)
+    if step > 1:  # reduce large faces first; on a CPU, as uint8, which is much faster than sampling every pixel
         region = region if region.device.type == "cpu" else region.float()
         reduced = (math.ceil(height / step), math.ceil(width / step))
         region = F.interpolate(region, reduced, mode="bilinear", antialias=True)
-    # affine_grid and grid_sample both run from -1 to 1, from edge to edge.
+    # Coordinates of affine_grid and grid_sample run from -1 to 1 between the outer edges.
     centre = shift + scale * size * (0.5 + 0.5j) - complex(left, top)
     theta = [
         [scale.real * size / width, -scale.imag * size / width, 2 * centre.real / width - 1],
@@ -233,11 +231,11 @@ def _cut(frame: NDArray[np.uint8], scale: complex, shift: complex, size: int, de
 
 
 def _span(values: NDArray[np.float64], limit: int) -> tuple[int, int]:
-    """The pixels that ``values`` reach over, with one more on each side for bilinear sampling, inside the frame."""
+    """Range of pixels covered by ``values``, with a margin of one for bilinear sampling, within the frame."""
     first = min(max(math.floor(values.min()) - 1, 0), limit - 1)
     return first, max(min(math.ceil(values.max()) + 1, limit), first + 1)
 
 
 def _oversampling(frame_pixels: float, size: int) -> int:
-    """Samples along each side of one of ``size`` chip pixels, which ``frame_pixels`` pixels of the frame go into."""
-    return min(max(math.ceil(frame_pixels), math.ceil(_LEAST_SAMPLES / size)), _MOST_OVERSAMPLING)
+    """Samples per side of a chip pixel that covers ``frame_pixels`` pixels of the frame."""
+    return min(max(math.ceil(frame_pixels), math.ceil(_MIN_SAMPLES / size)), _MAX_OVERSAMPLING)

@@ -1,11 +1,10 @@
-"""Chooses the faces of a recording that are kept as pictures, where a site asked for that, and cuts them.
+"""Random selection of the faces of a recording that are stored as crops, and cutting of the crops.
 
-faces that count -> one of each track, by chance -> at most so many tracks, by chance -> squares as JPEG
+counted faces -> random faces of each track -> random tracks, up to the limits -> JPEG squares
 
-Chance is a hash of recording, sample and face: it is the same whenever the recording is analysed. Every track has the
-same probability of being kept, and of a track every face. The largest face of each would be nicer to look at, but
-whoever labels or learns from such a choice sees people closer, sharper and more frontal than the analysis does; a
-random one stands for all that the classifier was asked about.
+Random numbers are hashes of recording, sample and face, so that another analysis selects the same faces. Every track is
+selected with the same probability, and so is every face of a track: a selection of the largest faces would be closer,
+sharper and more frontal than the faces that are classified.
 """
 
 import hashlib
@@ -30,20 +29,15 @@ from gfpipe.recording import Recording
 from gfpipe.settings import CropRetention
 from gfpipe.video.frames import FrameBatch
 
-SIDE: Final = 256  # pixels of a crop at most
-_AROUND: Final = 2.0  # times the face's longer side: people recognise what they see, and so does the detector
+SIDE: Final = 256  # maximum side of a crop in pixels
+_MARGIN: Final = 2.0  # side of a crop, relative to the longer side of the face's box
 _QUALITY: Final = 90
 _DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Crop:
-    """The picture of one face.
-
-    Attributes:
-        sample_index, face_index: which face of the recording.
-        jpeg: the picture, ``width`` x ``height`` pixels.
-    """
+    """The image of one face: a JPEG of ``width`` x ``height`` pixels."""
 
     sample_index: int
     face_index: int
@@ -55,24 +49,24 @@ class Crop:
 
 @dataclass
 class _Track:
-    """What is kept of a track: a crop for each of its first lots, which rise."""
+    """The crops of a track, one for each of its lowest random numbers."""
 
-    lots: list[int]
-    room: int
-    crops: list[tuple[int, Crop]] = field(default_factory=list)  # by their own lots, which rise too
+    draws: list[int]  # ascending
+    capacity: int
+    crops: list[tuple[int, Crop]] = field(default_factory=list)  # ascending by their own random numbers
 
 
-class Keeper:
-    """Looks at a recording batch by batch, and holds no more crops than the recording may have.
+class CropSampler:
+    """Selects crops batch by batch, storing no more than the recording's limit.
 
-    What it holds in the end is what an offline choice would be: each track draws as many lots as it may have crops;
-    the lowest lots of the recording win, and a track fills those it won with the faces that drew lowest.
+    The result equals that of an offline selection: each track draws one random number per permitted crop, the lowest
+    numbers of the recording are selected, and a track fills its selected numbers with its faces of lowest numbers.
     """
 
     def __init__(self, retention: CropRetention, recording: Recording) -> None:
         self.retention, self._recording = retention, recording
         self._tracks: dict[int, _Track] = {}
-        self._held: list[tuple[int, int]] = []  # heap of (-lot, track) for every crop: the first to go comes first
+        self._heap: list[tuple[int, int]] = []  # (-draw, track) of every crop: the next to be removed first
 
     def __call__(
         self,
@@ -82,68 +76,67 @@ class Keeper:
         counts: NDArray[np.bool_],
         first_sample: int,
     ) -> None:
-        """Consider the faces of the next batch.
+        """Add the faces of the next batch.
 
         Args:
             frames: N frames.
             detections: their F faces.
             tracks: of the same faces.
-            counts: (F,) which of them may be kept at all.
-            first_sample: the number of the batch's first sample within the recording.
+            counts: (F,) whether a face may be selected.
+            first_sample: index of the batch's first sample within the recording.
         """
         first_face = np.searchsorted(detections.frame_index, np.arange(len(frames)))
-        for place in np.flatnonzero(counts):
-            frame = int(detections.frame_index[place])
-            sample, face = first_sample + frame, int(place - first_face[frame])
-            track = int(tracks.track_id[place])
-            crop = partial(_crop, frames.pixels[frame], detections.boxes[place], sample, face, track)
-            self._consider(track, _draw(self._recording.recording_id, "face", sample, face), crop)
+        for index in np.flatnonzero(counts):
+            frame = int(detections.frame_index[index])
+            sample, face = first_sample + frame, int(index - first_face[frame])
+            track = int(tracks.track_id[index])
+            crop = partial(_crop, frames.pixels[frame], detections.boxes[index], sample, face, track)
+            self._add(track, _draw(self._recording.recording_id, "face", sample, face), crop)
 
-    def kept(self, seconds: float) -> tuple[Crop, ...]:
-        """The crops to keep of a recording that was analysed for so many seconds, in order of sample and face."""
-        allowed = share_of_day(self._recording, seconds, self.retention.per_day)
-        while len(self._held) > allowed:
-            self._drop_last()
+    def selected(self, seconds: float) -> tuple[Crop, ...]:
+        """The selected crops of a recording of which ``seconds`` were analysed, in order of sample and face."""
+        limit = share_of_day(self._recording, seconds, self.retention.per_day)
+        while len(self._heap) > limit:
+            self._remove_last()
         crops = (crop for track in self._tracks.values() for _, crop in track.crops)
         return tuple(sorted(crops, key=lambda crop: (crop.sample_index, crop.face_index)))
 
-    def _consider(self, number: int, lot: int, crop: Callable[[], Crop]) -> None:
-        track = self._tracks.get(number) or self._new(number)
-        if len(track.crops) < track.room:
-            next_lot = track.lots[len(track.crops)]
-            if len(self._held) < self.retention.per_recording or next_lot < -self._held[0][0]:
-                insort(track.crops, (lot, crop()), key=itemgetter(0))
-                self._tracks[number] = track
-                heappush(self._held, (-next_lot, number))
-                if len(self._held) > self.retention.per_recording:
-                    self._drop_last()
+    def _add(self, track_id: int, draw: int, crop: Callable[[], Crop]) -> None:
+        track = self._tracks.get(track_id) or self._new_track(track_id)
+        if len(track.crops) < track.capacity:
+            next_draw = track.draws[len(track.crops)]
+            if len(self._heap) < self.retention.per_recording or next_draw < -self._heap[0][0]:
+                insort(track.crops, (draw, crop()), key=itemgetter(0))
+                self._tracks[track_id] = track
+                heappush(self._heap, (-next_draw, track_id))
+                if len(self._heap) > self.retention.per_recording:
+                    self._remove_last()
                 return
-            track.room = len(track.crops)
-        if track.crops and lot < track.crops[-1][0]:
+            track.capacity = len(track.crops)
+        if track.crops and draw < track.crops[-1][0]:
             track.crops.pop()
-            insort(track.crops, (lot, crop()), key=itemgetter(0))
+            insort(track.crops, (draw, crop()), key=itemgetter(0))
 
-    def _new(self, number: int) -> _Track:
-        lots = (_draw(self._recording.recording_id, "track", number, each) for each in range(self.retention.per_track))
-        return _Track(sorted(lots), self.retention.per_track)
+    def _new_track(self, track_id: int) -> _Track:
+        draws = (_draw(self._recording.recording_id, "track", track_id, n) for n in range(self.retention.per_track))
+        return _Track(sorted(draws), self.retention.per_track)
 
-    def _drop_last(self) -> None:
-        """Let the crop go that holds the highest lot; the last of its track, as lots are filled from the lowest."""
-        number = heappop(self._held)[1]
-        track = self._tracks[number]
+    def _remove_last(self) -> None:
+        """Remove the crop of the highest number, which is the last crop of its track."""
+        track_id = heappop(self._heap)[1]
+        track = self._tracks[track_id]
         track.crops.pop()
-        track.room = len(track.crops)
-        if not track.crops:  # never to come back: all that is held from now on drew lower
-            del self._tracks[number]
+        track.capacity = len(track.crops)
+        if not track.crops:  # final, as all later selections have lower numbers
+            del self._tracks[track_id]
 
 
 def share_of_day(recording: Recording, seconds: float, per_day: int) -> int:
-    """How many crops a recording may have of those of its channel and day.
+    """A recording's share of the crops of its channel and day.
 
-    Recordings are analysed in parallel and know nothing of one another, so each gets the share of the day's number
-    that it is of 24 hours. Fractions are neither lost nor rounded up: a channel's day (UTC) has ``per_day`` ticks, at
-    even distances from a moment drawn by hash, and a recording gets those that fall into its air time. Recordings of
-    one channel that do not overlap never have more than ``per_day`` of a day together.
+    Recordings are analysed in parallel and independently, so each gets a share proportional to its duration. A
+    channel's day (UTC) has ``per_day`` evenly spaced ticks, with a phase drawn by hash, and a recording gets those
+    within its air time. Recordings of one channel that do not overlap never exceed ``per_day`` together.
     """
     start = recording.start.astimezone(UTC)
     end = start + timedelta(seconds=seconds)
@@ -163,17 +156,16 @@ def _crop(pixels: NDArray[np.uint8], box: NDArray[np.float32], sample: int, face
 
 
 def cut(pixels: NDArray[np.uint8], box: NDArray[np.float32]) -> tuple[bytes, int, int]:
-    """Cut the upright square around a face: its JPEG, its width and its height in pixels.
+    """Cut the upright square around a face; returns its JPEG, width and height.
+
+    Beyond the frame, border pixels are repeated; mirroring would repeat half of the face.
 
     Args:
         pixels: (H, W, 3) uint8 RGB, the frame.
-        box: (4,) x1, y1, x2, y2 of the face, in its pixels.
-
-    Where the square reaches beyond the frame, the pixels of the border are repeated: mirrored ones would show half of
-    the face again.
+        box: (4,) x1, y1, x2, y2 of the face in pixels.
     """
     (x1, y1, x2, y2), (height, width, _) = box.tolist(), pixels.shape
-    side = max(round(_AROUND * max(x2 - x1, y2 - y1)), 2)
+    side = max(round(_MARGIN * max(x2 - x1, y2 - y1)), 2)
     columns, rows = (
         np.clip(round((low + high - side) / 2) + np.arange(side), 0, limit - 1)
         for low, high, limit in ((x1, x2, width), (y1, y2, height))
@@ -186,6 +178,6 @@ def cut(pixels: NDArray[np.uint8], box: NDArray[np.float32]) -> tuple[bytes, int
     return data.getvalue(), *image.size
 
 
-def _draw(*what: object) -> int:
-    """A number of 64 bits that is always the same for the same, and otherwise as if by chance."""
-    return int.from_bytes(hashlib.blake2b(repr(what).encode(), digest_size=8).digest())
+def _draw(*key: object) -> int:
+    """A reproducible random number of 64 bits."""
+    return int.from_bytes(hashlib.blake2b(repr(key).encode(), digest_size=8).digest())

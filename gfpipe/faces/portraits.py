@@ -1,6 +1,6 @@
-"""Pictures of one face each, as benchmarks hold them: the face is found by our own detector, and cut as in broadcasts.
+"""Still images of one face each, as in benchmark data sets, processed as frames of broadcasts are.
 
-picture -> padded by reflection -> detections -> the one in the middle -> chip
+image -> padded by reflection -> detections -> the centred face -> chip
 """
 
 import io
@@ -26,30 +26,30 @@ from gfpipe.faces.detector import Detections
 from gfpipe.models import store
 from gfpipe.settings import Analysis
 
-ENTRY_POINTS: Final = "gfpipe.detectors"  # the group of detectors of still pictures that other packages provide
+ENTRY_POINTS: Final = "gfpipe.detectors"  # detectors of other packages, for still images
 _BATCH: Final = 16
-# Of each side: data sets crop so close that faces touch the edges, which broadcasts rarely do. More of it only adds
-# reflected faces; 5 to 50 % were tried on two samples of UTKFace.
+# Share of each side: in data sets faces touch the edges, in broadcasts rarely. Larger padding adds reflected faces;
+# 5 to 50 % were tried on two samples of UTKFace.
 _PADDING: Final = 0.15
 
 
 class Picture(Protocol):
-    """Anything that gives an encoded picture."""
+    """A source of an encoded image."""
 
     def read(self) -> bytes:
-        """The file's bytes; raises OSError where there are none."""
+        """The file's bytes; raises OSError."""
 
 
 @array_dataclass
 class Portraits:
-    """B pictures of one size, padded, and the face that each is about.
+    """B padded images of one size, and the face of each.
 
     Attributes:
-        index: (B,) which of the given pictures.
+        index: (B,) position in the input.
         pixels: (B, H, W, 3) uint8 RGB.
-        landmarks: (B, 5, 2) float32 in pixels; NaN where no face was found, or the detector marks none.
-        boxes: (B, 4) float32 in pixels (x1, y1, x2, y2); NaN where no face was found.
-        detector: id of the detector that found them.
+        landmarks: (B, 5, 2) float32 in pixels; NaN without a face, or with a detector without landmarks.
+        boxes: (B, 4) float32 in pixels (x1, y1, x2, y2); NaN without a face.
+        detector: id of the detector.
     """
 
     index: NDArray[np.int64]
@@ -65,23 +65,23 @@ class Portraits:
 
     @property
     def detected(self) -> NDArray[np.bool_]:
-        """(B,) whether a face was found."""
+        """(B,) whether a face was detected."""
         return np.isfinite(self.boxes[:, 0])
 
 
 class FaceDetector(Protocol):
-    """Anything that finds faces in pictures, as :class:`gfpipe.faces.detector.Detector` does."""
+    """The interface of :class:`gfpipe.faces.detector.Detector`."""
 
     @property
     def model_id(self) -> str:
         """The detector's id."""
 
     def __call__(self, pixels: NDArray[np.uint8]) -> Detections:
-        """The faces in (N, H, W, 3) uint8 RGB; landmarks may be NaN where it marks none."""
+        """Detect the faces in (N, H, W, 3) uint8 RGB; detectors without landmarks return NaN."""
 
 
 class RegisteredDetector(FaceDetector, Protocol):
-    """A detector that another package provides."""
+    """A detector registered as an entry point."""
 
     @property
     def sha256(self) -> str:
@@ -89,129 +89,117 @@ class RegisteredDetector(FaceDetector, Protocol):
 
 
 def open_detector(model: str, device: torch.device) -> FaceDetector:
-    """The detector as recordings have it, but for the enlargement: a face fills these pictures already.
-
-    Or one that is registered as an entry point of the group ``gfpipe.detectors``, such as ``haar-frontalface-alt2``.
-    """
+    """The pipeline's detector without upscaling, or a registered one such as ``haar-frontalface-alt2``."""
     if registered := _registered(model):
         return registered
     return detector.load(store.open_model(model), device, Analysis().min_score, upscaling=1.0)
 
 
-def detector_for(asked: str, own: str) -> str:
-    """The detector that a recipe or a stored model names, ``own``, unless another than the pipeline's is asked for.
+def detector_for(requested: str, own: str) -> str:
+    """The detector named by a recipe or a stored model, ``own``, unless another than the pipeline's is requested.
 
-    A chip by box is another chip where another detector draws the box, so a model is asked about the boxes it knows.
+    Chips cut by box depend on the detector, so a model is evaluated with the detector it was trained with.
     """
-    return own if own and asked == Analysis().detector else asked
+    return own if own and requested == Analysis().detector else requested
 
 
 def sha256_of(model: str) -> str:
-    """Of a detector's weights: what chips depend on."""
+    """SHA-256 of a detector's weights."""
     registered = _registered(model)
     return registered.sha256 if registered else store.card(model).sha256
 
 
 def _registered(model: str) -> RegisteredDetector | None:
-    make = extras.plugin(ENTRY_POINTS, model)
-    return make() if make else None
+    build = extras.plugin(ENTRY_POINTS, model)
+    return build() if build else None
 
 
 def open_classifier(
     model: str, device: torch.device, attribute: Attribute | None = Attribute.PERCEIVED_GENDER
 ) -> Classifier:
-    """A stored model, ready to answer.
-
-    Args:
-        model: its id or folder.
-        device: where it is to answer.
-        attribute: what it must be able to say of a face; None for anything.
+    """Load a stored model, by id or folder.
 
     Raises:
-        UsageError: it says nothing about that.
+        UsageError: the model does not predict ``attribute``.
         ModelError: it is unknown or cannot be fetched.
     """
     stored = store.open_model(model)
-    found = classifier.load(stored.card.classifier, stored.weights, device)
-    if attribute and attribute not in found.attributes:
-        raise UsageError(f"{model} says nothing about {attribute.value.replace('_', ' ')}: choose another model")
-    return found
+    loaded = classifier.load(stored.card.classifier, stored.weights, device)
+    if attribute and attribute not in loaded.attributes:
+        raise UsageError(f"{model} does not predict {attribute.value.replace('_', ' ')}: choose another model")
+    return loaded
 
 
 def find(pictures: Iterable[Picture], detect: FaceDetector, unreadable: list[tuple[int, str]]) -> Iterator[Portraits]:
-    """Find the face of every picture, in batches of pictures that follow one another and are of one size.
+    """Detect the face of every image, in batches of consecutive images of one size.
 
     Args:
-        pictures: one face each, near the middle.
+        pictures: images of one face each, near the centre.
         detect: see :func:`open_detector`.
-        unreadable: is given the place and the reason of each picture that cannot be read.
+        unreadable: list to which the position and the error of each unreadable image are appended.
     """
     for index, pixels in _batches(pictures, unreadable):
         count, height, width, _ = pixels.shape
-        found = detect(pixels)
-        chosen = centred_face(found, count, height, width)
+        detections = detect(pixels)
+        faces = centred_face(detections, count, height, width)
         landmarks = np.full((count, 5, 2), np.nan, np.float32)
         boxes = np.full((count, 4), np.nan, np.float32)
-        has_face = chosen >= 0
-        landmarks[has_face], boxes[has_face] = found.landmarks[chosen[has_face]], found.boxes[chosen[has_face]]
+        has_face = faces >= 0
+        landmarks[has_face] = detections.landmarks[faces[has_face]]
+        boxes[has_face] = detections.boxes[faces[has_face]]
         yield Portraits(np.array(index, np.int64), pixels, landmarks, boxes, detect.model_id)
 
 
 def chips(
-    portraits: Portraits, wanted: InputSpec, device: str | torch.device = "cpu", face_pixels: float | None = None
+    portraits: Portraits, spec: InputSpec, device: str | torch.device = "cpu", face_pixels: float | None = None
 ) -> Tensor:
-    """Cut what a classifier wants to see of each face that was found, in the order of ``index[detected]``.
+    """Cut a classifier's chips of the detected faces, in the order of ``index[detected]``.
 
     Args:
-        portraits: B pictures.
-        wanted: the classifier's input.
-        device: where the chips are cut.
-        face_pixels: the picture is reduced first, until its face (the box) is so many pixels high; smaller ones stay.
+        portraits: B images.
+        spec: the classifier's input.
+        device: of the chips.
+        face_pixels: reduce each image first until its face's box is this high in pixels; smaller faces are unchanged.
 
     Returns:
         (F, 3, S, S) or (F, V, 3, S, S) float32, RGB in 0..255; see :func:`gfpipe.faces.alignment.chips_for`.
 
     Raises:
-        UsageError: the chip is cut by landmarks, and the detector marks none.
+        UsageError: chips are cut by landmarks, and the detector has none.
     """
     faces = np.flatnonzero(portraits.detected)
-    if not wanted.box_scale and np.isnan(portraits.landmarks[faces]).any():
+    if not spec.box_scale and np.isnan(portraits.landmarks[faces]).any():
         raise UsageError(
-            f"chips are cut here by the places of eyes, nose and mouth, which {portraits.detector} does not mark: give "
-            "the recipe box_scale under [input], or choose another detector"
+            f"chips are cut by landmarks, which {portraits.detector} does not detect: set box_scale under [input] in "
+            "the recipe, or choose another detector"
         )
     if face_pixels is None or not len(faces):
-        return chips_for(wanted, portraits.pixels, faces, portraits.landmarks[faces], portraits.boxes[faces], device)
-    cut = []
-    for face in faces:
-        pixels, landmarks, boxes = _reduced(portraits, face, face_pixels)
-        cut.append(chips_for(wanted, pixels, np.zeros(1, np.int64), landmarks, boxes, device))
-    return torch.cat(cut)
+        return chips_for(spec, portraits.pixels, faces, portraits.landmarks[faces], portraits.boxes[faces], device)
+    reduced = (_reduced(portraits, face, face_pixels) for face in faces)
+    first = np.zeros(1, np.int64)
+    return torch.cat([chips_for(spec, pixels, first, points, boxes, device) for pixels, points, boxes in reduced])
 
 
 def centred_face(detections: Detections, count: int, height: int, width: int) -> NDArray[np.int64]:
-    """For each of ``count`` frames which face is meant: the large one near the middle; -1 where there is none.
+    """Index of the largest, most central face of each of ``count`` frames; -1 without a face.
 
-    What counts is a box's height less twice its distance from the centre, so that a bystander, or a reflection of the
-    face in the padding, loses.
+    Faces are ranked by the height of their box minus twice its distance from the centre, which excludes bystanders and
+    reflections in the padding.
     """
     boxes = detections.boxes
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     distance = np.hypot(*(centres - (width / 2, height / 2)).T)
     merit = boxes[:, 3] - boxes[:, 1] - 2 * distance
-    chosen = np.full(count, -1)
-    for face in np.argsort(merit):  # later ones overwrite: the best comes last
-        chosen[detections.frame_index[face]] = face
-    return chosen
+    faces = np.full(count, -1)
+    for face in np.argsort(merit):  # the best comes last and overwrites the others
+        faces[detections.frame_index[face]] = face
+    return faces
 
 
 def _reduced(
     portraits: Portraits, face: np.intp, face_pixels: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
-    """One picture, its face brought down to ``face_pixels``, its landmarks and its box there.
-
-    (1, H, W, 3), (1, 5, 2) and (1, 4).
-    """
+    """Image (1, H, W, 3) with a face reduced to ``face_pixels``, landmarks (1, 5, 2) and box (1, 4)."""
     pixels, landmarks, box = portraits.pixels[face], portraits.landmarks[face], portraits.boxes[face]
     factor = face_pixels / float(box[3] - box[1])
     if factor >= 1:
@@ -232,28 +220,28 @@ def _batches(
 ) -> Iterator[tuple[list[int], NDArray[np.uint8]]]:
     batch: list[int] = []
     pixels: list[NDArray[np.uint8]] = []
-    for place, picture in enumerate(pictures):
+    for index, picture in enumerate(pictures):
         try:
             decoded = _padded(picture.read())
         except (OSError, ValueError, Image.DecompressionBombError) as exc:
-            unreadable.append((place, _reason(exc)))
+            unreadable.append((index, _reason(exc)))
             continue
         if batch and (len(batch) == _BATCH or decoded.shape != pixels[0].shape):
             yield batch, np.stack(pixels)
             batch, pixels = [], []
-        batch.append(place)
+        batch.append(index)
         pixels.append(decoded)
     if batch:
         yield batch, np.stack(pixels)
 
 
 def _reason(exc: Exception) -> str:
-    """What to tell people; Pillow's words for what is no picture name an object in memory."""
+    # UnidentifiedImageError's message names an object in memory
     return "not a readable image" + ("" if isinstance(exc, UnidentifiedImageError) else f": {exc}")
 
 
 def _padded(data: bytes) -> NDArray[np.uint8]:
     with Image.open(io.BytesIO(data)) as opened:
         pixels = np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
-    above, beside = (round(side * _PADDING) for side in pixels.shape[:2])
-    return np.pad(pixels, ((above, above), (beside, beside), (0, 0)), mode="reflect")
+    rows, columns = (round(side * _PADDING) for side in pixels.shape[:2])
+    return np.pad(pixels, ((rows, rows), (columns, columns), (0, 0)), mode="reflect")

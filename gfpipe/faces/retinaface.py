@@ -1,8 +1,8 @@
-"""RetinaFace (Deng et al., CVPR 2020): the networks, their anchors, and how their weights are loaded.
+"""RetinaFace (Deng et al., CVPR 2020): networks, anchors and loading of weights.
 
-The feature pyramid, the context modules and the heads come from ``retinaface-pytorch``, and so does the whole
-ResNet-50 network; the quarter-width MobileNet (Howard et al. 2017, table 1, width multiplier 0.25) is built here.
-Batch norm is always folded into the convolutions, so that weights published either way end up as one network.
+The feature pyramid, the context modules, the heads and the ResNet-50 network come from ``retinaface-pytorch``; the
+MobileNet backbone (Howard et al. 2017, table 1, width multiplier 0.25) is defined here. Batch norm is folded into the
+convolutions, so that weights published with or without it give the same network.
 """
 
 import warnings
@@ -29,7 +29,7 @@ SIZE_VARIANCE: Final = 0.2
 
 
 class MobileNetQuarter(nn.Module):
-    """MobileNetV1 at a quarter of its width, without its classifier: features at strides 8, 16 and 32."""
+    """Backbone MobileNetV1 with a width multiplier of 0.25: features at strides 8, 16 and 32."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,14 +53,14 @@ class MobileNetQuarter(nn.Module):
 
 
 class RetinaFaceMobileNet(RetinaFace):  # type: ignore[misc]  # the package has no types
-    """RetinaFace over the quarter-width MobileNet: 433,343 values with batch norm. Only the body is new.
+    """RetinaFace with the MobileNet backbone: 433,343 parameters and statistics.
 
     Args:
-        slope: of the activations below zero, which a state dict does not record.
+        slope: negative slope of the activations, which is not part of a state dict.
     """
 
     def __init__(self, slope: float = 0.1) -> None:
-        nn.Module.__init__(self)  # the parent's own constructor knows no backbone but ResNet-50
+        nn.Module.__init__(self)  # the parent's constructor supports only ResNet-50
         channels = 64
         self.body = MobileNetQuarter()
         self.fpn = FPN([64, 128, 256], channels)
@@ -76,19 +76,19 @@ class RetinaFaceMobileNet(RetinaFace):  # type: ignore[misc]  # the package has 
 def _resnet50() -> nn.Module:
     layers = {"layer2": 1, "layer3": 2, "layer4": 3}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # the package calls torchvision as one did in 2020
+        warnings.simplefilter("ignore", UserWarning)  # the package uses deprecated arguments of torchvision
         network: nn.Module = RetinaFace("Resnet50", False, in_channels=256, return_layers=layers, out_channels=256)
     return network
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a state dict does not say about its network.
+    """Properties of a network that are not part of its state dict.
 
     Attributes:
-        build: makes the network with random weights.
-        working_pixels: the area a frame is brought to before detection.
-        anchor_sizes: the sides of the anchors at each stride, in pixels of the network's input.
+        build: builds the network with random weights.
+        working_pixels: area to which frames are resized before detection.
+        anchor_sizes: sides of the anchors at each stride, in pixels of the network's input.
     """
 
     build: Callable[[], nn.Module]
@@ -98,46 +98,45 @@ class Architecture:
 
 ARCHITECTURES: Final[Mapping[str, Architecture]] = {
     "retinaface-mobilenet0.25": Architecture(RetinaFaceMobileNet, working_pixels=640 * 360),
-    # Trainings with plain ReLU and smaller anchors. Neither can be read off a checkpoint's names or shapes; the running
-    # means of its batch norms tell the slope, for on real pictures they are met with the right one only.
+    # Trained with ReLU and smaller anchors, neither of which is recorded in a checkpoint. Only with the right slope do
+    # the running means of its batch norms agree with the means on real images.
     "retinaface-mobilenet0.25-relu": Architecture(
         partial(RetinaFaceMobileNet, slope=0.0),
         working_pixels=640 * 360,
         anchor_sizes=((10.0, 20.0), (32.0, 64.0), (128.0, 256.0)),
     ),
-    "retinaface-resnet50": Architecture(
-        _resnet50, working_pixels=960 * 540
-    ),  # 960 is retinaface-pytorch's longest side
+    # 960 is retinaface-pytorch's maximum side.
+    "retinaface-resnet50": Architecture(_resnet50, working_pixels=960 * 540),
 }
 
 
 def load_network(architecture: Architecture, weights: Mapping[str, Tensor]) -> nn.Module:
-    """The network in inference mode, batch norm folded, channels last.
+    """Load a network in inference mode, with folded batch norm, channels last.
 
     Args:
-        architecture: what to build.
-        weights: a state dict, with batch norm or with its folding already done (convolutions with a bias instead).
+        architecture: the network.
+        weights: a state dict, with batch norm or with folded batch norm (convolutions with a bias).
 
     Raises:
-        ModelError: the names or shapes of the weights are not those of the network.
+        ModelError: names or shapes of the weights do not fit the network.
     """
     network = architecture.build().eval()
-    with_batch_norm = any(name.endswith("running_var") for name in weights)
-    if not with_batch_norm:
+    has_batch_norm = any(name.endswith("running_var") for name in weights)
+    if not has_batch_norm:
         fold_batch_norm(network)
     try:
         network.load_state_dict(dict(weights))
     except RuntimeError as exc:
         first = str(exc).splitlines()[:3]
         raise ModelError(f"weights do not fit {type(network).__name__}: {' '.join(first)}") from exc
-    if with_batch_norm:
+    if has_batch_norm:
         fold_batch_norm(network)
     network.requires_grad_(requires_grad=False)
     return network.to(memory_format=torch.channels_last)
 
 
 def fold_batch_norm(module: nn.Module) -> None:
-    """Replace, in place, each convolution followed by batch norm by one convolution with a bias."""
+    """Replace each convolution followed by batch norm by a convolution with a bias, in place."""
     children = list(module.named_children())
     for (conv_name, conv), (norm_name, norm) in pairwise(children):
         if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
@@ -149,7 +148,7 @@ def fold_batch_norm(module: nn.Module) -> None:
 
 @lru_cache(maxsize=16)
 def anchors(height: int, width: int, anchor_sizes: AnchorSizes, device: torch.device) -> Tensor:
-    """Anchors of a (height, width) input, (P, 3): centre x, centre y and side in pixels, in the heads' order."""
+    """Anchors of a (height, width) input, (P, 3): centre x, centre y and side in pixels, in the order of the heads."""
     levels = []
     for stride, sizes in zip(STRIDES, anchor_sizes, strict=True):
         rows, columns = -(-height // stride), -(-width // stride)

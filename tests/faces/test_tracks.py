@@ -1,4 +1,4 @@
-"""Shots and tracks: what moves stays together, what is cut does not, wherever batches begin."""
+"""Shots and tracks: motion continues them, cuts end them, independently of batches."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gfpipe.faces.detector import Detections
-from gfpipe.faces.tracks import Tracker, Tracks, colours, partners, picture_change
+from gfpipe.faces.tracks import Tracker, Tracks, colours, frame_change, match
 from gfpipe.video.frames import FrameBatch
 
 HEIGHT, WIDTH = 90, 160
@@ -17,7 +17,7 @@ THERE: Box = (110, 20, 130, 45)
 
 
 def scene(seed: int) -> NDArray[np.uint8]:
-    """A picture of coloured patches."""
+    """A frame of coloured patches."""
     patches = np.random.default_rng(seed).integers(0, 256, (9, 16, 3), dtype=np.uint8)
     return patches.repeat(10, axis=0).repeat(10, axis=1)
 
@@ -40,27 +40,27 @@ def follow(pictures: Sequence[NDArray[np.uint8]], *of_each_frame: Sequence[Box])
     return Tracker()(batch(pictures), faces(*of_each_frame))
 
 
-def test_a_cut_starts_a_shot_and_a_track() -> None:
-    found = follow([scene(1), scene(1), scene(2), scene(2)], [HERE], [HERE], [HERE], [HERE])
-    assert found.shot.tolist() == [0, 0, 1, 1]
-    assert found.track_id.tolist() == [0, 0, 1, 1]
+def test_cut_starts_shot_and_track() -> None:
+    tracks = follow([scene(1), scene(1), scene(2), scene(2)], [HERE], [HERE], [HERE], [HERE])
+    assert tracks.shot.tolist() == [0, 0, 1, 1]
+    assert tracks.track_id.tolist() == [0, 0, 1, 1]
 
 
-def test_a_camera_that_moves_starts_none() -> None:
+def test_camera_motion_starts_no_shot() -> None:
     panned = [np.roll(scene(1), 12 * frame, axis=1) for frame in range(6)]
     assert set(follow(panned, *[[HERE]] * 6).shot.tolist()) == {0}
 
 
-def test_lost_time_starts_a_shot_for_it_may_hide_a_cut() -> None:
-    follow_on = Tracker()
-    before = follow_on(batch([scene(1)] * 2), faces([HERE], [HERE]))
-    after = follow_on(batch([scene(1)] * 2, start=2.5), faces([HERE], [HERE]))
+def test_lost_time_starts_shot() -> None:
+    tracker = Tracker()
+    before = tracker(batch([scene(1)] * 2), faces([HERE], [HERE]))
+    after = tracker(batch([scene(1)] * 2, start=2.5), faces([HERE], [HERE]))
     assert [*before.shot, *after.shot] == [0, 0, 1, 1]
     assert [*before.track_id, *after.track_id] == [0, 0, 1, 1]
 
 
-def test_a_calm_shot_is_left_by_a_smaller_change_than_a_lively_one() -> None:
-    """Two people in turn before one backdrop; and one who moves about."""
+def test_threshold_adapts_to_motion() -> None:
+    """Two people in turn before one backdrop, and one moving person."""
 
     def covered(share: float) -> NDArray[np.uint8]:
         picture = np.full((HEIGHT, WIDTH, 3), 200, np.uint8)
@@ -73,12 +73,10 @@ def test_a_calm_shot_is_left_by_a_smaller_change_than_a_lively_one() -> None:
     assert set(follow(lively, *[[]] * 7).shot.tolist()) == {0}
 
 
-def test_where_a_batch_begins_makes_no_difference() -> None:
-    chance = np.random.default_rng(0)
+def test_result_does_not_depend_on_batches() -> None:
+    rng = np.random.default_rng(0)
     pictures = [scene(frame // 7) for frame in range(40)]
-    boxes = [
-        [(x, 20.0, x + 20, 45.0) for x in chance.uniform(0, 130, chance.integers(0, 4)).tolist()] for _ in pictures
-    ]
+    boxes = [[(x, 20.0, x + 20, 45.0) for x in rng.uniform(0, 130, rng.integers(0, 4)).tolist()] for _ in pictures]
     whole = follow(pictures, *boxes)
     assert whole.shot.max() == 5
     assert 0 < whole.track_id.max() < len(whole.track_id) - 1
@@ -91,13 +89,13 @@ def test_where_a_batch_begins_makes_no_difference() -> None:
     assert np.concatenate([part.track_id for part in parts]).tolist() == whole.track_id.tolist()
 
 
-def test_every_face_has_a_track_and_the_numbers_have_no_gap() -> None:
-    found = follow([scene(1)] * 4, [], [HERE, THERE], [], [THERE])
-    assert found.track_id.tolist() == [0, 1, 2]
+def test_track_ids_are_consecutive() -> None:
+    tracks = follow([scene(1)] * 4, [], [HERE, THERE], [], [THERE])
+    assert tracks.track_id.tolist() == [0, 1, 2]
     assert follow([scene(1)], []).track_id.tolist() == []
 
 
-def test_a_face_that_moves_by_its_own_width_stays_itself() -> None:
+def test_face_may_move_by_its_width() -> None:
     x1, y1, x2, y2 = HERE
     moved = (x1 + 20, y1, x2 + 20, y2)
     assert follow([scene(1)] * 2, [HERE], [moved]).track_id.tolist() == [0, 0]
@@ -105,42 +103,42 @@ def test_a_face_that_moves_by_its_own_width_stays_itself() -> None:
 
 
 @pytest.mark.parametrize(("times", "same"), [(1.8, True), (2.2, False), (0.6, True), (0.4, False)])
-def test_a_face_of_quite_another_size_is_another(times: float, same: bool) -> None:
+def test_size_change_is_limited(times: float, same: bool) -> None:
     x1, y1, x2, y2 = HERE
     grown = (x1, y1, x1 + times * (x2 - x1), y1 + times * (y2 - y1))
     assert follow([scene(1)] * 2, [HERE], [grown]).track_id.tolist() == [0, 0 if same else 1]
 
 
-def test_all_faces_together_are_matched_best_and_not_the_nearest_first() -> None:
-    """Both step to the right, and the first to near where the second was."""
+def test_matching_is_optimal_not_greedy() -> None:
+    """Both move to the right, the first close to the second one's previous position."""
     first, second = np.array([[40, 20, 60, 45], [60, 20, 80, 45]]), np.array([[52, 20, 72, 45], [72, 20, 92, 45]])
-    before, now = partners(first.astype(np.float32), second.astype(np.float32))
+    before, now = match(first.astype(np.float32), second.astype(np.float32))
     assert dict(zip(before.tolist(), now.tolist(), strict=True)) == {0: 0, 1: 1}
 
 
-def test_the_shape_of_pixels_makes_no_difference() -> None:
-    chance = np.random.default_rng(3)
-    corners = chance.uniform(0, 100, (2, 8, 2)).astype(np.float32)
-    boxes = [np.hstack((corner, corner + chance.uniform(10, 30, (8, 2)))).astype(np.float32) for corner in corners]
-    square = partners(boxes[0], boxes[1])
-    wide = partners(*(each * np.array([16, 11, 16, 11], np.float32) for each in boxes))
+def test_matching_does_not_depend_on_pixel_aspect() -> None:
+    rng = np.random.default_rng(3)
+    corners = rng.uniform(0, 100, (2, 8, 2)).astype(np.float32)
+    boxes = [np.hstack((corner, corner + rng.uniform(10, 30, (8, 2)))).astype(np.float32) for corner in corners]
+    square = match(boxes[0], boxes[1])
+    wide = match(*(corners * np.array([16, 11, 16, 11], np.float32) for corners in boxes))
     assert [side.tolist() for side in square] == [side.tolist() for side in wide]
     assert len(square[0]) > 2
 
 
-def test_colours_of_any_picture_add_up_and_no_colour_is_out_of_range() -> None:
+def test_histograms_sum_to_one() -> None:
     extremes = np.array([[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0]], np.uint8)
     pictures = np.stack([np.broadcast_to(colour, (37, 53, 3)) for colour in extremes])
-    found = colours(pictures)
-    assert found.shape == (6, 112)
-    np.testing.assert_allclose(found.sum(axis=1), 1)
-    assert len(set(found.argmax(axis=1).tolist())) == 6
-    assert picture_change(found[:1], found[1:2]).tolist() == [1.0]
-    assert picture_change(found, found).tolist() == [0.0] * 6
+    histograms = colours(pictures)
+    assert histograms.shape == (6, 112)
+    np.testing.assert_allclose(histograms.sum(axis=1), 1)
+    assert len(set(histograms.argmax(axis=1).tolist())) == 6
+    assert frame_change(histograms[:1], histograms[1:2]).tolist() == [1.0]
+    assert frame_change(histograms, histograms).tolist() == [0.0] * 6
 
 
-def test_greys_and_colours_of_a_dark_scene_are_told_apart() -> None:
-    """Old films have no hue, and a dark stage little light."""
+def test_greys_and_dark_colours_are_distinguished() -> None:
+    """As in black-and-white films and dark scenes."""
     flat = [np.full((1, 20, 20, 3), level, np.uint8) for level in (40, 60, 120, 200)]
     dark = [np.broadcast_to(np.array(colour, np.uint8), (1, 20, 20, 3)) for colour in ((40, 20, 16), (16, 20, 40))]
     assert len({colours(picture).argmax() for picture in (*flat, *dark)}) == 6

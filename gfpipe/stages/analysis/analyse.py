@@ -21,7 +21,7 @@ from gfpipe.choices import Sampling
 from gfpipe.errors import RecordingError, UsageError
 from gfpipe.faces import detector as detectors
 from gfpipe.faces.alignment import chips_for
-from gfpipe.faces.crops import Keeper
+from gfpipe.faces.crops import CropSampler
 from gfpipe.faces.detector import Detections, Detector
 from gfpipe.faces.tracks import Tracker, Tracks
 from gfpipe.lake import crops, shards
@@ -102,7 +102,7 @@ def _analyse(
 ) -> Summary:
     detector, classifier = _models(config.detector, config.classifier, config.device, config.min_score)
     clock, tracker = Clock(), Tracker()
-    keeper = Keeper(retention, recording) if retention else None
+    sampler = CropSampler(retention, recording) if retention else None
     reader = open_video(recording.path, Sampling(config.sampling), config.every_seconds, recording.scheduled_seconds)
     with shards.writer(lake, recording, provenance) as write:
         for frames in clock.each("decode", reader):
@@ -121,13 +121,13 @@ def _analyse(
             with clock("classify"):
                 attributes = classifier(chips)
             with clock("write"):
-                if keeper:
+                if sampler:
                     counts = _height_360(frames, detections) >= config.min_face
-                    keeper(frames, detections, tracks, counts, write.samples)
+                    sampler(frames, detections, tracks, counts, write.samples)
                 _write(write, frames, detections, tracks, attributes, config.min_face)
-        if keeper:
-            kept = [vars(crop) for crop in keeper.kept(write.analysed_seconds)]
-            write.crops(*crops.columns(kept, datetime.now(UTC), keeper.retention.term))
+        if sampler:
+            kept = [vars(crop) for crop in sampler.selected(write.analysed_seconds)]
+            write.crops(*crops.columns(kept, datetime.now(UTC), sampler.retention.term))
         summary = _summary(recording, reader, write, clock.timings)
         write.finish(summary, **_facts(reader))
     return summary

@@ -40,7 +40,7 @@ def test_a_model_of_ages_alone_says_nothing_of_perceived_gender(ages: train.Conf
     assert {metric.name for metric in card.metrics} == {"mean absolute error of age, years"}
     assert (card.detector, "Faces were found by haar-frontalface-alt2." in str(card.lineage)) == (haar.ID, True)
     assert all(count.male == 0 for count in trained.counts if count.what.startswith("stage"))
-    with pytest.raises(UsageError, match="says nothing about perceived gender"):
+    with pytest.raises(UsageError, match="does not predict perceived gender"):
         portraits.open_classifier("ours", torch.device("cpu"))
 
     (trial,) = evaluate.run(evaluate.Config(("ours", "cydral-gender-v1"), ages.data, device="cpu", part="all"))
