@@ -19,9 +19,9 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from gfpipe import workers
+from gfpipe import overview, workers
 from gfpipe.attributes.device import resolve_device
-from gfpipe.flows import server, tables
+from gfpipe.flows import server
 from gfpipe.flows.jobs import AnalysisJob, RecordingsJob
 from gfpipe.flows.progress import reported
 from gfpipe.formats import clock
@@ -95,11 +95,11 @@ def analyse_archive(job: AnalysisJob) -> list[Summary]:
     provenance = stage.prepare(analysis)
     finished = [stage.finished(recording, job.lake, provenance, job.crops) for recording in selected.recordings]
     work = partial(stage.run, lake=job.lake, config=analysis, retention=job.crops)
-    summaries, errors = analyse_missing(job, work, analysis.device, selected.recordings, finished, tables.headline)
-    headline = tables.headline(summaries, len(selected.rejected))
-    coverage = tables.coverage(selected.recordings, selected.rejected, summaries)
-    create_table_artifact(tables.newest(coverage), "coverage", f"{headline}; newest first")
-    if problems := tables.problems(selected.rejected, summaries):
+    summaries, errors = analyse_missing(job, work, analysis.device, selected.recordings, finished, overview.headline)
+    headline = overview.headline(summaries, len(selected.rejected))
+    coverage = overview.coverage(selected.recordings, selected.rejected, summaries)
+    create_table_artifact(overview.newest(coverage), "coverage", f"{headline}; newest first")
+    if problems := overview.problems(selected.rejected, summaries):
         create_markdown_artifact(problems, "problems", headline)
     return final_state(headline, summaries, errors)  # type: ignore[return-value]  # Prefect returns the state's data
 

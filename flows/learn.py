@@ -15,9 +15,9 @@ from prefect.states import Completed, Failed
 
 from gfpipe.attributes.spec import FEMALE
 from gfpipe.errors import UsageError
+from gfpipe.evaluation.gate import wording
 from gfpipe.evaluation.gate.decision import MIN_DECISION_FACES, Decision
 from gfpipe.evaluation.measures import subgroups
-from gfpipe.flows import tables
 from gfpipe.flows.jobs import ReclassifyJob
 from gfpipe.flows.publish import publish_lake
 from gfpipe.flows.reclassify import reclassify_lake
@@ -60,9 +60,9 @@ def _removed(summary: purge.Summary) -> str:
 def curate_faces(config: curate.Config) -> State[curate.Summary]:
     """Select the faces that the model is confident about; the UI shows what was dropped and why, and the curves."""
     summary = curate.run(config)
-    create_table_artifact(tables.accounts(summary.card), "curated", f"{config.name}: crops by perceived gender")
+    create_table_artifact(summary.card.rows, "curated", f"{config.name}: crops by perceived gender")
     show(summary.pictures, summary.folder, config.name)
-    return Completed(message=tables.chosen(summary.card), data=summary)
+    return Completed(message=summary.card.summary, data=summary)
 
 
 @task(task_run_name="find labelled faces", cache_policy=NO_CACHE)
@@ -114,17 +114,17 @@ def curate_and_retrain(job: LearnJob) -> Decision:
         "gate_data": [*job.gate_data, *labelled],
     }
     decision = retrain_model(RetrainJob(**{key: getattr(job, key) for key in RetrainJob.model_fields} | data))
-    text = [tables.reasons(decision), f"Trained on the set {name}: {tables.chosen(curated.card)}."]
+    text = [wording.reasons(decision), f"Trained on the set {name}: {curated.card.summary}."]
     if decision.promoted:
         text.append("The lake is reclassified." if job.reestimate else "Figures break where the new model begins.")
-    create_markdown_artifact("\n\n".join(text), "decision", tables.verdict(decision))
+    create_markdown_artifact("\n\n".join(text), "decision", wording.verdict(decision))
     if decision.promoted and job.reestimate:
         reclassify_lake(ReclassifyJob(lake=job.lake, classifier=decision.candidate, device=job.device))
     if decision.promoted:
         publish_lake(job.lake)
     if decision.promoted and not job.reestimate:
         breaks = (
-            f"{tables.consequences(decision)}\n\nUntil then, the view `classifier_breaks` shows where figures break."
+            f"{wording.consequences(decision)}\n\nUntil then, the view `classifier_breaks` shows where figures break."
         )
         create_markdown_artifact(breaks, "break", f"Figures break where {decision.candidate} begins")
     return verdict(decision)  # type: ignore[return-value]  # Prefect returns the state's data

@@ -1,5 +1,6 @@
 """Flow `publish`: build the warehouse, run its checks, and show screen time and coverage."""
 
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -10,7 +11,8 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from gfpipe.flows import tables
+from gfpipe import overview
+from gfpipe.formats import PERCENT, clock, share_with_interval
 from gfpipe.stages.figures import publish as stage
 from gfpipe.stages.figures.publish import Published
 
@@ -33,10 +35,26 @@ def publish_lake(lake: str) -> Published:
         lake: folder or URL of the Parquet shards, in which the warehouse is built.
     """
     published = publish_warehouse(lake)
-    create_table_artifact(tables.screen_time(published.screen_time), "screen-time", "Screen time by perceived gender")
-    rows = tables.published_coverage(published.coverage)
-    create_table_artifact(tables.newest(rows), "coverage", f"Everything in {lake}, newest first")
+    create_table_artifact(
+        [_channel(row) for row in published.screen_time], "screen-time", "Screen time by perceived gender"
+    )
+    rows = overview.published_coverage(published.coverage)
+    create_table_artifact(overview.newest(rows), "coverage", f"Everything in {lake}, newest first")
     return _verdict(published)  # type: ignore[return-value]  # Prefect returns the state's data
+
+
+def _channel(row: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "channel": row["channel"],
+        "analysed": clock(row["analysed_seconds"]),
+        "coverage": PERCENT.text(row["coverage"]),
+        "women, face time": clock(row["female_face_seconds"]),
+        "men, face time": clock(row["male_face_seconds"]),
+        "women's share of face time": share_with_interval(row, "share_female_face_time"),
+        "corrected": share_with_interval(row, "share_female_face_time_corrected"),
+        "women, presence": clock(row["female_presence_seconds"]),
+        "men, presence": clock(row["male_presence_seconds"]),
+    }
 
 
 def _verdict(published: Published) -> State[Any]:

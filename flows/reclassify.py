@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
-from gfpipe.flows import tables
+from gfpipe import overview
 from gfpipe.flows.analyse import analyse_missing, final_state, run_name
 from gfpipe.flows.jobs import ReclassifyJob
 from gfpipe.models import champion
@@ -34,7 +34,7 @@ def reclassify_lake(job: ReclassifyJob) -> list[Summary]:
     finished = [stage.finished(recording, job.lake, analysis) for recording in recordings]
     work = partial(stage.run, lake=job.lake, config=analysis)
     summaries, errors = analyse_missing(job, work, analysis.device, recordings, finished, headline)
-    if problems := tables.problems((), [summary for summary in summaries if summary.status is Status.FAILED]):
+    if problems := overview.problems((), [summary for summary in summaries if summary.status is Status.FAILED]):
         create_markdown_artifact(problems, "problems", headline(summaries))
     return final_state(headline(summaries), summaries, errors)  # type: ignore[return-value]  # Prefect returns the data
 
@@ -43,9 +43,10 @@ def headline(summaries: Sequence[Summary]) -> str:
     """The run in one line: ``11 reclassified, 2 left as they were``."""
     failed = sum(summary.status is Status.FAILED for summary in summaries)
     before = sum(summary.reused for summary in summaries)
-    counts = {
-        "reclassified": len(summaries) - failed - before,
-        "left as they were": failed,
-        "under this model before": before,
-    }
-    return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing yet"
+    return overview.counted(
+        {
+            "reclassified": len(summaries) - failed - before,
+            "left as they were": failed,
+            "under this model before": before,
+        }
+    )

@@ -23,8 +23,9 @@ from gfpipe.attributes.device import resolve_device
 from gfpipe.errors import TooFewFacesError
 from gfpipe.evaluation import results
 from gfpipe.evaluation.figures import learning_curves
+from gfpipe.evaluation.gate import wording
 from gfpipe.evaluation.gate.decision import Decision
-from gfpipe.flows import server, tables
+from gfpipe.flows import server
 from gfpipe.flows.progress import reported
 from gfpipe.flows.training_jobs import RetrainJob
 from gfpipe.models import champion, store
@@ -32,6 +33,7 @@ from gfpipe.stages.models import evaluate, promote, train
 from gfpipe.training import recipe as recipes
 from gfpipe.training.data import datasets
 from gfpipe.training.recipe import Recipe
+from gfpipe.training.run import history
 
 # Training and evaluation run in the flow's process: one at a time uses all cores or the GPU, so that a pool of workers
 # would only add a copy of torch. A killed training resumes from its checkpoint.
@@ -42,9 +44,9 @@ def train_model(config: train.Config) -> State[train.Trained]:
     """Train, or resume an interrupted training; the UI shows the epochs and the learning curves."""
     with reported("training") as on_progress, _on_device(config.device):
         trained = train.run(config, on_progress)
-    create_table_artifact(tables.epochs(trained.history), "epochs", f"{config.model_id}, epoch by epoch")
+    create_table_artifact(history.rows(trained.history), "epochs", f"{config.model_id}, epoch by epoch")
     show(learning_curves.write(trained.history, config.out), config.out, config.model_id)
-    return Completed(message=tables.training(trained.history), data=trained)
+    return Completed(message=history.summary(trained.history), data=trained)
 
 
 def _evaluation_name() -> str:
@@ -62,7 +64,12 @@ def evaluate_models(config: evaluate.Config, folder: Path) -> State[results.Writ
     written, models = results.write(trials, folder), " and ".join(config.models)
     create_markdown_artifact(written.tables.read_text(encoding="utf-8"), "evaluation", f"{models} on the same faces")
     show(written.pictures, folder, models)
-    return Completed(message=tables.measured(trials), data=written)
+    faces = [
+        f"{trial.data}: {len(trial.labels):,} faces"
+        + (f", {trial.seen:,} more left out because a model was trained on them" if trial.seen else "")
+        for trial in trials
+    ]
+    return Completed(message="; ".join(faces), data=written)
 
 
 @task(task_run_name="compare {config.candidate} with the champion", cache_policy=NO_CACHE)
@@ -72,7 +79,7 @@ def promote_or_not(config: promote.Config, answers: Sequence[Path]) -> State[Dec
         decision = promote.run(config, answers)
     except TooFewFacesError as exc:
         return Completed(name="Too few faces", message=str(exc), data=exc)
-    create_table_artifact(tables.checks(decision), "gate", tables.CHECKS)
+    create_table_artifact(wording.checks(decision), "gate", wording.CHECKS)
     return verdict(decision)
 
 
@@ -108,8 +115,8 @@ def retrain_model(job: RetrainJob) -> Decision:
         if isinstance(result, Decision)
         else Decision(candidate, current, passed=False, checks=(), undecided=str(result))
     )
-    text = [tables.reasons(decision), *([tables.consequences(decision)] if decision.promoted else [])]
-    create_markdown_artifact("\n\n".join(text), "decision", tables.verdict(decision))
+    text = [wording.reasons(decision), *([wording.consequences(decision)] if decision.promoted else [])]
+    create_markdown_artifact("\n\n".join(text), "decision", wording.verdict(decision))
     return verdict(decision)  # type: ignore[return-value]  # Prefect returns the state's data
 
 
@@ -123,7 +130,7 @@ def _beginning_with(recipe: Recipe, model: str | None) -> Recipe:
 def verdict(decision: Decision) -> State[Any]:
     """The run's state; a candidate that is not promoted is a result, not a failure."""
     name = "No decision" if decision.undecided else "Promoted" if decision.promoted else "Not promoted"
-    return Completed(name=name, message=tables.verdict(decision), data=decision)
+    return Completed(name=name, message=wording.verdict(decision), data=decision)
 
 
 @contextmanager

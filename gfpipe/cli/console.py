@@ -17,8 +17,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gfpipe.flows import tables
+from gfpipe.evaluation.gate import wording
 from gfpipe.formats import HOURS, PERCENT, clock, share_with_interval
+from gfpipe.overview import published_coverage
 from gfpipe.recording import Status, Summary
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def emit(rows: "pa.Table | list[dict[str, Any]]", form: "warehouse.Format", path
 
 def coverage(rows: Iterable[Row]) -> None:
     """Print the warehouse's coverage, without reasons: those are printed per file by :func:`problem`."""
-    lines = tables.published_coverage(rows)
+    lines = published_coverage(rows)
     table([{key: line[key] for key in line if key != "why"} for line in lines], "Coverage, by local air date")
 
 
@@ -148,12 +149,12 @@ def sensitivity(rows: Iterable[Row]) -> None:
 def decision(outcome: "Decision", *, dry_run: bool = False, reclassified: bool = False) -> None:
     """Print a decision of the gate, and what follows from it unless the lake is reclassified already."""
     if outcome.checks:
-        table(tables.checks(outcome), tables.CHECKS)
-    say(tables.verdict(outcome), "green" if outcome.promoted else "yellow")
+        table(wording.checks(outcome), wording.CHECKS)
+    say(wording.verdict(outcome), "green" if outcome.promoted else "yellow")
     if dry_run:
         say("Dry run: nothing was changed.")
     elif outcome.promoted and not reclassified:
-        say(tables.consequences(outcome))
+        say(wording.consequences(outcome))
 
 
 @contextmanager

@@ -20,7 +20,6 @@ from gfpipe.cli.options import (
     split,
 )
 from gfpipe.evaluation.gate.decision import MIN_DECISION_FACES
-from gfpipe.flows import tables
 from gfpipe.settings import LEAST_LABELS, Analysis
 
 if TYPE_CHECKING:
@@ -70,6 +69,7 @@ def train(
     from gfpipe.evaluation.figures import learning_curves  # noqa: PLC0415 - importing torch takes seconds
     from gfpipe.stages.models import train as stage  # noqa: PLC0415
     from gfpipe.training import recipe as recipes  # noqa: PLC0415
+    from gfpipe.training.run import history  # noqa: PLC0415
 
     settings = recipes.find(recipe)
     name = model or settings.name
@@ -90,7 +90,7 @@ def train(
         return
     with console.training_progress() as on_progress, console.resumable(folder):
         trained = stage.run(config, on_progress)
-    console.table(tables.epochs(trained.history), f"{name}, epoch by epoch")
+    console.table(history.rows(trained.history), f"{name}, epoch by epoch")
     console.output(str(stage.Plan(trained.counts, trained.skipped)))
     picture, _ = learning_curves.write(trained.history, folder)
     console.say(f"{name} is in the models folder; its learning curves are in {picture}")
@@ -192,7 +192,7 @@ def curate(
 
 def _show_set(summary: "Summary") -> None:
     card = summary.card
-    console.table(tables.accounts(card), "Faces, by perceived gender")
+    console.table(card.rows, "Faces, by perceived gender")
     for reason, count in card.source.left_out.items():
         console.say(f"{count:,} crops are not candidates: {reason}")
     if len(card.source.models) > 1:

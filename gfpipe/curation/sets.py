@@ -106,6 +106,20 @@ class Card:
     format: int = FORMAT
     left: Mapping[str, Count] | None = None
 
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """Crops by perceived gender: candidates, those that each step dropped, and those chosen."""
+        rows: list[tuple[str, Mapping[str, int]]] = [("candidates", self.candidates)]
+        rows += [(f"− {step.reason}", {"female": step.female, "male": step.male}) for step in self.dropped]
+        rows += [(f"= chosen for {split}", count) for split, count in self.chosen.items()]
+        return [{"crops": name, "women": f"{count['female']:,}", "men": f"{count['male']:,}"} for name, count in rows]
+
+    @property
+    def summary(self) -> str:
+        """The size of the set in one line."""
+        women, men = (sum(count[gender] for count in self.chosen.values()) for gender in ("female", "male"))
+        return f"{women:,} women and {men:,} men chosen of {sum(self.candidates.values()):,} crops"
+
     def to_json(self) -> str:
         """Text of ``card.json``."""
         return json.dumps(asdict(self), indent=2, ensure_ascii=False, default=datetime.isoformat) + "\n"

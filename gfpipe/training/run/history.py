@@ -9,8 +9,10 @@ from typing import Any, Final
 
 from gfpipe import files
 from gfpipe.errors import UsageError
+from gfpipe.formats import Format, clock
 
 HISTORY: Final = "history.csv"
+_PERCENT: Final = Format(2, 100, "%")
 
 
 @dataclass(frozen=True)
@@ -67,3 +69,25 @@ def read_history(path: Path) -> tuple[Epoch, ...]:
             )
     except (OSError, KeyError, TypeError, ValueError) as exc:
         raise UsageError(f"{path} is not the history of a training: {exc}") from exc
+
+def rows(history: Sequence[Epoch]) -> list[dict[str, str | int]]:
+    """A table of the training, one row per epoch."""
+    return [
+        {
+            "stage": epoch.stage,
+            "epoch": epoch.epoch,
+            "loss": f"{epoch.train_loss:.4f}",
+            "validation loss": Format(4).text(epoch.validation_loss),
+            "validation accuracy": _PERCENT.text(epoch.validation_accuracy),
+            "women": _PERCENT.text(epoch.validation_accuracy_women),
+            "men": _PERCENT.text(epoch.validation_accuracy_men),
+            "time": clock(epoch.seconds),
+            "images a second": f"{epoch.images_per_second:.0f}",
+        }
+        for epoch in history
+    ]
+
+
+def summary(history: Sequence[Epoch]) -> str:
+    """The training in one line."""
+    return f"{len(history)} epochs; validation accuracy {_PERCENT.text(history[-1].validation_accuracy)}"
