@@ -70,6 +70,7 @@ def read_history(path: Path) -> tuple[Epoch, ...]:
     except (OSError, KeyError, TypeError, ValueError) as exc:
         raise UsageError(f"{path} is not the history of a training: {exc}") from exc
 
+
 def rows(history: Sequence[Epoch]) -> list[dict[str, str | int]]:
     """A table of the training, one row per epoch."""
     return [
