@@ -11,7 +11,7 @@ from gfpipe.cli.options import By, Draws, DryRun, Lake, command, split
 from gfpipe.errors import UsageError
 from gfpipe.formats import HOURS, clock, share_with_interval
 
-label = typer.Typer(help="Label faces: what corrects the figures for the classifier's errors.", no_args_is_help=True)
+label = typer.Typer(help="Label faces, to correct the figures for the classifier's errors.", no_args_is_help=True)
 speech = typer.Typer(
     help="Import inaSpeechSegmenter's results: speaking time beside screen time.", no_args_is_help=True
 )

@@ -8,6 +8,7 @@ import typer
 from gfpipe.choices import Device
 from gfpipe.cli import console
 from gfpipe.cli.options import (
+    DETECTOR,
     Data,
     Detector,
     DeviceOption,
@@ -20,7 +21,7 @@ from gfpipe.cli.options import (
     split,
 )
 from gfpipe.evaluation.gate.decision import MIN_DECISION_FACES
-from gfpipe.settings import LEAST_LABELS, Analysis
+from gfpipe.settings import LEAST_LABELS
 
 if TYPE_CHECKING:
     from gfpipe.evaluation.gate.decision import Decision
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-_DETECTOR: Final = Analysis().detector
 _CONFIDENCE: Final = "Least confidence of the model, |2p - 1|, from 0 to below 1"
 
 Recipe = Annotated[str, typer.Argument(help="Name of a recipe of gfpipe/recipes, or a TOML file.")]
@@ -53,7 +53,7 @@ def train(
     out: RunFolder = None,
     model: NewModel = None,
     device: DeviceOption = Device.AUTO,
-    detector: Detector = _DETECTOR,
+    detector: Detector = DETECTOR,
     replace: Replace = False,
     reduced: Annotated[
         bool, typer.Option("--reduced", help="Use the recipe's reduced setting, for two cores and ten minutes.")
@@ -113,7 +113,7 @@ def retrain(
     model: NewModel = None,
     out: RunFolder = None,
     device: DeviceOption = Device.AUTO,
-    detector: Detector = _DETECTOR,
+    detector: Detector = DETECTOR,
     margins: MarginOptions,
 ) -> None:
     """Train and evaluate a model, and promote it if it passes the gate; tables and figures are in Prefect's UI.

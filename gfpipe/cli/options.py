@@ -18,6 +18,7 @@ import typer
 from typer.models import OptionInfo
 
 from gfpipe.choices import Device
+from gfpipe.settings import Analysis
 
 if TYPE_CHECKING:
     from gfpipe.estimates.question import Question
@@ -34,15 +35,11 @@ def command(app: typer.Typer, *examples: str, name: str | None = None) -> Callab
 
     def register(function: Callable[P, T]) -> Callable[P, T]:
         help_text = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.getdoc(function) or "")  # the terminal wraps paragraphs
-        app.command(name, help=help_text, epilog=example(*examples))(expand(function))
+        epilog = "[bold]Example:[/bold]\n\n" + "\n".join(f"[cyan]{line}[/cyan]" for line in examples)
+        app.command(name, help=help_text, epilog=epilog)(expand(function))
         return function
 
     return register
-
-
-def example(*lines: str) -> str:
-    """The end of a command's help."""
-    return "[bold]Example:[/bold]\n\n" + "\n".join(f"[cyan]{line}[/cyan]" for line in lines)
 
 
 def expand(function: Callable[..., T]) -> Callable[..., T]:
@@ -90,9 +87,6 @@ def split(text: str) -> tuple[str, ...]:
     return tuple(filter(None, map(str.strip, text.split(","))))
 
 
-names = split
-
-
 def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
@@ -101,12 +95,12 @@ def _day(text: str) -> date:
 
 
 MORE: Final = "May be repeated."
+DETECTOR: Final = Analysis().detector
 _FILE: Final[dict[str, Any]] = {"exists": True, "dir_okay": False, "readable": True, "metavar": "FILE"}
 _DAY: Final[dict[str, Any]] = {"parser": _day, "metavar": "YYYY-MM-DD"}
 
 Lake = Annotated[str, typer.Option("--lake", help="Lake: the folder or URL of the Parquet shards.")]
 DeviceOption = Annotated[Device, typer.Option("--device", help="Device that runs the networks.")]
-Networks = DeviceOption
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and change nothing.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace what exists under this name.")]
 Format = Annotated[Literal["table", "csv", "json"], typer.Option("--format", help="Output format.")]

@@ -9,9 +9,8 @@ import typer
 
 from gfpipe.choices import Device
 from gfpipe.cli import console
-from gfpipe.cli.options import DryRun, Networks, command, names
+from gfpipe.cli.options import DETECTOR, Detector, DeviceOption, DryRun, KeepChips, command, split
 from gfpipe.errors import UsageError
-from gfpipe.settings import Analysis
 
 if TYPE_CHECKING:
     from gfpipe.progress import OnProgress
@@ -21,9 +20,6 @@ app = typer.Typer(help="Find out what helps a classifier, with fair controls and
 
 Benchmark = Annotated[str, typer.Option("--data", help="One benchmark, as for gfpipe train; never broadcasts.")]
 Folder = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder of the study.")]
-Detector = Annotated[str, typer.Option("--detector", help="Face detector.")]
-KeepChips = Annotated[bool, typer.Option("--keep-chips", help="Leave the cut faces in the folder.")]
-_DETECTOR = Analysis().detector
 
 
 @command(
@@ -67,18 +63,16 @@ def thresholds(
         float, typer.Option(help="Share of the measured faces to report on; a setting is chosen on the others.")
     ] = 0.5,
     out: Folder = Path("study"),
-    detector: Detector = _DETECTOR,
-    device: Networks = Device.AUTO,
+    detector: Detector = DETECTOR,
+    device: DeviceOption = Device.AUTO,
     keep_chips: KeepChips = False,
     dry_run: DryRun = False,
 ) -> None:
     """Train with pseudo-labels of several confidences, and compare them with intervals and fair controls.
 
-    The controls are the source model, and the same model fine-tuned as long on
-    labelled faces alone. A setting is chosen on one part of the measured faces and
-    reported on the other. Run the command again to resume; thresholds and seeds may
-    be added. A dry run labels the archive and lists faces below --out, but trains
-    nothing.
+    The controls are the source model, and the same model fine-tuned as long on labelled faces alone. A setting is
+    chosen on one part of the measured faces and reported on the other. Run the command again to resume; thresholds and
+    seeds may be added. A dry run labels the archive and lists faces below --out, but trains nothing.
     """
     from gfpipe.models import champion  # noqa: PLC0415
     from gfpipe.studies.thresholds.config import Config  # noqa: PLC0415
@@ -136,18 +130,17 @@ def heads(
     out: Annotated[
         Path | None, typer.Option(file_okay=False, help="Folder for the table, the predictions and the figures.")
     ] = None,
-    detector: Detector = _DETECTOR,
-    device: Networks = Device.AUTO,
+    detector: Detector = DETECTOR,
+    device: DeviceOption = Device.AUTO,
 ) -> None:
     """Fit classical heads on features of a frozen network, as in "ArcFace knows the gender, too!".
 
-    Faces are split by hash as in recipes: heads are fitted on the splits train and
-    validation, and evaluated on the split test. Embeddings stay in memory, and are
-    never computed of faces from broadcasts.
+    Faces are split by hash as in recipes: heads are fitted on the splits train and validation, and evaluated on the
+    split test. Embeddings stay in memory, and are never computed of faces from broadcasts.
     """
     from gfpipe.studies.heads.run import Config, Heads  # noqa: PLC0415 - importing torch takes seconds
 
-    config = Config(embedder, data, names(chosen), unit, detector=detector, device=device, out=out)
+    config = Config(embedder, data, split(chosen), unit, detector=detector, device=device, out=out)
     _run(lambda on_progress, _: Heads(config, on_progress))
 
 
@@ -181,24 +174,23 @@ def systems(
     ),
     out: Folder = Path("systems"),
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of every training; by default the recipe's.")] = None,
-    detector: Detector = _DETECTOR,
-    device: Networks = Device.AUTO,
+    detector: Detector = DETECTOR,
+    device: DeviceOption = Device.AUTO,
     keep_chips: KeepChips = False,
     dry_run: DryRun = False,
 ) -> None:
     """Train, fit or load published systems and our own, and compare them on the same test faces.
 
-    The published figure is beside each of ours, with a sentence on why they differ,
-    and the setting that was run. A system that cannot be run has the reason in its
-    row. Run the command again to resume; systems may be added. Models stay in the
-    study's folder.
+    The published figure is beside each of ours, with a sentence on why they differ, and the setting that was run. A
+    system that cannot be run has the reason in its row. Run the command again to resume; systems may be added. Models
+    stay in the study's folder.
     """
     from gfpipe.attributes.device import resolve_device  # noqa: PLC0415
     from gfpipe.studies.systems.run import Config, Systems, plan  # noqa: PLC0415 - importing torch takes seconds
 
     config = Config(
         data=data,
-        names=names(chosen),
+        names=split(chosen),
         full=resolve_device(device).type == "cuda" if full is None else full,
         embedder=embedder,
         predictions=tuple(predictions or ()),
@@ -230,16 +222,15 @@ def masking(
         bool, typer.Option("--light", help="Also the light variant: masking during fine-tuning, no pre-training.")
     ] = False,
     out: Folder = Path("masking"),
-    detector: Detector = _DETECTOR,
-    device: Networks = Device.AUTO,
+    detector: Detector = DETECTOR,
+    device: DeviceOption = Device.AUTO,
     keep_chips: KeepChips = False,
     dry_run: DryRun = False,
 ) -> None:
     """Compare maskings of an autoencoder: patches that predict ethnicity, other patches, or random ones.
 
-    The recipes masked-random, masked-sensitive and masked-other are trained with
-    the same budget and several seeds, and evaluated on the same test faces:
-    accuracy, gap, age, and accuracy by ethnicity. Run the command again to resume;
+    The recipes masked-random, masked-sensitive and masked-other are trained with the same budget and several seeds, and
+    evaluated on the same test faces: accuracy, gap, age, and accuracy by ethnicity. Run the command again to resume;
     seeds and --light may be added.
     """
     from gfpipe.studies.masking import Config, Masking, plan  # noqa: PLC0415 - importing torch takes seconds
@@ -265,7 +256,7 @@ def _run(study: "Callable[[OnProgress, Callable[[str], None]], Study[Any]]", kee
 def _numbers(text: str, count: int, option: str, form: str) -> list[list[float]]:
     """Parse tuples of `count` numbers: ``F:M,F:M``."""
     try:
-        rows = [[float(number) for number in item.split(":")] for item in names(text)]
+        rows = [[float(number) for number in item.split(":")] for item in split(text)]
     except ValueError:
         rows = [[]]
     if any(len(row) != count for row in rows):

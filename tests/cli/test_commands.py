@@ -1,4 +1,4 @@
-"""The command line as a person meets it: exit codes, plain words, and the whole way through once."""
+"""Commands: help, exit codes, messages, and one run from an archive to SQL."""
 
 import json
 import re
@@ -12,7 +12,8 @@ from typer.main import get_command
 
 from gfpipe.cli.main import PANELS, app
 from tests.conftest import ROOT, Command
-from tests.labelling.lakes import NORTH, lake
+from tests.labelling.lakes import NORTH
+from tests.labelling.lakes import lake as build_lake
 from tests.pipeline.archives import programme
 
 COMMANDS = (
@@ -56,9 +57,9 @@ COMMANDS = (
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_every_command_has_help_with_an_example(gfpipe: Command, command: list[str]) -> None:
-    said = gfpipe(*command, "--help")
-    assert said.code == 0
-    assert f"gfpipe {' '.join(command)}" in said.stdout.partition("Example:")[2]
+    result = gfpipe(*command, "--help")
+    assert result.code == 0
+    assert f"gfpipe {' '.join(command)}" in result.stdout.partition("Example:")[2]
 
 
 def test_the_help_shows_every_command_in_its_panel(gfpipe: Command) -> None:
@@ -81,7 +82,7 @@ def test_the_version_is_printed(gfpipe: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["analyse"], "Missing argument"),
         (["analyse", "nowhere", "--lake", "lake"], "nowhere: no such folder or manifest"),
@@ -117,60 +118,60 @@ def test_the_version_is_printed(gfpipe: Command) -> None:
         (["ina", "compare", "--lake", "lake", "--with", "other", "--by", "model"], "choose something else"),
     ],
 )
-def test_wrong_use_is_said_in_a_line_and_exits_with_2(gfpipe: Command, arguments: list[str], said: str) -> None:
+def test_wrong_use_gives_one_line_and_exit_code_2(gfpipe: Command, arguments: list[str], message: str) -> None:
     result = gfpipe(*arguments)
     assert result.code == 2
-    assert re.search(said, result.stderr)
+    assert re.search(message, result.stderr)
     assert "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize("command", ["status", "publish", "sql", "stats", "report", "export --out figures"])
-def test_a_lake_that_is_not_there_exits_with_1(gfpipe: Command, command: str, tmp_path: Path) -> None:
+def test_a_missing_lake_gives_exit_code_1(gfpipe: Command, command: str, tmp_path: Path) -> None:
     result = gfpipe(*command.split(), "--lake", str(tmp_path / "lake"))
     assert result.code == 1
     assert "there is no such lake" in result.stderr
     assert "Traceback" not in result.stderr
 
 
-def test_labels_come_in_are_listed_and_go_again(gfpipe: Command, tmp_path: Path) -> None:
-    home, file = lake(tmp_path / "lake"), tmp_path / "labels.csv"
+def test_labels_are_imported_listed_and_removed(gfpipe: Command, tmp_path: Path) -> None:
+    lake, file = build_lake(tmp_path / "lake"), tmp_path / "labels.csv"
     file.write_text(f"recording,seconds,box,answer,remark\n{NORTH},3,10 10 90 90,woman,\n{NORTH},4,10 10 90 90,man,\n")
-    imported = gfpipe("label", "import", str(file), "--lake", home)
+    imported = gfpipe("label", "import", str(file), "--lake", lake)
     assert imported.code == 0, imported.stderr
     assert "2 labels in 1 recordings: 1 female, 1 male" in imported.stderr
     assert "Columns that were not used: remark" in imported.stderr
-    assert "labels.csv" in gfpipe("label", "list", "--lake", home).stdout
+    assert "labels.csv" in gfpipe("label", "list", "--lake", lake).stdout
 
-    assert "would be removed" in gfpipe("label", "remove", str(file), "--lake", home, "--dry-run").stderr
-    assert "2 labels were removed" in gfpipe("label", "remove", str(file), "--lake", home).stderr
-    assert "holds no labels" in gfpipe("label", "list", "--lake", home).stderr
+    assert "would be removed" in gfpipe("label", "remove", str(file), "--lake", lake, "--dry-run").stderr
+    assert "2 labels were removed" in gfpipe("label", "remove", str(file), "--lake", lake).stderr
+    assert "holds no labels" in gfpipe("label", "list", "--lake", lake).stderr
 
 
-def test_a_file_of_labels_that_is_wrong_exits_with_2_and_names_the_lines(gfpipe: Command, tmp_path: Path) -> None:
-    home, file = lake(tmp_path / "lake"), tmp_path / "labels.csv"
+def test_wrong_labels_give_exit_code_2_and_their_lines(gfpipe: Command, tmp_path: Path) -> None:
+    lake, file = build_lake(tmp_path / "lake"), tmp_path / "labels.csv"
     file.write_text(f"recording,seconds,box,answer\n{NORTH},3,10 10 90 90,lady\nnowhere.mp4,4,10 10 90 90,man\n")
-    said = gfpipe("label", "import", str(file), "--lake", home)
-    assert said.code == 2
-    assert "labels.csv, line 2: answer 'lady' is unknown" in said.stderr
-    assert "labels.csv, line 3: no recording" in said.stderr
-    assert gfpipe("label", "list", "--lake", home).stdout == ""
+    result = gfpipe("label", "import", str(file), "--lake", lake)
+    assert result.code == 2
+    assert "labels.csv, line 2: answer 'lady' is unknown" in result.stderr
+    assert "labels.csv, line 3: no recording" in result.stderr
+    assert gfpipe("label", "list", "--lake", lake).stdout == ""
 
 
-def test_speech_of_no_recording_is_named_and_exits_with_1(gfpipe: Command, tmp_path: Path) -> None:
-    home, folder = lake(tmp_path / "lake"), tmp_path / "segments" / "north" / "2024-03-07"
+def test_speech_without_a_recording_is_listed_and_gives_exit_code_1(gfpipe: Command, tmp_path: Path) -> None:
+    lake, folder = build_lake(tmp_path / "lake"), tmp_path / "segments" / "north" / "2024-03-07"
     folder.mkdir(parents=True)
     for name in ("1900_news", "2359_nothing"):
         (folder / f"{name}.csv").write_text("labels\tstart\tstop\nfemale\t0.0\t30.0\n")
-    said = gfpipe("speech", "import", str(tmp_path / "segments"), "--lake", home)
-    assert said.code == 1
-    assert "1 recordings: female 0:00:30" in said.stderr
-    assert "2359_nothing.csv" in said.stdout
-    assert "1 files were left out" in said.stderr
-    assert gfpipe("speech", "import", str(folder / "1900_news.csv"), "--lake", home).code == 0
+    result = gfpipe("speech", "import", str(tmp_path / "segments"), "--lake", lake)
+    assert result.code == 1
+    assert "1 recordings: female 0:00:30" in result.stderr
+    assert "2359_nothing.csv" in result.stdout
+    assert "1 files were left out" in result.stderr
+    assert gfpipe("speech", "import", str(folder / "1900_news.csv"), "--lake", lake).code == 0
 
 
 @pytest.mark.slow
-def test_from_an_archive_with_a_bad_file_to_sql(gfpipe: Command, tmp_path: Path) -> None:
+def test_an_archive_with_a_bad_file_is_analysed_published_and_queried(gfpipe: Command, tmp_path: Path) -> None:
     archive, lake = tmp_path / "archive", str(tmp_path / "lake")
     programme(archive, "tv/2001-03-04/2000_news.mp4")
     (archive / "tv/2001-03-04/2100_bad.mp4").write_text("no video")

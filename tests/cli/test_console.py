@@ -1,4 +1,4 @@
-"""Figures on a terminal: few columns, nothing hidden."""
+"""Tables of figures on a terminal."""
 
 from typing import Any
 
@@ -19,41 +19,41 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(console.console, "width", 200)
 
 
-def test_a_share_stands_with_its_interval_hours_and_coverage(capsys: pytest.CaptureFixture[str]) -> None:
-    said = drawn(capsys, {})
-    assert "41.3 % (38.0–44.7)" in said
-    assert "north" in said
-    assert "9.50" in said
-    assert "95.0 %" in said
+def test_a_share_has_its_interval_hours_and_coverage(capsys: pytest.CaptureFixture[str]) -> None:
+    text = drawn(capsys, {})
+    assert "41.3 % (38.0–44.7)" in text
+    assert "north" in text
+    assert "9.50" in text
+    assert "95.0 %" in text
 
 
-def test_a_narrow_terminal_shows_less_and_says_so(
+def test_a_narrow_terminal_leaves_columns_out_with_a_note(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(console.console, "width", 80)
-    said = drawn(capsys, {})
-    assert "41.3 % (38.0–44.7)" in said
-    assert "This terminal is narrow" in said
-    assert max(map(len, said.splitlines()[:-1])) <= 80
+    text = drawn(capsys, {})
+    assert "41.3 % (38.0–44.7)" in text
+    assert "This terminal is narrow" in text
+    assert max(map(len, text.splitlines()[:-1])) <= 80
 
 
-def test_what_is_missing_is_explained_below_and_takes_no_column(capsys: pytest.CaptureFixture[str]) -> None:
-    nothing = {"share_female_face_time_corrected": None, "correction_note": "no labels"}
-    said = drawn(capsys, nothing, nothing)
-    assert "corrected  " not in said
-    assert said.rstrip().endswith("Not corrected: no labels")
+def test_missing_figures_take_no_column_and_are_explained_below(capsys: pytest.CaptureFixture[str]) -> None:
+    missing = {"share_female_face_time_corrected": None, "correction_note": "no labels"}
+    text = drawn(capsys, missing, missing)
+    assert "corrected  " not in text
+    assert text.rstrip().endswith("Not corrected: no labels")
 
 
-def test_an_explanation_of_some_rows_counts_them(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_explanation_of_some_rows_has_their_count(capsys: pytest.CaptureFixture[str]) -> None:
     few = {"interval_note": "fewer than 5 recordings"} | dict.fromkeys(
         ("share_female_face_time_low", "share_female_face_time_high")
     )
-    said = drawn(capsys, few, {})
-    assert "No interval: fewer than 5 recordings (1 of 2 rows)" in said
-    assert "41.3 %  " in said
+    text = drawn(capsys, few, {})
+    assert "No interval: fewer than 5 recordings (1 of 2 rows)" in text
+    assert "41.3 %  " in text
 
 
-def test_unknown_groups_and_coverage_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_groups_and_coverage_are_marked(capsys: pytest.CaptureFixture[str]) -> None:
     assert drawn(capsys, {"channel": None, "coverage": None}).count("unknown") == 2
 
 

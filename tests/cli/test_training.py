@@ -1,4 +1,4 @@
-"""A model's way from faces to champion, as a person at a terminal goes it."""
+"""Commands that train, evaluate, explain and promote models."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from tests.conftest import Command
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["train", "mobilenet", "--data", "folders=x"], "did you mean mobilenetv2"),
         (["train", "paper"], "Missing option"),
@@ -34,16 +34,16 @@ from tests.conftest import Command
         (["retrain", "paper", "--data", "folders=nowhere", "--gate-data", "folders=nowhere"], "nowhere"),
     ],
 )
-def test_wrong_use_is_said_in_a_line_and_exits_with_2(
-    gfpipe: Command, own_models: Path, arguments: list[str], said: str
+def test_wrong_use_gives_one_line_and_exit_code_2(
+    gfpipe: Command, own_models: Path, arguments: list[str], message: str
 ) -> None:
     result = gfpipe(*arguments)
     assert result.code == 2, result.stderr
-    assert said in result.stderr
+    assert message in result.stderr
     assert "Traceback" not in result.stderr
 
 
-def test_pictures_come_after_models(gfpipe: Command, own_models: Path, faces: Path) -> None:
+def test_pictures_follow_the_models(gfpipe: Command, own_models: Path, faces: Path) -> None:
     picture = str(faces / "male" / "00.png")
     for arguments in ([picture], [picture, champion.FIRST], [champion.FIRST, picture, "twin"]):
         result = gfpipe("explain", *arguments)
@@ -52,15 +52,15 @@ def test_pictures_come_after_models(gfpipe: Command, own_models: Path, faces: Pa
 
 
 @pytest.mark.slow
-def test_models_side_by_side_and_everything_in_a_folder(
+def test_models_are_compared_and_results_are_written(
     gfpipe: Command, own_models: Path, faces: Path, tmp_path: Path
 ) -> None:
     data, out = f"people:folders={faces}", tmp_path / "figures"
-    said = gfpipe("evaluate", "champion", "contrary", "--data", data, "--by", "gender", "--out", str(out))
-    assert said.code == 0, said.stderr
-    assert champion.FIRST in said.stdout
-    assert "contrary" in said.stdout
-    assert "not detected and count as errors" in said.stdout
+    result = gfpipe("evaluate", "champion", "contrary", "--data", data, "--by", "gender", "--out", str(out))
+    assert result.code == 0, result.stderr
+    assert champion.FIRST in result.stdout
+    assert "contrary" in result.stdout
+    assert "not detected and count as errors" in result.stdout
     written = {path.name for path in out.iterdir()}
     assert {"answers.parquet", "accuracy.csv", "accuracy.tex", "tables.md", "roc.png", "confusion.svg"} <= written
     latex = gfpipe("evaluate", "contrary", "--data", data, "--format", "latex").stdout
@@ -68,9 +68,7 @@ def test_models_side_by_side_and_everything_in_a_folder(
 
 
 @pytest.mark.slow
-def test_an_equal_is_promoted_then_stands_in_analyses_and_in_the_list(
-    gfpipe: Command, own_models: Path, faces: Path
-) -> None:
+def test_an_equal_model_is_promoted_and_becomes_the_default(gfpipe: Command, own_models: Path, faces: Path) -> None:
     data = ["--data", f"people:folders={faces}"]
     tried = gfpipe("promote", "twin", *data, "--dry-run")
     assert tried.code == 0, tried.stderr
@@ -95,7 +93,7 @@ def test_an_equal_is_promoted_then_stands_in_analyses_and_in_the_list(
 
 
 @pytest.mark.slow
-def test_a_worse_model_is_refused_with_1_and_promoted_only_by_force(
+def test_a_worse_model_gives_exit_code_1_and_is_promoted_only_by_force(
     gfpipe: Command, own_models: Path, faces: Path, tmp_path: Path
 ) -> None:
     data = ["--data", f"people:folders={faces}"]
@@ -114,23 +112,23 @@ def test_a_worse_model_is_refused_with_1_and_promoted_only_by_force(
 
 
 @pytest.mark.slow
-def test_a_model_is_trained_told_of_and_explained(
+def test_a_model_is_planned_trained_and_explained(
     gfpipe: Command, own_models: Path, faces: Path, recipe: Path, tmp_path: Path
 ) -> None:
-    order = ["train", str(recipe), "--data", f"people:folders={faces}", "--model", "ours", "--device", "cpu"]
-    order += ["--out", str(tmp_path / "run")]
-    planned = gfpipe(*order, "--dry-run")
+    arguments = ["train", str(recipe), "--data", f"people:folders={faces}", "--model", "ours", "--device", "cpu"]
+    arguments += ["--out", str(tmp_path / "run")]
+    planned = gfpipe(*arguments, "--dry-run")
     assert planned.code == 0, planned.stderr
     assert re.search(r"train +72 +36 +36", planned.stdout)
     assert not (tmp_path / "run").exists()
 
-    trained = gfpipe(*order)
+    trained = gfpipe(*arguments)
     assert trained.code == 0, trained.stderr
     assert "validation accuracy" in trained.stdout
     assert "Next: gfpipe evaluate ours champion" in trained.stderr
     assert (tmp_path / "run" / "learning-curves.png").is_file()
     assert store.open_model("ours").card.network == "cydral-gender"
-    assert gfpipe(*order).code == 0  # what is finished is told again
+    assert gfpipe(*arguments).code == 0  # a finished run prints its results again
 
     panel = tmp_path / "panel.png"
     explained = gfpipe("explain", "ours", "champion", str(faces / "male" / "00.png"), "--out", str(panel))
