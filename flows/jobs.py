@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict
 
 from gfpipe.archive import manifest
 from gfpipe.archive.manifest import Manifest
-from gfpipe.choices import Device
+from gfpipe.choices import DEFAULT_PATTERN, Device
 from gfpipe.lake import shards
-from gfpipe.settings import DEFAULT_PATTERN, Analysis, CropRetention
+from gfpipe.settings import Analysis, CropRetention
 
 
 class Job(BaseModel):

@@ -1,10 +1,10 @@
 """Parameters of the flows that train; apart from `jobs`, because the gate and curation import scikit-learn."""
 
-from gfpipe.choices import Device
+from gfpipe.choices import LEAST_LABELS, Device
 from gfpipe.curation.selection import Rules
 from gfpipe.evaluation.gate.non_inferiority import Margins
 from gfpipe.flows.jobs import Job
-from gfpipe.settings import LEAST_LABELS, Analysis
+from gfpipe.settings import Analysis
 
 
 class RetrainJob(Job):

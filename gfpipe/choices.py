@@ -1,6 +1,13 @@
-"""Values that settings and command-line options choose from."""
+"""Values that settings and command-line options choose from, and their defaults; imports no library."""
 
 from enum import StrEnum
+from typing import Final
+
+DEFAULT_PATTERN: Final = "{channel}/{date}/{time}_{programme}.{ext}"
+DEFAULT_DETECTOR: Final = "retinaface-mobilenet0.25"
+DEFAULT_EVERY_SECONDS: Final = 1.0
+DEFAULT_MIN_FACE: Final = 24.0  # lines of a 360-line picture
+LEAST_LABELS: Final = 200  # labelled faces of an archive that the gate needs to use them
 
 
 class Sampling(StrEnum):

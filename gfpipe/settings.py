@@ -12,13 +12,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
-from gfpipe.choices import Device, Sampling
+from gfpipe.choices import (
+    DEFAULT_DETECTOR,
+    DEFAULT_EVERY_SECONDS,
+    DEFAULT_MIN_FACE,
+    DEFAULT_PATTERN,
+    Device,
+    Sampling,
+)
 from gfpipe.errors import UsageError
 from gfpipe.recording import REFERENCE_LINES
 from gfpipe.validation import between, is_text, parse
 
-DEFAULT_PATTERN = "{channel}/{date}/{time}_{programme}.{ext}"
-LEAST_LABELS: Final = 200  # labelled faces of an archive that the gate needs to use them
 PREFIX: Final = "GFPIPE_"
 
 _FOLDERS: Final = ("GFPIPE_MODELS", "GFPIPE_CACHE")  # read elsewhere, also where there is no site
@@ -45,11 +50,11 @@ class Analysis:
     """
 
     sampling: Sampling = Sampling.KEYFRAMES
-    every_seconds: Annotated[float, between(0.04, 3600)] = 1.0
-    detector: str = "retinaface-mobilenet0.25"
+    every_seconds: Annotated[float, between(0.04, 3600)] = DEFAULT_EVERY_SECONDS
+    detector: str = DEFAULT_DETECTOR
     classifier: str = "champion"
     device: Device = Device.AUTO
-    min_face: Annotated[float, between(0, REFERENCE_LINES)] = 24.0
+    min_face: Annotated[float, between(0, REFERENCE_LINES)] = DEFAULT_MIN_FACE
     min_score: Annotated[float, Field(gt=0, lt=1)] = 0.9
 
 

@@ -11,21 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from gfpipe.choices import Sampling
+from gfpipe.choices import DEFAULT_DETECTOR, DEFAULT_EVERY_SECONDS, DEFAULT_MIN_FACE, DEFAULT_PATTERN, Sampling
 from gfpipe.cli import console
 from gfpipe.cli.options import ComputeOptions, DryRun, Lake, PeriodOptions, command
 from gfpipe.errors import UsageError
 from gfpipe.recording import Status
-from gfpipe.settings import DEFAULT_PATTERN, Analysis, CropRetention
-from gfpipe.validation import parse
 
 if TYPE_CHECKING:
     from gfpipe.flows.jobs import ReclassifyJob
+    from gfpipe.settings import CropRetention
     from gfpipe.stages.analysis.demo import Programme
 
 app = typer.Typer()
 
-_DEFAULTS: Final = Analysis()
 _NEXT: Final = """
 Try next:
   {gfpipe} stats --lake {lake} --by channel,date
@@ -44,6 +42,7 @@ def demo(
     from gfpipe.flows import server  # noqa: PLC0415
     from gfpipe.flows.jobs import AnalysisJob  # noqa: PLC0415
     from gfpipe.models import champion  # noqa: PLC0415
+    from gfpipe.settings import Analysis  # noqa: PLC0415
     from gfpipe.stages.analysis import demo as stage  # noqa: PLC0415
     from gfpipe.stages.figures import report, stats  # noqa: PLC0415
 
@@ -132,17 +131,17 @@ def analyse(
         Sampling, typer.Option(help="Which frames are analysed: keyframes, or one every --every.")
     ] = Sampling.KEYFRAMES,
     every: Annotated[float, typer.Option(help="Longest time that one frame represents, in seconds.")] = (
-        _DEFAULTS.every_seconds
+        DEFAULT_EVERY_SECONDS
     ),
     detector: Annotated[str, typer.Option(metavar="MODEL", help="Face detector: see gfpipe models list.")] = (
-        _DEFAULTS.detector
+        DEFAULT_DETECTOR
     ),
     classifier: Annotated[
         str, typer.Option(metavar="MODEL", help="Perceived-gender classifier; champion: the promoted one.")
-    ] = _DEFAULTS.classifier,
+    ] = "champion",
     min_face: Annotated[
         float, typer.Option(help="Lowest face that counts, in lines of a 360-line picture; lower ones are stored.")
-    ] = _DEFAULTS.min_face,
+    ] = DEFAULT_MIN_FACE,
     keep_crops: Annotated[
         bool, typer.Option("--keep-crops", help="Store pictures of some faces; needs --expires.")
     ] = False,
@@ -171,6 +170,8 @@ def analyse(
     analysis |= {"device": compute.device, "min_face": min_face}
     from gfpipe.cli import flow_runs  # noqa: PLC0415
     from gfpipe.flows.jobs import AnalysisJob  # noqa: PLC0415
+    from gfpipe.settings import Analysis  # noqa: PLC0415
+    from gfpipe.validation import parse  # noqa: PLC0415
 
     job = AnalysisJob(
         archive=archive,
@@ -190,12 +191,15 @@ def analyse(
         raise typer.Exit(1)
 
 
-def _crops(keep_crops: bool, expires: str | None, limits: dict[str, Any]) -> CropRetention | None:
+def _crops(keep_crops: bool, expires: str | None, limits: dict[str, Any]) -> "CropRetention | None":
     if keep_crops and expires is None:
         raise UsageError("--keep-crops needs --expires: no picture is stored without an end, such as --expires 30d")
     if not keep_crops and (expires is not None or limits):
         options = ["--expires"] * (expires is not None) + [f"--crops-{name.replace('_', '-')}" for name in limits]
         raise UsageError(f"{', '.join(options)} without --keep-crops: no crops are stored; add --keep-crops")
+    from gfpipe.settings import CropRetention  # noqa: PLC0415 - importing pydantic takes its time
+    from gfpipe.validation import parse  # noqa: PLC0415
+
     return parse(CropRetention, {"expires": expires} | limits) if expires is not None else None
 
 

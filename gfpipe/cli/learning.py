@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from gfpipe.choices import Device
+from gfpipe.choices import DEFAULT_DETECTOR, LEAST_LABELS, Device
 from gfpipe.cli import console
 from gfpipe.cli.options import (
-    DETECTOR,
     Data,
     Detector,
     DeviceOption,
@@ -21,7 +20,6 @@ from gfpipe.cli.options import (
     split,
 )
 from gfpipe.evaluation.gate.decision import MIN_DECISION_FACES
-from gfpipe.settings import LEAST_LABELS
 
 if TYPE_CHECKING:
     from gfpipe.evaluation.gate.decision import Decision
@@ -53,7 +51,7 @@ def train(
     out: RunFolder = None,
     model: NewModel = None,
     device: DeviceOption = Device.AUTO,
-    detector: Detector = DETECTOR,
+    detector: Detector = DEFAULT_DETECTOR,
     replace: Replace = False,
     reduced: Annotated[
         bool, typer.Option("--reduced", help="Use the recipe's reduced setting, for two cores and ten minutes.")
@@ -113,7 +111,7 @@ def retrain(
     model: NewModel = None,
     out: RunFolder = None,
     device: DeviceOption = Device.AUTO,
-    detector: Detector = DETECTOR,
+    detector: Detector = DEFAULT_DETECTOR,
     margins: MarginOptions,
 ) -> None:
     """Train and evaluate a model, and promote it if it passes the gate; tables and figures are in Prefect's UI.

@@ -1,4 +1,4 @@
-"""Command line: assembly of the commands, ``gfpipe serve`` and ``gfpipe purge``.
+"""Command line: assembly of the commands, and those that operate a site: ``gfpipe serve``, ``config`` and ``purge``.
 
 Modules that a command needs are imported when it runs: ``gfpipe --help`` imports neither torch nor Prefect.
 
@@ -9,6 +9,8 @@ import atexit
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -18,8 +20,7 @@ from rich.table import Column, Table
 from rich.text import Text
 from typer.core import TyperGroup, TyperOption
 
-from gfpipe.cli import analyse, config, console, figures, labels, learning, models, research
-from gfpipe.cli.config import DEFAULT, Config
+from gfpipe.cli import analyse, console, figures, labels, learning, models, research
 from gfpipe.cli.options import MORE, DryRun, Lake, command
 from gfpipe.errors import GfpipeError, UsageError
 
@@ -36,7 +37,11 @@ PANELS: Final = {
     "Operate": "serve config purge",
     "Research": "study",
 }
+_SITE_FILE: Final = Path("gfpipe.toml")
 _INTERRUPTED: Final = 130  # Typer's exit code on Ctrl-C
+
+
+SiteFile = Annotated[Path, typer.Option("--config", metavar="FILE", help="Settings of the site.")]
 
 
 class _Commands(TyperGroup):
@@ -61,6 +66,7 @@ class _Commands(TyperGroup):
             terminal.print(Panel(table, title=panel, title_align="left", border_style="dim"))
 
 
+config = typer.Typer(help="Show, check or create the settings of a site.", no_args_is_help=True)
 app = typer.Typer(
     name="gfpipe",
     cls=_Commands,
@@ -71,7 +77,7 @@ app = typer.Typer(
 for commands in (analyse.app, figures.app, models.app, learning.app):
     app.add_typer(commands)
 for name, group in {
-    "config": config.app,
+    "config": config,
     "label": labels.label,
     "speech": labels.speech,
     "ina": labels.ina,
@@ -100,13 +106,61 @@ def _gfpipe(
 
 @command(app, "gfpipe serve --config gfpipe.toml")
 def serve(
-    config: Config = DEFAULT,
+    file: SiteFile = _SITE_FILE,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of Prefect's UI on this machine.")] = 4200,
 ) -> None:
     """Run Prefect's server and UI, and analyse and publish on schedule, until Ctrl-C."""
     from gfpipe.flows.serve import serve as serve_site  # noqa: PLC0415
 
-    serve_site(config, port)
+    serve_site(file, port)
+
+
+@command(config, "gfpipe config show --config /etc/gfpipe.toml", name="show")
+def config_show(file: SiteFile = _SITE_FILE) -> None:
+    """Print every setting in force, and whether it comes from the file, an environment variable or the defaults."""
+    from gfpipe import settings  # noqa: PLC0415 - importing pydantic takes its time
+
+    site, origins = settings.load(file), settings.origins(file)
+    rows = [
+        {"setting": ".".join(setting), "value": value, "from": origins.get(setting, "default")}
+        for setting, value in _flat(site)
+    ]
+    console.table(rows, "Settings")
+
+
+@command(config, "gfpipe config check --config /etc/gfpipe.toml", name="check")
+def config_check(file: SiteFile = _SITE_FILE) -> None:
+    """Check the settings and schedules; print OK, or the first error and exit with 2."""
+    from gfpipe import settings  # noqa: PLC0415
+    from gfpipe.flows.serve import deployments  # noqa: PLC0415 - importing Prefect takes seconds
+
+    deployments(settings.load(file))
+    console.output("OK")
+
+
+@command(config, "gfpipe config init", name="init")
+def config_init(force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False) -> None:
+    """Write gfpipe.toml, and prefect.yaml and limits.sh for a Prefect server elsewhere, into the current folder."""
+    from gfpipe.files import write  # noqa: PLC0415
+
+    package = Path(__file__).resolve().parent.parent
+    folder = next(path for path in (package / "deploy", package.parent / "deploy") if path.is_dir())  # wheel, checkout
+    sources = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix != ".md")
+    if not force and (existing := [source.name for source in sources if Path(source.name).exists()]):
+        raise UsageError(f"{', '.join(existing)}: already there; overwrite with --force")
+    for source in sources:
+        try:
+            write(source.name, source.read_bytes())
+            Path(source.name).chmod(0o755 if source.suffix == ".sh" else 0o644)
+        except OSError as exc:
+            raise GfpipeError(f"{source.name}: cannot be written: {exc}") from exc
+        console.say(f"{source.name} written")
+
+
+def _flat(value: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
+    if not is_dataclass(value):
+        return [(path, "" if value is None else value)]
+    return [row for field in fields(value) for row in _flat(getattr(value, field.name), (*path, field.name))]
 
 
 @command(

@@ -7,9 +7,9 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from gfpipe.choices import Device
+from gfpipe.choices import DEFAULT_DETECTOR, Device
 from gfpipe.cli import console
-from gfpipe.cli.options import DETECTOR, MORE, Data, Detector, DeviceOption, DryRun, MarginOptions, command, split
+from gfpipe.cli.options import MORE, Data, Detector, DeviceOption, DryRun, MarginOptions, command, split
 from gfpipe.errors import FetchError, UsageError
 
 app = typer.Typer()
@@ -110,7 +110,7 @@ def evaluate(
         list[str] | None,
         typer.Option(metavar="NAME=FILE", help=f"CSV of another tool's predictions: columns file and label. {MORE}"),
     ] = None,
-    detector: Detector = DETECTOR,
+    detector: Detector = DEFAULT_DETECTOR,
     device: DeviceOption = Device.AUTO,
     form: Annotated[
         Literal["text", "csv", "markdown", "latex"],
@@ -163,7 +163,7 @@ def explain(
         Path,
         typer.Option(dir_okay=False, metavar="FILE", help="Output, .png or .svg; an existing file is replaced."),
     ] = Path("panel.png"),
-    detector: Detector = DETECTOR,
+    detector: Detector = DEFAULT_DETECTOR,
     device: DeviceOption = Device.AUTO,
 ) -> None:
     """Draw class activation maps (Grad-CAM) of each model on each picture, and print their share inside the face."""
@@ -193,7 +193,7 @@ def promote(
     force: Annotated[
         str | None, typer.Option(metavar="REASON", help="Promote whatever the checks give; the reason is recorded.")
     ] = None,
-    detector: Detector = DETECTOR,
+    detector: Detector = DEFAULT_DETECTOR,
     device: DeviceOption = Device.AUTO,
     out: ResultsFolder = None,
     dry_run: DryRun = False,

@@ -18,7 +18,6 @@ import typer
 from typer.models import OptionInfo
 
 from gfpipe.choices import Device
-from gfpipe.settings import Analysis
 
 if TYPE_CHECKING:
     from gfpipe.estimates.question import Question
@@ -95,7 +94,6 @@ def _day(text: str) -> date:
 
 
 MORE: Final = "May be repeated."
-DETECTOR: Final = Analysis().detector
 _FILE: Final[dict[str, Any]] = {"exists": True, "dir_okay": False, "readable": True, "metavar": "FILE"}
 _DAY: Final[dict[str, Any]] = {"parser": _day, "metavar": "YYYY-MM-DD"}
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gfpipe.choices import Device
+from gfpipe.choices import DEFAULT_DETECTOR, Device
 from gfpipe.cli import console
-from gfpipe.cli.options import DETECTOR, Detector, DeviceOption, DryRun, KeepChips, command, split
+from gfpipe.cli.options import Detector, DeviceOption, DryRun, KeepChips, command, split
 from gfpipe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def thresholds(
         float, typer.Option(help="Share of the measured faces to report on; a setting is chosen on the others.")
     ] = 0.5,
     out: Folder = Path("study"),
-    detector: Detector = DETECTOR,
+    detector: Detector = DEFAULT_DETECTOR,
     device: DeviceOption = Device.AUTO,
     keep_chips: KeepChips = False,
     dry_run: DryRun = False,
@@ -130,7 +130,7 @@ def heads(
     out: Annotated[
         Path | None, typer.Option(file_okay=False, help="Folder for the table, the predictions and the figures.")
     ] = None,
-    detector: Detector = DETECTOR,
+    detector: Detector = DEFAULT_DETECTOR,
     device: DeviceOption = Device.AUTO,
 ) -> None:
     """Fit classical heads on features of a frozen network, as in "ArcFace knows the gender, too!".
@@ -174,7 +174,7 @@ def systems(
     ),
     out: Folder = Path("systems"),
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of every training; by default the recipe's.")] = None,
-    detector: Detector = DETECTOR,
+    detector: Detector = DEFAULT_DETECTOR,
     device: DeviceOption = Device.AUTO,
     keep_chips: KeepChips = False,
     dry_run: DryRun = False,
@@ -222,7 +222,7 @@ def masking(
         bool, typer.Option("--light", help="Also the light variant: masking during fine-tuning, no pre-training.")
     ] = False,
     out: Folder = Path("masking"),
-    detector: Detector = DETECTOR,
+    detector: Detector = DEFAULT_DETECTOR,
     device: DeviceOption = Device.AUTO,
     keep_chips: KeepChips = False,
     dry_run: DryRun = False,

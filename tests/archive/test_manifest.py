@@ -9,8 +9,8 @@ import pytest
 
 from gfpipe.archive.manifest import read
 from gfpipe.archive.pattern import Pattern
+from gfpipe.choices import DEFAULT_PATTERN
 from gfpipe.errors import UsageError
-from gfpipe.settings import DEFAULT_PATTERN
 
 
 def archive(folder: Path, *names: str) -> Path:

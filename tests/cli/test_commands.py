@@ -73,7 +73,7 @@ def test_the_help_shows_every_command_in_its_panel(gfpipe: Command) -> None:
 def test_the_help_imports_no_heavy_library() -> None:
     code = "import sys, gfpipe.cli.main as m\ntry: m.app(['--help'])\nfinally: print(*sys.modules, file=sys.stderr)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    heavy = {"torch", "numpy", "pandas", "pyarrow", "duckdb", "prefect", "rich.progress", "rich.markdown"}
+    heavy = {"torch", "numpy", "pandas", "pyarrow", "duckdb", "prefect", "pydantic", "rich.progress", "rich.markdown"}
     assert heavy & set(run.stderr.split()) == set()
 
 

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from gfpipe.archive import manifest
-from gfpipe.choices import Sampling
+from gfpipe.choices import DEFAULT_PATTERN, Sampling
 from gfpipe.curation.lakes import read
 from gfpipe.labelling.labels import Label
 from gfpipe.labelling.store import write_labels
 from gfpipe.models import champion, store
 from gfpipe.recording import Summary
-from gfpipe.settings import DEFAULT_PATTERN, Analysis, CropRetention
+from gfpipe.settings import Analysis, CropRetention
 from gfpipe.stages.analysis import analyse
 from gfpipe.video.encode import read_frames, write_video
 

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from gfpipe import warehouse
 from gfpipe.archive import manifest
+from gfpipe.choices import DEFAULT_PATTERN
 from gfpipe.lake import schedule
 from gfpipe.models import champion, store
 from gfpipe.recording import Summary
-from gfpipe.settings import DEFAULT_PATTERN, Analysis
+from gfpipe.settings import Analysis
 from gfpipe.stages.analysis import analyse
 from gfpipe.video.encode import read_frames, write_video
 

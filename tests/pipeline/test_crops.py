@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from gfpipe.archive import manifest
-from gfpipe.choices import Device
+from gfpipe.choices import DEFAULT_PATTERN, Device
 from gfpipe.faces import portraits
 from gfpipe.lake import crops, shards
 from gfpipe.models import champion, store
 from gfpipe.recording import Recording
-from gfpipe.settings import DEFAULT_PATTERN, Analysis, CropRetention
+from gfpipe.settings import Analysis, CropRetention
 from gfpipe.stages.analysis import analyse, demo, reclassify
 from gfpipe.stages.figures import publish, report
 from gfpipe.stages.labels import label

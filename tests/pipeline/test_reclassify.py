@@ -211,7 +211,7 @@ def test_a_failed_recording_has_nothing_to_read_again(lake: Path, archive: Path,
 
 def test_recordings_come_back_from_the_lake_as_the_archive_named_them(archive: Path, tmp_path: Path) -> None:
     from gfpipe.archive import manifest
-    from gfpipe.settings import DEFAULT_PATTERN
+    from gfpipe.choices import DEFAULT_PATTERN
 
     analyse_all(archive, tmp_path, OLD, timezone="Europe/Paris")
     holdings = manifest.read(archive, DEFAULT_PATTERN, "Europe/Paris")
