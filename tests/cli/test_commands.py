@@ -92,7 +92,7 @@ def test_the_version_is_printed(gfpipe: Command) -> None:
         (["analyse", "nowhere", "--lake", "lake", "--keep-crops"], "--keep-crops needs --expires"),
         (["analyse", "nowhere", "--lake", "lake", "--expires", "30d"], "--expires without --keep-crops"),
         (["analyse", "nowhere", "--lake", "lake", "--crops-per-day", "9"], "--crops-per-day without --keep-crops"),
-        (["analyse", "nowhere", "--lake", "lake", "--keep-crops", "--expires", "2y"], "'2y' is no term"),
+        (["analyse", "nowhere", "--lake", "lake", "--keep-crops", "--expires", "2y"], "'2y' is not a term"),
         (["purge", "--lake", "lake"], "exactly one of --expired, --recording and --all"),
         (["sql", "--lake", "lake", "--csv", "--json"], "choose one of"),
         (["models", "show", "cydral"], "did you mean cydral-"),
