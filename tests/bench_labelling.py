@@ -24,7 +24,7 @@ from gfpipe.lake.tables import file_of
 from gfpipe.stages.analysis import purge
 from gfpipe.stages.figures import publish
 from gfpipe.stages.labels import sample as label_sample
-from gfpipe.stages.labels.sample import Wanted
+from gfpipe.stages.labels.sample import Options
 from tests.clock import timed
 from tests.labelling.page.pages import Script, serving
 from tests.lake.kept import keep, recording
@@ -59,7 +59,7 @@ def made(lake: Path, archive: Path) -> Queue:
         of = recording(archive, f"news {number}", f"channel {number % CHANNELS}")
         keep(lake, of, FACES, picture=partial(portrait_of, number), side=SIDE)
     publish.run(lake)
-    return label_sample.run(lake, "all", Wanted(faces=count, repeats=0)).queue
+    return label_sample.run(lake, "all", Options(faces=count, repeats=0)).queue
 
 
 def portrait_of(recording: int, face: int) -> bytes:

@@ -62,7 +62,7 @@ def sample(
     from gfpipe.stages.labels import sample as stage  # noqa: PLC0415
 
     strata = sampling.checked_by(by or (_BY_NEED if active else _BY), (*sampling.BY, sampling.ANSWER))
-    config = stage.Wanted(
+    config = stage.Options(
         faces=faces,
         frames=frames,
         repeats=repeats,
@@ -214,15 +214,15 @@ def _say_plan(planned: "Planned", lake: str) -> None:
             f"wide; {_points(planned.by_labels)} due to labels, {_points(planned.by_recordings)} to recordings alone."
         )
     if plan.faces == 0:
-        console.say(f"The interval is no wider than {_points(plan.wanted)}: no labels are needed.", "green")
-    elif plan.faces is None and plan.floor >= plan.wanted:
+        console.say(f"The interval is no wider than {_points(plan.target)}: no labels are needed.", "green")
+    elif plan.faces is None and plan.floor >= plan.target:
         console.say(
-            f"No number of labels can reach {_points(plan.wanted)}: the archive's own variation is "
+            f"No number of labels can reach {_points(plan.target)}: the archive's own variation is "
             f"{_points(plan.floor)}. More recordings would reduce it.",
             "yellow",
         )
     elif plan.faces is None:
-        console.say(f"Even labelling every face would not reach {_points(plan.wanted)}.", "yellow")
+        console.say(f"Even labelling every face would not reach {_points(plan.target)}.", "yellow")
     else:
         proportional = f" ({plan.proportional} if drawn in proportion)" if plan.proportional else ""
         console.say(

@@ -26,15 +26,15 @@ from gfpipe.estimates.question import Question
 from gfpipe.labelling.design.sampling import Allocation
 from gfpipe.lake import schema
 from gfpipe.stages.labels import sample as label_sample
-from gfpipe.stages.labels.sample import Wanted
+from gfpipe.stages.labels.sample import Options
 from gfpipe.warehouse import Warehouse
 from tests.labelling.archives import HEIGHTS, Archive, Key, archive, republished
 from tests.labelling.broadcasts import rows
 from tests.labelling.page.pages import Script, serving
 from tests.warehouse.lakes import shard_path
 
-BY_NUMBER = Wanted(faces=500, seed=3)
-BY_NEED = Wanted(faces=500, by=("size", "confidence", "answer"), active=True, seed=3)
+BY_NUMBER = Options(faces=500, seed=3)
+BY_NEED = Options(faces=500, by=("size", "confidence", "answer"), active=True, seed=3)
 COLOURS = {"female": (200, 40, 40), "male": (40, 40, 200)}
 SLIPS = 0.03  # of the answers, taken back at once
 # The strata that a draw had, as the faces of the archive are in them now.
@@ -60,7 +60,7 @@ class Answered:
     """An archive of which somebody labelled what was drawn."""
 
     known: Archive
-    wanted: Wanted
+    options: Options
     drawn: label_sample.Summary
     db: Warehouse
 
@@ -115,7 +115,7 @@ class Population:
         drawn = found.drawn.faces
         named = {
             (row["recording_id"], row["sample_index"], row["face_index"]): drawn.strata.index(row["stratum"])
-            for row in found.db.query(_STRATA, {"keys": list(found.wanted.by)}).to_pylist()
+            for row in found.db.query(_STRATA, {"keys": list(found.options.by)}).to_pylist()
         }
         faces = found.known.faces()
         channel = {show.recording_id: show.channel for show in found.known.shows}

@@ -1,4 +1,4 @@
-"""How many faces must still be labelled for an interval of a wanted width, and of which strata."""
+"""Sample sizes: labels needed for a confidence interval of a given width."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,24 +9,24 @@ from gfpipe.labelling.design import sampling
 from gfpipe.labelling.design.sampling import Floats, Integers
 from gfpipe.statistics.bootstrap import around, half_width
 
-_MOST: Final = 10_000_000  # faces that anybody would label
-_FEWEST_OF_EACH: Final = 90  # women, and men: what corrections need of three sizes, and half as much again
+_MAX_FACES: Final = 10_000_000
+_MIN_OF_EACH: Final = 90  # women, and men: 1.5 times what corrections by three sizes need
 
 
-@dataclass(frozen=True)
-class Known:
-    """What is known of a share's precision before more is labelled.
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """The current estimate of a share: its variance, and the precision of H strata.
 
     Attributes:
         share: the corrected share.
-        published: variance of what is published today; None where nothing is.
-        archive: variance that no label can lower.
-        labels: variance by the labels there are; infinite where there are too few.
-        answers: how many these are.
-        clustering: how much more new labels vary than if each were of a recording of its own.
+        published: variance of the published share; None if none is published.
+        archive: variance between recordings, which labels do not reduce.
+        labels: variance due to existing labels; infinite if there are too few.
+        answers: number of existing labels.
+        clustering: variance of new labels relative to labels of independent recordings.
         freedom: degrees of freedom of the interval.
-        population: (H,) faces of each stratum.
-        need: (H,) N_h times the root mean square of what a face contributes to the share.
+        population: (H,) int, faces by stratum.
+        need: (H,) N_h times the root mean square contribution of a face to the share.
         women, men: (H,) expected shares of the faces.
     """
 
@@ -43,7 +43,7 @@ class Known:
     men: Floats
 
     def width(self, variance: float) -> float:
-        """Of the 95 % interval under this variance, as it is published."""
+        """Return the width of the 95 % interval for a variance."""
         half = half_width(variance, self.freedom)
         if not np.isfinite(half):
             return 1.0
@@ -51,21 +51,21 @@ class Known:
         return high - low
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
-    """What to label.
+    """A sample size, and the interval that it leads to.
 
     Attributes:
-        wanted: the width that is wished for.
-        width: of the interval that is published today; None where there is none.
-        floor: width if every error were known: the archive's own variation.
-        faces: how many faces must still be labelled, by need; None where no number is enough.
-        proportional: the same, if they are drawn in proportion to the faces of the archive; None as well.
-        promised: the width after `faces` are labelled.
-        allocation: (H,) float, of which strata the faces are drawn.
+        target: requested width of the interval.
+        width: width of the published interval; None if none is published.
+        floor: width if all errors were known: the variance between recordings alone.
+        faces: faces to label, allocated by need; None if no number is sufficient.
+        proportional: the same, allocated in proportion to the population.
+        promised: expected width after labelling `faces`.
+        allocation: (H,) float, expected `faces` by stratum.
     """
 
-    wanted: float
+    target: float
     width: float | None
     floor: float
     faces: int | None
@@ -74,64 +74,64 @@ class Plan:
     allocation: Floats
 
 
-def plan(known: Known, wanted: float) -> Plan:
-    """Plan for an interval that is at most so wide."""
-    width = None if known.published is None else known.width(known.published)
-    floor = known.width(known.archive)
-    faces = _faces(known, wanted, active=True)
-    proportional = _faces(known, wanted, active=False)
-    allocation = _expected(known, faces or 0, active=True)
-    promised = None if faces is None else width if not faces else promise(known, faces)
-    return Plan(wanted, width, floor, faces, proportional, promised, allocation)
+def plan(estimate: Estimate, target: float) -> Plan:
+    """Compute the smallest sample for an interval of at most the target width."""
+    width = None if estimate.published is None else estimate.width(estimate.published)
+    floor = estimate.width(estimate.archive)
+    faces = _faces(estimate, target, active=True)
+    proportional = _faces(estimate, target, active=False)
+    allocation = _expected(estimate, faces or 0, active=True)
+    promised = None if faces is None else width if not faces else promise(estimate, faces)
+    return Plan(target, width, floor, faces, proportional, promised, allocation)
 
 
-def promise(known: Known, faces: int, active: bool = True) -> float:
-    """How wide the interval will be once so many faces more are labelled."""
-    return known.width(known.archive + _by_labels(known, faces, active))
+def promise(estimate: Estimate, faces: int, active: bool = True) -> float:
+    """Return the expected width after labelling this many more faces."""
+    return estimate.width(estimate.archive + _by_labels(estimate, faces, active))
 
 
-def _faces(known: Known, wanted: float, active: bool) -> int | None:
-    if known.published is not None and known.width(known.published) <= wanted:
+def _faces(estimate: Estimate, target: float, active: bool) -> int | None:
+    if estimate.published is not None and estimate.width(estimate.published) <= target:
         return 0
-    if known.width(known.archive) >= wanted:
+    if estimate.width(estimate.archive) >= target:
         return None
-    most = min(int(known.population.sum()), _MOST)
-    low = high = 0 if known.published is not None else _fewest(known, active)
-    while promise(known, high, active) > wanted:
+    most = min(int(estimate.population.sum()), _MAX_FACES)
+    low = high = 0 if estimate.published is not None else _fewest(estimate, active)
+    while promise(estimate, high, active) > target:
         if high >= most:
             return None
         low, high = high, min(max(2 * high, 16), most)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if promise(known, middle, active) <= wanted else (middle, high)
+        low, high = (low, middle) if promise(estimate, middle, active) <= target else (middle, high)
     return high
 
 
-def _by_labels(known: Known, faces: int, active: bool) -> float:
-    """The labels' part of the variance once so many faces more are labelled.
+def _by_labels(estimate: Estimate, faces: int, active: bool) -> float:
+    """Return the variance due to labels after labelling this many more faces.
 
-    The labels of several draws are joined in proportion to how many they are (the SQL macro ``part_of_draws``).
+    Draws are combined in proportion to their numbers of labels (SQL macro ``part_of_draws``).
     """
     if not faces:
-        return known.labels
-    expected = _expected(known, faces, active)
+        return estimate.labels
+    expected = _expected(estimate, faces, active)
     drawn = expected > 0
-    fresh = known.clustering * float((known.need[drawn] ** 2 / expected[drawn]).sum())
-    if not np.isfinite(known.labels):
+    fresh = estimate.clustering * float((estimate.need[drawn] ** 2 / expected[drawn]).sum())
+    if not np.isfinite(estimate.labels):
         return fresh
-    return (known.answers**2 * known.labels + faces**2 * fresh) / (known.answers + faces) ** 2
+    return (estimate.answers**2 * estimate.labels + faces**2 * fresh) / (estimate.answers + faces) ** 2
 
 
-def _expected(known: Known, faces: int, active: bool) -> Floats:
+def _expected(estimate: Estimate, faces: int, active: bool) -> Floats:
     if not faces:
-        return np.zeros(len(known.population))
+        return np.zeros(len(estimate.population))
     if active:
-        return sampling.by_need(known.population, known.need, faces)
-    return sampling.proportional(known.population, faces, 0)
+        return sampling.by_need(estimate.population, estimate.need, faces)
+    return sampling.proportional(estimate.population, faces, 0)
 
 
-def _fewest(known: Known, active: bool) -> int:
-    """Faces among which there will be enough women and men for a correction."""
-    shares = _expected(known, 1000, active) / min(1000, known.population.sum())
-    rarer = min(float(shares @ known.women), float(shares @ known.men))
-    return min(int(np.ceil(_FEWEST_OF_EACH / max(rarer, 1e-3))), int(known.population.sum()))
+def _fewest(estimate: Estimate, active: bool) -> int:
+    """Return a sample size with enough women and men for a correction."""
+    shares = _expected(estimate, 1000, active) / min(1000, estimate.population.sum())
+    rarer = min(float(shares @ estimate.women), float(shares @ estimate.men))
+    return min(int(np.ceil(_MIN_OF_EACH / max(rarer, 1e-3))), int(estimate.population.sum()))

@@ -1,7 +1,6 @@
-"""Queues of what is to be labelled: drawn once, then read by whoever labels; ``LAKE/queues/v1/<name>.parquet``.
+"""Label queues: the items to label, stored in ``LAKE/queues/v1/<name>.parquet``.
 
-A queue says where to look and how likely it was to be asked, and nothing of what a model made of it: whoever answers
-must not be swayed.
+A queue contains inclusion probabilities but no model output, which would bias annotators.
 """
 
 import re
@@ -14,6 +13,7 @@ import fsspec
 import pyarrow as pa
 
 from gfpipe.errors import LakeError, UsageError
+from gfpipe.labelling.labels import CORNERS, Box
 from gfpipe.lake import schema
 from gfpipe.lake.storage import Storage
 from gfpipe.lake.tables import write_whole
@@ -22,9 +22,8 @@ FOLDER: Final = ("queues", f"v{schema.VERSION}")
 FACE: Final = "face"
 FRAME: Final = "frame"
 
-# Nothing that a path could be made of: no slash, no leading dot, nothing that a shell or a page would read otherwise.
+# Safe as a file name, in a shell and in HTML: no slash, no leading dot.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
-_BOX: Final = ("x1", "y1", "x2", "y2")
 _SCHEMA: Final = pa.schema(
     [
         pa.field("position", pa.int32(), nullable=False),
@@ -37,7 +36,7 @@ _SCHEMA: Final = pa.schema(
         pa.field("sample_index", pa.int32(), nullable=False),
         pa.field("seconds", pa.float64(), nullable=False),
         pa.field("face_index", pa.int32()),
-        *(pa.field(corner, pa.float32()) for corner in _BOX),  # pixels of the source frame; null for a frame
+        *(pa.field(corner, pa.float32()) for corner in CORNERS),  # pixels of the source frame; null for a frame
         pa.field("config_digest", pa.string(), nullable=False),
         pa.field("stratum", pa.string(), nullable=False),
         pa.field("inclusion_probability", pa.float64(), nullable=False),
@@ -49,28 +48,25 @@ _SCHEMA: Final = pa.schema(
 
 @dataclass(frozen=True)
 class Item:
-    """One question of a queue: a face, or a whole frame.
+    """A face or a frame to label.
 
     Attributes:
-        position: when it is asked, from 0.
+        position: position in the queue, from 0.
         kind: ``face`` or ``frame``.
-        recording_id: which recording.
-        path: its file.
-        channel: on air where.
-        programme: as what.
+        recording_id, path, channel, programme: of the recording.
         started_at: start of the recording.
-        sample_index: which sample of it.
-        seconds: that sample's start, from the recording's start.
-        face_index: which face of the sample; None for a frame.
-        x1: left edge of the face, pixels of the source frame; None for a frame.
-        y1: upper edge.
-        x2: right edge.
-        y2: lower edge.
-        config_digest: of the analysis that found it.
-        stratum: from which it was drawn; nobody who labels should see it, as it may tell what a model thinks.
-        inclusion_probability: how likely it was to be drawn.
-        weight: 1 / inclusion_probability: how many like it in the archive it stands for.
-        is_repeat: asked before in this queue; the second answer shows how far the annotator agrees with themself.
+        sample_index: index of the sample in the recording.
+        seconds: start of the sample, from the start of the recording.
+        face_index: index of the face in the sample; None for a frame.
+        x1, y1, x2, y2: box of the face in pixels of the source frame; None for a frame.
+        config_digest: of the analysis that detected the face.
+        stratum: stratum that it was drawn from; not for annotators, as it may reveal the model's output.
+        inclusion_probability: probability that it was drawn, in (0, 1].
+        weight: number of faces or frames that it represents.
+        is_repeat: whether it is an earlier item of the queue again.
+
+    Raises:
+        ValueError: kind, inclusion probability, face index and box are inconsistent.
     """
 
     position: int
@@ -95,15 +91,15 @@ class Item:
 
     def __post_init__(self) -> None:
         if self.kind not in (FACE, FRAME):
-            raise ValueError(f"an item of a queue is a face or a frame, not {self.kind!r}")
+            raise ValueError(f"a queue item is a face or a frame, not {self.kind!r}")
         if not 0 < self.inclusion_probability <= 1:
             raise ValueError(f"inclusion probability {self.inclusion_probability} is not in (0, 1]")
         if (self.kind == FACE) != (self.face_index is not None and self.box is not None):
-            raise ValueError(f"a face has a number and a box, a frame has neither: {self}")
+            raise ValueError(f"a face has an index and a box, a frame has neither: {self}")
 
     @property
-    def box(self) -> tuple[float, float, float, float] | None:
-        """Where the face is (x1, y1, x2, y2), in pixels of the source frame; None for a frame."""
+    def box(self) -> Box | None:
+        """Box of the face (x1, y1, x2, y2) in pixels of the source frame; None for a frame."""
         if self.x1 is None or self.y1 is None or self.x2 is None or self.y2 is None:
             return None
         return self.x1, self.y1, self.x2, self.y2
@@ -111,13 +107,13 @@ class Item:
 
 @dataclass(frozen=True)
 class Queue:
-    """What is to be labelled, in this order.
+    """The items to label, in order.
 
     Attributes:
-        name: which queue.
-        items: by position, without gaps, from 0.
-        seed: it was drawn with.
-        created: when, UTC.
+        name: name of the queue.
+        items: ordered by position.
+        seed: seed of the draw.
+        created: time of the draw, UTC.
     """
 
     name: str
@@ -127,84 +123,71 @@ class Queue:
 
     def __post_init__(self) -> None:
         checked(self.name)
-        if any(item.position != place for place, item in enumerate(self.items)):
+        if any(item.position != index for index, item in enumerate(self.items)):
             raise ValueError(f"queue {self.name}: positions are not 0, 1, 2 …")
 
 
 def checked(name: str) -> str:
-    """A queue's name that is fit for a file's.
-
-    Raises:
-        UsageError: it is not.
-    """
+    """Return a queue's name if it is safe as a file name; raises UsageError otherwise."""
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} cannot name a queue: give at most 64 letters (a to z), digits, dots, dashes and underscores, "
-            "the first of them a letter or digit"
+            f"{name!r} cannot name a queue: use up to 64 letters (a to z), digits, dots, dashes and underscores, "
+            "starting with a letter or digit"
         )
     return name
 
 
 def write(lake: str, queue: Queue, replace: bool = False) -> None:
-    """Keep a queue.
-
-    Args:
-        lake: the lake's folder or URL.
-        queue: what to keep.
-        replace: whether it may take the place of one of that name.
+    """Store a queue.
 
     Raises:
-        UsageError: there is one of that name already.
+        UsageError: there is a queue of that name, and `replace` is false.
         LakeError: the lake cannot be written.
     """
     if not replace and exists(lake, queue.name):
         raise UsageError(
-            f"{lake} has a queue named {queue.name} already; choose another --name, or give --replace (answers that "
-            "were given to it stay)"
+            f"{lake} already has a queue named {queue.name}; choose another --name, or give --replace (which keeps its "
+            "answers)"
         )
     rows = [asdict(item) for item in queue.items]
-    said = {"queue": queue.name, "seed": queue.seed, "created": queue.created.isoformat()}
-    write_whole(Storage(lake), _place(queue.name), _SCHEMA, rows, **said)
+    metadata = {"queue": queue.name, "seed": queue.seed, "created": queue.created.isoformat()}
+    write_whole(Storage(lake), _parts(queue.name), _SCHEMA, rows, **metadata)
 
 
 def read(lake: str, name: str) -> Queue:
     """Read a queue.
 
     Raises:
-        UsageError: there is none of that name, or it cannot be one.
+        UsageError: there is no queue of that name, or the name is not valid.
         LakeError: the file is not a queue.
     """
     if not exists(lake, name):
-        there = ", ".join(names(lake)) or "none"
-        raise UsageError(f"{lake} has no queue named {name}; there is: {there}. Draw one with: gfpipe label sample")
-    table = Storage(lake).read_table(*_place(name))
-    said = table.schema.metadata or {}
+        existing = ", ".join(names(lake)) or "none"
+        raise UsageError(f"{lake} has no queue named {name}; it has: {existing}. Draw one with: gfpipe label sample")
+    table = Storage(lake).read_table(*_parts(name))
+    metadata = table.schema.metadata or {}
     try:
         items = tuple(_item(row) for row in table.sort_by("position").to_pylist())
-        created = datetime.fromisoformat(said[b"gfpipe.created"].decode())
-        return Queue(name, items, int(said[b"gfpipe.seed"]), created)
+        created = datetime.fromisoformat(metadata[b"gfpipe.created"].decode())
+        return Queue(name, items, int(metadata[b"gfpipe.seed"]), created)
     except (KeyError, TypeError, ValueError, pa.ArrowException) as exc:
-        path = Storage(lake).path(*_place(name))
-        raise LakeError(f"{path}: is not a queue of labels ({exc}); draw it anew: gfpipe label sample") from exc
+        path = Storage(lake).path(*_parts(name))
+        raise LakeError(f"{path}: is not a label queue ({exc}); draw it again: gfpipe label sample") from exc
 
 
 def names(lake: str) -> tuple[str, ...]:
-    """Every queue of the lake, by name."""
+    """List the names of the queues, sorted."""
     files = fsspec.core.url_to_fs(lake)[0].glob(Storage(lake).path(*FOLDER, "*.parquet"))
-    found = (PurePosixPath(path).name.removesuffix(".parquet") for path in files)
-    return tuple(sorted(name for name in found if _NAME.fullmatch(name)))
+    stems = (PurePosixPath(path).name.removesuffix(".parquet") for path in files)
+    return tuple(sorted(name for name in stems if _NAME.fullmatch(name)))
 
 
 def exists(lake: str, name: str) -> bool:
-    """Whether the lake has a queue of that name.
-
-    Raises:
-        UsageError: nothing can be called so.
-    """
-    return Storage(lake).exists(*_place(name))
+    """Whether the lake has a queue of that name; raises UsageError if the name is not valid."""
+    return Storage(lake).exists(*_parts(name))
 
 
-def _place(name: str) -> tuple[str, ...]:
+def _parts(name: str) -> tuple[str, ...]:
     return (*FOLDER, f"{checked(name)}.parquet")
 
 

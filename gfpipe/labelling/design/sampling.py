@@ -1,15 +1,14 @@
-"""What to label: how many faces of each stratum, in which order, and how likely each was to be asked.
+"""Allocation of a sample to strata, and the order of a label queue.
 
-Stratified simple random sampling without replacement (Cochran 1977, chapter 5). Every stratum that has a face gets a
-share of the faces, a fraction of one where there are more strata than faces, so that no face of the archive has an
-inclusion probability of 0 and totals by 1 / inclusion probability (Horvitz and Thompson 1952) are unbiased. Faces that
-somebody labelled before, or that wait in another queue, may be drawn again: leaving them out would bend the
-probabilities, and each queue stands for the whole archive by itself.
+Stratified simple random sampling without replacement (Cochran 1977, chapter 5). Every stratum gets a share of the
+sample, a fraction of a face where there are more strata than faces, so that no inclusion probability is 0 and totals
+weighted by 1 / inclusion probability (Horvitz and Thompson 1952) are unbiased. Faces that are labelled or in another
+queue may be drawn again: excluding them would bias the probabilities, and each queue represents the whole archive.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import numpy as np
@@ -20,23 +19,23 @@ from gfpipe.labelling.design.queues import FACE, FRAME, Item
 
 BY: Final = ("channel", "month", "size", "confidence")
 BY_FRAMES: Final = ("channel", "month")
-ANSWER: Final = "answer"  # of the classifier; only what is planned is stratified by it
-_MOST_FOR_MINIMA: Final = 0.5  # of what is drawn
+ANSWER: Final = "answer"  # of the classifier; for active sampling only
+_LARGEST_MINIMA: Final = 0.5  # share of the sample that minima may take
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Allocation:
-    """How much is drawn of each of H strata.
+    """Sample sizes of H strata.
 
     Attributes:
         strata: (H,) names.
-        population: (H,) how many there are.
-        expected: (H,) float, how many are drawn on average.
-        taken: (H,) int, how many are drawn: `expected` rounded up or down.
+        population: (H,) int, sizes of the strata.
+        expected: (H,) float, expected sample sizes.
+        taken: (H,) int, sample sizes: `expected` rounded up or down.
     """
 
     strata: tuple[str, ...]
@@ -46,115 +45,114 @@ class Allocation:
 
     @property
     def inclusion_probability(self) -> Floats:
-        """(H,) of each face or frame of a stratum.
-
-        Where at least one is drawn in any case: those taken of those that there are; else those expected.
-        """
+        """(H,) inclusion probability of each face or frame of a stratum."""
+        # A stratum with an expected size below 1 is drawn from at random; its expected size counts.
         drawn = np.where(self.expected >= 1, self.taken, self.expected)
         return np.minimum(drawn / self.population, 1.0)
 
 
 def checked_by(by: str, allowed: Sequence[str]) -> tuple[str, ...]:
-    """The names of ``--by channel,size``.
-
-    Raises:
-        UsageError: one of them is unknown, or stands there twice.
-    """
+    """Split a comma-separated list of stratification variables; raises UsageError for unknown or repeated names."""
     names = tuple(filter(None, map(str.strip, by.split(","))))
     for name in names:
         if name not in allowed:
             raise UsageError(f"--by {name}: choose from {', '.join(allowed)}")
     if len(set(names)) < len(names):
-        raise UsageError(f"--by {by}: a name stands there twice")
+        raise UsageError(f"--by {by}: a name is repeated")
     return names
 
 
-def proportional(population: Integers, wanted: int, least: float) -> Floats:
-    """So many of each stratum as its part of the population, but at least `least`, and never more than there are.
+def proportional(population: Integers, size: int, least: float) -> Floats:
+    """Allocate in proportion to the population, with a minimum per stratum.
 
-    Where the least of all strata would take more than half of what is drawn, it is lowered so that it takes half.
-
-    Returns:
-        (H,) float, adding up to `wanted`, or to the population where that is smaller.
-    """
-    wanted = min(wanted, int(population.sum()))
-    minima = np.minimum(population, least)
-    if minima.sum() > _MOST_FOR_MINIMA * wanted:
-        minima = minima * (_MOST_FOR_MINIMA * wanted / minima.sum())
-    return _share_out(population.astype(float), population, wanted, minima)
-
-
-def by_need(population: Integers, need: Floats, wanted: int, mixed: float = 0.1) -> Floats:
-    """So many of each stratum as it is needed, but never more than there are.
+    Minima that would take more than half of the sample are reduced to half of it.
 
     Args:
-        population: (H,) how many there are.
-        need: (H,) population times standard deviation, as Neyman (1934) allocates.
-        wanted: how many are drawn.
-        mixed: the part that is shared out proportionally, so that a stratum whose need was judged too low does not
-            weigh too much (Hesterberg 1995).
+        population: (H,) sizes of the strata.
+        size: size of the sample.
+        least: minimum size per stratum.
 
     Returns:
-        (H,) float, as `proportional`.
+        (H,) float, at most `population`, adding up to `size` or to the population if that is smaller.
     """
-    wanted = min(wanted, int(population.sum()))
+    size = min(size, int(population.sum()))
+    minima = np.minimum(population, least)
+    if minima.sum() > _LARGEST_MINIMA * size:
+        minima = minima * (_LARGEST_MINIMA * size / minima.sum())
+    return _distribute(population.astype(float), population, size, minima)
+
+
+def by_need(population: Integers, need: Floats, size: int, mixed: float = 0.1) -> Floats:
+    """Allocate in proportion to need.
+
+    Args:
+        population: (H,) sizes of the strata.
+        need: (H,) population times standard deviation, as in Neyman (1934).
+        size: size of the sample.
+        mixed: share of the sample that is allocated in proportion to the population, so that a stratum whose need is
+            underestimated does not get extreme weights (Hesterberg 1995).
+
+    Returns:
+        (H,) float, as :func:`proportional`.
+    """
+    size = min(size, int(population.sum()))
     needed = need / need.sum() if need.sum() else population / population.sum()
     shares = (1 - mixed) * needed + mixed * population / population.sum()
-    return _share_out(shares, population, wanted, np.zeros(len(population)))
+    return _distribute(shares, population, size, np.zeros(len(population)))
 
 
 def allocate(strata: Sequence[str], population: Integers, expected: Floats, seed: int) -> Allocation:
-    """Round the expected numbers so that they add up, each up or down with the right chance.
+    """Round expected sizes at random, preserving their sum and expectations.
 
-    Systematic rounding (Madow 1949): a stratum of which 0.3 faces are expected gets one in 3 of 10 draws.
+    Systematic sampling (Madow 1949): an expected size of 0.3 becomes 1 in 3 of 10 draws.
     """
     start = float(np.random.default_rng(seed).random())
-    # what adds up to a whole number must not lose a face to the last binary digit
+    # rounded, so that a whole sum does not lose a face to floating-point error
     ends = np.floor(np.round(np.cumsum(expected), 9) + start)
     taken = np.diff(np.concatenate([[np.floor(start)], ends])).astype(np.int64)
     return Allocation(tuple(strata), population, expected, np.minimum(taken, population))
 
 
 def queue_items(faces: Sequence[Row], frames: Sequence[Row], repeats: float, seed: int) -> tuple[Item, ...]:
-    """Shuffle what was drawn, and ask a share of the faces twice.
+    """Shuffle drawn faces and frames, and repeat some faces.
 
-    Whoever stops half-way has labelled a random half. A repeated face comes half a queue after its first showing.
+    The first half of a queue is a random half. Repeats follow half a queue after their first appearance.
 
     Args:
-        faces: rows of the question ``drawn_faces``.
-        frames: rows of ``drawn_frames``.
-        repeats: share of the faces that is asked again, 0 to 0.5.
-        seed: the same seed gives the same order.
+        faces: rows of the query ``drawn_faces``.
+        frames: rows of the query ``drawn_frames``.
+        repeats: share of the faces that is repeated, 0 to 0.5.
+        seed: determines the order.
     """
     rows: list[tuple[str, Row]] = [*((FACE, row) for row in faces), *((FRAME, row) for row in frames)]
     rng = np.random.default_rng(seed)
-    shuffled = [rows[place] for place in rng.permutation(len(rows))]
+    shuffled = [rows[index] for index in rng.permutation(len(rows))]
     half = -(-len(shuffled) // 2)
-    early = [place for place, (kind, _) in enumerate(shuffled[:half]) if kind == FACE]
+    early = [index for index, (kind, _) in enumerate(shuffled[:half]) if kind == FACE]
     count = min(round(repeats * len(faces)), len(early))
-    again = rng.choice(early, count, replace=False) if count else np.empty(0, np.int64)
-    order = [(float(place), kind, row, False) for place, (kind, row) in enumerate(shuffled)]
-    order += [(place + half - 0.5, *shuffled[place], True) for place in again]
-    order.sort(key=lambda each: each[0])
+    repeated = rng.choice(early, count, replace=False) if count else np.empty(0, np.int64)
+    order = [(float(index), kind, row, False) for index, (kind, row) in enumerate(shuffled)]
+    order += [(index + half - 0.5, *shuffled[index], True) for index in repeated]
+    order.sort(key=lambda item: item[0])
     return tuple(_item(position, kind, row, repeat) for position, (_, kind, row, repeat) in enumerate(order))
 
 
-def secret(stratum: str) -> str:
-    """A name for a stratum that does not say what the classifier answered."""
+def opaque_name(stratum: str) -> str:
+    """Return a stratum name that does not reveal the classifier's answer."""
     return hashlib.blake2b(stratum.encode(), digest_size=4).hexdigest()
 
 
-def _share_out(shares: Floats, population: Integers, wanted: int, minima: Floats) -> Floats:
-    """`wanted` by `shares`, within the bounds; what a full stratum cannot take goes to the others."""
-    low, high = 0.0, wanted / max(float(shares[shares > 0].min(initial=1.0)), 1e-300)
-    for _ in range(200):  # the factor at which the bounded shares add up, halving the interval
+def _distribute(shares: Floats, population: Integers, size: int, minima: Floats) -> Floats:
+    """Distribute `size` in proportion to `shares`, between `minima` and `population`."""
+    low, high = 0.0, size / max(float(shares[shares > 0].min(initial=1.0)), 1e-300)
+    for _ in range(200):  # bisection for the factor at which the bounded shares add up to size
         factor = (low + high) / 2
-        if _bounded(shares * factor, population, minima).sum() < wanted:
+        if _bounded(shares * factor, population, minima).sum() < size:
             low = factor
         else:
             high = factor
-    found = _bounded(shares * high, population, minima)
-    return found * (wanted / found.sum()) if found.sum() else found
+    sizes = _bounded(shares * high, population, minima)
+    return sizes * (size / sizes.sum()) if sizes.sum() else sizes
 
 
 def _bounded(numbers: Floats, population: Integers, minima: Floats) -> Floats:
@@ -162,25 +160,7 @@ def _bounded(numbers: Floats, population: Integers, minima: Floats) -> Floats:
 
 
 def _item(position: int, kind: str, row: Row, is_repeat: bool) -> Item:
-    probability = float(row["inclusion_probability"])
-    return Item(
-        position=position,
-        kind=kind,
-        recording_id=row["recording_id"],
-        path=row["path"],
-        channel=row["channel"],
-        programme=row["programme"],
-        started_at=row["started_at"],
-        sample_index=row["sample_index"],
-        seconds=row["seconds"],
-        face_index=row.get("face_index"),
-        x1=row.get("x1"),
-        y1=row.get("y1"),
-        x2=row.get("x2"),
-        y2=row.get("y2"),
-        config_digest=row["config_digest"],
-        stratum=row["stratum"],
-        inclusion_probability=probability,
-        weight=1 / probability,
-        is_repeat=is_repeat,
-    )
+    weight = 1 / row["inclusion_probability"]
+    own = {"position": position, "kind": kind, "weight": weight, "is_repeat": is_repeat}
+    values: dict[str, Any] = {field.name: row.get(field.name) for field in fields(Item)} | own
+    return Item(**values)

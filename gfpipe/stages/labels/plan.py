@@ -1,4 +1,4 @@
-"""How many faces must still be labelled, and of which strata, for an interval of a wanted width."""
+"""Plans how many faces to label, and of which strata, for an interval of a given width."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from gfpipe.estimates import precision
 from gfpipe.estimates.precision import Precision
 from gfpipe.estimates.question import Question
 from gfpipe.labelling.design import planning
-from gfpipe.labelling.design.planning import Known, Plan
+from gfpipe.labelling.design.planning import Estimate, Plan
 
 
 @dataclass(frozen=True)
@@ -16,11 +16,11 @@ class Stratum:
     """One stratum of a plan.
 
     Attributes:
-        name: channel, size, confidence, answer of the classifier, or whatever it is made of.
-        population: faces of the archive.
-        answers: labels so far that tell of errors.
-        part: its part in the labels' variance, were labels drawn in proportion to the faces.
-        faces: of it that should be labelled next.
+        name: values of the stratification variables.
+        population: faces in the archive.
+        answers: existing labels that show errors of the classifier.
+        part: share of the variance due to labels, if these were drawn in proportion to the population.
+        faces: faces to label.
     """
 
     name: str
@@ -30,16 +30,16 @@ class Stratum:
     faces: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Summary:
-    """A plan, and what it rests on.
+    """A plan, and its basis.
 
     Attributes:
-        plan: how many faces.
-        precision: where today's interval comes from.
-        strata: where the faces are, those that need most first.
-        by_recordings: width of the interval if only recordings were a sample.
-        by_labels: width if only labels were; None where there are too few.
+        plan: how many faces to label.
+        precision: variance of the current estimate.
+        strata: ordered by number of faces to label.
+        by_recordings: width of the interval if only recordings were sampled.
+        by_labels: width if only labels were; None if there are too few.
     """
 
     plan: Plan
@@ -50,42 +50,45 @@ class Summary:
 
 
 def run(lake: Path | str, width: float, question: Question) -> Summary:
-    """Plan what to label.
+    """Plan labels for a published lake.
 
     Args:
-        lake: a published lake.
-        width: that the 95 % interval of the corrected share of women (face time) may have; 0.01 is one point.
-        question: what strata are made of (``by``), and about which recordings.
+        lake: the lake's folder or URL.
+        width: width of the 95 % interval of the corrected share of women (face time); 0.01 is one percentage point.
+        question: stratification variables (``by``), and filters of the recordings.
 
     Raises:
         UsageError: there is nothing to plan for.
         LakeError: the lake was never published, or cannot be read.
     """
     with warehouse.open(lake) as db:
-        found = precision.measure(db, question)
-    needs = found.needs
-    known = Known(
-        share=found.share,
-        published=found.published,
-        archive=found.archive,
-        labels=found.labels,
-        answers=found.answers,
-        clustering=found.clustering,
-        freedom=found.freedom,
+        measured = precision.measure(db, question)
+    needs = measured.needs
+    estimate = Estimate(
+        share=measured.share,
+        published=measured.published,
+        archive=measured.archive,
+        labels=measured.labels,
+        answers=measured.answers,
+        clustering=measured.clustering,
+        freedom=measured.freedom,
         population=needs.population,
         need=needs.need,
         women=needs.women,
         men=needs.men,
     )
-    plan = planning.plan(known, width)
+    plan = planning.plan(estimate, width)
     part = needs.need**2 / needs.population  # of n labels in proportion, N_h / N * n are of stratum h
     part = part / part.sum() if part.sum() else part
     rows = zip(needs.strata, needs.population, needs.labels, part, plan.allocation, strict=True)
-    strata = [Stratum(name, int(all_), int(answers), float(share), float(n)) for name, all_, answers, share, n in rows]
+    strata = [
+        Stratum(name, int(population), int(answers), float(share), float(faces))
+        for name, population, answers, share, faces in rows
+    ]
     return Summary(
         plan,
-        found,
-        tuple(sorted(strata, key=lambda each: (-each.faces, -each.part, each.name))),
+        measured,
+        tuple(sorted(strata, key=lambda stratum: (-stratum.faces, -stratum.part, stratum.name))),
         by_recordings=plan.floor,
-        by_labels=known.width(found.labels) if found.published is not None else None,
+        by_labels=estimate.width(measured.labels) if measured.published is not None else None,
     )

@@ -1,4 +1,4 @@
-"""Draw what is to be labelled: faces and whole frames of a published lake, into a queue."""
+"""Draws faces and frames of a published lake into a label queue."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,24 +17,23 @@ from gfpipe.labelling.design.queues import FACE, FRAME, Queue
 from gfpipe.labelling.design.sampling import Allocation
 from gfpipe.warehouse import Warehouse
 
-_LAST_PLACE: Final = 2**64 - 1  # of an MD5's lower half
+_LARGEST_HASH: Final = 2**64 - 1  # of an MD5's lower half
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is to be drawn.
+class Options:
+    """What to draw.
 
     Attributes:
-        faces: how many single faces.
-        frames: how many whole pictures.
-        repeats: share of the faces that is asked twice.
-        by: what strata of faces are made of: channel, month, size, confidence, answer.
-        least: fewest faces of a stratum, as far as half of the faces allows it.
-        active: faces by need (`gfpipe.estimates.needs`) instead of by number.
-        since: first day on which a recording begins, local time.
-        until: last such day.
-        channels: only these; none means all.
-        seed: the same seed draws the same.
+        faces: number of faces.
+        frames: number of frames.
+        repeats: share of the faces that is repeated.
+        by: stratification variables of faces: channel, month, size, confidence, answer.
+        least: minimum number of faces per stratum; minima take half of the faces at most.
+        active: allocate faces by need (`gfpipe.estimates.needs`), not in proportion.
+        since, until: first and last local day on which recordings begin.
+        channels: channels to draw from; empty for all.
+        seed: determines the draw.
     """
 
     faces: int = 500
@@ -49,15 +48,9 @@ class Wanted:
     seed: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Summary:
-    """What was drawn.
-
-    Attributes:
-        queue: the queue, kept or (on a dry run) not.
-        faces: how faces were allocated to strata.
-        frames: how whole pictures were.
-    """
+    """The queue, and the allocation of its faces and frames to strata."""
 
     queue: Queue
     faces: Allocation
@@ -65,84 +58,87 @@ class Summary:
 
     @property
     def repeats(self) -> int:
-        """Faces that are asked twice."""
+        """Number of repeated faces."""
         return sum(item.is_repeat for item in self.queue.items)
 
     def drawn(self, kind: str) -> int:
-        """Different faces or frames."""
+        """Return the number of distinct faces or frames."""
         return sum(item.kind == kind and not item.is_repeat for item in self.queue.items)
 
 
-def run(lake: Path | str, name: str, wanted: Wanted, replace: bool = False, dry_run: bool = False) -> Summary:
-    """Draw a queue and keep it in the lake.
+def run(lake: Path | str, name: str, options: Options, replace: bool = False, dry_run: bool = False) -> Summary:
+    """Draw a queue and store it in the lake.
 
     Args:
         lake: a published lake.
-        name: of the queue.
-        wanted: what is to be drawn.
-        replace: whether a queue of that name may be replaced.
-        dry_run: keep nothing.
+        name: name of the queue.
+        options: what to draw.
+        replace: whether to replace a queue of that name.
+        dry_run: store nothing.
 
     Raises:
-        UsageError: there is such a queue already, or there is nothing to draw from.
-        LakeError: the lake was never published, or was analysed anew since, or cannot be read or written.
+        UsageError: there is a queue of that name, or nothing to draw from.
+        LakeError: the lake was not published since its last analysis, or cannot be read or written.
     """
     if queues.exists(str(lake), name) and not (replace or dry_run):
-        raise UsageError(f"{lake} has a queue named {name} already; choose another --name, or give --replace")
+        raise UsageError(f"{lake} already has a queue named {name}; choose another --name, or give --replace")
     with warehouse.open(lake) as db:
-        faces, face_rows = _draw(db, FACE, wanted)
-        frames, frame_rows = _draw(db, FRAME, wanted)
-    items = sampling.queue_items(face_rows, frame_rows, wanted.repeats, wanted.seed)
-    queue = Queue(name, items, wanted.seed, datetime.now(UTC))
+        faces, face_rows = _draw(db, FACE, options)
+        frames, frame_rows = _draw(db, FRAME, options)
+    items = sampling.queue_items(face_rows, frame_rows, options.repeats, options.seed)
+    queue = Queue(name, items, options.seed, datetime.now(UTC))
     if not dry_run:
         queues.write(str(lake), queue, replace)
     return Summary(queue, faces, frames)
 
 
-def _draw(db: Warehouse, kind: str, wanted: Wanted) -> tuple[Allocation, list[dict[str, Any]]]:
-    number = wanted.faces if kind == FACE else wanted.frames
-    by = wanted.by if kind == FACE else tuple(name for name in wanted.by if name in sampling.BY_FRAMES)
-    chosen = {"keys": list(by), "since": wanted.since, "until": wanted.until, "channels": list(wanted.channels)}
-    strata = db.ask(f"strata_of_{kind}s", chosen)
+def _draw(db: Warehouse, kind: str, options: Options) -> tuple[Allocation, list[dict[str, Any]]]:
+    number = options.faces if kind == FACE else options.frames
+    by = options.by if kind == FACE else tuple(name for name in options.by if name in sampling.BY_FRAMES)
+    parameters = {
+        "keys": list(by),
+        "since": options.since,
+        "until": options.until,
+        "channels": list(options.channels),
+    }
+    strata = db.ask(f"strata_of_{kind}s", parameters)
     names, population = strata["stratum"].to_pylist(), strata["population"].to_numpy().astype(np.int64)
     if number and not len(names):
-        raise UsageError(
-            f"there is no {kind} to draw: no recording that was analysed is left by --since, --until and --channel"
-        )
-    expected = _expected(db, kind, wanted, names, population) if number else np.zeros(len(names))
-    allocation = sampling.allocate(names, population, expected, wanted.seed)
+        raise UsageError(f"there is no {kind} to draw: --since, --until and --channel exclude all analysed recordings")
+    expected = _expected(db, kind, options, names, population) if number else np.zeros(len(names))
+    allocation = sampling.allocate(names, population, expected, options.seed)
     db.lend("allocation", _table(allocation))
-    rows = db.ask(f"drawn_{kind}s", {**chosen, "seed": wanted.seed}).to_pylist() if number else []
+    rows = db.ask(f"drawn_{kind}s", {**parameters, "seed": options.seed}).to_pylist() if number else []
     if len(rows) != allocation.taken.sum():
         raise LakeError(
             f"{db.path}: is older than the analyses in the lake; publish first: gfpipe publish --lake {db.path.parent}"
         )
     if sampling.ANSWER in by:
-        rows = [{**row, "stratum": sampling.secret(row["stratum"])} for row in rows]
+        rows = [{**row, "stratum": sampling.opaque_name(row["stratum"])} for row in rows]
     return allocation, rows
 
 
 def _expected(
-    db: Warehouse, kind: str, wanted: Wanted, names: Sequence[str], population: sampling.Integers
+    db: Warehouse, kind: str, options: Options, names: Sequence[str], population: sampling.Integers
 ) -> sampling.Floats:
-    if kind == FACE and wanted.active:
-        from gfpipe.estimates import needs  # noqa: PLC0415 - scipy takes its time
+    if kind == FACE and options.active:
+        from gfpipe.estimates import needs  # noqa: PLC0415 - slow import of scipy
 
-        question = Question(by=wanted.by, since=wanted.since, until=wanted.until, only_channels=wanted.channels)
+        question = Question(by=options.by, since=options.since, until=options.until, only_channels=options.channels)
         need = needs.measure(db, question).by_stratum
-        return sampling.by_need(population, np.array([need[name] for name in names]), wanted.faces)
-    return sampling.proportional(population, wanted.faces if kind == FACE else wanted.frames, wanted.least)
+        return sampling.by_need(population, np.array([need[name] for name in names]), options.faces)
+    return sampling.proportional(population, options.faces if kind == FACE else options.frames, options.least)
 
 
 def _table(allocation: Allocation) -> pa.Table:
-    """What the questions ``drawn_faces`` and ``drawn_frames`` join with.
+    """Return the table that the queries ``drawn_faces`` and ``drawn_frames`` join with.
 
-    Those that are drawn come first in a shuffled order; places far beyond the last of them (ten standard deviations)
-    need not be put in order.
+    The first faces in order of a hash are drawn; only hashes up to a limit ten standard deviations above the expected
+    one need to be sorted.
     """
     taken, population = allocation.taken.astype(float), allocation.population.astype(float)
     part = np.minimum((taken + 10 * np.sqrt(taken) + 50) / population, 1.0)
-    limit = [_LAST_PLACE if share >= 1 else int(share * 2.0**64) for share in part]
+    limit = [_LARGEST_HASH if share >= 1 else int(share * 2.0**64) for share in part]
     return pa.table(
         {
             "stratum": pa.array(allocation.strata, pa.string()),

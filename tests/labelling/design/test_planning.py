@@ -1,4 +1,4 @@
-"""Plans: what further labels do to an interval, and what they cannot do."""
+"""Tests of planning: how labels narrow an interval, and what they cannot do."""
 
 from dataclasses import replace
 
@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from gfpipe.labelling.design import planning
-from gfpipe.labelling.design.planning import Known
+from gfpipe.labelling.design.planning import Estimate
 
 POPULATION = np.array([80_000, 15_000, 5_000])
-SPREAD = np.array([0.1, 0.4, 0.8])  # of what a face contributes
-NOTHING = Known(
+SPREAD = np.array([0.1, 0.4, 0.8])  # of the contribution of a face
+NO_LABELS = Estimate(
     share=0.4,
     published=None,
     archive=0.005**2,
@@ -23,56 +23,56 @@ NOTHING = Known(
     women=np.array([0.4, 0.5, 0.5]),
     men=np.array([0.6, 0.5, 0.5]),
 )
-SOMETHING = replace(NOTHING, published=0.025**2 + 0.005**2, labels=0.025**2, answers=200)
+SOME_LABELS = replace(NO_LABELS, published=0.025**2 + 0.005**2, labels=0.025**2, answers=200)
 
 
-@pytest.mark.parametrize("known", [NOTHING, SOMETHING])
-def test_the_plan_is_the_fewest_faces_that_keep_its_promise(known: Known) -> None:
-    found = planning.plan(known, 0.05)
-    assert found.faces is not None
-    assert found.promised is not None
-    assert found.promised <= 0.05 < planning.promise(known, found.faces - 1)
-    assert found.allocation.sum() == pytest.approx(found.faces)
+@pytest.mark.parametrize("estimate", [NO_LABELS, SOME_LABELS])
+def test_the_plan_is_the_smallest_sufficient_sample(estimate: Estimate) -> None:
+    plan = planning.plan(estimate, 0.05)
+    assert plan.faces is not None
+    assert plan.promised is not None
+    assert plan.promised <= 0.05 < planning.promise(estimate, plan.faces - 1)
+    assert plan.allocation.sum() == pytest.approx(plan.faces)
 
 
-def test_by_need_takes_fewer_faces_than_in_proportion() -> None:
-    found = planning.plan(SOMETHING, 0.05)
-    assert found.faces is not None
-    assert found.proportional is not None
-    assert found.faces < 0.8 * found.proportional
-    part = found.allocation / POPULATION
-    assert part[2] > part[1] > part[0]
+def test_allocation_by_need_takes_fewer_faces() -> None:
+    plan = planning.plan(SOME_LABELS, 0.05)
+    assert plan.faces is not None
+    assert plan.proportional is not None
+    assert plan.faces < 0.8 * plan.proportional
+    share = plan.allocation / POPULATION
+    assert share[2] > share[1] > share[0]
 
 
-def test_the_allocation_is_neymans_but_for_a_tenth() -> None:
-    found = planning.plan(NOTHING, 0.05)
-    neyman = NOTHING.need / NOTHING.need.sum()
-    assert found.allocation / found.allocation.sum() == pytest.approx(
-        0.9 * neyman + 0.1 * POPULATION / POPULATION.sum()
+def test_nine_tenths_are_allocated_as_by_neyman() -> None:
+    plan = planning.plan(NO_LABELS, 0.05)
+    neyman = NO_LABELS.need / NO_LABELS.need.sum()
+    assert plan.allocation / plan.allocation.sum() == pytest.approx(0.9 * neyman + 0.1 * POPULATION / POPULATION.sum())
+
+
+def test_labels_do_not_reduce_the_variance_of_the_archive() -> None:
+    plan = planning.plan(SOME_LABELS, 0.015)
+    assert (plan.faces, plan.proportional, plan.promised) == (None, None, None)
+    assert plan.floor == pytest.approx(2 * 1.984 * 0.005, rel=0.01)
+
+
+def test_a_narrow_interval_needs_no_labels() -> None:
+    plan = planning.plan(SOME_LABELS, 0.12)
+    assert plan.faces == 0
+    assert plan.promised == plan.width
+    assert plan.allocation.sum() == 0
+
+
+def test_clustered_labels_need_larger_samples() -> None:
+    plain, clustered = (
+        planning.plan(replace(SOME_LABELS, clustering=clustering), 0.05).faces for clustering in (1.0, 2.0)
     )
-
-
-def test_what_the_archive_itself_varies_by_no_label_can_shrink() -> None:
-    found = planning.plan(SOMETHING, 0.015)
-    assert (found.faces, found.proportional, found.promised) == (None, None, None)
-    assert found.floor == pytest.approx(2 * 1.984 * 0.005, rel=0.01)
-
-
-def test_where_the_interval_is_narrow_enough_nothing_is_to_be_done() -> None:
-    found = planning.plan(SOMETHING, 0.12)
-    assert found.faces == 0
-    assert found.promised == found.width
-    assert found.allocation.sum() == 0
-
-
-def test_labels_of_the_same_recordings_tell_less() -> None:
-    plain, clustered = (planning.plan(replace(SOMETHING, clustering=each), 0.05).faces for each in (1.0, 2.0))
     assert plain is not None
     assert clustered is not None
     assert clustered > 1.3 * plain
 
 
-def test_without_labels_there_must_be_enough_women_and_men_for_a_correction() -> None:
-    found = planning.plan(NOTHING, 0.9)
-    assert found.faces is not None
-    assert 180 <= found.faces <= 250
+def test_a_first_sample_has_enough_women_and_men() -> None:
+    plan = planning.plan(NO_LABELS, 0.9)
+    assert plan.faces is not None
+    assert 180 <= plan.faces <= 250

@@ -1,4 +1,4 @@
-"""A queue is kept as it was drawn, under a name that cannot lead anywhere else."""
+"""Tests of label queues: round trip, safe names, errors."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -40,19 +40,19 @@ def queue(name: str = "spring") -> Queue:
     return Queue(name, (A_FACE, A_FRAME), seed=7, created=NOW)
 
 
-def test_a_queue_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_round_trip(tmp_path: Path) -> None:
     queues.write(str(tmp_path), queue())
     assert queues.read(str(tmp_path), "spring") == queue()
     assert (A_FACE.box, A_FRAME.box) == ((10.0, 20.0, 50.0, 60.0), None)
 
 
-def test_a_queue_says_nothing_of_what_a_model_made_of_a_face(tmp_path: Path) -> None:
+def test_a_queue_contains_no_model_output(tmp_path: Path) -> None:
     queues.write(str(tmp_path), queue())
     (file,) = tmp_path.rglob("*.parquet")
     assert not {"p_female", "perceived_gender", "confidence", "answer", "model_id"} & set(pq.read_schema(file).names)
 
 
-def test_queues_are_listed_by_name_and_strange_files_are_none(tmp_path: Path) -> None:
+def test_queues_are_listed_by_name_without_other_files(tmp_path: Path) -> None:
     assert queues.names(str(tmp_path)) == ()
     for name in ("summer", "spring"):
         queues.write(str(tmp_path), queue(name))
@@ -60,7 +60,7 @@ def test_queues_are_listed_by_name_and_strange_files_are_none(tmp_path: Path) ->
     assert queues.names(str(tmp_path)) == ("spring", "summer")
 
 
-def test_a_queue_takes_the_place_of_another_only_if_told_to(tmp_path: Path) -> None:
+def test_a_queue_is_replaced_only_with_replace(tmp_path: Path) -> None:
     queues.write(str(tmp_path), queue())
     with pytest.raises(UsageError, match="--replace"):
         queues.write(str(tmp_path), replace(queue(), seed=8))
@@ -71,28 +71,28 @@ def test_a_queue_takes_the_place_of_another_only_if_told_to(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "name", ["", ".", "..", "../spring", "a/b", "a\\b", "/etc/passwd", ".hidden", "_schema", "spring\n", "é", "x" * 65]
 )
-def test_a_name_that_could_lead_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+def test_unsafe_names_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="cannot name a queue"):
         queues.read(str(tmp_path), name)
     with pytest.raises(UsageError, match="cannot name a queue"):
         queue(name)
 
 
-def test_a_queue_that_is_not_there_is_said_with_those_that_are(tmp_path: Path) -> None:
+def test_a_missing_queue_is_reported_with_existing_ones(tmp_path: Path) -> None:
     queues.write(str(tmp_path), queue())
-    with pytest.raises(UsageError, match="no queue named winter; there is: spring"):
+    with pytest.raises(UsageError, match="no queue named winter; it has: spring"):
         queues.read(str(tmp_path), "winter")
 
 
-def test_a_file_that_is_no_queue_is_named(tmp_path: Path) -> None:
+def test_an_invalid_file_is_reported(tmp_path: Path) -> None:
     queues.write(str(tmp_path), queue())
     (file,) = tmp_path.rglob("*.parquet")
     pq.write_table(pq.read_table(file).drop_columns(["weight"]), file)
-    with pytest.raises(LakeError, match=r"spring\.parquet: is not a queue"):
+    with pytest.raises(LakeError, match=r"spring\.parquet: is not a label queue"):
         queues.read(str(tmp_path), "spring")
 
 
-def test_an_item_that_makes_no_sense_cannot_be_made() -> None:
+def test_inconsistent_items_are_refused() -> None:
     for change in ({"inclusion_probability": 0.0}, {"kind": "person"}, {"x1": None}, {"kind": FRAME}):
         with pytest.raises(ValueError, match=r"inclusion probability|a face"):
             replace(A_FACE, **change)

@@ -1,4 +1,4 @@
-"""How many of each stratum, and in which order: sums that must come out, chances that must be right."""
+"""Tests of allocation to strata and of the order of a queue."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -28,23 +28,23 @@ def row(number: int, face: bool = True) -> dict[str, Any]:
     return found | ({"face_index": 0, "x1": 0.0, "y1": 0.0, "x2": 9.0, "y2": 9.0} if face else {})
 
 
-@pytest.mark.parametrize("wanted", [1, 7, 100, 5000, 10_524, 99_999])
+@pytest.mark.parametrize("size", [1, 7, 100, 5000, 10_524, 99_999])
 @pytest.mark.parametrize("least", [0, 1, 30])
-def test_an_allocation_adds_up_and_takes_no_more_than_there_are(wanted: int, least: float) -> None:
-    expected = sampling.proportional(POPULATION, wanted, least)
+def test_an_allocation_adds_up_within_the_population(size: int, least: float) -> None:
+    expected = sampling.proportional(POPULATION, size, least)
     found = sampling.allocate(list("abcde"), POPULATION, expected, seed=1)
-    assert found.taken.sum() == min(wanted, POPULATION.sum())
+    assert found.taken.sum() == min(size, POPULATION.sum())
     assert (found.taken <= POPULATION).all()
-    assert (found.expected > 0).all()  # no face that can never be drawn
+    assert (found.expected > 0).all()
     assert ((found.inclusion_probability > 0) & (found.inclusion_probability <= 1)).all()
 
 
-def test_small_strata_get_the_least_and_large_ones_the_rest_by_size() -> None:
+def test_small_strata_get_the_minimum_and_large_ones_the_rest() -> None:
     expected = sampling.proportional(np.array([9000, 900, 30]), 103, 3)
     assert expected == pytest.approx([100 * 9000 / 9900, 100 * 900 / 9900, 3])
 
 
-def test_the_least_of_all_strata_takes_half_at_most() -> None:
+def test_minima_take_half_of_the_sample_at_most() -> None:
     population = np.full(100, 10)
     population[0] = 10_000
     expected = sampling.proportional(population, 50, least=5)
@@ -53,25 +53,25 @@ def test_the_least_of_all_strata_takes_half_at_most() -> None:
     assert expected[1:].min() > 0.24
 
 
-def test_what_is_needed_more_is_drawn_more_and_nothing_is_left_out() -> None:
+def test_by_need_leaves_no_stratum_out() -> None:
     population = np.array([1000, 1000, 1000])
     expected = sampling.by_need(population, np.array([8.0, 2.0, 0.0]), 100)
     assert expected == pytest.approx([0.9 * 80 + 10 / 3, 0.9 * 20 + 10 / 3, 10 / 3])
 
 
-def test_rounding_gives_each_stratum_its_expected_number_on_average() -> None:
+def test_rounding_preserves_expected_sizes() -> None:
     expected = sampling.proportional(POPULATION, 60, 0.3)
     taken = np.array([sampling.allocate(list("abcde"), POPULATION, expected, seed).taken for seed in range(2000)])
     assert (np.abs(taken - expected) < 1).all()
     assert taken.mean(0) == pytest.approx(expected, abs=4 * 0.5 / np.sqrt(2000))
 
 
-def test_a_face_that_may_be_left_out_has_the_chance_that_its_stratum_is_reached() -> None:
+def test_inclusion_probability_of_strata_below_one_face() -> None:
     found = sampling.Allocation(("a", "b"), np.array([10, 10]), np.array([2.5, 0.4]), np.array([3, 0]))
     assert found.inclusion_probability == pytest.approx([0.3, 0.04])
 
 
-def test_positions_are_shuffled_and_each_repeat_follows_half_a_queue_later() -> None:
+def test_items_are_shuffled_and_repeats_follow_half_a_queue_later() -> None:
     faces, frames = [row(number) for number in range(200)], [row(1000 + number, face=False) for number in range(20)]
     items = sampling.queue_items(faces, frames, 0.1, seed=3)
     assert [item.position for item in items] == list(range(240))
@@ -86,13 +86,13 @@ def test_positions_are_shuffled_and_each_repeat_follows_half_a_queue_later() -> 
     assert items != sampling.queue_items(faces, frames, 0.1, seed=4)
 
 
-def test_a_queue_may_hold_frames_alone_or_nothing() -> None:
+def test_a_queue_may_contain_only_frames_or_nothing() -> None:
     assert [item.kind for item in sampling.queue_items([], [row(1, face=False)], 0.5, seed=0)] == ["frame"]
     assert sampling.queue_items([], [], 0.5, seed=0) == ()
     assert len(sampling.queue_items([row(1)], [], 0.5, seed=0)) in (1, 2)
 
 
-def test_strata_are_made_of_what_is_known() -> None:
+def test_stratification_variables_are_checked() -> None:
     assert sampling.checked_by(" channel, size", sampling.BY) == ("channel", "size")
     assert sampling.checked_by("", sampling.BY) == ()
     for by in ("channel,colour", "size,size"):

@@ -1,4 +1,4 @@
-"""What a plan promises is what publishing finds, once it was followed."""
+"""Tests of plans: labels drawn as planned lead to the planned interval."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from gfpipe.labelling.design import queues
 from gfpipe.labelling.design.queues import Item
 from gfpipe.stages.labels import plan as label_plan
 from gfpipe.stages.labels import sample as label_sample
-from gfpipe.stages.labels.sample import Wanted
+from gfpipe.stages.labels.sample import Options
 from tests.conftest import Command
 from tests.labelling.archives import Archive, answer, archive, republished
 from tests.warehouse.lakes import Face, Show, write_show
@@ -25,7 +25,7 @@ QUESTION = Question(by=BY, draws=600)
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Archive:
-    """Recordings alike, so that labels matter."""
+    """Similar recordings, so that labels dominate the variance."""
     return archive(tmp_path_factory.mktemp("known"), recordings=48, alike=300)
 
 
@@ -37,8 +37,8 @@ def unlabelled(known: Archive) -> Iterator[Archive]:
     warehouse.build(known.lake)
 
 
-def width_after(known: Archive, name: str, wanted: Wanted) -> float:
-    answer(known, label_sample.run(known.lake, name, wanted, replace=True).queue)
+def width_after(known: Archive, name: str, options: Options) -> float:
+    answer(known, label_sample.run(known.lake, name, options, replace=True).queue)
     with republished(known) as db:
         (row,) = measure(db, Question(draws=600)).to_pylist()
     low, high = (row[f"share_female_face_time_corrected_{end}"] for end in ("low", "high"))
@@ -46,55 +46,55 @@ def width_after(known: Archive, name: str, wanted: Wanted) -> float:
     return float(high - low)
 
 
-def test_a_plan_from_nothing_then_from_first_labels_comes_out_as_promised(unlabelled: Archive) -> None:
+def test_plans_without_and_with_labels_keep_their_promise(unlabelled: Archive) -> None:
     first = label_plan.run(unlabelled.lake, 0.065, QUESTION)
     assert "no labels" in str(first.precision.problem)
     assert first.plan.faces is not None
     assert first.plan.promised is not None
-    found = width_after(unlabelled, "first", Wanted(faces=first.plan.faces, active=True, by=BY))
-    assert 0.7 < found / first.plan.promised < 1.5  # the classifier's probabilities were but a guess
-    second = label_plan.run(unlabelled.lake, 0.8 * found, QUESTION)
+    width = width_after(unlabelled, "first", Options(faces=first.plan.faces, active=True, by=BY))
+    assert 0.7 < width / first.plan.promised < 1.5  # based on the classifier's probabilities alone
+    second = label_plan.run(unlabelled.lake, 0.8 * width, QUESTION)
     assert second.precision.problem is None
-    assert second.plan.width == pytest.approx(found, rel=0.1)
+    assert second.plan.width == pytest.approx(width, rel=0.1)
     assert second.plan.faces is not None
     assert second.plan.promised is not None
-    found = width_after(unlabelled, "second", Wanted(faces=second.plan.faces, active=True, by=BY, seed=1))
-    assert 0.75 < found / second.plan.promised < 1.25
+    width = width_after(unlabelled, "second", Options(faces=second.plan.faces, active=True, by=BY, seed=1))
+    assert 0.75 < width / second.plan.promised < 1.25
 
 
-def test_labels_by_need_narrow_the_interval_more_than_labels_in_proportion(unlabelled: Archive) -> None:
+def test_allocation_by_need_narrows_the_interval_more(unlabelled: Archive) -> None:
     widths = {
         active: np.mean(
-            [width_after(unlabelled, "q", Wanted(faces=700, active=active, by=BY, seed=seed)) for seed in (0, 1, 2)]
+            [width_after(unlabelled, "q", Options(faces=700, active=active, by=BY, seed=seed)) for seed in (0, 1, 2)]
         )
         for active in (True, False)
     }
     assert widths[True] < 0.97 * widths[False]
 
 
-def test_what_no_label_can_reach_is_said_with_the_archives_own_variation(unlabelled: Archive, gfpipe: Command) -> None:
-    said = gfpipe("label", "plan", "--lake", str(unlabelled.lake), "--width", "0.001")
-    assert said.code == 0
-    assert "No number of labels can reach 0.10 points: the archive's own variation is" in said.stderr
-    assert "assumes that the classifier's probabilities are right" in said.stderr
+def test_unreachable_widths_are_reported(unlabelled: Archive, gfpipe: Command) -> None:
+    result = gfpipe("label", "plan", "--lake", str(unlabelled.lake), "--width", "0.001")
+    assert result.code == 0
+    assert "No number of labels can reach 0.10 points: the archive's own variation is" in result.stderr
+    assert "The plan assumes that the classifier's probabilities are right" in result.stderr
 
 
-def test_the_strata_that_are_hard_are_those_to_label(unlabelled: Archive) -> None:
+def test_difficult_strata_get_more_labels(unlabelled: Archive) -> None:
     summary = label_plan.run(unlabelled.lake, 0.06, QUESTION)
-    part = {each.name: each.faces / each.population for each in summary.strata}
+    part = {stratum.name: stratum.faces / stratum.population for stratum in summary.strata}
     for channel in ("One", "Two"):
         assert part[f"{channel} · small · unsure · undecided"] > 2 * part[f"{channel} · large · high · male"]
-    assert sum(each.faces for each in summary.strata) == pytest.approx(summary.plan.faces or 0)
-    assert sum(each.part for each in summary.strata) == pytest.approx(1)
-    assert sum(each.population for each in summary.strata) == len(unlabelled.truth)
+    assert sum(stratum.faces for stratum in summary.strata) == pytest.approx(summary.plan.faces or 0)
+    assert sum(stratum.part for stratum in summary.strata) == pytest.approx(1)
+    assert sum(stratum.population for stratum in summary.strata) == len(unlabelled.truth)
 
 
-def test_answers_that_nobody_can_tell_and_no_faces_do_not_break_a_plan(unlabelled: Archive) -> None:
-    def says(item: Item, truth: str) -> str:
+def test_undecided_and_no_face_answers_are_handled(unlabelled: Archive) -> None:
+    def answer_of(item: Item, truth: str) -> str:
         return {0: "undecided", 1: "no_face"}.get(item.position % 20, truth)
 
-    queue = label_sample.run(unlabelled.lake, "q", Wanted(faces=400), replace=True).queue
-    answer(unlabelled, queue, says=says)
+    queue = label_sample.run(unlabelled.lake, "q", Options(faces=400), replace=True).queue
+    answer(unlabelled, queue, says=answer_of)
     republished(unlabelled).close()
     summary = label_plan.run(unlabelled.lake, 0.09, QUESTION)
     assert summary.precision.problem is None
@@ -102,23 +102,23 @@ def test_answers_that_nobody_can_tell_and_no_faces_do_not_break_a_plan(unlabelle
     assert summary.plan.faces > 0
 
 
-def test_there_is_no_plan_for_an_archive_of_one_recording(tmp_path: Path) -> None:
+def test_one_recording_is_refused(tmp_path: Path) -> None:
     write_show(tmp_path, Show(samples=[(1.0, [Face(0.9)])] * 10))
     warehouse.build(tmp_path)
     with pytest.raises(UsageError, match="fewer than 5"):
         label_plan.run(tmp_path, 0.05, QUESTION)
 
 
-def test_the_commands_draw_compare_and_print_for_other_programs(unlabelled: Archive, gfpipe: Command) -> None:
+def test_commands(unlabelled: Archive, gfpipe: Command) -> None:
     lake = str(unlabelled.lake)
-    said = gfpipe("label", "sample", "--lake", lake, "--name", "cli", "--faces", "60", "--frames", "4", "--replace")
-    assert (said.code, "60 faces (3 of them twice) and 4 pictures" in said.stderr) == (0, True)
+    result = gfpipe("label", "sample", "--lake", lake, "--name", "cli", "--faces", "60", "--frames", "4", "--replace")
+    assert (result.code, "60 faces (3 of them twice) and 4 pictures" in result.stderr) == (0, True)
     assert gfpipe("label", "sample", "--lake", lake, "--name", "../cli").code == 2
     queue = queues.read(lake, "cli")
     answer(unlabelled, queue, "Ada")
     answer(unlabelled, queue, "Bo", says=lambda item, truth: "female" if item.position % 9 == 0 else truth)
-    said = gfpipe("label", "agreement", "--lake", lake, "--queue", "cli", "--format", "csv")
-    lines = said.stdout.splitlines()
+    result = gfpipe("label", "agreement", "--lake", lake, "--queue", "cli", "--format", "csv")
+    lines = result.stdout.splitlines()
     assert lines[0] == "annotators,measure,faces,same,value,low,high"
     assert [line.split(",")[:2] for line in lines[1:]] == [
         ["Ada + Bo", "kappa"],
@@ -127,6 +127,6 @@ def test_the_commands_draw_compare_and_print_for_other_programs(unlabelled: Arch
         ["Bo", "kappa"],
     ]
     assert "Krippendorff's alpha" in gfpipe("label", "agreement", "--lake", lake).stdout
-    said = gfpipe("label", "plan", "--lake", lake, "--width", "0.06", "--format", "json")
-    assert said.stdout.lstrip().startswith("[")
+    result = gfpipe("label", "plan", "--lake", lake, "--width", "0.06", "--format", "json")
+    assert result.stdout.lstrip().startswith("[")
     assert gfpipe("label", "plan", "--lake", lake, "--width", "0.06", "--by", "colour").code == 2
