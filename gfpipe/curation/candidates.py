@@ -1,33 +1,34 @@
-"""Faces among which a training set is chosen: what a model said of each, and where each was seen."""
+"""Candidate faces for a training set, with model output and provenance."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gfpipe.arrays import array_dataclass
 from gfpipe.attributes.spec import FEMALE, MALE
 
 
-@dataclass(frozen=True, eq=False)
+@array_dataclass
 class Candidates:
-    """Pictures of N faces; any number of a track.
+    """Columns of N face images, several per track.
 
     Attributes:
-        path: (N,) the file of each picture.
-        row: (N,) its row in a Parquet shard; -1 where the file itself is the picture.
-        p_female: (N,) calibrated and, where the track is known, the same for all faces of it: the sigmoid of the mean
-            of their logits, as in the warehouse (macro pooled_probability).
-        recording_id, programme, channel: (N,) empty where unknown.
-        track: (N,) a number for each track, over all recordings; -1 where unknown: the face is its own.
-        sample_index, face_index: (N,) the face in its recording; -1 where there is none.
-        config_digest: (N,) the analysis that found it; empty where there is none.
-        face_pixels: (N,) lines of the face in a picture of 360; NaN where unknown.
-        hour: (N,) 0 to 23 on the clock on the wall when it was on air; -1 where unknown.
-        fingerprint: (N,) what the picture looks like, in 64 bits (:mod:`gfpipe.curation.duplicates`).
+        path: (N,) file of each image.
+        row: (N,) its row in a Parquet shard; -1 if the file is the image.
+        p_female: (N,) calibrated; equal for all faces of a track: the sigmoid of the mean of their logits, as in the
+            warehouse (macro pooled_probability).
+        recording_id, programme, channel: (N,) empty if unknown.
+        track: (N,) track number, unique across recordings; -1 if unknown: the face is a track by itself.
+        sample_index, face_index: (N,) position in the recording; -1 without a recording.
+        config_digest: (N,) of the analysis that detected the face; empty without one.
+        face_pixels: (N,) height of the face in a frame scaled to 360 lines; NaN if unknown.
+        hour: (N,) local hour of broadcast, 0 to 23; -1 if unknown.
+        fingerprint: (N,) 64-bit perceptual hash (:mod:`gfpipe.curation.duplicates`).
 
     Raises:
-        ValueError: the columns differ in length, or a probability is none.
+        ValueError: the columns differ in length, or a probability is not in [0, 1].
     """
 
     path: NDArray[np.str_]
@@ -50,37 +51,33 @@ class Candidates:
             raise ValueError(f"the columns differ in length: {lengths}")
         wrong = ~((self.p_female >= 0) & (self.p_female <= 1))  # NaN too
         if wrong.any():
-            raise ValueError(f"{self.p_female[wrong][0]} is no probability; leave faces out that nobody classified")
+            raise ValueError(f"{self.p_female[wrong][0]} is not a probability; leave out unclassified faces")
 
     def __len__(self) -> int:
         return len(self.p_female)
 
     @property
     def confidence(self) -> NDArray[np.float64]:
-        """(N,) how sure the model is, 0 to 1: |2p - 1|; rounded, so that 0.95 is as sure as a threshold of 0.9."""
+        """(N,) |2p - 1|, 0 to 1; rounded, so that p = 0.95 reaches a threshold of 0.9."""
         return np.asarray(np.round(np.abs(2 * self.p_female - 1), 12), np.float64)
 
     @property
     def female(self) -> NDArray[np.bool_]:
-        """(N,) whether the model rather sees a woman."""
+        """(N,) whether p_female is at least 0.5."""
         return self.p_female >= 0.5
 
     @property
     def perceived_gender(self) -> NDArray[np.str_]:
-        """(N,) female or male, however unsure."""
+        """(N,) female or male, whatever the confidence."""
         return np.where(self.female, FEMALE, MALE)
 
-    def take(self, which: NDArray[np.int64] | NDArray[np.bool_]) -> "Candidates":
-        """Some of them, in the order given."""
-        return Candidates(**{column.name: getattr(self, column.name)[which] for column in fields(self)})
+    def take(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> "Candidates":
+        """Select candidates by indices or a mask."""
+        return Candidates(**{column.name: getattr(self, column.name)[index] for column in fields(self)})
 
 
-def together(parts: Iterable[Candidates]) -> Candidates:
-    """One after the other; tracks must be numbered over all of them already.
-
-    Raises:
-        ValueError: there are none.
-    """
-    found = list(parts)
+def concatenate(parts: Iterable[Candidates]) -> Candidates:
+    """Concatenate candidates, whose track numbers must be unique already; raises ValueError for no parts."""
+    parts = list(parts)
     names = [column.name for column in fields(Candidates)]
-    return Candidates(**{name: np.concatenate([getattr(part, name) for part in found]) for name in names})
+    return Candidates(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})

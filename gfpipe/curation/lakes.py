@@ -1,11 +1,7 @@
-"""The crops that a lake keeps, as candidates.
-
-crops, recording by recording -> their faces -> their probabilities, pooled over tracks -> what each picture looks like
-"""
+"""Reads the face crops of a lake as candidates: detections, pooled probabilities and fingerprints."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from gfpipe.arrays import array_dataclass
 from gfpipe.curation import duplicates
 from gfpipe.curation.candidates import Candidates
 from gfpipe.curation.sets import Model
@@ -26,27 +23,27 @@ from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.recording import Recording, in_zone
 from gfpipe.training.data.adapters.crops import Face, answered
 
-NOT_ANALYSED: Final = "its recording is not in the lake"
-EARLIER: Final = "found by an earlier analysis of its recording"
+NOT_ANALYSED: Final = "recording not in the lake"
+EARLIER: Final = "detected by an earlier analysis"
 TOO_SMALL: Final = "too small to count"
-UNCLASSIFIED: Final = "no model has read the face"
-ASKED: Final = "people labelled it or its track, which is kept to measure on"
-UNREADABLE: Final = "the picture cannot be read"
+UNCLASSIFIED: Final = "not classified"
+LABELLED: Final = "the face or its track is labelled, and reserved for evaluation"
+UNREADABLE: Final = "unreadable image"
 
-_BATCH: Final = 256  # pictures in memory at once
+_BATCH: Final = 256  # images in memory at once
 _FACE: Final = ["sample_index", "face_index"]
 _EDGE: Final = 1e-6  # as in the macro pooled_probability
 
 
-@dataclass(frozen=True, eq=False)
-class Found:
-    """What a lake has to offer.
+@array_dataclass
+class CropCandidates:
+    """The usable crops of a lake.
 
     Attributes:
-        candidates: N of them.
-        expires_at: (N,) until when each crop may be kept; datetime64 in UTC.
-        models: which read them; more than one where history is not under one model.
-        left_out: crops that are no candidates, by reason.
+        candidates: N candidates.
+        expires_at: (N,) datetime64 in UTC, expiry of each crop.
+        models: models that classified them; several if analyses used several models.
+        left_out: number of crops that are not usable, by reason.
     """
 
     candidates: Candidates
@@ -55,32 +52,32 @@ class Found:
     left_out: Mapping[str, int]
 
 
-def read(lake: Path, on_progress: OnProgress = no_progress) -> Found:
-    """Every crop that may still be used, and that the analysis of its recording vouches for.
+def read(lake: Path, on_progress: OnProgress = no_progress) -> CropCandidates:
+    """Read all crops that have not expired and belong to the current analysis of their recording.
 
     Args:
-        lake: on this machine.
-        on_progress: receives the crops read, and how many there are.
+        lake: folder of a local lake.
+        on_progress: receives the number of crops read.
 
     Raises:
-        UsageError: the lake is elsewhere, keeps no crops, or all have expired.
+        UsageError: the lake is not local, has no crops, or none is usable.
         LakeError: a shard cannot be read.
     """
     lake = lake.resolve()
     present = _present(lake)
     recordings = {recording.recording_id: recording for recording in shards.analysed(str(lake))}
-    reading = _Reading(lake, answered(lake))
+    reader = _Reader(lake, answered(lake))
     done = 0
     for (path, recording_id), rows in present.groupby(["path", "recording_id"], sort=True):
-        reading.add(Path(str(path)), rows.sort_values("row"), recordings.get(str(recording_id)))
+        reader.add(Path(str(path)), rows.sort_values("row"), recordings.get(str(recording_id)))
         done += len(rows)
         on_progress(Progress("reading crops", done, len(present)))
-    return reading.found()
+    return reader.candidates()
 
 
 def _present(lake: Path) -> pd.DataFrame:
     if not lake.is_dir():
-        raise UsageError(f"{lake} is no folder; curate reads crops on this machine: give the folder of a lake")
+        raise UsageError(f"{lake} is not a folder; curate reads crops of local lakes only")
     present = crops.present(str(lake))
     if not present.num_rows:
         raise UsageError(_why_none(lake))
@@ -91,46 +88,47 @@ def _present(lake: Path) -> pd.DataFrame:
 def _why_none(lake: Path) -> str:
     storage = Storage(str(lake))
     names = crops.names(storage)
-    again = f"gfpipe analyse ARCHIVE --lake {lake} --keep-crops --expires 30d"
+    command = f"gfpipe analyse ARCHIVE --lake {lake} --keep-crops --expires 30d"
     if not names:
-        return f"{lake} keeps no crops of faces, as is the default; to have some kept for thirty days, run: {again}"
+        return f"{lake} has no crops of faces, which is the default; to store crops for thirty days, run: {command}"
     if not any(len(crops.faces(storage, name)) for name in names):
         return (
-            f"{lake} keeps crops, but of the {len(names):,} recordings none showed a face that counts, or none was "
-            "within the limits on crops of a day: keep those of more or longer recordings, or raise the limits"
+            f"{lake} has no crops: in its {len(names):,} recordings, no face counts or is within the daily limits; "
+            "store crops of more or longer recordings, or raise the limits"
         )
     return (
-        f"every crop in {lake} has expired and may not be used; remove them with: gfpipe purge --lake {lake} "
-        f"--expired; then keep new ones: {again}"
+        f"all crops in {lake} have expired; remove them with: gfpipe purge --lake {lake} --expired; then store new "
+        f"ones: {command}"
     )
 
 
-class _Reading:
-    """Gathers candidates, recording by recording."""
+class _Reader:
+    """Collects candidates by recording."""
 
-    def __init__(self, lake: Path, asked: frozenset[Face]) -> None:
-        self._lake, self._asked = lake, asked
+    def __init__(self, lake: Path, labelled: frozenset[Face]) -> None:
+        self._lake, self._labelled = lake, labelled
         self._tables: list[pd.DataFrame] = []
         self._left_out: Counter[str] = Counter()
         self._models: Counter[tuple[str, str]] = Counter()
         self._tracks = 0
 
     def add(self, path: Path, rows: pd.DataFrame, recording: Recording | None) -> None:
-        """Take what can be taken of one shard."""
+        """Add the usable crops of one shard."""
         stored = recording and shards.stored(str(self._lake), recording)
         if not stored:
             self._left_out[NOT_ANALYSED] += len(rows)
             return
         rows = self._all_but(rows, rows["config_digest"] == stored.provenance.config_digest, EARLIER)
-        rows = rows.drop(columns="track_id").merge(_faces(str(self._lake), stored, self._asked), on=_FACE, how="left")
-        rows = self._all_but(rows, rows["below_min_face"] == False, TOO_SMALL)  # noqa: E712 - nor where it is missing
+        faces = _faces(str(self._lake), stored, self._labelled)
+        rows = rows.drop(columns="track_id").merge(faces, on=_FACE, how="left")
+        rows = self._all_but(rows, rows["below_min_face"] == False, TOO_SMALL)  # noqa: E712 - nor if it is missing
         rows = self._all_but(rows, rows["p_female"].notna(), UNCLASSIFIED)
-        rows = self._all_but(rows, rows["asked"] == False, ASKED)  # noqa: E712
+        rows = self._all_but(rows, rows["labelled"] == False, LABELLED)  # noqa: E712
         shard = path if path.is_absolute() else self._lake / path
-        prints = _prints(shard, rows["row"].to_numpy())
-        rows = self._all_but(rows, pd.Series([known is not None for known in prints], rows.index, bool), UNREADABLE)
+        prints = _fingerprints(shard, rows["row"].to_numpy())
+        rows = self._all_but(rows, pd.Series([value is not None for value in prints], rows.index, bool), UNREADABLE)
         rows = rows.assign(
-            path=str(shard), fingerprint=np.array([known for known in prints if known is not None], np.uint64)
+            path=str(shard), fingerprint=np.array([value for value in prints if value is not None], np.uint64)
         )
         track = rows["track_id"]
         rows["track"] = np.where(track.notna(), track.fillna(0) + self._tracks, -1).astype(np.int64)
@@ -138,52 +136,48 @@ class _Reading:
         self._models[stored.provenance.classifier_id, stored.provenance.classifier_sha256] += len(rows)
         self._tables.append(rows.assign(programme=stored.recording.programme, channel=stored.recording.channel))
 
-    def found(self) -> Found:
-        """All of them.
-
-        Raises:
-            UsageError: there is none.
-        """
+    def candidates(self) -> CropCandidates:
+        """Return all candidates; raises UsageError if there is none."""
         if not any(map(len, self._tables)):
-            why = "; ".join(f"{count:,} {reason}" for reason, count in self._left_out.items())
-            raise UsageError(f"{self._lake}: of its crops not one can be used: {why}")
+            reasons = "; ".join(f"{count:,} {reason}" for reason, count in self._left_out.items())
+            raise UsageError(f"{self._lake}: none of its crops is usable: {reasons}")
         table = pd.concat(self._tables, ignore_index=True)
+        names = ("path", "recording_id", "config_digest", "programme", "channel")
         candidates = Candidates(
-            **{name: table[name].to_numpy(np.str_) for name in ("path", "recording_id", "config_digest")},
-            **{name: table[name].to_numpy(np.str_) for name in ("programme", "channel")},
+            **{name: table[name].to_numpy(np.str_) for name in names},
             **{name: table[name].to_numpy(np.int64) for name in ("row", *_FACE, "track", "hour")},
             p_female=table["p_female"].to_numpy(np.float64),
             face_pixels=table["height_360"].to_numpy(np.float64),
             fingerprint=table["fingerprint"].to_numpy(np.uint64),
         )
         expires_at = table["expires_at"].dt.tz_convert(None).to_numpy("datetime64[us]")
-        models = (Model(*known, faces) for known, faces in self._models.most_common())
-        return Found(candidates, expires_at, tuple(models), {**self._left_out})
+        models = tuple(Model(*model, faces) for model, faces in self._models.most_common())
+        return CropCandidates(candidates, expires_at, models, {**self._left_out})
 
-    def _all_but(self, rows: pd.DataFrame, kept: "pd.Series[bool]", reason: str) -> pd.DataFrame:
-        if gone := int((~kept).sum()):
-            self._left_out[reason] += gone
-        return rows[kept].copy()
+    def _all_but(self, rows: pd.DataFrame, usable: "pd.Series[bool]", reason: str) -> pd.DataFrame:
+        if count := int((~usable).sum()):
+            self._left_out[reason] += count
+        return rows[usable].copy()
 
 
-def _faces(lake: str, stored: shards.Stored, asked: frozenset[Face]) -> pd.DataFrame:
-    """The faces of a recording: p_female, pooled over the track, height_360, below_min_face, track_id, hour, asked."""
+def _faces(lake: str, stored: shards.Stored, labelled: frozenset[Face]) -> pd.DataFrame:
+    """Faces of a recording: pooled p_female, height_360, below_min_face, track_id, hour, labelled."""
     faces = _columns(shards.rows(lake, stored, "faces"), [*_FACE, "height_360", "below_min_face", "track_id"])
-    read = shards.rows(lake, stored, "attributes").to_pandas()
-    read = read[(read["model_id"] == stored.provenance.classifier_id) & read["p_female"].between(0, 1)]
-    faces = faces.merge(read[[*_FACE, "p_female"]], on=_FACE, how="left")
+    attributes = shards.rows(lake, stored, "attributes").to_pandas()
+    own = (attributes["model_id"] == stored.provenance.classifier_id) & attributes["p_female"].between(0, 1)
+    faces = faces.merge(attributes[own][[*_FACE, "p_female"]], on=_FACE, how="left")
     faces["p_female"] = _pooled(faces)
     keys = zip(faces["sample_index"], faces["face_index"], strict=True)
-    faces["asked"] = [(stored.recording.recording_id, *key) in asked for key in keys]
-    faces["asked"] |= faces.groupby("track_id")["asked"].transform("any").eq(True)  # unknown without a track
+    faces["labelled"] = [(stored.recording.recording_id, *key) in labelled for key in keys]
+    faces["labelled"] |= faces.groupby("track_id")["labelled"].transform("any").eq(True)  # missing without a track
     samples = _columns(shards.rows(lake, stored, "samples"), ["sample_index", "aired_at"])
     aired: Iterable[datetime] = samples["aired_at"]
-    samples["hour"] = [in_zone(moment, stored.recording.timezone).hour for moment in aired]
+    samples["hour"] = [in_zone(time, stored.recording.timezone).hour for time in aired]
     return faces.merge(samples[["sample_index", "hour"]], on="sample_index")
 
 
 def _pooled(faces: pd.DataFrame) -> "pd.Series[float]":
-    """The sigmoid of the mean of the logits of each track's faces that count; of a face without a track, its own."""
+    """Sigmoid of the mean logit of each track's faces that count; a face without a track keeps its own."""
     p = np.clip(faces["p_female"].to_numpy(np.float64), _EDGE, 1 - _EDGE)
     logit = pd.Series(np.log(p) - np.log1p(-p), faces.index)
     counted = logit.where(~faces["below_min_face"])
@@ -196,8 +190,8 @@ def _columns(table: Any, names: list[str]) -> pd.DataFrame:
     return frame
 
 
-def _prints(shard: Path, rows: NDArray[np.int64]) -> list[int | None]:
-    """What each picture looks like; None where it is none."""
+def _fingerprints(shard: Path, rows: NDArray[np.int64]) -> list[int | None]:
+    """Fingerprint of each image; None for unreadable ones."""
     try:
         return [_fingerprint(jpeg) for jpeg in _jpegs(shard, rows)]
     except (OSError, pa.ArrowException) as exc:
@@ -212,7 +206,7 @@ def _fingerprint(jpeg: bytes | None) -> int | None:
 
 
 def _jpegs(shard: Path, rows: NDArray[np.int64]) -> Iterator[Any]:
-    """The pictures in some rows, ascending; a few at a time are in memory."""
+    """Yield the images of some rows, in ascending order, a batch at a time."""
     start = 0
     with pq.ParquetFile(shard) as file:
         for batch in file.iter_batches(_BATCH, columns=["jpeg"]):

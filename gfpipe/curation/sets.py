@@ -1,8 +1,8 @@
-"""A curated set on disk: which faces, with what a model said of them, and a card that says how they were chosen.
+"""A curated set on disk: its faces with model output, and a card that documents the selection.
 
-    LAKE/sets/<name>/faces.parquet, card.json, pictures
+    LAKE/sets/<name>/faces.parquet, card.json, images
 
-No picture is copied into it: a row names the crop, and where that was purged the row is of no use any more.
+Images are not copied: a row refers to a crop, and is useless once that is purged.
 """
 
 import json
@@ -19,13 +19,14 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from gfpipe import __version__
+from gfpipe import __version__, files
 from gfpipe.curation.candidates import Candidates
 from gfpipe.curation.selection import TRAIN, VALIDATION, Dropped, Rules, Selection
 from gfpipe.curation.strata import STRATA
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake.storage import Storage, disk_errors
 from gfpipe.lake.tables import write_whole
+from gfpipe.validation import parse
 
 FOLDER: Final = "sets"
 FACES: Final = "faces.parquet"
@@ -35,8 +36,8 @@ LABELS: Final = "a model's own: good to learn from with care, never to evaluate 
 
 SCHEMA: Final = pa.schema(
     [
-        pa.field("path", pa.string(), nullable=False),  # from the lake's folder where it lies there, else absolute
-        pa.field("row", pa.int64()),  # of a shard of crops; null: the file itself is the picture
+        pa.field("path", pa.string(), nullable=False),  # relative to the lake's folder, absolute outside of it
+        pa.field("row", pa.int64()),  # in a shard of crops; null: the file is the image
         pa.field("recording_id", pa.string(), nullable=False),
         pa.field("sample_index", pa.int32()),
         pa.field("face_index", pa.int32()),
@@ -54,7 +55,7 @@ Count = Mapping[str, int]  # by perceived gender
 
 @dataclass(frozen=True)
 class Model:
-    """A model whose answers the labels are: its id, the sha256 of its weights, and how many candidates it read."""
+    """A model that labelled candidates: its id, SHA-256 of its weights, number of candidates."""
 
     id: str
     sha256: str
@@ -63,13 +64,13 @@ class Model:
 
 @dataclass(frozen=True)
 class Source:
-    """Where candidates come from.
+    """Origin of candidates.
 
     Attributes:
         material: such as ``crops of /mnt/lake``.
-        models: that read them.
-        left_out: what was no candidate, by reason.
-        expires_at: when the first of the chosen crops must go; None where pictures may stay.
+        models: models that labelled them.
+        left_out: number of faces that were not usable, by reason.
+        expires_at: earliest expiry of the chosen crops; None if images do not expire.
     """
 
     material: str
@@ -80,16 +81,16 @@ class Source:
 
 @dataclass(frozen=True)
 class Card:
-    """What is known of a set beside its rows; ``card.json``.
+    """Documentation of a set; ``card.json``.
 
     Attributes:
-        labels: whose they are, and what they must not be used for.
-        soft: whether a classifier is to learn ``p_female`` itself and not only the side that it is on.
-        candidates, chosen: how many, by perceived gender; the chosen by part.
-        dropped: every step's reason, in their order; with the chosen, they add up to the candidates.
-        strata: of the chosen, by what the set is balanced by.
-        recordings: that the chosen come from.
-        left: of the chosen, those that purges have left; None where they took none.
+        labels: origin of the labels, and what they must not be used for.
+        soft: whether classifiers learn ``p_female`` instead of the perceived gender.
+        candidates, chosen: counts by perceived gender; of the chosen by split.
+        dropped: counts by reason, in order of the steps; with the chosen, they add up to the candidates.
+        strata: counts of the chosen by stratum.
+        recordings: recordings of the chosen.
+        left: counts of the chosen that purges left; None before the first purge.
     """
 
     source: Source
@@ -120,42 +121,9 @@ class Card:
         women, men = (sum(count[gender] for count in self.chosen.values()) for gender in ("female", "male"))
         return f"{women:,} women and {men:,} men chosen of {sum(self.candidates.values()):,} crops"
 
-    def to_json(self) -> str:
-        """Text of ``card.json``."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False, default=datetime.isoformat) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str) -> "Card":
-        """Read a card back.
-
-        Raises:
-            ValueError: the text is no card, or one of another format.
-        """
-        try:
-            values: dict[str, Any] = json.loads(text)
-            if values["format"] != FORMAT:
-                raise ValueError(f"its format is {values['format']}, not {FORMAT}")
-            source = dict(values["source"])
-            until = source["expires_at"]
-            source["expires_at"] = until and datetime.fromisoformat(until)
-            source["models"] = tuple(Model(**model) for model in source["models"])
-            rules = values["rules"]
-            return cls(
-                **{
-                    **values,
-                    "source": Source(**source),
-                    "rules": Rules(**{**rules, "balance": tuple(rules["balance"])}),
-                    "dropped": tuple(Dropped(**each) for each in values["dropped"]),
-                    "recordings": tuple(values["recordings"]),
-                    "created_at": datetime.fromisoformat(values["created_at"]),
-                }
-            )
-        except (KeyError, TypeError) as exc:
-            raise ValueError(f"no card: {exc!r}") from exc
-
 
 def card_of(candidates: Candidates, selection: Selection, rules: Rules, source: Source, soft: bool = False) -> Card:
-    """The card of a set that is not written yet."""
+    """Build the card of a set."""
     chosen = candidates.take(selection.chosen)
     return Card(
         source=source,
@@ -170,37 +138,29 @@ def card_of(candidates: Candidates, selection: Selection, rules: Rules, source: 
     )
 
 
-def place(lake: Path, name: str) -> Path:
-    """The folder of a set in a lake.
-
-    Raises:
-        UsageError: that is no name for a folder.
-    """
+def folder_of(lake: Path, name: str) -> Path:
+    """Return the folder of a set in a lake; raises UsageError if the name is not a valid folder name."""
     if not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is no name for a set; use letters, digits, '.', '-' and '_'")
+        raise UsageError(f"{name!r} is not a valid name of a set; use letters, digits, '.', '-' and '_'")
     return lake / FOLDER / name
 
 
 def refuse_existing(folder: Path, replace: bool) -> None:
-    """Make sure that a set may be written here.
-
-    Raises:
-        UsageError: a set is there and is not to be replaced, or something else is.
-    """
+    """Raise UsageError if a set is in the folder and `replace` is false, or something else is."""
     if not folder.exists():
         return
     if not (folder / CARD).is_file():
-        raise UsageError(f"{folder} is there, and is no curated set: choose another name, or move it away")
+        raise UsageError(f"{folder} exists and is not a curated set: choose another name, or move it away")
     if not replace:
-        raise UsageError(f"{folder} is there already: choose another --name, or give --replace")
+        raise UsageError(f"{folder} already exists: choose another --name, or give --replace")
 
 
 @contextmanager
-def appearing(folder: Path, replace: bool = False) -> Iterator[Path]:
-    """Give a folder to write a set into, which takes its place when the block ends well; else nothing is left of it.
+def replacing(folder: Path, replace: bool = False) -> Iterator[Path]:
+    """Yield a temporary folder that becomes `folder` when the block succeeds, and is removed when it fails.
 
     Raises:
-        UsageError: a set is there and is not to be replaced, or something else is.
+        UsageError: a set exists and `replace` is false, or something else exists.
         LakeError: the disk is full or the folder forbidden.
     """
     refuse_existing(folder, replace)
@@ -223,42 +183,41 @@ def appearing(folder: Path, replace: bool = False) -> Iterator[Path]:
 def write(
     folder: Path, candidates: Candidates, selection: Selection, rules: Rules, source: Source, soft: bool = False
 ) -> Path:
-    """Write the rows and the card of a set; :func:`appearing` lets them appear together with pictures.
+    """Write the rows and the card of a set; within :func:`replacing`, to add images atomically.
 
     Args:
-        folder: two below the one that paths are written from, as ``LAKE/sets/NAME``; made where it is missing.
-        candidates: what was chosen from.
-        selection: what was chosen.
-        rules: by which.
-        source: where candidates come from.
-        soft: whether p_female itself is to be learned.
+        folder: the set's folder, as ``LAKE/sets/NAME``; paths are relative to the folder two levels above.
+        candidates: all candidates.
+        selection: the chosen ones.
+        rules: rules of the selection.
+        source: origin of the candidates.
+        soft: whether classifiers learn p_female.
 
     Returns:
         The folder.
 
     Raises:
-        LakeError: the disk is full or the folder forbidden.
+        LakeError: the disk is full or the folder is not writable.
     """
     folder = folder.resolve()
     root = folder.parents[1]
-    said = {"soft": str(soft).lower(), "root": root, "labels": LABELS, "version": __version__}
-    write_whole(Storage(str(folder)), (FACES,), SCHEMA, _rows(candidates, selection, root), **said)
-    card = folder / CARD
-    with disk_errors(card):
-        card.write_text(card_of(candidates, selection, rules, source, soft).to_json(), encoding="utf-8")
+    metadata = {"soft": str(soft).lower(), "root": root, "labels": LABELS, "version": __version__}
+    write_whole(Storage(str(folder)), (FACES,), SCHEMA, _rows(candidates, selection, root), **metadata)
+    card = asdict(card_of(candidates, selection, rules, source, soft))
+    with disk_errors(folder / CARD):
+        files.write(folder / CARD, json.dumps(card, indent=2, ensure_ascii=False, default=datetime.isoformat) + "\n")
     return folder
 
 
 def read_card(folder: Path) -> Card:
-    """The card of a set.
-
-    Raises:
-        LakeError: there is none, or it cannot be read.
-    """
+    """Read the card of a set; raises LakeError if it is missing or invalid."""
     path = folder / CARD
     try:
-        return Card.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as exc:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values.get("format") != FORMAT:
+            raise ValueError(f"its format is {values.get('format')}, not {FORMAT}")
+        return parse(Card, values, error=LakeError)
+    except (OSError, ValueError, AttributeError, LakeError) as exc:
         raise LakeError(f"{path}: not the card of a curated set: {exc}; make the set again with gfpipe curate") from exc
 
 
@@ -270,13 +229,13 @@ def _rows(candidates: Candidates, selection: Selection, root: Path) -> list[dict
     for name in ("row", "sample_index", "face_index"):
         columns[name] = [None if value < 0 else value for value in columns[name]]
     columns["config_digest"] = [value or None for value in columns["config_digest"]]
-    relative = {path: _from(root, Path(path)) for path in set(chosen.path.tolist())}
+    relative = {path: _relative(root, Path(path)) for path in set(chosen.path.tolist())}
     columns["path"] = [relative[path] for path in chosen.path.tolist()]
     columns["part"] = selection.part.tolist()
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def _from(root: Path, path: Path) -> str:
+def _relative(root: Path, path: Path) -> str:
     path = path.absolute()
     return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
@@ -286,5 +245,5 @@ def _count(female: Any) -> Count:
     return {"female": women, "male": len(female) - women}
 
 
-def _by_stratum(words: Any, female: Any) -> dict[str, Count]:
-    return {str(word): _count(female[words == word]) for word in np.unique(words)}
+def _by_stratum(names: Any, female: Any) -> dict[str, Count]:
+    return {str(name): _count(female[names == name]) for name in np.unique(names)}

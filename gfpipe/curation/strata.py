@@ -1,4 +1,4 @@
-"""The strata by which a set is balanced, and the groups that no split divides."""
+"""Strata by which a set is balanced, and groups that no split divides."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -37,7 +37,7 @@ def _or_unknown(words: Words) -> Words:
     return np.where(words == "", _UNKNOWN, words)
 
 
-# By what a set can be balanced: (N,) words; what is unknown is a stratum of its own.
+# Functions that return (N,) stratum names; unknown values are a stratum.
 STRATA: Final[Mapping[str, Callable[[Candidates], Words]]] = {
     "confidence": _confidence,
     "channel": lambda candidates: _or_unknown(candidates.channel),
@@ -48,26 +48,25 @@ STRATA: Final[Mapping[str, Callable[[Candidates], Words]]] = {
 
 
 def held_back(candidates: Candidates, share: float, seed: int) -> NDArray[np.bool_]:
-    """(N,) which faces belong to programmes that are held back; where one is unknown, to recordings.
+    """(N,) mask of faces of validation programmes; where the programme is unknown, of recordings.
 
-    By a hash of its name, so that a programme stays on its side as the archive grows. Where that leaves no woman or no
-    man on either side, the programme whose hash comes first is held back among those with which it leaves both on both
-    sides; where there is none, nothing is held back.
+    Chosen by a hash of the name, so that a programme stays in its split as the archive grows. If a split would lack
+    women or men, the programme with the smallest hash that gives both splits both is held back instead, if any.
     """
     female = candidates.female
     names, group = np.unique(_groups(candidates), return_inverse=True)
     women = np.bincount(group[female], minlength=len(names))
     men = np.bincount(group[~female], minlength=len(names))
-    lot = np.array([_fraction(f"{seed}\0{name}") for name in names.tolist()])
-    behind = lot < share
-    if share and not _both(women[behind].sum(), men[behind].sum(), women[~behind].sum(), men[~behind].sum()):
+    hashes = np.array([_fraction(f"{seed}\0{name}") for name in names.tolist()])
+    held = hashes < share
+    if share and not _both(women[held].sum(), men[held].sum(), women[~held].sum(), men[~held].sum()):
         possible = np.flatnonzero(_both(women, men, women.sum() - women, men.sum() - men))
-        behind = np.isin(np.arange(len(names)), possible[np.argsort(lot[possible])][:1])
-    return np.asarray(behind[group], np.bool_)
+        held = np.isin(np.arange(len(names)), possible[np.argsort(hashes[possible])][:1])
+    return np.asarray(held[group], np.bool_)
 
 
 def identities(candidates: Candidates) -> NDArray[np.uint64]:
-    """(N,) 64 bits of what each face is known by: its place in its recording or, without one, its file."""
+    """(N,) 64-bit hash of each face's identity: its position in its recording or, without one, its file."""
     return np.array([_digest(name) for name in _names(candidates)], np.uint64)
 
 

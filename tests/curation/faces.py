@@ -1,4 +1,4 @@
-"""Candidates for tests, made up: their numbers are what is looked at, never their pictures."""
+"""Synthetic candidates without images."""
 
 from typing import Any
 
@@ -8,33 +8,33 @@ from gfpipe.curation.candidates import Candidates
 
 
 def candidates(count: int, seed: int = 0, **columns: Any) -> Candidates:
-    """So many faces that differ in everything, but for the columns given (a value, or one for each face)."""
+    """Distinct random faces; `columns` replaces columns by a value, or one per face."""
     random = np.random.default_rng(seed)
-    places = np.arange(count)
-    made: dict[str, Any] = {
-        "path": np.array([f"crops/{place // 50}.parquet" for place in places], np.str_),
-        "row": places % 50,
+    indices = np.arange(count)
+    values: dict[str, Any] = {
+        "path": np.array([f"crops/{index // 50}.parquet" for index in indices], np.str_),
+        "row": indices % 50,
         "p_female": random.random(count),
-        "recording_id": np.array([f"r{place // 50}" for place in places], np.str_),
-        "programme": np.array([f"p{place // 50}" for place in places], np.str_),
+        "recording_id": np.array([f"r{index // 50}" for index in indices], np.str_),
+        "programme": np.array([f"p{index // 50}" for index in indices], np.str_),
         "channel": np.full(count, "tv"),
         "track": np.full(count, -1),
-        "sample_index": places % 50,
+        "sample_index": indices % 50,
         "face_index": np.zeros(count, np.int64),
         "config_digest": np.full(count, "d"),
         "face_pixels": np.full(count, 60.0),
         "hour": np.full(count, 20),
         "fingerprint": random.integers(0, 2**64, count, np.uint64),
     }
-    types = {name: column.dtype for name, column in made.items()}
+    types = {name: column.dtype for name, column in values.items()}
     for name, value in columns.items():
         column = np.broadcast_to(np.asarray(value), (count,))
-        made[name] = column if types[name].kind == "U" else column.astype(types[name])
-    return Candidates(**made)
+        values[name] = column if types[name].kind == "U" else column.astype(types[name])
+    return Candidates(**values)
 
 
 def archive(count: int, seed: int) -> Candidates:
-    """An archive as archives are: uneven channels, programmes of one hour, more men, tracks, reruns, sure models."""
+    """A realistic archive: uneven channels, programmes of one hour, more men, tracks, reruns, confident models."""
     random = np.random.default_rng(seed)
     programme = random.zipf(1.6, count) % 23
     recording = programme * 10 + random.integers(0, 4, count)

@@ -1,4 +1,4 @@
-"""Small lakes that keep crops, by way of the real analysis of real footage."""
+"""Small lakes with crops, from the analysis of real footage."""
 
 from collections.abc import Iterator
 from itertools import chain, cycle, islice
@@ -25,13 +25,19 @@ from gfpipe.video.encode import read_frames, write_video
 Frame = NDArray[np.uint8]
 
 SIZE = (176, 144)
+<<<<<<< HEAD
 # More than a day of these short programmes has room for, so that all that are asked for are kept.
 KEEPING = CropRetention("30d", per_track=3, per_day=1_000_000)
 ANALYSIS = Analysis(classifier=champion.FIRST, every_seconds=0.5, sampling=Sampling.EXACT)
+=======
+# Above the daily limits of these short programmes, so that all crops are stored.
+KEEPING = Keeping("30d", per_track=3, per_day=1_000_000)
+ANALYSIS = Analysis(classifier=champion.FIRST, every_seconds=0.5, sampling="exact")
+>>>>>>> 2ebfb81 (Curation: plain names, card parsed by gfpipe.validation, figures instead of pictures)
 
 
 def woman(variant: int, count: int) -> Iterator[Frame]:
-    """The demo's portrait, cut and turned otherwise in each variant, and slowly panned."""
+    """The demo's portrait, cropped and mirrored by variant, with a slow pan."""
     portrait = Image.open(store.fetch_source("astronaut")).convert("RGB")
     if variant % 2:
         portrait = ImageOps.mirror(portrait)
@@ -42,7 +48,7 @@ def woman(variant: int, count: int) -> Iterator[Frame]:
 
 
 def man(variant: int, count: int) -> Iterator[Frame]:
-    """The man in the car, cut and turned otherwise in each variant."""
+    """The man in the car, cropped and mirrored by variant."""
     for frame in islice(cycle(read_frames(store.fetch_source("carphone"))), count):
         picture = Image.fromarray(frame)
         picture = ImageOps.mirror(picture) if variant % 2 else picture
@@ -51,7 +57,7 @@ def man(variant: int, count: int) -> Iterator[Frame]:
 
 
 def programme(archive: Path, name: str, variant: int, women: bool = True, men: bool = True, seconds: int = 2) -> Path:
-    """Two seconds of a woman, then two of a man; or longer."""
+    """A woman, then a man, for some seconds each."""
     path = archive / name
     path.parent.mkdir(parents=True, exist_ok=True)
     return write_video(
@@ -68,27 +74,27 @@ def analyse_all(
 
 
 def label_crops(lake: Path, programme: str, source: str = "people.csv") -> int:
-    """Have the crops of one programme labelled as their model reads them; how many there are."""
-    found = read(lake).candidates
-    here = np.flatnonzero(found.programme == programme)
+    """Label the crops of one programme as their model classifies them; return their number."""
+    faces = read(lake).candidates
+    here = np.flatnonzero(faces.programme == programme)
     boxes = [
-        _place(lake, str(found.recording_id[i]), int(found.sample_index[i]), int(found.face_index[i])) for i in here
+        _position(lake, str(faces.recording_id[i]), int(faces.sample_index[i]), int(faces.face_index[i])) for i in here
     ]
     labels = [
-        Label(str(found.recording_id[i]), seconds, *box, str(found.perceived_gender[i]), 1.0, "AB", False)
+        Label(str(faces.recording_id[i]), seconds, *box, str(faces.perceived_gender[i]), 1.0, "AB", False)
         for i, (seconds, box) in zip(here, boxes, strict=True)
     ]
     write_labels(str(lake), lake / source, labels)
     return len(labels)
 
 
-def _place(lake: Path, recording: str, sample: int, face: int) -> tuple[float, tuple[float, float, float, float]]:
-    """When a face was on air, in seconds from the start, and its box."""
+def _position(lake: Path, recording: str, sample: int, face: int) -> tuple[float, tuple[float, float, float, float]]:
+    """Seconds from the start of the recording, and box of a face."""
     at = (pc.field("recording_id") == recording) & (pc.field("sample_index") == sample)
     (seconds,) = _rows(lake, "samples", at)["seconds"].to_pylist()
     (row,) = _rows(lake, "faces", at & (pc.field("face_index") == face)).to_pylist()
     return seconds, (row["x1"], row["y1"], row["x2"], row["y2"])
 
 
-def _rows(lake: Path, table: str, which: ds.Expression) -> Any:
-    return ds.dataset(sorted((lake / table).rglob("*.parquet")), format="parquet").to_table(filter=which)
+def _rows(lake: Path, table: str, condition: ds.Expression) -> Any:
+    return ds.dataset(sorted((lake / table).rglob("*.parquet")), format="parquet").to_table(filter=condition)

@@ -1,4 +1,4 @@
-"""Crops of a lake become candidates: only those that may be used, with what the warehouse would say of them."""
+"""Tests of reading crops of a lake as candidates."""
 
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ from tests.curation.lakes import ANALYSIS, analyse_all, label_crops, programme
 
 @pytest.fixture
 def lake(crop_lake: Path, tmp_path: Path) -> Path:
-    """A copy that a test may change."""
+    """A copy that a test may modify."""
     return Path(shutil.copytree(crop_lake, tmp_path / "lake"))
 
 
@@ -25,12 +25,12 @@ def _shards(lake: Path, table: str = "crops") -> list[Path]:
     return sorted((lake / table).rglob("*.parquet"))
 
 
-def test_every_crop_is_a_candidate_with_all_that_is_known_of_it(crop_lake: Path) -> None:
-    heard: list[tuple[int, int | None]] = []
-    found = lakes.read(crop_lake, lambda now: heard.append((now.done, now.total)))
+def test_all_crops_are_candidates_with_metadata(crop_lake: Path) -> None:
+    progress: list[tuple[int, int | None]] = []
+    found = lakes.read(crop_lake, lambda state: progress.append((state.done, state.total)))
     faces = found.candidates
     assert found.left_out == {}
-    assert len(faces) == sum(pq.read_metadata(shard).num_rows for shard in _shards(crop_lake)) == heard[-1][0]
+    assert len(faces) == sum(pq.read_metadata(shard).num_rows for shard in _shards(crop_lake)) == progress[-1][0]
     assert set(zip(faces.channel.tolist(), faces.programme.tolist(), faces.hour.tolist(), strict=True)) == {
         ("tv1", "news", 20), ("tv1", "talk", 21), ("tv2", "film", 20), ("tv2", "morning", 7), ("tv2", "news again", 23)
     }  # fmt: skip
@@ -42,7 +42,7 @@ def test_every_crop_is_a_candidate_with_all_that_is_known_of_it(crop_lake: Path)
     assert np.all(found.expires_at > np.datetime64(datetime.now(UTC).replace(tzinfo=None) + timedelta(days=29)))
 
 
-def test_probabilities_are_those_of_the_warehouse(lake: Path) -> None:
+def test_probabilities_equal_those_of_the_warehouse(lake: Path) -> None:
     warehouse.build(lake)
     with warehouse.open(lake) as db:
         rows = db.query("select recording_id, p_female from tracks order by all").to_pylist()
@@ -53,18 +53,18 @@ def test_probabilities_are_those_of_the_warehouse(lake: Path) -> None:
     assert [p for _, p in ours] == pytest.approx([row["p_female"] for row in rows], abs=1e-6)
 
 
-def test_what_people_labelled_is_kept_to_measure_on_with_all_of_its_track(lake: Path) -> None:
+def test_labelled_faces_and_their_tracks_are_left_out(lake: Path) -> None:
     everything = lakes.read(lake).candidates
     labelled = label_crops(lake, "film")
     (shard,) = _shards(lake, "labels")
-    pq.write_table(pq.read_table(shard).slice(0, 1), shard)  # one answer stands for the three crops of its track
+    pq.write_table(pq.read_table(shard).slice(0, 1), shard)  # one label excludes the three crops of its track
     found = lakes.read(lake)
     assert labelled == 6
-    assert found.left_out == {lakes.ASKED: 3}
+    assert found.left_out == {lakes.LABELLED: 3}
     assert len(found.candidates) == len(everything) - 3
 
 
-def test_pictures_that_were_broadcast_again_look_the_same(crop_lake: Path) -> None:
+def test_repeated_broadcasts_have_equal_fingerprints(crop_lake: Path) -> None:
     faces = lakes.read(crop_lake).candidates
     known = {
         programme: set(faces.fingerprint[faces.programme == programme].tolist())
@@ -77,25 +77,25 @@ def test_pictures_that_were_broadcast_again_look_the_same(crop_lake: Path) -> No
 def test_crops_of_an_earlier_analysis_are_left_out(lake: Path) -> None:
     shard = _shards(lake)[0]
     table = pq.read_table(shard)
-    place = table.schema.get_field_index("config_digest")
-    older = table.set_column(place, table.schema.field(place), pa.array(["older"] * len(table)))
+    column = table.schema.get_field_index("config_digest")
+    older = table.set_column(column, table.schema.field(column), pa.array(["older"] * len(table)))
     pq.write_table(older, shard)
     found = lakes.read(lake)
     assert found.left_out == {lakes.EARLIER: len(table)}
 
 
-def test_pictures_that_are_damaged_are_left_out(lake: Path) -> None:
+def test_unreadable_images_are_left_out(lake: Path) -> None:
     shard = _shards(lake)[0]
     table = pq.read_table(shard)
-    place = table.schema.get_field_index("jpeg")
+    column = table.schema.get_field_index("jpeg")
     damaged = [b"damaged", *table["jpeg"].to_pylist()[1:]]
-    pq.write_table(table.set_column(place, table.schema.field(place), pa.array(damaged, pa.binary())), shard)
+    pq.write_table(table.set_column(column, table.schema.field(column), pa.array(damaged, pa.binary())), shard)
     found = lakes.read(lake)
     assert found.left_out == {lakes.UNREADABLE: 1}
     assert found.candidates.row[found.candidates.path == str(shard)].tolist() == list(range(1, len(table)))
 
 
-def test_faces_that_no_model_has_read_or_are_too_small_are_left_out(lake: Path) -> None:
+def test_unclassified_and_small_faces_are_left_out(lake: Path) -> None:
     shard = _shards(lake)[0]
     crops = pq.read_table(shard).num_rows
     attributes, faces = (
@@ -104,12 +104,12 @@ def test_faces_that_no_model_has_read_or_are_too_small_are_left_out(lake: Path) 
     pq.write_table(pq.read_table(attributes).slice(0, 0), attributes)
     assert lakes.read(lake).left_out == {lakes.UNCLASSIFIED: crops}
     table = pq.read_table(faces)
-    place = table.schema.get_field_index("below_min_face")
-    pq.write_table(table.set_column(place, table.schema.field(place), pa.array([True] * len(table))), faces)
+    column = table.schema.get_field_index("below_min_face")
+    pq.write_table(table.set_column(column, table.schema.field(column), pa.array([True] * len(table))), faces)
     assert lakes.read(lake).left_out == {lakes.TOO_SMALL: crops}
 
 
-def test_crops_of_recordings_that_are_gone_are_left_out(lake: Path) -> None:
+def test_crops_of_missing_recordings_are_left_out(lake: Path) -> None:
     shard = _shards(lake)[0]
     next(path for path in _shards(lake, "recordings") if path.name == shard.name).unlink()
     assert lakes.read(lake).left_out == {lakes.NOT_ANALYSED: pq.read_metadata(shard).num_rows}
@@ -118,28 +118,33 @@ def test_crops_of_recordings_that_are_gone_are_left_out(lake: Path) -> None:
 def test_expired_crops_are_never_read(lake: Path) -> None:
     for shard in _shards(lake):
         _expire(shard)
-    with pytest.raises(UsageError, match=r"every crop .* has expired .*gfpipe purge"):
+    with pytest.raises(UsageError, match=r"all crops .* have expired.*gfpipe purge"):
         lakes.read(lake)
 
 
 def _expire(shard: Path) -> None:
     table = pq.read_table(shard)
-    place = table.schema.get_field_index("expires_at")
-    past = pa.array([datetime.now(UTC) - timedelta(days=1)] * len(table), table.schema.field(place).type)
-    pq.write_table(table.set_column(place, table.schema.field(place), past), shard)
+    column = table.schema.get_field_index("expires_at")
+    past = pa.array([datetime.now(UTC) - timedelta(days=1)] * len(table), table.schema.field(column).type)
+    pq.write_table(table.set_column(column, table.schema.field(column), past), shard)
 
 
-def test_a_lake_without_crops_says_how_to_keep_some(tmp_path: Path) -> None:
+def test_a_lake_without_crops_is_refused(tmp_path: Path) -> None:
     programme(tmp_path / "archive", "tv/2001-03-04/2000_news.mp4", 0, men=False)
+<<<<<<< HEAD
     analyse_all(tmp_path / "archive", tmp_path / "lake", retention=None)
     with pytest.raises(UsageError, match=r"keeps no crops .*--keep-crops --expires 30d"):
+=======
+    analyse_all(tmp_path / "archive", tmp_path / "lake", keeping=None)
+    with pytest.raises(UsageError, match=r"has no crops .*--keep-crops --expires 30d"):
+>>>>>>> 2ebfb81 (Curation: plain names, card parsed by gfpipe.validation, figures instead of pictures)
         lakes.read(tmp_path / "lake")
 
 
-def test_a_lake_elsewhere_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="on this machine"):
+def test_a_remote_lake_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not a folder"):
         lakes.read(Path("s3://bucket/lake"))
-    with pytest.raises(UsageError, match="no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         lakes.read(tmp_path / "none")
 
 

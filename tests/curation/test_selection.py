@@ -1,4 +1,4 @@
-"""What is chosen keeps every promise of its docstring, whatever the archive; and every face is accounted for."""
+"""Tests of the guarantees of selection on random archives."""
 
 from collections import Counter
 from dataclasses import replace
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gfpipe.curation.candidates import Candidates, together
+from gfpipe.curation.candidates import Candidates, concatenate
 from gfpipe.curation.selection import (
     NO_COUNTERPART,
     OVER_LIMIT,
@@ -24,7 +24,7 @@ from gfpipe.errors import UsageError
 from tests.curation.faces import archive, candidates
 
 RULES = Rules(0.9, 0.9)
-_EVERYTHING = Rules(0, 0, balance=(), validation=0)
+_ALL_FACES = Rules(0, 0, balance=(), validation=0)
 SEEDS = range(40)
 
 
@@ -43,7 +43,7 @@ def _any_rules(seed: int) -> Rules:
 
 
 def _counts(selection: Selection) -> dict[str, tuple[int, int]]:
-    return {each.reason: (each.female, each.male) for each in selection.dropped}
+    return {dropped.reason: (dropped.female, dropped.male) for dropped in selection.dropped}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -51,14 +51,14 @@ def test_every_face_is_chosen_or_dropped_for_one_reason(seed: int) -> None:
     faces = archive(600, seed)
     selection = select(faces, _any_rules(seed))
     women = int(faces.female[selection.chosen].sum())
-    assert women + sum(each.female for each in selection.dropped) == faces.female.sum()
+    assert women + sum(dropped.female for dropped in selection.dropped) == faces.female.sum()
     men = len(selection.chosen) - women
-    assert men + sum(each.male for each in selection.dropped) == (~faces.female).sum()
+    assert men + sum(dropped.male for dropped in selection.dropped) == (~faces.female).sum()
     assert list(_counts(selection)) == [UNSURE, SAME_TRACK, SAME_PICTURE, NO_COUNTERPART, OVER_LIMIT]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_whatever_the_archive_the_chosen_keep_the_rules(seed: int) -> None:
+def test_chosen_faces_satisfy_the_rules(seed: int) -> None:
     faces, rules = archive(600, seed), _any_rules(seed)
     selection = select(faces, rules)
     assert np.array_equal(selection.chosen, np.unique(selection.chosen))
@@ -78,9 +78,9 @@ def test_whatever_the_archive_the_chosen_keep_the_rules(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_in_every_stratum_as_many_women_are_chosen_as_men_as_far_as_it_has_both(seed: int) -> None:
+def test_women_and_men_are_matched_in_every_stratum(seed: int) -> None:
     faces = archive(400, seed)
-    rules = replace(_EVERYTHING, balance=("channel", "face_size", "hour"), same_bits=0)
+    rules = replace(_ALL_FACES, balance=("channel", "face_size", "hour"), same_bits=0)
     faces = faces.take(np.unique(faces.fingerprint, return_index=True)[1])
     faces = replace(faces, track=np.full(len(faces), -1))
     chosen = set(select(faces, rules).chosen.tolist())
@@ -101,22 +101,22 @@ def _strata(codes: list[NDArray[np.str_]], count: int) -> list[set[int]]:
 
 
 @pytest.mark.parametrize("limit", [8, 30, 100, 180])
-def test_a_limit_is_shared_as_evenly_as_the_supply_allows(limit: int) -> None:
+def test_a_limit_is_distributed_as_evenly_as_the_supply_allows(limit: int) -> None:
     supply = {"big": 100, "middle": 30, "small": 4}
     channel = np.repeat(list(supply), [2 * pairs for pairs in supply.values()])
     faces = candidates(len(channel), channel=channel, p_female=np.tile([0.99, 0.01], len(channel) // 2))
-    selection = select(faces, replace(_EVERYTHING, balance=("channel",), limit=limit))
+    selection = select(faces, replace(_ALL_FACES, balance=("channel",), limit=limit))
     taken = Counter(channel[selection.chosen].tolist())
     assert sum(taken.values()) == limit
     most = max(taken.values())
     assert all(taken[name] in (most, most - 2) or taken[name] == 2 * pairs for name, pairs in supply.items())
 
 
-def test_strata_within_strata_are_spread_evenly_too() -> None:
+def test_nested_strata_are_balanced() -> None:
     channel = np.repeat(["a", "b"], [120, 40])
     hour = np.concatenate([np.repeat([8, 20], [100, 20]), np.repeat([8, 20], [20, 20])])
     faces = candidates(160, channel=channel, hour=hour, p_female=np.tile([0.9, 0.1], 80))
-    chosen = select(faces, replace(_EVERYTHING, balance=("channel", "hour"), limit=64)).chosen
+    chosen = select(faces, replace(_ALL_FACES, balance=("channel", "hour"), limit=64)).chosen
     assert Counter(zip(channel[chosen], hour[chosen].tolist(), strict=True)) == {
         ("a", 8): 16,
         ("a", 20): 16,
@@ -125,11 +125,11 @@ def test_strata_within_strata_are_spread_evenly_too() -> None:
     }
 
 
-def test_women_and_men_come_from_the_same_programmes_where_those_have_both() -> None:
+def test_women_and_men_come_from_the_same_programmes() -> None:
     programme = np.repeat(["women's magazine", "sport", "news"], [200, 200, 60])
     p_female = np.concatenate([np.full(200, 0.99), np.full(200, 0.01), np.tile([0.99, 0.01], 30)])
     faces = candidates(460, programme=programme, p_female=p_female)
-    chosen = select(faces, replace(_EVERYTHING, balance=("programme",), limit=60)).chosen
+    chosen = select(faces, replace(_ALL_FACES, balance=("programme",), limit=60)).chosen
     assert set(programme[chosen]) == {"news"}
 
 
@@ -139,7 +139,7 @@ def test_a_larger_limit_only_adds_faces() -> None:
     assert all(smaller < larger for smaller, larger in pairwise(sets))
 
 
-def test_the_order_of_the_candidates_changes_nothing() -> None:
+def test_the_order_of_candidates_does_not_matter() -> None:
     faces = archive(500, 1)
     shuffled = np.random.default_rng(5).permutation(len(faces))
     rules = replace(RULES, limit=60)
@@ -147,17 +147,17 @@ def test_the_order_of_the_candidates_changes_nothing() -> None:
     assert set(shuffled[other.chosen].tolist()) == set(one.chosen.tolist())
 
 
-def test_another_seed_draws_other_faces() -> None:
+def test_seeds_select_different_faces() -> None:
     faces = archive(500, 1)
     one, other = (set(select(faces, replace(RULES, limit=60, seed=seed)).chosen.tolist()) for seed in (0, 1))
     assert one != other
 
 
-def test_programmes_stay_on_their_side_as_the_archive_grows() -> None:
+def test_programmes_stay_in_their_split_as_the_archive_grows() -> None:
     before = archive(2_000, 7)
     new = archive(2_000, 8)
     names = np.strings.add("new ", new.programme)
-    after = together([before, replace(new, programme=names, recording_id=np.strings.add("n", new.recording_id))])
+    after = concatenate([before, replace(new, programme=names, recording_id=np.strings.add("n", new.recording_id))])
     rules = replace(RULES, validation=0.3)
     sides, later = _sides(before, rules), _sides(after, rules)
     assert set(sides.values()) == {"train", "validation"}
@@ -169,7 +169,7 @@ def _sides(faces: Candidates, rules: Rules) -> dict[str, str]:
     return dict(zip(faces.programme[selection.chosen].tolist(), selection.part.tolist(), strict=True))
 
 
-def test_of_few_programmes_one_with_women_and_men_is_held_back() -> None:
+def test_one_of_few_programmes_is_held_back() -> None:
     for seed in range(30):
         faces = candidates(150, p_female=np.tile([0.99, 0.01], 75))  # three programmes
         part = select(faces, Rules(0.5, 0.5, seed=seed, validation=0.05)).part
@@ -188,26 +188,26 @@ def test_each_perceived_gender_has_its_own_threshold() -> None:
     assert _counts(select(faces, Rules(0.9, 0.5)))[UNSURE] == (1, 0)
 
 
-def test_a_face_at_the_threshold_is_sure_enough() -> None:
+def test_a_face_at_the_threshold_is_confident() -> None:
     faces = candidates(2, p_female=[0.95, 0.05])
     assert len(select(faces, Rules(0.9, 0.9, validation=0)).chosen) == 2
 
 
-def test_where_one_perceived_gender_is_missing_nothing_is_chosen_and_all_is_counted() -> None:
+def test_without_one_perceived_gender_all_faces_are_dropped() -> None:
     selection = select(candidates(10, p_female=0.99), RULES)
     assert len(selection.chosen) == 0
     assert _counts(selection)[NO_COUNTERPART] == (10, 0)
 
 
-def test_of_no_candidates_nothing_is_chosen() -> None:
+def test_no_candidates() -> None:
     assert len(select(candidates(0), RULES).chosen) == 0
 
 
-def test_which_face_of_a_track_is_taken_is_drawn_without_regard_to_its_place() -> None:
+def test_faces_of_a_track_are_selected_at_random() -> None:
     taken: Counter[int] = Counter()
     for seed in range(300):
         faces = candidates(20, track=np.repeat([0, 1], 10), p_female=np.repeat([0.99, 0.01], 10), programme="")
-        taken.update(select(faces, replace(_EVERYTHING, seed=seed)).chosen.tolist())
+        taken.update(select(faces, replace(_ALL_FACES, seed=seed)).chosen.tolist())
     assert len(taken) == 20
     assert max(taken.values()) < 60  # 30 are expected
 
@@ -217,13 +217,13 @@ def test_which_face_of_a_track_is_taken_is_drawn_without_regard_to_its_place() -
     [{"threshold_female": 1.0}, {"threshold_male": -0.1}, {"balance": ("age",)}, {"limit": 1}, {"limit": -2},
      {"validation": 1.0}, {"same_bits": 17}],
 )  # fmt: skip
-def test_rules_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(UsageError, match=r"choose|leaves no pair"):
+def test_invalid_rules_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match=r"choose|allows no pair"):
         replace(RULES, **wrong)  # type: ignore[arg-type]
 
 
-def test_candidates_without_a_probability_are_refused() -> None:
-    with pytest.raises(ValueError, match="no probability"):
+def test_invalid_candidates_are_refused() -> None:
+    with pytest.raises(ValueError, match="not a probability"):
         candidates(2, p_female=[0.5, np.nan])
     with pytest.raises(ValueError, match="differ in length"):
         replace(candidates(2), hour=np.zeros(3, np.int64))

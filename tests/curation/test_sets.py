@@ -1,4 +1,4 @@
-"""A set on disk: rows that name pictures and hold none, a card that accounts for all, whole or not there."""
+"""Tests of sets on disk: rows, card, atomic writes."""
 
 import json
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ def _write(folder: Path, faces: Candidates, soft: bool = False) -> Path:
     return sets.write(folder, faces, select(faces, RULES), RULES, SOURCE, soft)
 
 
-def test_rows_name_the_chosen_and_hold_no_picture(tmp_path: Path) -> None:
+def test_rows_refer_to_the_chosen_without_images(tmp_path: Path) -> None:
     faces = archive(600, 0)
     table = pq.read_table(_write(tmp_path / "lake/sets/one", faces, soft=True) / "faces.parquet")
     chosen = faces.take(select(faces, RULES).chosen)
@@ -37,7 +37,7 @@ def test_rows_name_the_chosen_and_hold_no_picture(tmp_path: Path) -> None:
     assert table.schema.metadata[b"gfpipe.root"] == str(tmp_path / "lake").encode()
 
 
-def test_paths_are_from_the_lake_where_they_lie_in_it_and_absolute_elsewhere(tmp_path: Path) -> None:
+def test_paths_are_relative_in_the_lake_and_absolute_elsewhere(tmp_path: Path) -> None:
     faces = candidates(
         2,
         p_female=[0.99, 0.01],
@@ -56,14 +56,14 @@ def test_paths_are_from_the_lake_where_they_lie_in_it_and_absolute_elsewhere(tmp
     ]
 
 
-def test_the_card_accounts_for_every_candidate_and_says_what_it_is_not_for(tmp_path: Path) -> None:
+def test_the_card_counts_all_candidates_and_forbids_evaluation(tmp_path: Path) -> None:
     faces = archive(600, 0)
     folder = _write(tmp_path / "lake/sets/one", faces)
     card = sets.read_card(folder)
     for gender in ("female", "male"):
         chosen = sum(count[gender] for count in card.chosen.values())
         assert chosen == 30
-        assert chosen + sum(getattr(each, gender) for each in card.dropped) == card.candidates[gender]
+        assert chosen + sum(getattr(dropped, gender) for dropped in card.dropped) == card.candidates[gender]
         assert all(sum(count[gender] for count in strata.values()) == chosen for strata in card.strata.values())
     assert sum(card.candidates.values()) == 600
     assert card.rules == RULES
@@ -72,7 +72,7 @@ def test_the_card_accounts_for_every_candidate_and_says_what_it_is_not_for(tmp_p
     assert "never to evaluate on" in json.loads((folder / "card.json").read_text())["labels"]
 
 
-def test_what_is_no_card_is_refused(tmp_path: Path) -> None:
+def test_invalid_cards_are_refused(tmp_path: Path) -> None:
     for text in ("no json", "{}", '{"format": 99}', '{"format": 1, "source": {"expires_at": null, "models": [1]}}'):
         (tmp_path / "card.json").write_text(text)
         with pytest.raises(LakeError, match="not the card of a curated set"):
@@ -81,44 +81,44 @@ def test_what_is_no_card_is_refused(tmp_path: Path) -> None:
         sets.read_card(tmp_path / "nowhere")
 
 
-def test_a_set_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_set_is_written_atomically(tmp_path: Path) -> None:
     folder, faces = tmp_path / "lake/sets/one", archive(300, 0)
-    with pytest.raises(FileNotFoundError), sets.appearing(folder) as pending:
+    with pytest.raises(FileNotFoundError), sets.replacing(folder) as pending:
         (_write(pending, faces) / "none").read_text()
     assert list(folder.parent.iterdir()) == []
-    with sets.appearing(folder) as pending:
+    with sets.replacing(folder) as pending:
         _write(pending, faces)
         assert not folder.exists()
     assert [path.name for path in folder.parent.iterdir()] == ["one"]
 
 
-def test_a_set_is_replaced_only_when_asked_for(tmp_path: Path) -> None:
+def test_a_set_is_replaced_only_with_replace(tmp_path: Path) -> None:
     folder = tmp_path / "lake/sets/one"
     for number, replace in enumerate((False, True)):
-        with sets.appearing(folder, replace) as pending:
+        with sets.replacing(folder, replace) as pending:
             _write(pending, archive(300, number))
             (pending / f"{number}.svg").write_text("")
     assert {path.name for path in folder.iterdir()} == {"faces.parquet", "card.json", "1.svg"}
     assert [path.name for path in folder.parent.iterdir()] == ["one"]
-    with pytest.raises(UsageError, match="--replace"), sets.appearing(folder):
+    with pytest.raises(UsageError, match="--replace"), sets.replacing(folder):
         pass
 
 
-def test_what_is_no_set_is_never_replaced(tmp_path: Path) -> None:
+def test_other_folders_are_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "one/thesis.txt").write_text("")
-    with pytest.raises(UsageError, match="no curated set"), sets.appearing(tmp_path / "one", replace=True):
+    with pytest.raises(UsageError, match="not a curated set"), sets.replacing(tmp_path / "one", replace=True):
         pass
     assert (tmp_path / "one/thesis.txt").exists()
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../other", "a/b", "/etc", ".hidden", "a\0b", "x" * 101])
-def test_names_that_lead_out_of_the_lake_are_refused(name: str) -> None:
-    with pytest.raises(UsageError, match="no name for a set"):
-        sets.place(Path("lake"), name)
+def test_unsafe_names_are_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="not a valid name of a set"):
+        sets.folder_of(Path("lake"), name)
 
 
-def test_everything_of_a_set_is_the_same_the_next_time(tmp_path: Path) -> None:
+def test_sets_are_reproducible(tmp_path: Path) -> None:
     faces = archive(300, 4)
     one, other = (pq.read_table(_write(tmp_path / f"lake/sets/{name}", faces) / "faces.parquet") for name in "ab")
     assert one.equals(other)

@@ -93,7 +93,7 @@ def test_an_archive_teaches_a_model_that_reigns_and_history_follows(
         if found
     } == {"taught"}
     shown = artifacts(prefect_server, state)
-    assert "another face of its track was taken" in shown["curated"]["data"]
+    assert "another face of its track was selected" in shown["curated"]["data"]
     assert {"selection-curves", "gate", "decision", "evaluation", "screen-time"} <= set(shown)
     assert (lake / "gfpipe.duckdb").is_file()
 

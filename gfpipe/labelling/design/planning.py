@@ -1,10 +1,10 @@
 """Sample sizes: labels needed for a confidence interval of a given width."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from gfpipe.arrays import array_dataclass
 from gfpipe.labelling.design import sampling
 from gfpipe.labelling.design.sampling import Floats, Integers
 from gfpipe.statistics.bootstrap import around, half_width
@@ -13,7 +13,7 @@ _MAX_FACES: Final = 10_000_000
 _MIN_OF_EACH: Final = 90  # women, and men: 1.5 times what corrections by three sizes need
 
 
-@dataclass(frozen=True, eq=False)
+@array_dataclass
 class Estimate:
     """The current estimate of a share: its variance, and the precision of H strata.
 
@@ -51,7 +51,7 @@ class Estimate:
         return high - low
 
 
-@dataclass(frozen=True, eq=False)
+@array_dataclass
 class Plan:
     """A sample size, and the interval that it leads to.
 

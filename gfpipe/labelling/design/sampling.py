@@ -8,12 +8,13 @@ queue may be drawn again: excluding them would bias the probabilities, and each 
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gfpipe.arrays import array_dataclass
 from gfpipe.errors import UsageError
 from gfpipe.labelling.design.queues import FACE, FRAME, Item
 
@@ -27,7 +28,7 @@ Integers = NDArray[np.int64]
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True, eq=False)
+@array_dataclass
 class Allocation:
     """Sample sizes of H strata.
 

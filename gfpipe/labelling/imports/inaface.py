@@ -14,7 +14,6 @@ face_preprocessing.py and face_tracking.py
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from gfpipe.arrays import array_dataclass
 from gfpipe.errors import UsageError
 from gfpipe.labelling.imports import external
 
@@ -34,7 +34,7 @@ _NUMBER: Final = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?")
 _MIN_FRAMES: Final = 10  # frames needed to infer the sampling rate from their common divisor
 
 
-@dataclass(frozen=True, eq=False)
+@array_dataclass
 class Faces:
     """The F faces of one recording, by frame.
 
@@ -61,7 +61,7 @@ class Faces:
         return len(self.frame)
 
 
-@dataclass(frozen=True, eq=False)
+@array_dataclass
 class Samples:
     """The N sampled frames, and the K faces in them.
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gfpipe.curation import lakes, pictures, sets
-from gfpipe.curation.lakes import Found
+from gfpipe.curation import figures, lakes, sets
+from gfpipe.curation.lakes import CropCandidates
 from gfpipe.curation.selection import UNSURE, Rules, Selection, select
 from gfpipe.curation.sets import Card, Source
 from gfpipe.errors import UsageError
@@ -66,7 +66,7 @@ def run(config: Config, on_progress: OnProgress = no_progress) -> Summary:
             no men are left.
         LakeError: the lake cannot be read or written.
     """
-    folder = sets.place(config.lake.resolve(), config.name)
+    folder = sets.folder_of(config.lake.resolve(), config.name)
     sets.refuse_existing(folder, config.replace)
     found = lakes.read(config.lake, on_progress)
     selection = select(found.candidates, config.rules)
@@ -76,13 +76,13 @@ def run(config: Config, on_progress: OnProgress = no_progress) -> Summary:
         raise UsageError(_nothing_left(card))
     if config.dry_run:
         return Summary(folder, card, written=False)
-    with sets.appearing(folder, config.replace) as pending:
+    with sets.replacing(folder, config.replace) as pending:
         sets.write(pending, found.candidates, selection, config.rules, source, config.soft)
-        drawn = pictures.write(pending, found.candidates, selection, config.rules, config.contact_sheets)
+        drawn = figures.write(pending, found.candidates, selection, config.rules, config.contact_sheets)
     return Summary(folder, sets.read_card(folder), tuple(folder / path.name for path in drawn))
 
 
-def _source(lake: Path, found: Found, selection: Selection) -> Source:
+def _source(lake: Path, found: CropCandidates, selection: Selection) -> Source:
     until = found.expires_at[selection.chosen]
     first: datetime | None = until.min().item().replace(tzinfo=UTC) if len(until) else None
     return Source(f"crops of {lake.resolve()}", found.models, found.left_out, first)

@@ -43,8 +43,8 @@ def test_a_set_is_made_of_pictures_that_can_be_read_and_no_programme_is_on_both_
 def test_one_face_a_track_is_taken_and_none_that_was_broadcast_before(lake: Path) -> None:
     card = curate.run(curate.Config(lake, "march", RULES)).card
     gone = {each.reason: each.female + each.male for each in card.dropped}
-    assert gone["another face of its track was taken"] == 20
-    assert gone["looks like a face that was taken"] >= 1
+    assert gone["another face of its track was selected"] == 20
+    assert gone["near-duplicate of a selected face"] >= 1
     assert sum(sum(count.values()) for count in card.chosen.values()) + sum(gone.values()) == 30
 
 
@@ -97,7 +97,7 @@ def test_where_only_one_perceived_gender_is_left_it_says_so(tmp_path: Path) -> N
 def test_the_command_shows_what_was_kept_and_dropped(lake: Path, gfpipe: Command) -> None:
     said = gfpipe("curate", "--lake", str(lake), "--name", "march", "--threshold-male", "0.5", "--limit", "4", "--soft")
     assert said.code == 0
-    assert "looks like a face that was taken" in said.stdout
+    assert "near-duplicate of a selected face" in said.stdout
     assert "expires on" in said.stderr
     card = sets.read_card(lake / "sets/march")
     assert (card.rules.threshold_female, card.rules.threshold_male, card.rules.limit, card.soft) == (0.9, 0.5, 4, True)
@@ -110,9 +110,9 @@ def test_the_command_shows_what_was_kept_and_dropped(lake: Path, gfpipe: Command
     ("options", "says"),
     [
         (["--balance", "age"], "choose from confidence, channel"),
-        (["--limit", "1"], "leaves no pair"),
-        (["--name", "../x"], "no name for a set"),
-        (["--lake", "s3://bucket/lake"], "on this machine"),
+        (["--limit", "1"], "allows no pair"),
+        (["--name", "../x"], "not a valid name of a set"),
+        (["--lake", "s3://bucket/lake"], "local lakes only"),
     ],
 )
 def test_wrong_use_is_named(lake: Path, gfpipe: Command, options: list[str], says: str) -> None:

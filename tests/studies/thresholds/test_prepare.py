@@ -206,7 +206,7 @@ def test_a_folder_of_another_study_is_refused(config: Config) -> None:
 def test_a_lake_is_asked_for_what_the_source_said(config: Config, tmp_path: Path) -> None:
     (tmp_path / "lake").mkdir()
     wanted = replace(config, group=None, lake=tmp_path / "lake", test=(f"test:{config.data[0]}",), oracle=False)
-    with pytest.raises(UsageError, match="keeps no crops"):
+    with pytest.raises(UsageError, match="has no crops"):
         study.prepare(wanted)
 
 
