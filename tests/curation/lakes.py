@@ -25,15 +25,9 @@ from gfpipe.video.encode import read_frames, write_video
 Frame = NDArray[np.uint8]
 
 SIZE = (176, 144)
-<<<<<<< HEAD
-# More than a day of these short programmes has room for, so that all that are asked for are kept.
+# Above the daily limits of these short programmes, so that all crops are stored.
 KEEPING = CropRetention("30d", per_track=3, per_day=1_000_000)
 ANALYSIS = Analysis(classifier=champion.FIRST, every_seconds=0.5, sampling=Sampling.EXACT)
-=======
-# Above the daily limits of these short programmes, so that all crops are stored.
-KEEPING = Keeping("30d", per_track=3, per_day=1_000_000)
-ANALYSIS = Analysis(classifier=champion.FIRST, every_seconds=0.5, sampling="exact")
->>>>>>> 2ebfb81 (Curation: plain names, card parsed by gfpipe.validation, figures instead of pictures)
 
 
 def woman(variant: int, count: int) -> Iterator[Frame]:

@@ -131,13 +131,8 @@ def _expire(shard: Path) -> None:
 
 def test_a_lake_without_crops_is_refused(tmp_path: Path) -> None:
     programme(tmp_path / "archive", "tv/2001-03-04/2000_news.mp4", 0, men=False)
-<<<<<<< HEAD
     analyse_all(tmp_path / "archive", tmp_path / "lake", retention=None)
-    with pytest.raises(UsageError, match=r"keeps no crops .*--keep-crops --expires 30d"):
-=======
-    analyse_all(tmp_path / "archive", tmp_path / "lake", keeping=None)
     with pytest.raises(UsageError, match=r"has no crops .*--keep-crops --expires 30d"):
->>>>>>> 2ebfb81 (Curation: plain names, card parsed by gfpipe.validation, figures instead of pictures)
         lakes.read(tmp_path / "lake")
 
 
