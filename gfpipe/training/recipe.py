@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, field, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
@@ -197,11 +197,15 @@ def find(name_or_path: str | Path) -> Recipe:
     Raises:
         UsageError: it does not exist or is not valid.
     """
+    return load(_file(name_or_path))
+
+
+def _file(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if path.suffix == ".toml" or path.is_file():
-        return load(path)
+        return path
     if str(name_or_path) in built_in():
-        return load(next(BUILT_IN.rglob(f"{name_or_path}.toml")))
+        return next(BUILT_IN.rglob(f"{name_or_path}.toml"))
     near = get_close_matches(str(name_or_path), built_in(), n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(built_in())}"
     raise UsageError(f"no recipe {str(name_or_path)!r}, and no file of that name: {hint}")
@@ -210,14 +214,35 @@ def find(name_or_path: str | Path) -> Recipe:
 def load(path: str | Path) -> Recipe:
     """Read a recipe from a file.
 
+    With ``base = NAME`` or ``base = FILE`` it takes every key from that recipe that it does not state itself. Tables are
+    merged by key, ``[[stages]]`` by name.
+
     Raises:
         UsageError: it cannot be read, or a key is unknown or missing, or a value not valid.
     """
-    path = Path(path)
+    return parse(Recipe, _content(Path(path)), str(path), name=Path(path).stem)
+
+
+def _content(path: Path, descendants: tuple[Path, ...] = ()) -> dict[str, Any]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
         raise UsageError(f"{path}: no such recipe") from exc
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         raise UsageError(f"{path}: cannot be read as TOML: {exc}") from exc
-    return parse(Recipe, content, str(path), name=path.stem)
+    if not (base := content.pop("base", None)):
+        return content
+    if path in descendants:
+        raise UsageError(f"{path}: base {base!r} leads back to this recipe")
+    return _merged(_content(_file(str(base)), (*descendants, path)), content)
+
+
+def _merged(base: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
+    merged = base | content
+    for key, value in content.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            merged[key] = base[key] | value
+    if stages := base.get("stages"):
+        changes = {stage.get("name"): stage for stage in content.get("stages", ())}
+        merged["stages"] = [stage | changes.pop(stage["name"], {}) for stage in stages] + list(changes.values())
+    return merged

@@ -162,3 +162,21 @@ def test_recipes_are_found_by_name_or_file(written: Path) -> None:
         recipe.find("resnet18-scrach")
     with pytest.raises(UsageError, match=r"nowhere\.toml: no such recipe"):
         recipe.find("nowhere.toml")
+
+
+def test_a_recipe_takes_what_it_does_not_state_from_its_base(written: Path) -> None:
+    base = recipe.find("masked-sensitive")
+    text = 'base = "masked-sensitive"\n[heads]\nage = 0.5\n[[stages]]\nname = "pre-training"\nepochs = 7\n'
+    derived = read(written, text)
+    assert (derived.name, derived.network, derived.reduced) == ("ours", base.network, base.reduced)
+    assert (derived.heads.age, derived.heads.ethnicity, derived.heads.age_bands) == (0.5, 1, base.heads.age_bands)
+    assert [stage.name for stage in derived.stages] == ["sensitivity", "pre-training", "fine-tuning"]
+    assert [stage.epochs for stage in derived.stages] == [30, 7, 60]
+    added = read(written, 'base = "mobilenetv2"\n' + STAGE)
+    assert [stage.name for stage in added.stages] == [recipe.find("mobilenetv2").stages[0].name, "one"]
+
+
+def test_a_base_that_leads_back_or_does_not_exist_is_refused(written: Path) -> None:
+    for base, message in ((str(written), "leads back to this recipe"), ("mobilenetv", "did you mean mobilenetv2")):
+        with pytest.raises(UsageError, match=message):
+            read(written, f'base = "{base}"\n')

@@ -132,7 +132,7 @@ def test_every_declared_recipe_exists_and_follows_the_same_split() -> None:
 
 def test_a_recipe_that_parts_faces_in_its_own_way_is_refused(tmp_path: Path) -> None:
     recipe = tmp_path / "odd.toml"
-    text = (recipes.BUILT_IN / "published" / "portrait-1.toml").read_text()
+    text = (recipes.BUILT_IN / "published" / "portrait-2.toml").read_text()
     recipe.write_text(text.replace("[[stages]]", "[split]\ntest = 0.3\n\n[[stages]]"))
     with pytest.raises(UsageError, match="its test faces would not be the others'"):
         course(str(recipe), "utkface", full=True)
