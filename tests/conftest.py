@@ -52,4 +52,5 @@ def gfpipe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Count the tests that a checkout without ../shared cannot run."""
     skipped = [report for report in terminalreporter.stats.get("skipped", []) if NEEDS_SHARED in str(report.longrepr)]
-    terminalreporter.write_line(f"{len(skipped)} tests were skipped because ../shared/data is missing")
+    if skipped:
+        terminalreporter.write_line(f"{len(skipped)} tests were skipped because ../shared/data is missing")

@@ -214,8 +214,8 @@ def _file(name_or_path: str | Path) -> Path:
 def load(path: str | Path) -> Recipe:
     """Read a recipe from a file.
 
-    With ``base = NAME`` or ``base = FILE`` it takes every key from that recipe that it does not state itself. Tables are
-    merged by key, ``[[stages]]`` by name.
+    With ``base = NAME`` (or a file) it takes every key that it does not state itself from that recipe. Tables merge
+    by key, ``[[stages]]`` by name.
 
     Raises:
         UsageError: it cannot be read, or a key is unknown or missing, or a value not valid.
