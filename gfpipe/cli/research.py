@@ -1,7 +1,7 @@
 """``gfpipe study``: studies of what helps a classifier."""
 
-from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +13,6 @@ from gfpipe.cli.options import Detector, DeviceOption, DryRun, KeepChips, comman
 from gfpipe.errors import UsageError
 
 if TYPE_CHECKING:
-    from gfpipe.progress import OnProgress
     from gfpipe.studies.runner import Study
 
 app = typer.Typer(help="Find out what helps a classifier, with fair controls and intervals.", no_args_is_help=True)
@@ -75,12 +74,11 @@ def thresholds(
     seeds may be added. A dry run labels the archive and lists faces below --out, but trains nothing.
     """
     from gfpipe.models import champion  # noqa: PLC0415
-    from gfpipe.studies.thresholds.config import Config  # noqa: PLC0415
     from gfpipe.studies.thresholds.hiding import Group  # noqa: PLC0415
-    from gfpipe.studies.thresholds.run import Thresholds, plan  # noqa: PLC0415 - importing torch takes seconds
+    from gfpipe.studies.thresholds.run import Thresholds  # noqa: PLC0415 - importing torch takes seconds
     from gfpipe.training import recipe as recipes  # noqa: PLC0415
 
-    config = Config(
+    study = Thresholds(
         model=champion.resolve(model),
         recipe=recipes.find(recipe),
         data=tuple(data),
@@ -98,11 +96,7 @@ def thresholds(
         detector=detector,
         device=device,
     )
-    if dry_run:
-        with console.training_progress() as on_progress:
-            text = plan(Thresholds(config, on_progress))
-        return console.output(text)
-    return _run(lambda *callbacks: Thresholds(config, *callbacks), keep_chips)
+    _run(study, keep_chips=keep_chips, dry_run=dry_run)
 
 
 @command(
@@ -138,10 +132,9 @@ def heads(
     Faces are split by hash as in recipes: heads are fitted on the splits train and validation, and evaluated on the
     split test. Embeddings stay in memory, and are never computed of faces from broadcasts.
     """
-    from gfpipe.studies.heads.run import Config, Heads  # noqa: PLC0415 - importing torch takes seconds
+    from gfpipe.studies.heads.run import Heads  # noqa: PLC0415 - importing torch takes seconds
 
-    config = Config(embedder, data, split(chosen), unit, detector=detector, device=device, out=out)
-    _run(lambda on_progress, _: Heads(config, on_progress))
+    _run(Heads(embedder, data, split(chosen), unit, out=out, detector=detector, device=device))
 
 
 @command(
@@ -186,9 +179,9 @@ def systems(
     stay in the study's folder.
     """
     from gfpipe.attributes.device import resolve_device  # noqa: PLC0415
-    from gfpipe.studies.systems.run import Config, Systems, plan  # noqa: PLC0415 - importing torch takes seconds
+    from gfpipe.studies.systems.run import Systems  # noqa: PLC0415 - importing torch takes seconds
 
-    config = Config(
+    study = Systems(
         data=data,
         names=split(chosen),
         full=resolve_device(device).type == "cuda" if full is None else full,
@@ -200,9 +193,7 @@ def systems(
         detector=detector,
         device=device,
     )
-    if dry_run:
-        return console.output(plan(config))
-    return _run(lambda *callbacks: Systems(config, *callbacks), keep_chips)
+    _run(study, keep_chips=keep_chips, dry_run=dry_run)
 
 
 @command(
@@ -233,24 +224,23 @@ def masking(
     evaluated on the same test faces: accuracy, gap, age, and accuracy by ethnicity. Run the command again to resume;
     seeds and --light may be added.
     """
-    from gfpipe.studies.masking import Config, Masking, plan  # noqa: PLC0415 - importing torch takes seconds
+    from gfpipe.studies.masking import Masking  # noqa: PLC0415 - importing torch takes seconds
 
-    config = Config(data, seeds, light, reduced, out=out, detector=detector, device=device)
-    if dry_run:
-        return console.output(plan(config))
-    return _run(lambda *callbacks: Masking(config, *callbacks), keep_chips)
+    study = Masking(data, seeds, light, reduced, out=out, detector=detector, device=device)
+    _run(study, keep_chips=keep_chips, dry_run=dry_run)
 
 
-def _run(study: "Callable[[OnProgress, Callable[[str], None]], Study[Any]]", keep_chips: bool = False) -> None:
+def _run(study: "Study[Any]", *, keep_chips: bool = False, dry_run: bool = False) -> None:
     from gfpipe.studies import runner  # noqa: PLC0415 - importing torch takes seconds
 
     with console.training_progress() as on_progress:
-        declaration = study(on_progress, console.say)
-        with console.resumable(declaration.out) if declaration.out else nullcontext():
-            written = runner.run(declaration, keep_chips=keep_chips)
+        study = replace(study, on_progress=on_progress, say=console.say)
+        with console.resumable(study.out) if study.out else nullcontext():
+            planned = runner.Written(None, study.plan(), ()) if dry_run else None
+            written = planned or runner.run(study, keep_chips=keep_chips)
     print(written.text)
-    if declaration.out:
-        console.say(f"{len(written.files)} files are in {console.short(declaration.out)}")
+    if study.out and written.files:
+        console.say(f"{len(written.files)} files are in {console.short(study.out)}")
 
 
 def _numbers(text: str, count: int, option: str, form: str) -> list[list[float]]:

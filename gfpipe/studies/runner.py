@@ -9,15 +9,14 @@ OUT/answers/                stored answers of models, keyed by models and faces
 Trainings run one after the other: each uses all cores or the GPU by itself.
 """
 
-import json
 import shutil
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from gfpipe import files
 from gfpipe.attributes.device import resolve_device
@@ -35,9 +34,9 @@ from gfpipe.tables import Table
 from gfpipe.training.data import cutting, material
 from gfpipe.training.data.splits import Faces
 from gfpipe.training.recipe import Recipe
+from gfpipe.training.run.folder import claim_study
 
 T = TypeVar("T")
-_ABOUT: Final = "study.json"
 
 
 @dataclass(frozen=True)
@@ -45,12 +44,12 @@ class Training:
     """One training of a study.
 
     Attributes:
-        name: row of the study that needs it.
+        row: row of the study that needs it.
         title: what is trained on what, in words.
         chip: input of its network; trainings of equal input share chips. None to cut its own.
     """
 
-    name: str
+    row: str
     title: str
     config: train.Config
     chip: InputSpec | None
@@ -61,44 +60,9 @@ class Training:
         return self.config.folder.finished() is not None and (self.config.model_folder / store.CARD).is_file()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """Options of every study that trains.
-
-    Attributes:
-        out: folder of the study; an interrupted study resumes there.
-        detector: face detector.
-        device: ``auto``, ``cpu`` or ``cuda``.
-    """
-
-    out: Path
-    detector: str = Analysis().detector
-    device: str = Device.AUTO
-
-    @property
-    def models(self) -> Path:
-        """The study's own folder of models."""
-        return self.out / "models"
-
-    def training(
-        self, name: str, title: str, recipe: Recipe, data: tuple[str, ...], model_id: str, chip: InputSpec | None = None
-    ) -> Training:
-        """Declare a training; `chip` is the network's input where the recipe does not set it."""
-        config = train.Config(
-            recipe=recipe,
-            data=data,
-            out=self.out / "runs" / model_id,
-            model_id=model_id,
-            device=self.device,
-            detector=self.detector,
-            models=self.models,
-        )
-        return Training(name, title, config, recipe.input.spec if recipe.input else chip)
-
-
 @dataclass(frozen=True)
 class Report:
-    """What a study leaves in its folder.
+    """Tables and figures of a study.
 
     Attributes:
         text: for the terminal.
@@ -115,26 +79,23 @@ class Report:
     @classmethod
     def of(cls, stem: str, tables: Sequence[Table], closing: str = "", **others: Any) -> "Report":
         """``STEM.txt`` and ``STEM.md`` with all tables, and ``NAME.csv`` and ``NAME.tex`` of each."""
-        text = "\n\n".join([*(table.text() for table in tables), *filter(None, [closing])])
-        markdown = "\n".join([*(table.markdown() for table in tables), *([closing, ""] if closing else [])])
+        closings = [closing] if closing else []
+        text = "\n\n".join([*(table.text() for table in tables), *closings])
+        markdown = "\n".join([*(table.markdown() for table in tables), *(f"{closing}\n" for closing in closings)])
         texts = {f"{stem}.txt": f"{text}\n", f"{stem}.md": markdown}
         texts |= {f"{table.name}.csv": table.csv() for table in tables}
         texts |= {f"{table.name}.tex": table.latex() for table in tables}
         return cls(text, texts, **others)
 
     def write(self, folder: Path) -> tuple[Path, ...]:
-        """Write all files; returns their paths.
-
-        Raises:
-            UsageError: the folder cannot be written.
-        """
+        """Write all files and return their paths; raises UsageError if the folder cannot be written."""
+        paths = [folder / name for name in self.texts]
         try:
-            for name, content in self.texts.items():
-                files.write(folder / name, content)
-            paths = [folder / name for name in self.texts]
+            for path, content in zip(paths, self.texts.values(), strict=True):
+                files.write(path, content)
             if self.trial:
-                self.trial.write(folder / "answers.parquet")
                 paths.append(folder / "answers.parquet")
+                self.trial.write(paths[-1])
             for name, figure in self.figures.items():
                 paths += save(figure, folder, name) if figure else ()
         except OSError as exc:
@@ -151,43 +112,28 @@ class Written(Generic[T]):
     files: tuple[Path, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
 class Study(ABC, Generic[T]):
-    """Declaration of a study.
+    """Declaration of a study, for :func:`run`.
 
     Attributes:
-        out: folder of the study; None to store nothing.
+        out: folder of the study; None to write nothing.
+        detector: face detector.
+        device: ``auto``, ``cpu`` or ``cuda``.
         on_progress: receives the progress of every step.
         say: receives a line at the beginning of each training.
     """
 
-    def __init__(
-        self, out: Path | None, on_progress: OnProgress = no_progress, say: Callable[[str], None] = lambda _: None
-    ) -> None:
-        self.out = out
-        self.on_progress = on_progress
-        self.say = say
+    out: Path | None = None
+    detector: str = Analysis().detector
+    device: str = Device.AUTO
+    on_progress: OnProgress = no_progress
+    say: Callable[[str], None] = lambda _: None
 
     @property
     @abstractmethod
     def about(self) -> Mapping[str, Any]:
-        """What must be the same to resume in a folder, in plain values by words for a message."""
-
-    def prepare(self) -> None:
-        """Do what comes before the first training."""
-
-    @property
-    def trainings(self) -> Sequence[Training]:
-        """All trainings, finished or not, in order."""
-        return ()
-
-    @property
-    def faces(self) -> Faces:
-        """Faces that trainings may learn from, to be cut once."""
-        raise NotImplementedError
-
-    def attempt(self, _name: str) -> AbstractContextManager[None]:
-        """Context of work for one row; a study may record an error instead of raising it."""
-        return nullcontext()
+        """What must be the same to resume in a folder: plain values by words for a message."""
 
     @abstractmethod
     def measure(self) -> T:
@@ -196,6 +142,80 @@ class Study(ABC, Generic[T]):
     @abstractmethod
     def report(self, outcome: T) -> Report:
         """Lay out tables and figures."""
+
+    def claim(self) -> None:
+        """Make the folder this study's own; raises UsageError if it holds another study or cannot be written."""
+        if self.out:
+            claim_study(self.out, self.about)
+
+    def prepare(self) -> None:
+        """Do what comes before the first training."""
+
+    @property
+    def trainings(self) -> Sequence[Training]:
+        """All trainings in order, finished or not."""
+        return ()
+
+    @property
+    def faces(self) -> Faces:
+        """Faces that trainings may learn from, to be cut once."""
+        raise NotImplementedError
+
+    def attempt(self, _row: str) -> AbstractContextManager[None]:
+        """Context of work for one row; a study may record an error instead of raising it."""
+        return nullcontext()
+
+    def plan(self) -> str:
+        """List what is to be trained; nothing is trained."""
+        due = [training for training in self.trainings if not training.finished]
+        stages = self.trainings[0].config.recipe.stages
+        shown = sum(stage.epochs * stage.epoch_faces for stage in stages)
+        count = f"{len(due)} of {len(self.trainings)} trainings are not finished"
+        return "\n".join([*(t.title for t in due), count + (f", each shown {shown:,} faces" if shown else "")])
+
+    @property
+    def folder(self) -> Path:
+        """Folder of a study that stores files."""
+        if self.out is None:
+            raise UsageError("this study needs a folder: --out")
+        return self.out
+
+    def training(
+        self, row: str, title: str, recipe: Recipe, data: tuple[str, ...], model_id: str, chip: InputSpec | None = None
+    ) -> Training:
+        """Declare a training; `chip` is the network's input where the recipe does not set it."""
+        config = train.Config(
+            recipe=recipe,
+            data=data,
+            out=self.folder / "runs" / model_id,
+            model_id=model_id,
+            device=self.device,
+            detector=self.detector,
+            models=self.folder / "models",
+        )
+        return Training(row, title, config, recipe.input.spec if recipe.input else chip)
+
+    def answers(self, models: Sequence[str], data: Sequence[str], faces: str, **options: Any) -> tuple[Trial, ...]:
+        """Evaluate models, or read the stored answers of the same models about the same faces.
+
+        Args:
+            models: ids or folders.
+            data: data sets; a trial each.
+            faces: digest of all faces and labels.
+            options: of the evaluation.
+        """
+        config = evaluate.Config(tuple(models), tuple(data), self.detector, self.device, **options)
+        key = material.digest(faces, [store.card(model).sha256 for model in models])[:16]
+        folder = self.folder / "answers"
+        paths = [folder / f"{name.partition('=')[0].partition(':')[0]}-{key}.parquet" for name in data]
+        if all(path.is_file() for path in paths):
+            return tuple(map(Trial.read, paths))
+        trials = evaluate.run(config, self.on_progress)
+        shutil.rmtree(folder, ignore_errors=True)  # of fewer models, or of other faces
+        for path, trial in zip(paths, trials, strict=True):
+            with files.replacing(path) as temporary:
+                trial.write(temporary)
+        return trials
 
 
 def run(study: Study[T], *, keep_chips: bool = False) -> Written[T]:
@@ -209,7 +229,7 @@ def run(study: Study[T], *, keep_chips: bool = False) -> Written[T]:
         UsageError: the folder holds another study or cannot be written, or data are missing or unfit.
         ModelError: a model or the detector is not available.
     """
-    claim(study)
+    study.claim()
     study.prepare()
     _train(study)
     outcome = study.measure()
@@ -220,80 +240,21 @@ def run(study: Study[T], *, keep_chips: bool = False) -> Written[T]:
     return Written(outcome, report.text, paths)
 
 
-def claim(study: Study[Any]) -> None:
-    """Make the folder this study's own; rows and seeds may be added later.
-
-    Raises:
-        UsageError: it holds another study, or cannot be written.
-    """
-    if study.out is None:
-        return
-    path, about = study.out / _ABOUT, json.loads(json.dumps(study.about))
-    try:
-        if not path.is_file():
-            files.write_json(path, about)
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as exc:
-        raise UsageError(f"{path} cannot be read or written: {exc}; choose another --out") from exc
-    if others := [word for word, value in about.items() if stored.get(word) != value]:
-        raise UsageError(f"{study.out} holds a study of another {' and another '.join(others)}: choose another --out")
-
-
-def summary(trainings: Sequence[Training]) -> str:
-    """How many trainings are missing, and how long each is."""
-    due = sum(not training.finished for training in trainings)
-    shown = sum(stage.epochs * stage.epoch_faces for stage in trainings[0].config.recipe.stages)
-    return f"{due} of {len(trainings)} trainings are not finished" + (f", each shown {shown:,} faces" if shown else "")
-
-
-def stored_answers(out: Path, config: evaluate.Config, faces: str, on_progress: OnProgress) -> tuple[Trial, ...]:
-    """Evaluate models, or read the stored answers of the same models about the same faces.
-
-    Args:
-        out: folder of the study.
-        config: of the evaluation.
-        faces: digest of all faces and labels.
-        on_progress: receives the progress of the evaluation.
-    """
-    key = material.digest(faces, [store.card(model).sha256 for model in config.models])[:16]
-    names = [data.partition("=")[0].partition(":")[0] for data in config.data]
-    paths = [out / "answers" / f"{name}-{key}.parquet" for name in names]
-    if all(path.is_file() for path in paths):
-        return tuple(map(Trial.read, paths))
-    trials = evaluate.run(config, on_progress)
-    shutil.rmtree(out / "answers", ignore_errors=True)  # of fewer models, or of other faces
-    for path, trial in zip(paths, trials, strict=True):
-        with files.replacing(path) as temporary:
-            trial.write(temporary)
-    return trials
-
-
-def data_paths(data: Sequence[str]) -> list[str]:
-    """``NAME=PATH`` with absolute paths, sorted."""
-    parts: Iterator[tuple[str, str, str]] = (name.partition("=") for name in data)
-    return sorted(f"{name}={Path(path).expanduser().resolve()}" for name, _, path in parts)
-
-
 def _train(study: Study[Any]) -> None:
     """Train what is missing; chips are cut once for trainings of equal input."""
     trainings = study.trainings
     for training in trainings:
-        with study.attempt(training.name):
-            training.config.folder.refuse_another()
+        with study.attempt(training.row):
+            training.config.folder.refuse_another()  # also a finished one
     due = [training for training in trainings if not training.finished]
     shared = Counter((training.chip, training.config.face_detector) for training in due if training.chip)
     for number, training in enumerate(due, start=1):
-        with study.attempt(training.name):
+        with study.attempt(training.row):
             study.say(f"[{number}/{len(due)}] {training.title}")
             config = training.config
             if training.chip and shared[training.chip, config.face_detector] > 1:
-                config = replace(config, bank=_bank(study, training.chip, config))
+                cutter = cutting.Cutter(training.chip, config.face_detector, resolve_device(study.device))
+                bank = study.folder / "chips" / f"{training.chip.size}-{cutter.alike[:8]}"
+                cutting.fill(bank, study.faces.images, study.faces.digests, cutter, study.on_progress)
+                config = replace(config, bank=bank)
             train.run(config, study.on_progress)
-
-
-def _bank(study: Study[Any], chip: InputSpec, config: train.Config) -> Path:
-    """The folder with a chip of every face; cut now if it is not there yet."""
-    cutter = cutting.Cutter(chip, config.face_detector, resolve_device(config.device))
-    folder = (study.out or Path()) / "chips" / f"{chip.size}-{cutter.alike[:8]}"
-    cutting.fill(folder, study.faces.images, study.faces.digests, cutter, study.on_progress)
-    return folder

@@ -8,7 +8,6 @@ be better than of new faces. Embeddings stay in memory.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,39 +17,15 @@ from gfpipe.attributes.device import resolve_device
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.answers import Answers, Labels, Trial
 from gfpipe.faces import portraits
-from gfpipe.progress import OnProgress, Progress, no_progress
-from gfpipe.settings import Analysis
-from gfpipe.studies import runner
+from gfpipe.progress import Progress
 from gfpipe.studies.heads import classical, embedding, tables
 from gfpipe.studies.heads.classical import Fitted, Head
 from gfpipe.studies.heads.embedding import Embedded, Embedder
 from gfpipe.studies.heads.tables import OWN, Outcome, Row
 from gfpipe.studies.runner import Report, Study
 from gfpipe.training.data import datasets, records, splits
+from gfpipe.training.run.folder import data_paths
 from gfpipe.training.tables import Split
-
-
-@dataclass(frozen=True)
-class Config:
-    """Options of a study.
-
-    Attributes:
-        embedder: as :func:`gfpipe.studies.heads.embedding.embedder` takes it.
-        data: one benchmark, ``NAME=PATH`` or ``NAME:FORM=PATH``.
-        heads: names or families of :mod:`gfpipe.studies.heads.classical`; empty for all.
-        unit: scale features to length 1; None for the embedder's default.
-        split: shares of the faces, as in recipes.
-        out: folder for tables and figures; None to write nothing.
-    """
-
-    embedder: str
-    data: str
-    heads: tuple[str, ...] = ()
-    unit: bool | None = None
-    split: Split = field(default_factory=Split)
-    detector: str = Analysis().detector
-    device: str = Analysis().device
-    out: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,22 +62,33 @@ class Sample:
         return classical.fit(head, features[learned], self.labels.female[learned], features[self.test])
 
 
+@dataclass(frozen=True)
 class Heads(Study[Outcome]):
-    """Fit each head on one embedding."""
+    """Fit each head on one embedding.
 
-    def __init__(self, config: Config, on_progress: OnProgress = no_progress) -> None:
-        super().__init__(config.out, on_progress)
-        self.config = config
+    Attributes:
+        embedder: as :func:`gfpipe.studies.heads.embedding.embedder` takes it.
+        data: one benchmark, ``NAME=PATH`` or ``NAME:FORM=PATH``.
+        heads: names or families of :mod:`gfpipe.studies.heads.classical`; empty for all.
+        unit: scale features to length 1; None for the embedder's default.
+        split: shares of the faces, as in recipes.
+    """
+
+    embedder: str
+    data: str
+    heads: tuple[str, ...] = ()
+    unit: bool | None = None
+    split: Split = field(default_factory=Split)
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """Embedder, features, data and detector; other heads may follow."""
-        config, card = self.config, embedding.stored_card(self.config.embedder)
+        """Embedder, scale of features, data and detector; other heads may follow."""
+        card = embedding.stored_card(self.embedder)
         return {
-            "embedder": card.sha256 if card else config.embedder,
-            "scale of features": config.unit,
-            "data": runner.data_paths((config.data,)),
-            "detector": config.detector,
+            "embedder": card.sha256 if card else self.embedder,
+            "scale of features": self.unit,
+            "data": data_paths((self.data,)),
+            "detector": self.detector,
         }
 
     def measure(self) -> Outcome:
@@ -113,8 +99,7 @@ class Heads(Study[Outcome]):
                 or embedder is unknown.
             ModelError: a model is not available.
         """
-        heads = classical.named(self.config.heads)
-        sample = embed(self.config, self.on_progress)
+        heads, sample = classical.named(self.heads), self.sample()
         embedded, answers, rows = sample.embedded, [], []
         if embedded.own is not None:
             answers.append(Answers(OWN, embedded.own[sample.test].astype(np.float64)))
@@ -127,7 +112,7 @@ class Heads(Study[Outcome]):
             rows.append(Row(head.name, head.family, fitted.fit_seconds, seconds, head.published))
         pictures = len(sample.labels)
         return Outcome(
-            embedder=self.config.embedder,
+            embedder=self.embedder,
             dimensions=sample.embedder.dimensions,
             learned=sample.learned,
             picture_seconds=embedded.seconds / pictures,
@@ -137,38 +122,37 @@ class Heads(Study[Outcome]):
         )
 
     def report(self, outcome: Outcome) -> Report:
-        """One table, and two figures for each family of heads; figures only with a folder."""
+        """One table; with a folder, two figures for each family of heads."""
         figures = tables.figures(outcome) if self.out else {}
         return Report.of("heads", [tables.table(outcome)], figures=figures, trial=outcome.trial)
 
-
-def embed(config: Config, on_progress: OnProgress = no_progress) -> Sample:
-    """Read, split and embed the faces; raises as :meth:`Heads.measure`."""
-    device = resolve_device(config.device)
-    data = datasets.read_to_measure(config.data)
-    embedding.refuse_broadcasts(data)  # before hours of work
-    embedder = embedding.embedder(config.embedder, device, config.unit)
-    faces = splits.distinct([data], on_progress)
-    test = splits.parts(faces, config.split.validation, config.split.test) == "test"
-    seen = test & np.isin(faces.digests, embedder.seen)
-    if not (test & ~seen).any():
-        raise UsageError(f"{data.name} leaves no test face that {config.embedder} has not learned from")
-    images = tuple(faces.images[index] for index in np.flatnonzero(~seen).tolist())
-    detect = portraits.open_detector(config.detector, device)
-    embedded = embedding.embed(embedder, replace(data, images=images), detect, on_progress)
-    readable = np.ones(len(images), np.bool_)
-    readable[[index for index, _ in embedded.unreadable]] = False
-    own = None if embedded.own is None else embedded.own[readable]
-    return Sample(
-        embedder=embedder,
-        data=data.name,
-        detector=config.detector,
-        test=test[~seen][readable],
-        labels=records.labels(images)[readable],
-        embedded=replace(embedded, features=embedded.features[readable], own=own),
-        skipped=(
-            *((picture.name, picture.reason) for picture in (*data.skipped, *faces.skipped)),
-            *((str(images[index]), reason) for index, reason in embedded.unreadable),
-        ),
-        seen=int(seen.sum()),
-    )
+    def sample(self) -> Sample:
+        """Read, split and embed the faces; raises as :meth:`measure`."""
+        device = resolve_device(self.device)
+        data = datasets.read_to_measure(self.data)
+        embedding.refuse_broadcasts(data)  # before hours of work
+        embedder = embedding.embedder(self.embedder, device, self.unit)
+        faces = splits.distinct([data], self.on_progress)
+        test = splits.parts(faces, self.split.validation, self.split.test) == "test"
+        seen = test & np.isin(faces.digests, embedder.seen)
+        if not (test & ~seen).any():
+            raise UsageError(f"{data.name} leaves no test face that {self.embedder} has not learned from")
+        images = tuple(faces.images[index] for index in np.flatnonzero(~seen).tolist())
+        detect = portraits.open_detector(self.detector, device)
+        embedded = embedding.embed(embedder, replace(data, images=images), detect, self.on_progress)
+        readable = np.ones(len(images), np.bool_)
+        readable[[index for index, _ in embedded.unreadable]] = False
+        own = None if embedded.own is None else embedded.own[readable]
+        return Sample(
+            embedder=embedder,
+            data=data.name,
+            detector=self.detector,
+            test=test[~seen][readable],
+            labels=records.labels(images)[readable],
+            embedded=replace(embedded, features=embedded.features[readable], own=own),
+            skipped=(
+                *((picture.name, picture.reason) for picture in (*data.skipped, *faces.skipped)),
+                *((str(images[index]), reason) for index, reason in embedded.unreadable),
+            ),
+            seen=int(seen.sum()),
+        )

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -95,21 +94,22 @@ def held_out(benchmark: str, on_progress: OnProgress) -> HeldOut:
     return HeldOut(data.name, faces, test, records.labels(images), skipped)
 
 
-def speeds(models: Sequence[str | Path], test: HeldOut, detector: str, device_name: str) -> list[float | Exception]:
-    """Faces per second of each model, from chips to predictions, or the error.
+class Stopwatch:
+    """Speed of networks on up to 128 of the test faces, in one batch: the fastest of three passes."""
 
-    On up to 128 faces in one batch; the fastest of three passes.
-    """
-    device = resolve_device(device_name)
-    detections: dict[str, list[Portraits]] = {}
+    def __init__(self, faces: HeldOut, detector: str, device: str) -> None:
+        self._faces, self._detector, self._device = faces, detector, resolve_device(device)
+        self._detections: dict[str, list[Portraits]] = {}
 
-    def speed(model: str | Path) -> float:
-        classify = portraits.open_classifier(str(model), device, attribute=None)
-        finder = portraits.detector_for(detector, store.card(model).detector)
-        if finder not in detections:
-            detect = portraits.open_detector(finder, device)
-            detections[finder] = list(portraits.find(test.images[:_TIMED], detect, []))
-        chips = torch.cat([portraits.chips(batch, classify.spec.input, device) for batch in detections[finder]])
+    def speed(self, model: str | Path) -> float:
+        """Faces per second, from chips to predictions."""
+        classify = portraits.open_classifier(str(model), self._device, attribute=None)
+        finder = portraits.detector_for(self._detector, store.card(model).detector)
+        if finder not in self._detections:
+            detect = portraits.open_detector(finder, self._device)
+            self._detections[finder] = list(portraits.find(self._faces.images[:_TIMED], detect, []))
+        batches = self._detections[finder]
+        chips = torch.cat([portraits.chips(batch, classify.spec.input, self._device) for batch in batches])
         if not len(chips):
             raise UsageError("no face was found in any of the first test pictures: nothing can be timed")
         seconds = []
@@ -118,14 +118,6 @@ def speeds(models: Sequence[str | Path], test: HeldOut, detector: str, device_na
             classify(chips)
             seconds.append(time.perf_counter() - start)
         return len(chips) / min(seconds)
-
-    results: list[float | Exception] = []
-    for model in models:
-        try:
-            results.append(speed(model))
-        except Exception as exc:  # noqa: BLE001 - an error of one system, of any kind, must not stop the others
-            results.append(exc)
-    return results
 
 
 def threads(device: str) -> int:

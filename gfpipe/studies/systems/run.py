@@ -7,7 +7,7 @@ A system that fails has the reason in its row, and the others go on.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -16,40 +16,41 @@ import numpy as np
 
 from gfpipe.errors import GfpipeError, UnknownModelError, UsageError
 from gfpipe.evaluation import predictions
-from gfpipe.evaluation.answers import Answers, Floats, Trial
+from gfpipe.evaluation.answers import Answers, Trial
 from gfpipe.evaluation.measures import age_errors
 from gfpipe.models import store
 from gfpipe.stages.models import evaluate, train
-from gfpipe.studies import runner
 from gfpipe.studies.heads import classical, embedding
-from gfpipe.studies.heads import run as heads
+from gfpipe.studies.heads.run import Heads, Sample
 from gfpipe.studies.runner import Report, Study, Training
-from gfpipe.studies.systems import figure, held_out, tables
+from gfpipe.studies.systems import figure, held_out, outcome, tables
 from gfpipe.studies.systems.declared import Course, course, declared
 from gfpipe.studies.systems.held_out import HeldOut
-from gfpipe.studies.systems.outcome import (
-    FOREIGN,
-    FULL,
-    HEAD,
-    MODEL,
-    OTHERS,
-    RECIPE,
-    STORED,
-    Outcome,
-    Row,
-    Run,
-    System,
-    answers_of,
-)
+from gfpipe.studies.systems.outcome import FOREIGN, HEAD, MODEL, RECIPE, Outcome, Row, Run, System
 from gfpipe.training.data import material
 from gfpipe.training.data.splits import Faces
+from gfpipe.training.run.folder import data_paths
 
-_PENDING: Final = np.zeros(0)  # of a run that is not evaluated yet
+_PENDING: Final = np.zeros(0)  # predictions of a network that is not evaluated yet
+
+
+@dataclass(frozen=True, eq=False)
+class _Network:
+    """A network to evaluate for a system.
+
+    Attributes:
+        models: its folder; in front of the folders of the networks for the ages of women and men, if any.
+        run: without predictions yet.
+    """
+
+    system: System
+    models: tuple[Path, ...]
+    run: Run
 
 
 @dataclass(frozen=True)
-class Config(runner.Options):
-    """Options of a study.
+class Systems(Study[Outcome]):
+    """Train, fit or load every system.
 
     Attributes:
         data: one benchmark, ``NAME=PATH`` or ``NAME:FORM=PATH``.
@@ -59,6 +60,7 @@ class Config(runner.Options):
         predictions: of other tools, ``NAME=FILE.csv``.
         train: also train our own recipes of which no model is stored.
         seed: of every training; None for the recipe's own.
+        rows: results so far.
     """
 
     data: str
@@ -68,78 +70,22 @@ class Config(runner.Options):
     predictions: tuple[str, ...] = ()
     train: bool = False
     seed: int | None = None
-
-    def trainings(self, system: System) -> list[tuple[Course, Training]]:
-        """A training for each recipe of a system."""
-        name, data = system.name, self.data.partition("=")[0].partition(":")[0]
-        courses = [course(recipe, data, full=self.full, seed=self.seed) for recipe in system.recipes]
-        return [(c, self.training(name, f"{name}: {c.words}", c.recipe, (self.data,), c.id)) for c in courses]
-
-    def stored_model(self, system: System) -> Path | None:
-        """Folder of a system's stored model; None if it is to be trained.
-
-        Raises:
-            UsageError: there is no stored model.
-        """
-        if not system.model:
-            return None
-        try:
-            store.card(system.model)
-            return Path(system.model) if Path(system.model).is_dir() else store.models_folder() / system.model
-        except UnknownModelError as exc:
-            if system.recipe and self.train:
-                return None
-            hint = f": gfpipe train {system.recipe} first, or give --train" if system.recipe else ""
-            raise UsageError(f"there is no stored model {system.model}{hint}") from exc
-
-    def predictions_of(self, system: System) -> str:
-        """File of another tool's predictions; raises UsageError if --predictions does not name it."""
-        for option in self.predictions:
-            name, _, file = option.partition("=")
-            if name == system.predictions:
-                return file
-        raise UsageError(f"give its answers about these pictures: --predictions {system.predictions}=FILE.csv")
-
-
-@dataclass(frozen=True, eq=False)
-class _Network:
-    """A network ready to be evaluated for a system.
-
-    Attributes:
-        model: its folder.
-        run: without predictions yet.
-        ages: folders of the networks for the ages of women and men.
-    """
-
-    system: System
-    model: Path
-    run: Run
-    ages: tuple[Path, ...] = ()
-
-    @property
-    def models(self) -> dict[str, str]:
-        """All folders by id: two systems may share a network."""
-        return {store.card(model).id: str(model) for model in (self.model, *self.ages)}
-
-
-class Systems(Study[Outcome]):
-    """Train, fit or load every system."""
-
-    def __init__(self, config: Config, *callbacks: Any) -> None:
-        super().__init__(config.out, *callbacks)
-        self.config = config
-        self.systems = declared().named(config.names)
-        self.rows: dict[str, Row] = {}
+    rows: dict[str, Row] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def about(self) -> Mapping[str, Any]:
         """Data and detector; systems and settings may be added."""
-        return {"data": runner.data_paths((self.config.data,)), "detector": self.config.detector}
+        return {"data": data_paths((self.data,)), "detector": self.detector}
+
+    @cached_property
+    def systems(self) -> tuple[System, ...]:
+        """Systems to compare."""
+        return declared().named(self.names)
 
     @cached_property
     def held_out(self) -> HeldOut:
         """The test faces."""
-        return held_out.held_out(self.config.data, self.on_progress)
+        return held_out.held_out(self.data, self.on_progress)
 
     @property
     def faces(self) -> Faces:
@@ -152,112 +98,154 @@ class Systems(Study[Outcome]):
         trainings: dict[str, Training] = {}
         for system in self._pending(MODEL, RECIPE):
             with self.attempt(system.name):
-                if not self.config.stored_model(system):
-                    for _, training in self.config.trainings(system):
+                if not self._stored_model(system):
+                    for _, training in self._trainings(system):
                         trainings.setdefault(training.config.model_id, training)
         return list(trainings.values())
 
     @contextmanager
-    def attempt(self, name: str) -> Iterator[None]:
+    def attempt(self, row: str) -> Iterator[None]:
         """Record any error as the reason in a system's row."""
         try:
             yield
         except Exception as exc:  # noqa: BLE001 - an error of one system, of any kind, must not stop the others
             reason = str(exc) if isinstance(exc, GfpipeError) else f"{type(exc).__name__}: {exc}"
-            self.rows[name] = Row(declared().named([name])[0], reason=reason)
-            self.say(f"{name} is not run: {reason}")
+            self.rows[row] = Row(declared().named([row])[0], reason=reason)
+            self.say(f"{row} is not run: {reason}")
 
     def prepare(self) -> None:
-        """Read other tools' predictions, and fit heads: both are fast."""
+        """Read the test faces and other tools' predictions, and fit heads: all of this is fast."""
+        faces = self.held_out
         for system in self._pending(FOREIGN):
             with self.attempt(system.name):
-                file = f"{system.name}={self.config.predictions_of(system)}"
-                answers = predictions.read(file, self.held_out.labels).answers
-                self._finish(system, Run(OTHERS, answers.p_female, answers.age_years))
-        samples: dict[str, heads.Sample] = {}
+                answers = predictions.read(f"{system.name}={self._file(system)}", faces.labels).answers
+                self.rows[system.name] = Row(system, Run(outcome.OTHERS, answers.p_female, answers.age_years))
+        samples: dict[str, Sample] = {}
         for system in self._pending(HEAD):
             with self.attempt(system.name):
-                self._fit(system, samples)
+                self.rows[system.name] = Row(system, self._fit(system, samples))
 
     def measure(self) -> Outcome:
-        """Evaluate all networks that have no stored run together.
+        """Evaluate all networks without stored predictions together.
 
         Raises:
             UsageError: no system could be run.
         """
-        due = []
+        due, faces = [], self.held_out
         for system in self._pending(MODEL, RECIPE):
             with self.attempt(system.name):
                 network = self._network(system)
-                if run := held_out.load_run(self._path(system, *self._hashes(network))):
-                    self._finish(system, replace(run, train_seconds=network.run.train_seconds))
+                if run := held_out.load_run(self._path(network)):
+                    self.rows[system.name] = Row(system, replace(run, train_seconds=network.run.train_seconds))
                 else:
-                    self.held_out.refuse_learned(str(network.model))
+                    faces.refuse_learned(str(network.models[0]))
                     due.append(network)
         self._evaluate(due)
         if not any(row.run for row in self.rows.values()):
             reasons = "; ".join(f"{name}: {row.reason}" for name, row in self.rows.items())
             raise UsageError(f"no system could be run: {reasons}")
         rows = tuple(self.rows[system.name] for system in self.systems)
-        answers, faces = tuple(answers_of(row) for row in rows if row.run), self.held_out
-        trial = Trial(faces.data, self.config.detector, faces.labels, answers, faces.skipped)
-        return Outcome(trial, rows, declared().groups)
+        answers = tuple(outcome.answers_of(row) for row in rows if row.run)
+        return Outcome(Trial(faces.data, self.detector, faces.labels, answers, faces.skipped), rows, declared().groups)
 
     def report(self, outcome: Outcome) -> Report:
         """All tables and one figure."""
         texts = tables.texts(outcome)
         return Report(texts["systems.txt"].rstrip(), texts, {"systems": figure.picture(outcome)}, outcome.trial)
 
+    def plan(self) -> str:
+        """List what would be done for each system; nothing is trained, and no picture is read."""
+        return "\n".join(f"{system.group:6}{system.name:24}{self._step(system)}" for system in self.systems)
+
+    def _step(self, system: System) -> str:
+        try:
+            if system.kind == FOREIGN:
+                return f"read from {self._file(system)}"
+            if system.kind == HEAD:
+                embedding.stored_card(system.embedder or self.embedder)
+                return f"fitted on the features of {system.embedder or self.embedder}, full"
+            if model := self._stored_model(system):
+                return f"stored model, {model}"
+            return "; ".join(
+                f"{'trained before' if training.finished else 'trained'} by {course.recipe.name}: {course.words}"
+                for course, training in self._trainings(system)
+            )
+        except GfpipeError as exc:
+            return f"not run: {exc}"
+
     def _pending(self, *kinds: str) -> list[System]:
         """Systems of some kinds without a row, by kind."""
         return [s for kind in kinds for s in self.systems if s.kind == kind and s.name not in self.rows]
 
-    def _finish(self, system: System, run: Run) -> None:
-        self.rows[system.name] = Row(system, run)
+    def _trainings(self, system: System) -> list[tuple[Course, Training]]:
+        """A training for each recipe of a system."""
+        name, data = system.name, self.data.partition("=")[0].partition(":")[0]
+        courses = [course(recipe, data, full=self.full, seed=self.seed) for recipe in system.recipes]
+        return [(c, self.training(name, f"{name}: {c.words}", c.recipe, (self.data,), c.id)) for c in courses]
 
-    def _path(self, system: System, *about: str) -> Path:
+    def _stored_model(self, system: System) -> Path | None:
+        """Folder of a system's stored model; None if it is to be trained, UsageError if that needs --train."""
+        if not system.model:
+            return None
+        try:
+            store.card(system.model)
+            return Path(system.model) if Path(system.model).is_dir() else store.models_folder() / system.model
+        except UnknownModelError as exc:
+            if system.recipe and self.train:
+                return None
+            hint = f": gfpipe train {system.recipe} first, or give --train" if system.recipe else ""
+            raise UsageError(f"there is no stored model {system.model}{hint}") from exc
+
+    def _file(self, system: System) -> str:
+        """File of another tool's predictions."""
+        for option in self.predictions:
+            name, _, file = option.partition("=")
+            if name == system.predictions:
+                return file
+        raise UsageError(f"give its answers about these pictures: --predictions {system.predictions}=FILE.csv")
+
+    def _path(self, network: _Network) -> Path:
+        return self._stored_run(network.system, *(store.card(model).sha256 for model in network.models))
+
+    def _stored_run(self, system: System, *about: str) -> Path:
         """File of a stored run, named by what its predictions depend on."""
         key = material.digest(" ".join((self.held_out.digest, *about)))
-        return self.config.out / "answers" / f"{system.name}-{key[:16]}.npz"
+        return self.folder / "answers" / f"{system.name}-{key[:16]}.npz"
 
-    @staticmethod
-    def _hashes(network: _Network) -> list[str]:
-        return [store.card(model).sha256 for model in (network.model, *network.ages)]
-
-    def _fit(self, system: System, samples: dict[str, heads.Sample]) -> None:
+    def _fit(self, system: System, samples: dict[str, Sample]) -> Run:
         """Fit a head; faces are embedded once for all heads on the same features."""
-        config, embedder = self.config, system.embedder or self.config.embedder
+        embedder, faces = system.embedder or self.embedder, self.held_out
         card = embedding.stored_card(embedder)
-        path = self._path(system, embedder, card.sha256 if card else "", system.head)
+        path = self._stored_run(system, embedder, card.sha256 if card else "", system.head)
         if run := held_out.load_run(path):
-            return self._finish(system, run)
+            return run
         if embedder not in samples:
             if card:
-                self.held_out.refuse_learned(embedder)
-            options = heads.Config(embedder, config.data, detector=config.detector, device=config.device)
-            samples[embedder] = heads.embed(options, self.on_progress)
+                faces.refuse_learned(embedder)
+            options = {"detector": self.detector, "device": self.device, "on_progress": self.on_progress}
+            samples[embedder] = Heads(embedder, self.data, **options).sample()  # type: ignore[arg-type]
         sample, head = samples[embedder], classical.BY_NAME[system.head]
         dimensions = sample.embedder.dimensions
         self.say(f"{system.name}: fitted on {sample.learned:,} faces, {dimensions:,} features of {embedder}")
         fitted = sample.fit(head)
-        p_female, _ = self.held_out.aligned(sample.trial(Answers(system.name, fitted.p_female)), system.name)
+        p_female, _ = faces.aligned(sample.trial(Answers(system.name, fitted.p_female)), system.name)
         per_face = sample.embedded.network_seconds / len(sample.labels) + fitted.predict_seconds / sample.test.sum()
         linear = dimensions + 1 if head.family == "linear" else 0
         run = Run(
-            FULL,
+            outcome.FULL,
             p_female,
             parameters=((card.parameters or 0) if card else 0) + linear or None,
             train_seconds=fitted.fit_seconds,
             images_per_second=1 / per_face,
-            threads=held_out.threads(config.device),
+            threads=held_out.threads(self.device),
         )
-        return self._finish(system, held_out.store_run(path, run))
+        return held_out.store_run(path, run)
 
     def _network(self, system: System) -> _Network:
         """The stored model of a system, or its trained ones."""
-        if model := self.config.stored_model(system):
-            return _Network(system, model, Run(STORED, _PENDING, parameters=store.card(model).parameters))
-        trainings = self.config.trainings(system)
+        if model := self._stored_model(system):
+            return _Network(system, (model,), Run(outcome.STORED, _PENDING, parameters=store.card(model).parameters))
+        trainings = self._trainings(system)
         results = [train.run(training.config, self.on_progress) for _, training in trainings]
         first, _ = trainings[0]
         run = Run(
@@ -267,65 +255,32 @@ class Systems(Study[Outcome]):
             parameters=sum(store.card(result.folder).parameters or 0 for result in results),
             train_seconds=sum(epoch.seconds for result in results for epoch in result.history),
         )
-        return _Network(system, results[0].folder, run, tuple(result.folder for result in results[1:]))
+        return _Network(system, tuple(result.folder for result in results), run)
 
     def _evaluate(self, networks: list[_Network]) -> None:
-        config = self.config
-        models = [network.model for network in networks]
-        speeds = held_out.speeds(models, self.held_out, config.detector, config.device)
-        able = []
-        for network, speed in zip(networks, speeds, strict=True):
+        """Time and evaluate networks; two systems may share one."""
+        stopwatch, timed = held_out.Stopwatch(self.held_out, self.detector, self.device), []
+        for network in networks:
             with self.attempt(network.system.name):
-                if isinstance(speed, Exception):
-                    raise speed
-                run = replace(network.run, images_per_second=speed, threads=held_out.threads(config.device))
-                able.append(replace(network, run=run))
-        evaluated = {name: model for network in able for name, model in network.models.items()}
+                speed = stopwatch.speed(network.models[0])
+                run = replace(network.run, images_per_second=speed, threads=held_out.threads(self.device))
+                timed.append(replace(network, run=run))
+        models = {store.card(model).id: str(model) for network in timed for model in network.models}
         trial: Trial | None = None
-        for network in able:
-            with self.attempt(network.system.name):
-                trial = trial or self._trial(tuple(evaluated.values()))
-                p_female, ages = self.held_out.aligned(trial, store.card(network.model).id)
-                if network.ages:
-                    women, men = (self.held_out.aligned(trial, store.card(model).id)[1] for model in network.ages)
-                    ages = _combined_ages(network.system, p_female, women, men)
+        for network in timed:
+            system = network.system
+            with self.attempt(system.name):
+                trial = trial or self._trial(tuple(models.values()))
+                ids = [store.card(model).id for model in network.models]
+                p_female, ages = self.held_out.aligned(trial, ids[0])
+                if ids[1:]:
+                    women, men = (self.held_out.aligned(trial, name)[1] for name in ids[1:])
+                    if women is None or men is None:
+                        raise UsageError(f"{system.women} and {system.men} must both tell ages")
+                    ages = age_errors.by_perceived_gender(Answers(system.name, p_female), women, men).age_years
                 run = replace(network.run, p_female=p_female, age_years=ages)
-                path = self._path(network.system, *self._hashes(network))
-                self._finish(network.system, held_out.store_run(path, run))
+                self.rows[system.name] = Row(system, held_out.store_run(self._path(network), run))
 
     def _trial(self, models: tuple[str, ...]) -> Trial:
-        config = self.config
-        evaluation = evaluate.Config(models, (config.data,), config.detector, config.device, part="test")
+        evaluation = evaluate.Config(models, (self.data,), self.detector, self.device, part="test")
         return evaluate.run(evaluation, self.on_progress)[0]
-
-
-def _combined_ages(system: System, p_female: Floats, women: Floats | None, men: Floats | None) -> Floats | None:
-    """Ages of faces predicted female by one network, of the others by another."""
-    if women is None or men is None:
-        raise UsageError(f"{system.women} and {system.men} must both tell ages")
-    return age_errors.by_perceived_gender(Answers(system.name, p_female), women, men).age_years
-
-
-def plan(config: Config) -> str:
-    """List what would be done for each system; nothing is trained, and no picture is read."""
-    return "\n".join(
-        f"{system.group:6}{system.name:24}{_step(config, system)}" for system in declared().named(config.names)
-    )
-
-
-def _step(config: Config, system: System) -> str:
-    try:
-        if system.kind == FOREIGN:
-            return f"read from {config.predictions_of(system)}"
-        if system.kind == HEAD:
-            embedder = system.embedder or config.embedder
-            embedding.stored_card(embedder)
-            return f"fitted on the features of {embedder}, full"
-        if model := config.stored_model(system):
-            return f"stored model, {model}"
-        return "; ".join(
-            f"{'trained before' if training.finished else 'trained'} by {course.recipe.name}: {course.words}"
-            for course, training in config.trainings(system)
-        )
-    except GfpipeError as exc:
-        return f"not run: {exc}"

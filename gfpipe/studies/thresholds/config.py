@@ -12,9 +12,9 @@ from typing import Final
 from gfpipe.attributes.spec import InputSpec
 from gfpipe.errors import UsageError
 from gfpipe.models import store
-from gfpipe.studies import runner
+from gfpipe.studies.runner import Study
 from gfpipe.studies.thresholds.hiding import CHOOSING, REPORTING, Group
-from gfpipe.studies.thresholds.measures import Kind
+from gfpipe.studies.thresholds.measures import Kind, Outcome
 from gfpipe.training.data import mixtures
 from gfpipe.training.recipe import Recipe
 
@@ -46,8 +46,8 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Config(runner.Options):
-    """Options of a study.
+class Config(Study[Outcome]):
+    """Options of a study; see :class:`gfpipe.studies.thresholds.run.Thresholds`.
 
     Attributes:
         model: source model, id or folder; its predictions become labels, and training starts from its weights.
@@ -121,11 +121,11 @@ class Config(runner.Options):
 
     def set_of(self, setting: Setting) -> Path:
         """Folder of its pseudo-labelled faces."""
-        return self.out / "sets" / setting.id
+        return self.folder / "sets" / setting.id
 
     def table(self, name: str) -> Path:
         """Table of faces: ``labelled``, or one of :data:`MEASURED`."""
-        return self.out / "data" / f"{name}.parquet"
+        return self.folder / "data" / f"{name}.parquet"
 
     @property
     def chip(self) -> InputSpec:

@@ -8,7 +8,7 @@ FOLDER/finished.json    the result; written last
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -118,3 +118,9 @@ def claim_study(out: Path, about: Mapping[str, Any]) -> None:
         raise UsageError(f"{path} cannot be read or written: {exc}; choose another --out") from exc
     if others := [word for word, value in about.items() if stored.get(word) != value]:
         raise UsageError(f"{out} holds a study of another {' and another '.join(others)}: choose another --out")
+
+
+def data_paths(data: Iterable[str]) -> list[str]:
+    """``NAME=PATH`` with absolute paths, sorted."""
+    parts = (name.partition("=") for name in data)
+    return sorted(f"{name}={Path(path).expanduser().resolve()}" for name, _, path in parts)

@@ -12,7 +12,7 @@ from gfpipe.models import store
 from gfpipe.progress import Progress
 from gfpipe.stages.models import evaluate
 from gfpipe.studies import runner
-from gfpipe.studies.heads.run import Config, Heads
+from gfpipe.studies.heads.run import Heads
 from gfpipe.studies.heads.tables import OWN
 from gfpipe.training.data import datasets, splits
 from gfpipe.training.tables import Split
@@ -44,8 +44,8 @@ def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_heads_are_asked_about_the_test_faces_and_stand_beside_the_networks_own(pictures: Path) -> None:
     heard: list[Progress] = []
-    config = Config(MODEL, f"utkface={pictures}", ("svm-gaussian", "tree-4"), split=SPLIT, device="cpu")
-    outcome = Heads(config, heard.append).measure()
+    config = Heads(MODEL, f"utkface={pictures}", ("svm-gaussian", "tree-4"), split=SPLIT, device="cpu")
+    outcome = replace(config, on_progress=heard.append).measure()
     faces = splits.distinct([datasets.read(config.data)])
     test = splits.parts(faces, SPLIT.validation, SPLIT.test) == "test"
     assert outcome.trial.labels.names.tolist() == [str(faces.images[place]) for place in np.flatnonzero(test)]
@@ -64,16 +64,16 @@ def test_heads_are_asked_about_the_test_faces_and_stand_beside_the_networks_own(
 
 
 def test_test_faces_that_the_network_has_learned_from_are_left_out(pictures: Path, own_models: Path) -> None:
-    config = Config(MODEL, f"utkface={pictures}", ("naive-bayes",), split=SPLIT, device="cpu")
+    config = Heads(MODEL, f"utkface={pictures}", ("naive-bayes",), split=SPLIT, device="cpu")
     faces = splits.distinct([datasets.read(config.data)])
     test = np.flatnonzero(splits.parts(faces, SPLIT.validation, SPLIT.test) == "test")
     np.save(own_models / MODEL / store.SEEN, np.sort(faces.digests[test[:4]]))
-    outcome = Heads(config).measure()
+    outcome = config.measure()
     assert outcome.trial.seen == 4
     assert outcome.trial.labels.names.tolist() == [str(faces.images[place]) for place in test[4:]]
     np.save(own_models / MODEL / store.SEEN, np.sort(faces.digests))
     with pytest.raises(UsageError, match="leaves no test face that cydral-gender-v1 has not learned from"):
-        Heads(config).measure()
+        config.measure()
 
 
 def test_the_command_prints_one_table_and_leaves_it_in_a_folder(
@@ -92,8 +92,8 @@ def test_the_command_prints_one_table_and_leaves_it_in_a_folder(
 
 
 def test_a_folder_of_another_embedder_is_refused_and_other_heads_are_not(tmp_path: Path) -> None:
-    config = Config("pixels:48", "utkface=nowhere", out=tmp_path)
-    runner.claim(Heads(config))
-    runner.claim(Heads(replace(config, heads=("svm",))))
+    config = Heads("pixels:48", "utkface=nowhere", out=tmp_path)
+    config.claim()
+    replace(config, heads=("svm",)).claim()
     with pytest.raises(UsageError, match="holds a study of another embedder and another data: choose another --out"):
-        runner.claim(Heads(replace(config, embedder="pixels:32", data="utkface=elsewhere")))
+        replace(config, embedder="pixels:32", data="utkface=elsewhere").claim()

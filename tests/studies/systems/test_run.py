@@ -14,7 +14,7 @@ from gfpipe.progress import Progress
 from gfpipe.stages.models import evaluate
 from gfpipe.studies import runner
 from gfpipe.studies.systems.declared import course, declared
-from gfpipe.studies.systems.run import Config, Systems
+from gfpipe.studies.systems.run import Systems
 from gfpipe.training import recipe as recipes
 from gfpipe.training.data import datasets, splits
 from tests.conftest import Command
@@ -33,14 +33,14 @@ def pictures(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def config(pictures: Path, tmp_path: Path) -> Config:
+def config(pictures: Path, tmp_path: Path) -> Systems:
     """One head, one training, one stored model, another tool; and a head on a model that does not exist."""
     faces = splits.distinct([datasets.read(f"utkface={pictures}")])
     said = [f"{image},{'f' if place % 3 else 'm'}" for place, image in enumerate(faces.images)]
     table = tmp_path / "ina.csv"
     table.write_text("\n".join(["frame,sex_label", *said]), encoding="utf-8")
     names = (OURS, "pixels-logistic", "portrait-1", "naive-bayes", "5")
-    return Config(
+    return Systems(
         f"utkface={pictures}",
         names,
         embedder="nothing-of-that-name",
@@ -65,12 +65,12 @@ class Heard:
             raise KeyboardInterrupt
 
 
-def test_a_study_goes_on_where_it_was_stopped_and_a_failing_system_stops_no_other(config: Config) -> None:
+def test_a_study_goes_on_where_it_was_stopped_and_a_failing_system_stops_no_other(config: Systems) -> None:
     first = Heard(stop_in_epoch=3)
     with pytest.raises(KeyboardInterrupt):
-        runner.run(Systems(config, first.hear, first.said.append))
+        runner.run(replace(config, on_progress=first.hear, say=first.said.append))
     second = Heard()
-    written = runner.run(Systems(config, second.hear, second.said.append))
+    written = runner.run(replace(config, on_progress=second.hear, say=second.said.append))
     # The head was kept, and so were the epochs before the stop.
     assert not [line for line in second.said if line.startswith("pixels-logistic")]
     assert min(second.epochs) >= 2
@@ -90,19 +90,19 @@ def test_a_study_goes_on_where_it_was_stopped_and_a_failing_system_stops_no_othe
     assert np.array_equal(stored.p_female, trial.answers[0].p_female, equal_nan=True)
     # Models are the study's own; chips are gone.
     way = course("portrait-1", "utkface", full=False)
-    assert (config.models / way.id / store.CARD).is_file()
+    assert (config.folder / "models" / way.id / store.CARD).is_file()
     assert not (store.models_folder() / way.id).exists()
-    assert not (config.out / "chips").exists()
-    assert Trial.read(config.out / "answers.parquet").models == tuple(name for name in rows if rows[name].run)
+    assert not (config.folder / "chips").exists()
+    assert Trial.read(config.folder / "answers.parquet").models == tuple(name for name in rows if rows[name].run)
 
     third = Heard()
-    again = runner.run(Systems(config, third.hear, third.said.append))
+    again = runner.run(replace(config, on_progress=third.hear, say=third.said.append))
     assert not third.epochs
     assert [line for line in third.said if "is not run" not in line] == []
-    assert written.text == again.text == (config.out / "systems.txt").read_text().rstrip()
+    assert written.text == again.text == (config.folder / "systems.txt").read_text().rstrip()
 
 
-def test_a_dry_run_says_what_would_be_done_and_does_nothing(gfpipe: Command, config: Config, tmp_path: Path) -> None:
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(gfpipe: Command, config: Systems, tmp_path: Path) -> None:
     command = ["study", "systems", "--data", config.data, "--out", str(config.out), "--dry-run", "--device", "cpu"]
     said = gfpipe(*command, "--systems", "portrait-2,4,5,naive-bayes", "--embedder", "nothing-of-that-name")
     assert said.code == 0, said.stderr
@@ -111,16 +111,16 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(gfpipe: Command, con
     assert "reduced" in lines["three-heads"]
     assert "not run: give its answers" in lines["inaFaceAnalyzer"]
     assert "not run: " in lines["naive-bayes"]
-    assert not config.out.exists()
+    assert not config.folder.exists()
     wrong = gfpipe(*command, "--systems", "portrait-9")
     assert wrong.code == 2
     assert "did you mean portrait-" in wrong.stderr
 
 
-def test_a_folder_of_another_study_is_refused(config: Config) -> None:
-    runner.claim(Systems(config))
+def test_a_folder_of_another_study_is_refused(config: Systems) -> None:
+    config.claim()
     with pytest.raises(UsageError, match="holds a study of another data"):
-        runner.claim(Systems(replace(config, data="utkface=elsewhere")))
+        replace(config, data="utkface=elsewhere").claim()
 
 
 def test_every_declared_recipe_exists_and_follows_the_same_split() -> None:

@@ -34,7 +34,7 @@ from gfpipe.curation.sets import Model, Source
 from gfpipe.errors import UnknownModelError, UsageError
 from gfpipe.faces import portraits
 from gfpipe.models import store
-from gfpipe.progress import OnProgress, Progress, no_progress
+from gfpipe.progress import Progress
 from gfpipe.studies.thresholds import benchmarks, hiding
 from gfpipe.studies.thresholds.config import CURATED, ELSEWHERE, LABELLED, Config, Setting
 from gfpipe.studies.thresholds.hiding import ARCHIVE, CHOOSING, REPORTING, Group
@@ -85,7 +85,7 @@ class Curated:
         return self.female + self.male >= _FEWEST
 
 
-def prepare(config: Config, on_progress: OnProgress = no_progress) -> Prepared:
+def prepare(config: Config) -> Prepared:
     """Split the faces, list them below ``OUT/data``, and label the archive with the source model.
 
     Raises:
@@ -94,7 +94,7 @@ def prepare(config: Config, on_progress: OnProgress = no_progress) -> Prepared:
     """
     sources = tuple(datasets.read(name) for name in config.data)
     _check_sources(config, sources)
-    faces = splits.distinct(sources, on_progress)
+    faces = splits.distinct(sources, config.on_progress)
     hidden = np.zeros(len(faces.images), np.bool_)
     if config.group:
         hidden = config.group.members(faces)
@@ -108,8 +108,8 @@ def prepare(config: Config, on_progress: OnProgress = no_progress) -> Prepared:
     elsewhere = np.flatnonzero((part == "test") & ~np.isin(faces.digests, seen))
     _write_measured(config, ELSEWHERE, lessons.subset(faces, elsewhere), licence)
     if config.group:
-        return _from_group(config, lessons.subset(faces, np.flatnonzero(hidden)), labelled, licence, on_progress)
-    return _from_lake(config, labelled, np.concatenate([seen, faces.digests]), on_progress)
+        return _from_group(config, lessons.subset(faces, np.flatnonzero(hidden)), labelled, licence)
+    return _from_lake(config, labelled, np.concatenate([seen, faces.digests]))
 
 
 def curate(config: Config, prepared: Prepared, setting: Setting) -> Curated:
@@ -143,13 +143,13 @@ def _check_sources(config: Config, sources: Sequence[Dataset]) -> None:
             )
 
 
-def _from_group(config: Config, hidden: Faces, labelled: Faces, licence: str, on_progress: OnProgress) -> Prepared:
+def _from_group(config: Config, hidden: Faces, labelled: Faces, licence: str) -> Prepared:
     """Split the hidden group; label its archive."""
     role = hiding.roles(hidden, config.held_out, config.reported)
     for name in (CHOOSING, REPORTING):
         _write_measured(config, name, lessons.subset(hidden, np.flatnonzero(role == name)), licence)
     archive = lessons.subset(hidden, np.flatnonzero(role == ARCHIVE))
-    p_female = _predictions(config, archive, on_progress)
+    p_female = _predictions(config, archive)
     candidates, indices = benchmarks.from_dataset(archive.images, p_female)
     card = store.card(config.model)
     left_out = {"no face was found, or the picture cannot be read": len(archive.images) - len(indices)}
@@ -163,10 +163,10 @@ def _from_group(config: Config, hidden: Faces, labelled: Faces, licence: str, on
     )
 
 
-def _from_lake(config: Config, labelled: Faces, seen: NDArray[np.uint64], on_progress: OnProgress) -> Prepared:
+def _from_lake(config: Config, labelled: Faces, seen: NDArray[np.uint64]) -> Prepared:
     """Read a real archive's crops; split other faces to measure on."""
     card = store.card(config.model)
-    lake = lakes.read(Path(config.lake or ""), on_progress)
+    lake = lakes.read(Path(config.lake or ""), config.on_progress)
     if others := [model.id for model in lake.models if model.sha256 != card.sha256]:
         raise UsageError(
             f"{config.lake} was classified by {' and '.join(others)}, not by {card.id}: name that model, or classify "
@@ -230,9 +230,9 @@ def _write_measured(config: Config, name: str, faces: Faces, licence: str) -> No
     hiding.write(config.table(name), faces.images, (None for _ in faces.images), licence)
 
 
-def _predictions(config: Config, archive: Faces, on_progress: OnProgress) -> NDArray[np.float64]:
+def _predictions(config: Config, archive: Faces) -> NDArray[np.float64]:
     """(N,) p_female of each face of the archive by the source model; stored for a study that resumes."""
-    path = config.out / "data" / "archive.npz"
+    path = config.table("archive").with_suffix(".npz")
     if path.is_file():
         stored = np.load(path)
         if np.array_equal(stored["digests"], archive.digests):
@@ -243,7 +243,7 @@ def _predictions(config: Config, archive: Faces, on_progress: OnProgress) -> NDA
     for batch in portraits.find(archive.images, detect, []):
         predictions = classify(portraits.chips(batch, classify.spec.input, device))
         p_female[batch.index[batch.detected]] = predictions.p_female
-        on_progress(Progress("labelling the archive", int(batch.index[-1]) + 1, len(archive.images)))
+        config.on_progress(Progress("labelling the archive", int(batch.index[-1]) + 1, len(archive.images)))
     with files.replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, digests=archive.digests, p_female=p_female)
     return p_female

@@ -15,9 +15,8 @@ from gfpipe.models.lineage import Lineage, TrainedStage
 from gfpipe.progress import Progress
 from gfpipe.studies import runner
 from gfpipe.studies.runner import Written
-from gfpipe.studies.thresholds import prepare as study
+from gfpipe.studies.thresholds import preparation as study
 from gfpipe.studies.thresholds import tables as threshold_tables
-from gfpipe.studies.thresholds.config import Config
 from gfpipe.studies.thresholds.hiding import Group
 from gfpipe.studies.thresholds.measures import Kind, Outcome
 from gfpipe.studies.thresholds.run import Thresholds
@@ -47,13 +46,13 @@ def pictures(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def config(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+def config(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Thresholds:
     here = [store.pull(name) for name in (DETECTOR, BASE)]
     monkeypatch.setenv("GFPIPE_MODELS", str(tmp_path / "models"))
     for folder in here:
         shutil.copytree(folder, tmp_path / "models" / folder.name)
     data, group = (f"utkface={pictures}",), Group("ethnicity", "asian")
-    return Config(BASE, RECIPE, data, group, thresholds=(0.0,), oracle=True, out=tmp_path / "study", device="cpu")
+    return Thresholds(BASE, RECIPE, data, group, thresholds=(0.0,), oracle=True, out=tmp_path / "study", device="cpu")
 
 
 class Heard:
@@ -63,16 +62,16 @@ class Heard:
         self.progress: list[Progress] = []
         self.said: list[str] = []
 
-    def run(self, config: Config) -> Written[Outcome]:
-        return runner.run(Thresholds(config, self.progress.append, self.said.append))
+    def run(self, config: Thresholds) -> Written[Outcome]:
+        return runner.run(replace(config, on_progress=self.progress.append, say=self.said.append))
 
 
-def test_nobody_is_learned_from_and_measured_on_and_no_hidden_label_is_learned(config: Config) -> None:
+def test_nobody_is_learned_from_and_measured_on_and_no_hidden_label_is_learned(config: Thresholds) -> None:
     prepared = study.prepare(config)
     for setting in config.settings:
         study.curate(config, prepared, setting)
     tables = {name: datasets.read(f"x:parquet={config.table(name)}") for name in ("labelled", *study_tables())}
-    archive = datasets.read(f"curated={config.out / 'sets' / 't0'}")
+    archive = datasets.read(f"curated={config.folder / 'sets' / 't0'}")
     digests = {name: set(splits.distinct([each]).digests) for name, each in {**tables, "archive": archive}.items()}
     names = list(digests)
     for place, one in enumerate(names):
@@ -81,9 +80,9 @@ def test_nobody_is_learned_from_and_measured_on_and_no_hidden_label_is_learned(c
     assert "asian" not in {image.ethnicity for image in (*tables["labelled"].images, *tables["elsewhere"].images)}
     assert {image.ethnicity for image in tables["reporting"].images} == {"asian"}
 
-    rows = pq.read_table(config.out / "sets" / "t0" / "faces.parquet").to_pylist()
+    rows = pq.read_table(config.folder / "sets" / "t0" / "faces.parquet").to_pylist()
     assert all((row["perceived_gender"] == "female") == (row["p_female"] >= 0.5) for row in rows)
-    assert {row["p_female"] for row in pq.read_table(config.out / "sets/oracle/faces.parquet").to_pylist()} == {
+    assert {row["p_female"] for row in pq.read_table(config.folder / "sets/oracle/faces.parquet").to_pylist()} == {
         0.0,
         1.0,
     }
@@ -95,7 +94,7 @@ def study_tables() -> tuple[str, ...]:
     return MEASURED
 
 
-def test_a_study_ends_with_tables_a_picture_and_models_of_its_own(config: Config) -> None:
+def test_a_study_ends_with_tables_a_picture_and_models_of_its_own(config: Thresholds) -> None:
     heard = Heard()
     written = heard.run(config)
     outcome = written.outcome
@@ -107,12 +106,12 @@ def test_a_study_ends_with_tables_a_picture_and_models_of_its_own(config: Config
     assert row.wrong is not None
     assert 0 <= row.wrong < 0.5
     assert "≥ 0 *" in threshold_tables.main(outcome).text()
-    assert config.out / "thresholds.png" in written.files
-    assert {path.suffix for path in config.out.glob("thresholds.*")} == {".csv", ".tex", ".png", ".svg"}
-    assert not (config.out / "chips").exists()
+    assert config.folder / "thresholds.png" in written.files
+    assert {path.suffix for path in config.folder.glob("thresholds.*")} == {".csv", ".tex", ".png", ".svg"}
+    assert not (config.folder / "chips").exists()
 
     assert not (store.models_folder() / "t0-seed-0").exists()
-    card = store.card(config.models / "t0-seed-0")
+    card = store.card(config.folder / "models" / "t0-seed-0")
     assert f"{(row.female or 0) + (row.male or 0)} of them labelled by a model" in str(card.lineage)
     assert f"labelled by {BASE}" in str(card.lineage)
     assert isinstance(card.lineage, Lineage)
@@ -121,8 +120,8 @@ def test_a_study_ends_with_tables_a_picture_and_models_of_its_own(config: Config
         (STAGE.name, (row.female or 0) + (row.male or 0))
     ]
     assert "non-commercial" in card.licence
-    curated = splits.distinct([datasets.read(f"curated={config.out / 'sets' / 't0'}")])
-    assert np.isin(curated.digests, store.seen(config.models / "t0-seed-0")).all()
+    curated = splits.distinct([datasets.read(f"curated={config.folder / 'sets' / 't0'}")])
+    assert np.isin(curated.digests, store.seen(config.folder / "models" / "t0-seed-0")).all()
 
     again = Heard()
     assert again.run(config).outcome.reporting.figure(row, "accuracy") == outcome.reporting.figure(row, "accuracy")
@@ -135,13 +134,13 @@ def test_a_study_ends_with_tables_a_picture_and_models_of_its_own(config: Config
     assert more.said[0].startswith("[1/1] ≥ 0.5, seed 0: ")
 
 
-def test_a_study_that_was_stopped_goes_on(config: Config) -> None:
+def test_a_study_that_was_stopped_goes_on(config: Thresholds) -> None:
     def stop(said: str) -> None:
         if said.startswith("[2/"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        runner.run(Thresholds(config, lambda _: None, stop))
+        runner.run(replace(config, say=stop))
     heard = Heard()
     heard.run(config)
     assert [line.partition(":")[0] for line in heard.said] == ["[1/2] ≥ 0, seed 0", "[2/2] true labels, seed 0"]
@@ -150,7 +149,7 @@ def test_a_study_that_was_stopped_goes_on(config: Config) -> None:
     assert "cutting chips" not in doing, "all trainings share what was cut once"
 
 
-def test_all_rows_learn_for_the_same_number_of_steps(config: Config) -> None:
+def test_all_rows_learn_for_the_same_number_of_steps(config: Thresholds) -> None:
     control, threshold, _ = config.settings
     one, other = config.recipe_of(control, 0), config.recipe_of(threshold, 0)
     assert one.stages[0].data == "labelled"
@@ -158,7 +157,7 @@ def test_all_rows_learn_for_the_same_number_of_steps(config: Config) -> None:
     assert len(config.data_of(control)) == 1
 
 
-def test_a_source_that_may_know_the_group_is_refused(config: Config) -> None:
+def test_a_source_that_may_know_the_group_is_refused(config: Thresholds) -> None:
     faces = splits.distinct([datasets.read(config.data[0])])
     stored = store.open_model(BASE)
     store.save_model(replace(stored.card, id="knows"), stored.weights, seen=faces.digests)
@@ -190,27 +189,27 @@ def test_a_source_that_may_know_the_group_is_refused(config: Config) -> None:
         ({"recipe": replace(RECIPE, stages=(replace(STAGE, data="labelled"),))}, "needs labelled \\+ curated"),
     ],
 )
-def test_what_cannot_be_compared_fairly_is_refused(config: Config, change: dict[str, object], reason: str) -> None:
-    make: Callable[..., Config] = replace
+def test_what_cannot_be_compared_fairly_is_refused(config: Thresholds, change: dict[str, object], reason: str) -> None:
+    make: Callable[..., Thresholds] = replace
     with pytest.raises(UsageError, match=reason):
         make(config, **change)
 
 
-def test_a_folder_of_another_study_is_refused(config: Config) -> None:
-    runner.claim(Thresholds(config))
-    runner.claim(Thresholds(replace(config, thresholds=(0.5,), seeds=2)))
+def test_a_folder_of_another_study_is_refused(config: Thresholds) -> None:
+    config.claim()
+    replace(config, thresholds=(0.5,), seeds=2).claim()
     with pytest.raises(UsageError, match="holds a study of another held out: choose another --out"):
-        runner.claim(Thresholds(replace(config, held_out=0.4)))
+        replace(config, held_out=0.4).claim()
 
 
-def test_a_lake_is_asked_for_what_the_source_said(config: Config, tmp_path: Path) -> None:
+def test_a_lake_is_asked_for_what_the_source_said(config: Thresholds, tmp_path: Path) -> None:
     (tmp_path / "lake").mkdir()
     wanted = replace(config, group=None, lake=tmp_path / "lake", test=(f"test:{config.data[0]}",), oracle=False)
     with pytest.raises(UsageError, match="has no crops"):
         study.prepare(wanted)
 
 
-def test_a_lake_s_crops_are_learned_from_under_the_source_s_answers_alone(config: Config, tmp_path: Path) -> None:
+def test_a_lake_s_crops_are_learned_from_under_the_source_s_answers_alone(config: Thresholds, tmp_path: Path) -> None:
     for name in ("asian", "others"):
         (tmp_path / name).mkdir()
     for path in Path(config.data[0].partition("=")[2]).iterdir():
@@ -236,7 +235,7 @@ def test_a_lake_s_crops_are_learned_from_under_the_source_s_answers_alone(config
         study.prepare(replace(wanted, model="other", out=tmp_path / "again"))
 
 
-def test_the_command_says_what_it_would_train(config: Config, gfpipe: Command, tmp_path: Path) -> None:
+def test_the_command_says_what_it_would_train(config: Thresholds, gfpipe: Command, tmp_path: Path) -> None:
     recipe = tmp_path / "short.toml"
     recipe.write_text(
         'title = "short"\nnetwork = "x"\n[split]\nvalidation = 0.1\ntest = 0.3\n[[stages]]\nname = "one"\n'
@@ -248,7 +247,7 @@ def test_the_command_says_what_it_would_train(config: Config, gfpipe: Command, t
     assert said.code == 0, said.stderr
     assert "women ≥ 0.2, men ≥ 0.4" in said.stdout
     assert "5 of 5 trainings are not finished, each shown 32 faces" in said.stdout
-    assert not (config.out / "runs").exists()
+    assert not (config.folder / "runs").exists()
     for wrong, why in ((["--per-class", "0.5"], "write WOMEN:MEN"), (["--thresholds", "high"], "write numbers from 0")):
         said = gfpipe(*command, *wrong)
         assert (said.code, why in said.stderr) == (2, True)
