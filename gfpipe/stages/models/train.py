@@ -32,16 +32,9 @@ from gfpipe.training.data.chips import Chips
 from gfpipe.training.data.datasets import Skipped
 from gfpipe.training.data.lessons import Count
 from gfpipe.training.data.material import Material
-<<<<<<< HEAD
 from gfpipe.training.recipe import PRETEXT, Recipe
 from gfpipe.training.run import assessment, initial, loop
-from gfpipe.training.run.folder import RunFolder
-=======
-from gfpipe.training.recipe import CYDRAL, PRETEXT, SCRATCH, Recipe
-from gfpipe.training.run import initial, loop
-from gfpipe.training.run.augment import centre
 from gfpipe.training.run.folder import RunFolder, data_paths
->>>>>>> caaaa00 (Studies are dataclasses that declare themselves to the runner)
 from gfpipe.training.run.history import HISTORY, Epoch, read_history
 from gfpipe.training.run.initial import Initial
 from gfpipe.training.run.job import Job, bf16_for
@@ -92,18 +85,10 @@ class Config:
 
     @property
     def folder(self) -> RunFolder:
-<<<<<<< HEAD
         """The run's folder, with its subject."""
-        sources = (source.partition("=") for source in self.data)
-        about = {
-            "recipe": self.recipe.digest,
-            "data": sorted(f"{name}={Path(path).expanduser().resolve()}" for name, _, path in sources),
-=======
-        """``out``, and what it must be about."""
         about = {
             "recipe": self.recipe.digest,
             "data": data_paths(self.data),
->>>>>>> caaaa00 (Studies are dataclasses that declare themselves to the runner)
             "model": self.model_id,
             "detector": self.face_detector,
         }

@@ -11,7 +11,6 @@ from gfpipe.errors import UsageError
 from gfpipe.models import store
 from gfpipe.progress import Progress
 from gfpipe.stages.models import evaluate
-from gfpipe.studies import runner
 from gfpipe.studies.heads.run import Heads
 from gfpipe.studies.heads.tables import OWN
 from gfpipe.training.data import datasets, splits
