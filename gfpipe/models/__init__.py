@@ -1,1 +1,1 @@
-"""Models are data: a catalogue of them, where they come from, and a folder that keeps them with their cards."""
+"""Models: the catalogue, download and conversion, and the models folder."""

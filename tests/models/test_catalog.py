@@ -82,6 +82,8 @@ def test_a_card_of_a_later_format_is_refused() -> None:
         ("wheel:madeup==1.0", f'sha256 = "{"0" * 64}"', "no member"),
         ("ftp://example.org/x", f'sha256 = "{"0" * 64}"', "unknown source"),
         ("file:/x", 'colour = "blue"', "unknown key 'colour'"),
+        ("file:/x", 'kind = "dataset"', "'model' or 'footage'"),
+        ("file:/x", "python = 3", "python should be text"),
     ],
 )
 def test_a_bad_entry_is_refused_by_file_and_name(tmp_path: Path, source: str, more: str, complaint: str) -> None:
@@ -100,5 +102,5 @@ def test_a_card_of_a_chip_by_box_is_read_back_and_older_cards_have_none() -> Non
     del old["input"]["box_scale"]
     assert Card.from_json(json.dumps(old)).input.box_scale == 0
     both = card.to_json().replace('"template": []', f'"template": {[[1, 2]] * 5}')
-    with pytest.raises(ModelError, match="by a template or by box_scale"):
+    with pytest.raises(ModelError, match="template and box_scale are mutually exclusive"):
         Card.from_json(both)

@@ -183,7 +183,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: p
 def test_a_damaged_card_is_named(models: Path) -> None:
     (models / "broken").mkdir(parents=True)
     (models / "broken" / store.CARD).write_text("{")
-    with pytest.raises(ModelError, match=r"card\.json is no readable model card"):
+    with pytest.raises(ModelError, match=r"card\.json is not a readable model card"):
         store.open_model("broken")
 
 

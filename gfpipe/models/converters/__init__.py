@@ -1,15 +1,13 @@
-"""From what a source publishes to a state dict of one of our networks; each converter is named in the catalogue."""
+"""Converters from published files to state dicts of gfpipe's networks, as named in the catalogue."""
 
 from collections.abc import Callable
 from importlib import import_module
 
 import torch
 
-from gfpipe.errors import ModelError
-
 Converter = Callable[[bytes], dict[str, torch.Tensor]]
 
-# Imported only when used: a converter may need libraries that analysing does not.
+# Imported on use: converters need libraries that analysis does not.
 CONVERTERS = {
     "retinaface-onnx": "gfpipe.models.converters.retinaface:from_onnx",
     "cydral-gender": "gfpipe.models.converters.cydral:gender",
@@ -21,13 +19,6 @@ CONVERTERS = {
 
 
 def converter(name: str) -> Converter:
-    """The converter of that name.
-
-    Raises:
-        ModelError: there is none.
-    """
-    if name not in CONVERTERS:
-        raise ModelError(f"unknown converter {name!r}: choose one of {', '.join(CONVERTERS)}")
+    """Import a converter by name."""
     module, function = CONVERTERS[name].split(":")
-    found: Converter = getattr(import_module(module), function)
-    return found
+    return getattr(import_module(module), function)  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""PyTorch checkpoints -> state dicts, without ever running what a pickle may hold."""
+"""PyTorch checkpoints to state dicts, without executing pickled code."""
 
 import io
 import pickle
@@ -10,34 +10,34 @@ import torch
 
 from gfpipe.errors import ModelError
 
-WRAPPERS = ("state_dict", "model_state_dict", "model")  # under which training scripts nest the weights
-PREFIXES = ("module.", "_orig_mod.")  # DataParallel's and torch.compile's
-RACES = 7  # FairFace's first outputs
+WRAPPERS = ("state_dict", "model_state_dict", "model")  # keys under which training scripts nest the weights
+PREFIXES = ("module.", "_orig_mod.")  # of DataParallel and torch.compile
+RACES = 7  # first outputs of FairFace
 
 
 def state_dict(data: bytes) -> dict[str, torch.Tensor]:
-    """Read a checkpoint: a state dict, maybe nested, prefixed, or alone in a zip archive.
+    """Read a state dict, possibly nested, prefixed, or within a zip archive of one file.
 
     Raises:
-        ModelError: it holds anything but tensors and plain containers, or no weights at all.
+        ModelError: the checkpoint has no weights, or content other than tensors and plain containers.
     """
     try:
         content = torch.load(io.BytesIO(_unzipped(data)), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as exc:
         raise ModelError(
-            "the checkpoint holds more than weights (pickled code or objects) and is refused; "
-            f"save it again with torch.save(model.state_dict(), …). {str(exc).splitlines()[0]}"
+            "the checkpoint contains pickled code or objects besides weights and is not loaded; "
+            "save it again with torch.save(model.state_dict(), …)"
         ) from exc
-    except Exception as exc:  # damaged files make zip, pickle and torch each raise their own
+    except Exception as exc:  # zip, pickle and torch raise different exceptions for damaged files
         raise ModelError(f"not a PyTorch checkpoint: {exc}") from exc
     return {_bare(name): tensor.contiguous() for name, tensor in _weights(content).items()}
 
 
 def fairface(data: bytes) -> dict[str, torch.Tensor]:
-    """FairFace's ResNet-34 without its race outputs: ``fc`` keeps perceived gender (2) and age (9), in that order.
+    """Read FairFace's ResNet-34 without its race outputs.
 
-    The 18 outputs are race (7), gender (2), age (9): FairFace's ``predict.py``. gfpipe predicts no ethnicity,
-    so those rows are dropped before anything is stored.
+    The 18 outputs are race (7), gender (2), age (9), as in FairFace's ``predict.py``. gfpipe does not predict
+    ethnicity, so the race rows of ``fc`` are removed.
 
     Raises:
         ModelError: the checkpoint is not FairFace's.
@@ -50,7 +50,7 @@ def fairface(data: bytes) -> dict[str, torch.Tensor]:
 
 
 def _unzipped(data: bytes) -> bytes:
-    """Torch's own files are zip archives too; an archive of one file around such a file is unpacked."""
+    """Unpack a zip archive of one file; torch's own zip archives have several."""
     if not zipfile.is_zipfile(io.BytesIO(data)):
         return data
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -63,10 +63,10 @@ def _weights(content: Any) -> Mapping[str, torch.Tensor]:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
     if not isinstance(content, Mapping) or not content:
-        raise ModelError(f"the checkpoint holds a {type(content).__name__}, not a state dict")
+        raise ModelError(f"the checkpoint is a {type(content).__name__}, not a state dict")
     others = [str(name) for name, value in content.items() if not isinstance(value, torch.Tensor)]
     if others:
-        raise ModelError(f"the checkpoint's entries {', '.join(others[:5])} are no tensors: not a state dict")
+        raise ModelError(f"the checkpoint's entries {', '.join(others[:5])} are not tensors: not a state dict")
     return content
 
 

