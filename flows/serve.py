@@ -1,5 +1,6 @@
 """The embedded default: Prefect's server, its UI and the nightly runs, in one command on one machine."""
 
+import os
 import re
 import signal
 from collections.abc import Callable, Iterator
@@ -46,6 +47,7 @@ def serve(config: str | Path, port: int = UI_PORT, say: Callable[[str], object] 
     with _server(port, site.workers, say):
         for deployment, line in zip(served, (due.line for due in _due(site)), strict=True):
             say(f"{deployment.full_name}: {line} ({site.timezone or 'UTC'})")
+        os.environ["PYTHONSAFEPATH"] = "1"  # the processes of flow runs import no packages of the current folder
         with _interruptible():
             prefect.serve(*served, print_starting_message=False)
 

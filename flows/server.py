@@ -55,7 +55,8 @@ class Server:
             self._lock = lock
             self._log = None if full else _home() / "gfpipe-server.log"
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gfpipe.flows.server", str(listener.fileno()), "full" if full else "ephemeral"],
+                # -P: packages in the current folder are not imported.
+                [sys.executable, "-P", "-m", __name__, str(listener.fileno()), "full" if full else "ephemeral"],
                 stdin=subprocess.PIPE,
                 # A command shows its own progress; who serves wants to see everything.
                 stderr=self._log.open("w") if self._log else None,

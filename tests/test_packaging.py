@@ -1,0 +1,156 @@
+"""The installed package: content of the wheel, the command outside a checkout, and the files of a deployment."""
+
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import httpx
+import pytest
+import yaml  # type: ignore[import-untyped]
+from prefect import Flow
+from prefect.flows import load_flow_from_entrypoint
+
+from tests.conftest import ROOT
+
+FOREIGN = "raise ImportError('a package of the current folder was imported')\n"
+ON_DASK = """
+import subprocess, sys
+from distributed import LocalCluster
+
+if __name__ == "__main__":
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        subprocess.run([*sys.argv[1:], "--scheduler", cluster.scheduler_address], check=True)
+"""
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT)
+    (path,) = folder.glob("gfpipe-*.whl")
+    return path
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Scripts of an environment with the wheel, and the dependencies of the current environment."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, symlinks=True)
+    python = folder / "bin" / "python"
+    run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel)
+    # A path in a .pth file comes after the environment's own packages, and .pth files in it are not read.
+    purelib = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
+    (Path(purelib) / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return folder / "bin"
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder outside the checkout, with packages named `gfpipe` and `flows` that are not to be imported."""
+    for name in ("gfpipe", "flows"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(FOREIGN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
+    return tmp_path
+
+
+def run(*arguments: Any) -> str:
+    done = subprocess.run(list(map(str, arguments)), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_the_wheel_owns_one_import_name_and_has_everything_that_is_read_at_run_time(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        sizes = {info.filename: info.file_size for info in archive.infolist()}
+    assert {name.partition("/")[0].partition("-")[0] for name in sizes} == {"gfpipe"}
+    sources = [*(ROOT / "flows").glob("*.py"), *(ROOT / "sql").rglob("*.sql"), *(ROOT / "deploy").iterdir()]
+    sources += [path for path in (ROOT / "gfpipe").rglob("*") if path.suffix in {".toml", ".jinja", ".js", ".css"}]
+    expected = {path.relative_to(ROOT).as_posix().removeprefix("gfpipe/"): path for path in sources}
+    for name, path in expected.items():
+        assert sizes.get(f"gfpipe/{name}") == path.stat().st_size, name
+    assert "gfpipe/py.typed" in sizes
+
+
+@pytest.mark.slow
+def test_the_installed_command_needs_no_checkout(installed: Path, elsewhere: Path) -> None:
+    assert run(installed / "gfpipe", "--version").startswith("gfpipe ")
+    run(installed / "gfpipe", "config", "init")
+    assert (elsewhere / "limits.sh").read_bytes() == (ROOT / "deploy" / "limits.sh").read_bytes()
+    assert run(installed / "gfpipe", "config", "check") == "OK\n"
+    origin = "import gfpipe.flows.analyse as module; print(module.__file__)"
+    assert run(installed / "python", "-P", "-c", origin).startswith(str(installed.parent))
+
+
+@pytest.mark.slow
+def test_the_demo_runs_with_the_wheel(installed: Path, elsewhere: Path) -> None:
+    output = run(installed / "gfpipe", "demo", "--out", "demo")
+    assert "women, true" in output
+    assert (elsewhere / "demo" / "report.html").is_file()
+
+
+@pytest.mark.slow
+def test_dask_workers_analyse_with_the_wheel(installed: Path, elsewhere: Path, archive: Path) -> None:
+    pytest.importorskip("distributed")
+    (elsewhere / "on_dask.py").write_text(ON_DASK)
+    analyse = (installed / "gfpipe", "analyse", archive / "one", "--lake", "lake", "--timezone", "UTC")
+    pattern = ("--pattern", "{date}/{time}_{programme}.{ext}", "--device", "cpu")
+    failed = subprocess.run(
+        list(map(str, (installed / "python", "-P", "on_dask.py", *analyse, *pattern))),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 done, 0 partial, 0 failed" in failed.stderr
+
+
+def test_an_editable_installation_imports_flows_from_the_checkout(elsewhere: Path) -> None:
+    url = json.loads(importlib.metadata.distribution("gfpipe").read_text("direct_url.json") or "{}")
+    if not url.get("dir_info", {}).get("editable"):
+        pytest.skip("gfpipe is not installed in editable mode")
+    script = "import gfpipe.flows.jobs as module; print(module.__file__)"
+    assert (
+        run(sys.executable, "-P", "-c", script).strip() == url["url"].removeprefix("file://") + "/gfpipe/flows/jobs.py"
+    )
+
+
+def test_entrypoints_of_the_deployments_take_the_parameters_that_are_given() -> None:
+    deployments = yaml.safe_load((ROOT / "deploy" / "prefect.yaml").read_text())["deployments"]
+    assert len(deployments) == 2
+    for deployment in deployments:
+        flow: Flow[Any, Any] = load_flow_from_entrypoint(deployment["entrypoint"])
+        flow.validate_parameters(deployment["parameters"])
+
+
+@pytest.mark.slow
+def test_limits_and_deployments_are_created_on_a_server(
+    prefect_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("GFPIPE_ARCHIVE", "/archive")
+    monkeypatch.setenv("GFPIPE_LAKE", "/lake")
+    limits = httpx.post(f"{prefect_server}/v2/concurrency_limits/filter", json={}).json()
+    before = {limit["name"]: limit["limit"] for limit in limits}
+    try:
+        run("sh", ROOT / "deploy" / "limits.sh", 3, 2)
+        limits = httpx.post(f"{prefect_server}/v2/concurrency_limits/filter", json={}).json()
+        assert {limit["name"]: limit["limit"] for limit in limits} == {"decode": 3, "gpu": 2}
+    finally:
+        run("sh", ROOT / "deploy" / "limits.sh", before.get("decode", 2), before.get("gpu", 4))
+    run("prefect", "work-pool", "create", "gfpipe", "--type", "process")
+    monkeypatch.chdir(tmp_path)
+    run("prefect", "--no-prompt", "deploy", "--all", "--prefect-file", ROOT / "deploy" / "prefect.yaml")
+    deployments = httpx.post(f"{prefect_server}/deployments/filter", json={}).json()
+    entrypoints = {deployment["entrypoint"]: deployment["parameters"] for deployment in deployments}
+    assert entrypoints["gfpipe.flows.analyse.analyse_archive"]["job"]["archive"] == "/archive"
+    assert entrypoints["gfpipe.flows.publish.publish_lake"] == {"lake": "/lake"}
