@@ -82,20 +82,20 @@ def test_rows_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.answers.p_female, [1, np.nan, np.nan])
     assert found.unused == (
         ("b.jpg", "its label is 'cat'"),
-        ("z.jpg", "no face measured has this name"),
-        ("c.jpg", "tool says both female and male"),
+        ("z.jpg", "no face of the data set has this name"),
+        ("c.jpg", "tool predicts both female and male"),
     )
 
 
 @pytest.mark.parametrize(
     ("named", "message"),
     [
-        ("said.csv", "write NAME=FILE.csv"),
+        ("said.csv", "is not of the form NAME=FILE.csv"),
         ("tool={0}/absent.csv", "cannot be read as a CSV table"),
         ("tool={0}/empty.csv", "has no column file or path or .*; it has none"),
         ("tool={0}/columns.csv", "has no column p_female or perceived_gender or .*; it has file, age"),
-        ("tool={0}/video.csv", "video.csv: its frames are numbers, so it is about a video: gfpipe ina import"),
-        ("tool={0}/others.csv", "none of its 1 rows is about a face of this data set; .* 'q.jpg', .* 'a.jpg'"),
+        ("tool={0}/video.csv", "video.csv is about a video, as its frames are numbers: use gfpipe ina import"),
+        ("tool={0}/others.csv", "none of its 1 rows matches a face of this data set; .* 'q.jpg', .* 'a.jpg'"),
     ],
 )
 def test_what_cannot_be_used_at_all_says_why(tmp_path: Path, named: str, message: str) -> None:

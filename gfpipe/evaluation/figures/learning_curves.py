@@ -1,4 +1,4 @@
-"""How a training went: loss and accuracy by perceived gender after each epoch, all stages side by side."""
+"""Learning curves: loss, and accuracy by perceived gender, after each epoch of all stages."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -9,7 +9,8 @@ import altair as alt
 
 from gfpipe.drawing import GREEN, GREY, INK, ORANGE, Datum, Plan, layered, share_axis
 from gfpipe.errors import UsageError
-from gfpipe.evaluation.figures.plotting import PLOT, Style, exact, figure, known, lines, save
+from gfpipe.evaluation.figures.plotting import PLOT, Style, exact, figure, lines, save
+from gfpipe.formats import known
 
 _TRAINING, _VALIDATION = "training faces", "validation faces"
 _WOMEN, _MEN = "women among them", "men among them"
@@ -19,47 +20,45 @@ _STYLES: Final = {
     _WOMEN: Style(GREEN, [2, 2], "triangle-up"),
     _MEN: Style(ORANGE, [8, 2, 2, 2], "square"),
 }
-_CROWDED: Final = 40  # epochs, from which on dots would touch one another
+_CROWDED: Final = 40  # epochs from which lines have no dots
 
 
 class Epoch(Protocol):
-    """What a line of ``history.csv`` says; NaN for what was not measured."""
+    """A row of ``history.csv``; NaN for values that were not measured."""
 
     @property
     def stage(self) -> str:
-        """Its name."""
+        """Name of the stage."""
 
     @property
     def train_loss(self) -> float:
-        """Mean over the epoch."""
+        """Mean training loss over the epoch."""
 
     @property
     def validation_loss(self) -> float:
-        """After the epoch."""
+        """Validation loss after the epoch."""
 
     @property
     def validation_accuracy(self) -> float:
-        """Of all validation faces, 0 to 1."""
+        """Accuracy on all validation faces, in [0, 1]."""
 
     @property
     def validation_accuracy_women(self) -> float:
-        """Of women."""
+        """Accuracy on women."""
 
     @property
     def validation_accuracy_men(self) -> float:
-        """Of men."""
+        """Accuracy on men."""
 
 
 def learning_curves(epochs: Sequence[Epoch]) -> Plan:
-    """Declare both curves over all epochs of all stages, with the stages' borders and names.
-
-    Where no accuracy was measured, as of a model that tells ages alone, it is the loss alone.
+    """Accuracy and loss over all epochs, with borders and names of the stages; without accuracies, loss only.
 
     Raises:
-        UsageError: no epoch was finished.
+        UsageError: there is no epoch.
     """
     if not epochs:
-        raise UsageError("no epoch of this training is finished: there are no learning curves yet")
+        raise UsageError("no learning curves: no epoch of this training is finished")
     count, stages = len(epochs), _stages(epochs)
     accuracy = _rows(
         {
@@ -93,7 +92,7 @@ def learning_curves(epochs: Sequence[Epoch]) -> Plan:
             layered(border.encode(x=below), *losses).properties(width=PLOT, height=130),
         ]
     else:
-        marks = [each.encode(x=below) for each in (border, named.encode(y=alt.value(-4), text="name:N"))]
+        marks = [mark.encode(x=below) for mark in (border, named.encode(y=alt.value(-4), text="name:N"))]
         parts = [layered(*marks, *losses).properties(width=PLOT, height=180)]
     shown = [_TRAINING, _VALIDATION, *([_WOMEN, _MEN] if accuracies else [])]
     return figure(
@@ -110,7 +109,7 @@ def learning_curves(epochs: Sequence[Epoch]) -> Plan:
 
 
 def write(epochs: Sequence[Epoch], folder: Path) -> tuple[Path, Path]:
-    """Draw ``learning-curves.svg`` and ``.png``."""
+    """Write ``learning-curves.svg`` and ``.png``."""
     return save(learning_curves(epochs), folder, "learning-curves")
 
 
@@ -130,7 +129,7 @@ def _epochs(count: int, title: str | None) -> alt.X:
 
 
 def _stages(epochs: Sequence[Epoch]) -> list[Datum]:
-    """Where each stage begins, half an epoch before its first, and its name as far as there is room for it."""
+    """Start of each stage, half an epoch before its first, and its name shortened to fit."""
     stages, done = list[Datum](), 0
     for name, members in groupby(epochs, key=lambda epoch: epoch.stage):
         length = len(list(members))

@@ -1,4 +1,4 @@
-"""Pictures in rows and columns, words beneath each: maps of where classifiers look, beside the chips they look at."""
+"""Panels of images with captions, such as Grad-CAM maps beside the chips."""
 
 import base64
 import io
@@ -17,32 +17,32 @@ from gfpipe.evaluation.figures.plotting import broken, figure
 
 Pixels = NDArray[np.uint8]
 
-SIDE: Final = 116  # of a cell: two models beside the chip make a paper's column
-DETAIL: Final = 2 * SIDE  # pixels of a picture along each side of its cell
+SIDE: Final = 116  # of a cell in pixels: three fit a paper's column
+DETAIL: Final = 2 * SIDE  # side of an image in pixels
 _GAP: Final = 8
 _LINE: Final = 14
-_HEIGHT: Final = 10.5  # of letters
-_LETTER: Final = 5.3  # their width, about
-_SMOOTH: Final = 4  # an outline is drawn so many times larger, and reduced
-# From nothing to most, dark to light, so that it is read without seeing colours: matplotlib's inferno, short of white.
+_FONT_SIZE: Final = 10.5
+_LETTER: Final = 5.3  # mean width of a letter
+_SMOOTH: Final = 4  # antialiasing: outlines are drawn enlarged by this factor
+# From dark to light, readable without colour vision: matplotlib's inferno without its white end.
 _HEAT: Final = np.array([[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [250, 215, 70]], np.float64)
-_VEIL: Final = 0.55  # of the map over the picture
+_OPACITY: Final = 0.55  # of a map over its image
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A picture of :data:`DETAIL` × :data:`DETAIL` pixels, (D, D, 3) RGB, and the lines beneath it."""
+    """An image, (D, D, 3) RGB with D = :data:`DETAIL`, and the lines of its caption."""
 
     picture: Pixels
     caption: tuple[str, ...]
 
     def __post_init__(self) -> None:
         if self.picture.shape != (DETAIL, DETAIL, 3):
-            raise ValueError(f"a cell's picture is {DETAIL} × {DETAIL} pixels in RGB, got {self.picture.shape}")
+            raise ValueError(f"a cell needs a {DETAIL} × {DETAIL} RGB image, got shape {self.picture.shape}")
 
 
 def panel(title: str, subtitle: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Plan:
-    """Declare a panel; each row has a cell for each column."""
+    """Declare a panel with a cell for each row and column."""
     headings = [broken(name, SIDE) for name in columns]
     top = _LINE * max(map(len, headings)) + 4
     down = SIDE + _LINE * max(len(cell.caption) for row in rows for cell in row) + _GAP
@@ -65,7 +65,7 @@ def panel(title: str, subtitle: str, columns: Sequence[str], rows: Sequence[Sequ
     texts = [
         alt.Chart(alt.NamedData("words"))
         .transform_filter(f"datum.weight == '{weight}'")
-        .mark_text(align="left", baseline="alphabetic", fontSize=_HEIGHT, fontWeight=weight)
+        .mark_text(align="left", baseline="alphabetic", fontSize=_FONT_SIZE, fontWeight=weight)
         .encode(x=x, y=y_axis, text="text:N")
         for weight in ("normal", "bold")
     ]
@@ -75,18 +75,18 @@ def panel(title: str, subtitle: str, columns: Sequence[str], rows: Sequence[Sequ
 
 
 def heated(picture: Pixels, weights: Map, corners: NDArray[np.floating]) -> Pixels:
-    """Lay a map over a picture, and outline the face's box.
+    """Overlay an image with a map and outline the face's box.
 
     Args:
         picture: (D, D, 3).
-        weights: (S, S) from 0 to 1, of the same part of the world.
-        corners: (4, 2) x and y of the box in the map's pixels, one after another around it.
+        weights: (S, S) in [0, 1], of the same region.
+        corners: (4, 2) x and y of the box in pixels of the map, in order around the box.
     """
     size = len(weights)
     fine = Image.fromarray(weights.astype(np.float32)).resize((DETAIL, DETAIL), Image.Resampling.BILINEAR)
     stops = np.linspace(0, 1, len(_HEAT))
     heat = np.stack([np.interp(np.asarray(fine), stops, channel) for channel in _HEAT.T], axis=-1)
-    veiled = np.rint((1 - _VEIL) * picture + _VEIL * heat).astype(np.uint8)
+    veiled = np.rint((1 - _OPACITY) * picture + _OPACITY * heat).astype(np.uint8)
     line = Image.new("L", (DETAIL * _SMOOTH, DETAIL * _SMOOTH))
     scale = DETAIL * _SMOOTH / size
     around = [(float(x) * scale, float(y) * scale) for x, y in (*corners, corners[0])]
@@ -96,7 +96,7 @@ def heated(picture: Pixels, weights: Map, corners: NDArray[np.floating]) -> Pixe
 
 
 def shortened(text: str) -> str:
-    """A file's name as wide as a cell; of a longer one both ends stay."""
+    """A file name shortened to the width of a cell by an ellipsis in the middle."""
     letters = int(SIDE / _LETTER)
     if len(text) <= letters:
         return text

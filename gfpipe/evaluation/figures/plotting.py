@@ -1,10 +1,9 @@
-"""What the figures of evaluation and training are put together from: titles, legends, lines, and files of both kinds.
+"""Building blocks of the figures of evaluation and training: titles, legends, lines, and SVG and PNG files.
 
-All are for a paper's column. Models are told apart by colour, dash and shape.
+Figures fit a paper's column. Models differ in colour, dash and shape.
 """
 
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any, Final
 
 import altair as alt
 
+from gfpipe import files
 from gfpipe.drawing import (
     BLUE,
     DARK_GREEN,
@@ -30,10 +30,10 @@ from gfpipe.drawing import (
     svg,
 )
 
-WIDTH: Final = 360  # at a column of 88 mm, text of 12 pixels is 8 points high
-LEFT: Final = 58  # what the names and numbers of a vertical axis take
+WIDTH: Final = 360  # pixels; in a column of 88 mm, text of 12 pixels is 8 points high
+LEFT: Final = 58  # width of the labels of a vertical axis
 PLOT: Final = WIDTH - LEFT - 12
-_SCALE: Final = 4  # pixels of the PNG for each of the figure: 400 an inch at that column
+_SCALE: Final = 4  # PNG pixels per pixel: 400 dpi in that column
 
 _COLOURS: Final = (BLUE, VERMILION, DARK_GREEN, ORANGE, PURPLE, INK, SKY)
 _DASHES: Final = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 2], [10, 3], [1, 3])
@@ -42,33 +42,32 @@ _SHAPES: Final = ("circle", "square", "triangle-up", "diamond", "triangle-down",
 
 @dataclass(frozen=True)
 class Style:
-    """How one model, or one line, looks in all figures."""
+    """Colour, dash and shape of one model or line in all figures."""
 
     colour: str
     dash: Sequence[int]
     shape: str
 
     def __or__(self, row: Datum) -> dict[str, Any]:
-        """A row to draw in this style."""
+        """The row with the fields of this style."""
         return {"colour": self.colour, "dash": list(self.dash), "shape": self.shape, **row}
 
 
 def save(plan: Plan, folder: Path, name: str) -> tuple[Path, Path]:
-    """Write one figure as ``NAME.svg`` and ``NAME.png``, on white."""
-    folder.mkdir(parents=True, exist_ok=True)
-    drawn = svg(plan, background=WHITE, padding=6)
+    """Write a figure as ``NAME.svg`` and ``NAME.png``, on white; raises OSError."""
+    drawing = svg(plan, background=WHITE, padding=6)
     vector, pixels = folder / f"{name}.svg", folder / f"{name}.png"
-    vector.write_text(drawn, encoding="utf-8")
-    pixels.write_bytes(png(drawn, _SCALE))
+    files.write(vector, drawing)
+    files.write(pixels, png(drawing, _SCALE))
     return vector, pixels
 
 
 def styles_of(models: Iterable[str]) -> dict[str, Style]:
-    """Each model its colour, dash and shape; after seven, colours come again with another dash and shape."""
+    """A style for each model; colours repeat after seven, with another dash and shape."""
     count = len(_COLOURS)
     return {
-        model: Style(_COLOURS[at % count], _DASHES[(at + at // count) % count], _SHAPES[(at + at // count) % count])
-        for at, model in enumerate(models)
+        model: Style(_COLOURS[n % count], _DASHES[(n + n // count) % count], _SHAPES[(n + n // count) % count])
+        for n, model in enumerate(models)
     }
 
 
@@ -80,17 +79,17 @@ def figure(
     legend: Mapping[str, Style] | None = None,
     left: float = LEFT,
 ) -> Plan:
-    """A title, a legend where there is one, and the parts, one below another; `left` is what their axes take."""
+    """Stack a title, a legend and the parts vertically; `left` is the width of the parts' axis labels."""
     words = alt.TitleParams(title, subtitle=_wrapped(subtitle), frame="bounds", fontSize=13, subtitleColor=INK)
     if not legend:
         return Plan(alt.VConcatChart(vconcat=list(parts), title=words, spacing=12), data)
     chart = alt.VConcatChart(vconcat=[_legend(len(legend), left), *parts], title=words, spacing=12)
-    rows = [style | {"name": name, "at": 8 + 16 * at} for at, (name, style) in enumerate(legend.items())]
+    rows = [style | {"name": name, "at": 8 + 16 * index} for index, (name, style) in enumerate(legend.items())]
     return Plan(chart, {"legend": rows, **data})
 
 
 def _legend(count: int, left: float) -> alt.LayerChart:
-    """Names with the line and the dot that they have in the figure, from its left edge on."""
+    """Names with their line and dot, aligned with the left edge of the figure."""
     base = alt.Chart(alt.NamedData("legend")).encode(y=alt.Y("at:Q", scale=None, axis=None))
     colour, dash = alt.Color("colour:N", scale=None), alt.StrokeDash("dash:N", scale=None)
     x, end = alt.value(-left), alt.value(26 - left)
@@ -106,7 +105,7 @@ def _legend(count: int, left: float) -> alt.LayerChart:
 
 
 def lines(data: str, x: alt.X, y: alt.Y, size: int = 40) -> list[alt.Chart]:
-    """A line with dots for each ``model`` among the rows; those that are ``hollow`` are left out of the line."""
+    """A line with dots for each ``model`` of the rows; ``hollow`` rows have a dot, but no line."""
     base = alt.Chart(alt.NamedData(data)).encode(x=x, y=y, detail="model:N")
     colour, dash = alt.Color("colour:N", scale=None), alt.StrokeDash("dash:N", scale=None)
     shape, fill = alt.Shape("shape:N", scale=None), alt.Fill("colour:N", scale=None)
@@ -122,37 +121,32 @@ def lines(data: str, x: alt.X, y: alt.Y, size: int = 40) -> list[alt.Chart]:
 
 
 def exact(domain: tuple[float, float]) -> alt.Scale:
-    """From one end of the domain to the other, without rounding."""
+    """A scale with exactly this domain."""
     return alt.Scale(domain=list(domain), nice=False, zero=False)
 
 
 def plain_axis(**options: Any) -> alt.Axis:
-    """Names, upright and without ticks."""
+    """An axis of horizontal names without ticks."""
     return alt.Axis(**({"ticks": False, "labelAngle": 0} | options))
 
 
 def header(models: Sequence[str], width: int) -> alt.Header:
-    """Models' ids over panels, broken at hyphens where they are wider."""
+    """Model ids above panels, wrapped at hyphens."""
     return alt.Header(labelExpr=written_as({model: broken(model, width) for model in models}), labelLimit=0, title=None)
 
 
 def written_as(names: Mapping[str, Sequence[str]]) -> str:
-    """The expression by which an axis or a header writes each name on several lines."""
+    """A Vega expression that replaces each label by its lines."""
     return f"({json.dumps(names)})[datum.label]"
 
 
 def broken(name: str, width: float) -> list[str]:
-    """A model's id in bold, broken behind hyphens and the like into lines that are as wide as a panel."""
+    """Wrap a bold model id after hyphens and similar characters; `width` in pixels."""
     return _joined(re.split(r"(?<=[-_./ ])", name), int(width / 6.8))
 
 
-def known(value: float) -> float | None:
-    """A number as JSON can hold it."""
-    return float(value) if math.isfinite(value) else None
-
-
 def _wrapped(words: str, most: int = 62) -> list[str]:
-    """Broken at spaces where it is longer than a column is wide."""
+    """Wrap at spaces."""
     return [line.rstrip(" ") for line in _joined(re.split("(?<= )", words), most)]
 
 

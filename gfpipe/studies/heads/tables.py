@@ -7,7 +7,7 @@ import numpy as np
 
 from gfpipe.drawing import Plan
 from gfpipe.evaluation.answers import Answers, Trial
-from gfpipe.evaluation.figures import trials
+from gfpipe.evaluation.figures import curves, matrices
 from gfpipe.evaluation.measures import comparison, metrics, subgroups
 from gfpipe.evaluation.measures.metrics import Tally
 from gfpipe.evaluation.measures.resampling import DRAWS
@@ -98,8 +98,8 @@ def figures(outcome: Outcome) -> dict[str, Plan | None]:
     for family in dict.fromkeys(row.family for row in outcome.rows if row.head != OWN):
         names = [row.head for row in outcome.rows if row.family == family or row.head == OWN]
         trial = replace(outcome.trial, answers=tuple(map(outcome.trial.of, names)), skipped=(), seen=0)
-        plans[f"roc-{family}"] = trials.roc_curves(trial)
-        plans[f"confusion-{family}"] = trials.confusion_matrices(trial)
+        plans[f"roc-{family}"] = curves.roc_curves(trial)
+        plans[f"confusion-{family}"] = matrices.confusion_matrices(trial)
     return plans
 
 

@@ -9,8 +9,8 @@ from typing import Final
 import altair as alt
 
 from gfpipe.drawing import BLUE, DARK_GREEN, INK, ORANGE, PURPLE, SKY, VERMILION, Datum, Plan, layered, share_axis
-from gfpipe.evaluation.figures.plotting import exact, figure, known, plain_axis
-from gfpipe.formats import Interval
+from gfpipe.evaluation.figures.plotting import exact, figure, plain_axis
+from gfpipe.formats import Interval, known
 from gfpipe.studies.systems.outcome import Outcome, Row, answers_of
 from gfpipe.studies.systems.tables import figures
 

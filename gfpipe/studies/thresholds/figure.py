@@ -8,8 +8,8 @@ from typing import Final
 import altair as alt
 
 from gfpipe.drawing import BLUE, DARK_GREEN, GREY, INK, ORANGE, Datum, Plan, layered, share_axis
-from gfpipe.evaluation.figures.plotting import WIDTH, Style, exact, figure, known, plain_axis
-from gfpipe.formats import Interval
+from gfpipe.evaluation.figures.plotting import WIDTH, Style, exact, figure, plain_axis
+from gfpipe.formats import Interval, known
 from gfpipe.studies.thresholds.measures import Kind, Outcome, Row
 
 _EACH: Final = 25  # pixels down for each setting

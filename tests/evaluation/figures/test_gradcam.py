@@ -186,7 +186,7 @@ def test_no_faces_give_no_maps() -> None:
 def test_models_without_gradients_or_feature_maps_are_refused() -> None:
     graph = OnnxGraph.__new__(OnnxGraph)
     nn.Module.__init__(graph)
-    with pytest.raises(ModelError, match="ONNX graph, which gives no gradients"):
+    with pytest.raises(ModelError, match="ONNX graph, which has no gradients"):
         explain(made(graph), noise())
     with pytest.raises(ModelError, match="transformer"):
         explain(random("swin_t", 2), noise())
@@ -223,5 +223,5 @@ def test_a_map_without_weight_has_no_share() -> None:
 
 
 def test_maps_and_answers_belong_together() -> None:
-    with pytest.raises(ValueError, match="answers, but"):
+    with pytest.raises(ValueError, match="but maps"):
         Explanation(np.zeros(2, np.float32), np.zeros((3, 4, 4), np.float32))

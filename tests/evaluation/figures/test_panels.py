@@ -50,5 +50,5 @@ def test_a_long_file_name_keeps_both_ends() -> None:
 
 
 def test_a_picture_of_another_size_is_refused() -> None:
-    with pytest.raises(ValueError, match="pixels in RGB"):
+    with pytest.raises(ValueError, match="232 × 232 RGB image"):
         Cell(np.zeros((10, 10, 3), np.uint8), ())

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from gfpipe.evaluation.answers import Answers, Floats, Labels, Trial
+from gfpipe.evaluation.figures import curves, groups, matrices
 from gfpipe.evaluation.figures import trials as figures
 from gfpipe.evaluation.figures.plotting import styles_of
 from gfpipe.evaluation.measures import calibration, comparison, metrics, subgroups
@@ -54,8 +55,15 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
 
 def test_all_that_there_is_data_for_is_written_in_both_kinds(written: tuple[Path, ...]) -> None:
     names = {path.stem for path in written}
-    groups = {"ethnicity", "age", "gender", "ethnicity-gender", "age-gender"}
-    assert names == {"roc", "confusion", "heatmap", "reliability", "sizes", *(f"subgroups-{each}" for each in groups)}
+    names_of_groups = {"ethnicity", "age", "gender", "ethnicity-gender", "age-gender"}
+    assert names == {
+        "roc",
+        "confusion",
+        "heatmap",
+        "reliability",
+        "sizes",
+        *(f"subgroups-{each}" for each in names_of_groups),
+    }
     assert sorted(path.suffix for path in written) == [".png"] * 10 + [".svg"] * 10
     assert set(written) == set(written[0].parent.iterdir())
 
@@ -81,17 +89,17 @@ def test_what_is_not_known_is_not_drawn(tmp_path: Path) -> None:
 
 def test_a_tool_that_gives_labels_alone_has_no_curves(tmp_path: Path) -> None:
     trial = of_labels(simulated.trial(models=("model",)))
-    assert not any("tool" in words for words in Drawn.of(figures.roc_curves(trial)).words)
-    assert not any("tool" in words for words in Drawn.of(figures.reliability_plot(trial)).words)
-    assert "tool" in Drawn.of(figures.confusion_matrices(trial)).words
+    assert not any("tool" in words for words in Drawn.of(curves.roc_curves(trial)).words)
+    assert not any("tool" in words for words in Drawn.of(curves.reliability_plot(trial)).words)
+    assert "tool" in Drawn.of(matrices.confusion_matrices(trial)).words
     alone = replace(trial, answers=trial.answers[1:])
-    assert figures.roc_curves(alone) is None
-    assert figures.reliability_plot(alone) is None
+    assert curves.roc_curves(alone) is None
+    assert curves.reliability_plot(alone) is None
 
 
 def test_the_legend_of_the_roc_curves_gives_their_areas() -> None:
     trial = simulated.trial()
-    words = Drawn.of(figures.roc_curves(trial)).words
+    words = Drawn.of(curves.roc_curves(trial)).words
     for answers in trial.answers:
         curve = metrics.roc(trial.labels.female, answers.p_female)
         assert curve is not None
@@ -99,24 +107,24 @@ def test_the_legend_of_the_roc_curves_gives_their_areas() -> None:
 
 
 def test_a_curve_of_very_many_faces_stays_small() -> None:
-    plan = figures.roc_curves(simulated.trial(30_000))
+    plan = curves.roc_curves(simulated.trial(30_000))
     assert plan is not None
     assert len(plan.data["points"]) < 2 * 2_001
 
 
 def test_a_confusion_matrix_counts_women_men_and_the_undetected() -> None:
     trial = small([True] * 8 + [False] * 4, [0.9] * 5 + [0.2] * 2 + [np.nan] + [0.1] * 3 + [0.8])
-    words = Drawn.of(figures.confusion_matrices(trial)).words
+    words = Drawn.of(matrices.confusion_matrices(trial)).words
     rows = [("5", "62.5 %"), ("2", "25.0 %"), ("1", "12.5 %"), ("1", "25.0 %"), ("3", "75.0 %"), ("0", "0.0 %")]
     assert [count for count in words if count.isdigit()] == [count for count, _ in rows]
     assert [share for share in words if share.endswith("%")] == [share for _, share in rows]
-    for name in ("women", "men", "undetected", "as labelled", "as answered", "model"):
+    for name in ("women", "men", "undetected", "as labelled", "as predicted", "model"):
         assert name in words
 
 
 def test_groups_have_a_bar_from_end_to_end_of_their_interval() -> None:
     trial = simulated.trial(2_000)
-    plan = figures.subgroup_bars(trial, ("ethnicity",), DRAWS)
+    plan = groups.subgroup_bars(trial, ("ethnicity",), DRAWS)
     measured = subgroups.measure(trial.labels, trial.answers[0], ("ethnicity",), DRAWS)
     rows = [row for row in plan.data["groups"] if row["model"] == "first"]
     found = [(row["value"], row["low"], row["high"]) for row in rows]
@@ -130,7 +138,7 @@ def test_a_small_group_is_faded_and_does_not_stretch_the_scale() -> None:
     labels = simulated.labels(1_000)
     rare = np.where(np.arange(1_000) < 7, "rare", "common")
     trial = Trial("benchmark", "detector", replace(labels, ethnicity=rare), (simulated.answers(labels),))
-    plan = figures.subgroup_bars(trial, ("ethnicity",), DRAWS)
+    plan = groups.subgroup_bars(trial, ("ethnicity",), DRAWS)
     opacity = {row["group"]: row["opacity"] for row in plan.data["groups"]}
     assert opacity["rare (7)"] < 0.5
     assert opacity["common (993)"] == 1
@@ -144,7 +152,7 @@ def test_the_heat_map_gives_number_and_count_and_fades_cells_of_few_faces() -> N
     trial = Trial("benchmark", "detector", labels, (simulated.answers(labels),))[kept]
     grid = subgroups.grid(trial.labels, trial.answers[0])
     assert (grid.faces < subgroups.MIN_GROUP_FACES).any()
-    drawn = Drawn.of(figures.heat_maps(trial))
+    drawn = Drawn.of(matrices.heat_maps(trial))
     for value, faces in zip(grid.accuracy.ravel(), grid.faces.ravel(), strict=True):
         assert f"{100 * value:.1f}" in drawn.words
         assert str(faces) in drawn.words
@@ -156,7 +164,7 @@ def test_cells_without_faces_are_empty() -> None:
     two = replace(small([True, False] * 30, [0.9, 0.2] * 30))
     ethnicity = np.array(["white"] * 30 + ["black"] * 30)
     labels = replace(two.labels, ethnicity=ethnicity, age_years=np.array([30.0] * 30 + [50.0] * 30))
-    plan = figures.heat_maps(replace(two, labels=labels))
+    plan = matrices.heat_maps(replace(two, labels=labels))
     assert plan is not None
     assert len(plan.data["map 0"]) == 2
 
@@ -164,7 +172,7 @@ def test_cells_without_faces_are_empty() -> None:
 def test_all_maps_share_one_scale_of_colour() -> None:
     labels = simulated.labels(2_000)
     models = (simulated.answers(labels, "good", noise=0.8), simulated.answers(labels, "bad", noise=3))
-    plan = figures.heat_maps(Trial("benchmark", "detector", labels, models))
+    plan = matrices.heat_maps(Trial("benchmark", "detector", labels, models))
     assert plan is not None
     fills = {row["value"]: row["fill"] for at in (0, 1) for row in plan.data[f"map {at}"]}
     shades = [int(fills[value][3:5], 16) for value in sorted(fills, key=float)]
@@ -173,7 +181,7 @@ def test_all_maps_share_one_scale_of_colour() -> None:
 
 def test_the_reliability_plot_gives_the_calibration_error_and_leaves_small_bins_hollow() -> None:
     trial = simulated.trial()
-    plan = figures.reliability_plot(trial)
+    plan = curves.reliability_plot(trial)
     assert plan is not None
     words = Drawn.of(plan).words
     for answers in trial.answers:
@@ -186,15 +194,15 @@ def test_the_reliability_plot_gives_the_calibration_error_and_leaves_small_bins_
 
 def test_accuracy_by_face_size_has_a_point_and_an_interval_for_each_size() -> None:
     trial = sized(simulated.trial())
-    plan = figures.by_face_size(trial, DRAWS)
+    plan = curves.by_face_size(trial, DRAWS)
     assert plan is not None
     row = next(row for row in plan.data["sizes"] if row["model"] == "first" and row["pixels"] == 10)
     small_faces = Answers("first", trial.answers[0].by_size[10])
     found = comparison.estimates(trial.labels, small_faces, ["accuracy"], DRAWS)["accuracy"]
     assert (row["value"], row["low"], row["high"]) == (found.value, found.low, found.high)
     words = Drawn.of(plan).words
-    assert {"10", "40", "height of the face in pixels"} <= set(words)
-    assert figures.by_face_size(simulated.trial()) is None
+    assert {"10", "40", "face height in pixels"} <= set(words)
+    assert curves.by_face_size(simulated.trial()) is None
 
 
 def test_models_look_different_in_more_than_colour() -> None:
@@ -205,7 +213,7 @@ def test_models_look_different_in_more_than_colour() -> None:
 
 def test_names_may_hold_anything_and_a_folder_is_not_shown() -> None:
     trial = replace(simulated.trial(models=("a<b>&\"c'",)), data="utkface=/home/somebody/faces, aged 10 and over")
-    words = Drawn.of(figures.confusion_matrices(trial)).words
+    words = Drawn.of(matrices.confusion_matrices(trial)).words
     assert "a<b>&\"c'" in words
     assert "utkface, aged 10 and over, 400 faces" in words
     assert not any("somebody" in each for each in words)
