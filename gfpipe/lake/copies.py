@@ -29,8 +29,9 @@ _FACES: Final = "faces.parquet"
 _CARD: Final = "card.json"
 _PICTURES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".pdf"})
 _FACE: Final = ("recording_id", "config_digest", "sample_index", "face_index")
-_CHIPS: Final = ("pixels.npy", "state.npy", "teachers.npy", "digests.npy", "key.json", "bank.json")
-_DONE: Final = "done.json"  # written last, and before it its temporary file .done.json.*.tmp
+_CHIPS: Final = ("pixels.npy", "state.npy", "teachers.npy", "digests.npy", "key.json")
+# Written atomically: a killed training may leave a temporary file .NAME.*.tmp.
+_ATOMIC: Final = ("done.json", "bank.json")
 
 
 def sets(lake: str, what: What) -> Iterator[Held]:
@@ -130,8 +131,8 @@ def _is_over(storage: Storage, shard: str, until: str, what: What, now: datetime
 
 def _chip_files(folder: Path) -> list[Path]:
     """Everything that a folder of chips, or a bank of them, consists of; nothing else is ever removed there."""
-    names = (*_CHIPS, f"{_DONE}.part", _DONE)
-    files = (*folder.glob(f".{_DONE}.*.tmp"), *(folder / name for name in names))
+    temporary = (file for name in _ATOMIC for file in folder.glob(f".{name}.*.tmp"))
+    files = (*temporary, *(folder / name for name in (*_CHIPS, "done.json.part", *_ATOMIC)))
     return [file for file in files if file.is_file()]
 
 

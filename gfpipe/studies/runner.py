@@ -254,7 +254,7 @@ def _train(study: Study[Any]) -> None:
             config = training.config
             if training.chip and shared[training.chip, config.face_detector] > 1:
                 cutter = cutting.Cutter(training.chip, config.face_detector, resolve_device(study.device))
-                bank = study.folder / "chips" / f"{training.chip.size}-{cutter.alike[:8]}"
+                bank = study.folder / "chips" / f"{training.chip.size}-{cutter.digest[:8]}"
                 cutting.fill(bank, study.faces.images, study.faces.digests, cutter, study.on_progress)
                 config = replace(config, bank=bank)
             train.run(config, study.on_progress)

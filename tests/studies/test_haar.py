@@ -71,7 +71,7 @@ def test_nothing_is_found_on_a_wall_and_in_no_picture() -> None:
 
 def test_its_chips_are_never_taken_for_those_of_another_detector() -> None:
     assert haar.HaarDetector().sha256 == portraits.sha256_of(haar.ID) != portraits.sha256_of(OWN)
-    keys = {cutting.Cutter(BOX, detector, CPU).alike for detector in (haar.ID, OWN)}
+    keys = {cutting.Cutter(BOX, detector, CPU).digest for detector in (haar.ID, OWN)}
     assert len(keys) == 2
 
 

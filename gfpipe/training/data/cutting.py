@@ -1,6 +1,6 @@
-"""Faces found and cut once, for training: a run's own chips, and a bank of them that several runs share.
+"""Cuts the chips of a training; a bank of chips can be shared by several trainings.
 
-pictures -> those that a bank holds: copied -> the others: found by our own detector, cut with a margin -> chips on disk
+pictures -> chips in the bank: copied -> other faces: detected and cut with a margin -> chips on disk
 """
 
 import json
@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gfpipe import files
+from gfpipe.arrays import array_dataclass
 from gfpipe.attributes.classifier import Classifier
 from gfpipe.attributes.spec import InputSpec
 from gfpipe.errors import UsageError
@@ -26,18 +28,18 @@ from gfpipe.training.data.chips import Chips, Writer, with_margin
 from gfpipe.training.data.records import LabelledImage
 
 _BANK, _DIGESTS = "bank.json", "digests.npy"
-_COPIED_AT_ONCE: Final = 256
+_BATCH: Final = 256
 
 
 @dataclass(frozen=True)
 class Cutter:
-    """How faces are found and cut.
+    """How faces are detected and cut.
 
     Attributes:
-        chip: what the network takes; a margin is added.
-        detector: the model that finds the faces.
-        teachers: stored models that are asked about each face while it is at hand.
-        bank: a folder of :func:`fill`; chips that were cut alike are copied from there. None for no such folder.
+        chip: the network's input; a margin is added.
+        detector: the face detector.
+        teachers: stored models whose predictions for each face are stored too.
+        bank: a folder of :func:`fill` to copy equal chips from; None for none.
     """
 
     chip: InputSpec
@@ -47,30 +49,27 @@ class Cutter:
     bank: Path | None = None
 
     @property
-    def alike(self) -> str:
-        """The same for cutters that cut the same chip of a picture."""
-        chip = asdict(with_margin(self.chip))
-        if not chip["box_scale"]:  # chips that were cut before there was such a key are not cut again
-            del chip["box_scale"]
-        return material.digest(chip, portraits.sha256_of(self.detector))
+    def digest(self) -> str:
+        """Equal for cutters that cut the same chip of a picture."""
+        return material.digest(asdict(with_margin(self.chip)), portraits.sha256_of(self.detector))
 
 
-@dataclass(frozen=True)
+@array_dataclass
 class _Bank:
-    """Chips that were cut before."""
+    """Chips by the digests of their pictures, which ascend."""
 
-    digests: NDArray[np.uint64]  # rising
-    places: NDArray[np.int64]
+    digests: NDArray[np.uint64]
+    indices: NDArray[np.int64]
     chips: Chips
 
     def find(self, digests: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """(N,) the place of each picture; -1 for those that are not there, or could not be read."""
+        """(N,) the index of each picture; -1 for those that are missing or were unreadable."""
         at = np.searchsorted(self.digests, digests)
         at[at == len(self.digests)] = 0
         known = self.digests[at] == digests
-        places = np.where(known, self.places[at], -1)
-        lost = [place for place, reason in self.chips.missing.items() if reason != chips.NO_FACE]
-        return np.where(np.isin(places, lost), -1, places)
+        indices = np.where(known, self.indices[at], -1)
+        unreadable = [index for index, reason in self.chips.missing.items() if reason != chips.NO_FACE]
+        return np.where(np.isin(indices, unreadable), -1, indices)
 
 
 def cut(
@@ -81,42 +80,42 @@ def cut(
     content: str,
     on_progress: OnProgress = no_progress,
 ) -> Chips:
-    """Find every face once and cut it with a margin; ask the teachers while it is at hand.
+    """Detect every face once, cut it with a margin, and run the teachers on it.
 
     Args:
-        folder: where the chips lie; what an earlier run left there of the same content is not cut again.
-        pictures: N of them, one face each.
+        folder: of the chips; equal chips of an earlier run are reused.
+        pictures: N pictures, one face each.
         digests: (N,) of their files.
-        cutter: how.
-        content: says which pictures these are, and for what.
+        cutter: how to detect and cut.
+        content: digest of the pictures and their use.
         on_progress: receives the pictures done, and N.
 
     Raises:
-        UsageError: there is not room enough, or the folder cannot be written.
-        LakeError: the pictures are crops of a lake that cannot be told so (:func:`gfpipe.lake.uses.register`).
-        ModelError: the detector or a teacher cannot be had.
+        UsageError: there is not enough space, or the folder cannot be written.
+        LakeError: the use of a lake's crops cannot be registered in it (:func:`gfpipe.lake.uses.register`).
+        ModelError: the detector or a teacher cannot be fetched.
     """
     teachers = {name: portraits.open_classifier(name, cutter.device) for name in cutter.teachers}
-    wanted = with_margin(cutter.chip)
-    key = material.digest(content, cutter.alike, [store.card(name).sha256 for name in teachers])
-    uses.register(folder, crops_among(pictures))  # before the first chip is there: a purge must find them
-    writer = Writer(folder, key, len(pictures), wanted.size or 0, cutter.teachers)
+    chip = with_margin(cutter.chip)
+    key = material.digest(content, cutter.digest, [store.card(name).sha256 for name in teachers])
+    uses.register(folder, crops_among(pictures))  # before the first chip is written: a purge must find it
+    writer = Writer(folder, key, len(pictures), chip.size or 0, cutter.teachers)
     if cutter.bank is not None and not teachers and not writer.finished:
-        _copy(writer, digests, _open(cutter.bank, cutter.alike))
+        _copy(writer, digests, _open(cutter.bank, cutter.digest))
     unreadable: list[tuple[int, str]] = []
     to_do = writer.to_do
     if len(to_do):
         detect = portraits.open_detector(cutter.detector, cutter.device)
-        for found in portraits.find((pictures[i] for i in to_do), detect, unreadable):
-            pieces = portraits.chips(found, wanted, cutter.device)
-            writer.put(to_do[found.index], found.detected, pieces, _answers(teachers, found, cutter.device))
-            on_progress(Progress("cutting chips", len(pictures) - len(to_do) + int(found.index[-1]) + 1, len(pictures)))
-    return writer.finish({int(to_do[place]): reason for place, reason in unreadable})
+        for batch in portraits.find((pictures[i] for i in to_do), detect, unreadable):
+            pixels = portraits.chips(batch, chip, cutter.device)
+            writer.put(to_do[batch.index], batch.detected, pixels, _predictions(teachers, batch, cutter.device))
+            on_progress(Progress("cutting chips", len(pictures) - len(to_do) + int(batch.index[-1]) + 1, len(pictures)))
+    return writer.finish({int(to_do[index]): reason for index, reason in unreadable})
 
 
 def crops_among(pictures: Sequence[Picture]) -> set[Path]:
-    """The shards that those of the pictures lie in which are crops of a lake."""
-    return {each.path for each in pictures if isinstance(each, LabelledImage) and each.row is not None}
+    """The shards of the pictures that are crops of a lake."""
+    return {image.path for image in pictures if isinstance(image, LabelledImage) and image.row is not None}
 
 
 def fill(
@@ -126,23 +125,23 @@ def fill(
     cutter: Cutter,
     on_progress: OnProgress = no_progress,
 ) -> None:
-    """Cut pictures for several runs to copy from; what was cut before is left as it is.
+    """Cut a bank of chips for several runs to copy from; an equal bank is reused.
 
     Raises:
-        UsageError: there is not room enough, or the folder cannot be written.
+        UsageError: there is not enough space, or the folder cannot be written.
     """
     cut(folder, pictures, digests, cutter, material.digest(digests.tolist()), on_progress)
     try:
         np.save(folder / _DIGESTS, digests)
-        (folder / _BANK).write_text(json.dumps(cutter.alike), encoding="utf-8")  # last: it says that all is there
+        files.write_json(folder / _BANK, cutter.digest)  # last, as it marks a complete bank
     except OSError as exc:
         raise UsageError(f"{folder} cannot be written: {exc.strerror or exc}") from exc
 
 
-def _open(folder: Path, alike: str) -> _Bank | None:
-    """The bank, if there is one of such chips."""
+def _open(folder: Path, digest: str) -> _Bank | None:
+    """The bank in a folder; None without a complete one of equal chips."""
     try:
-        if json.loads((folder / _BANK).read_text(encoding="utf-8")) != alike:
+        if json.loads((folder / _BANK).read_text(encoding="utf-8")) != digest:
             return None
         digests = np.load(folder / _DIGESTS, allow_pickle=False)
         order = np.argsort(digests)
@@ -154,16 +153,19 @@ def _open(folder: Path, alike: str) -> _Bank | None:
 def _copy(writer: Writer, digests: NDArray[np.uint64], bank: _Bank | None) -> None:
     if bank is None or not len(bank.digests):
         return
-    places = bank.find(digests)
-    known = writer.to_do[places[writer.to_do] >= 0]
-    for which in np.split(known, range(_COPIED_AT_ONCE, len(known), _COPIED_AT_ONCE)):
-        there = places[which]
-        found = bank.chips.cut[there]
-        writer.put(which, found, torch.from_numpy(bank.chips.pixels[there[found]]).float())
-    writer.settle()
+    sources = bank.find(digests)
+    known = writer.to_do[sources[writer.to_do] >= 0]
+    for indices in np.split(known, range(_BATCH, len(known), _BATCH)):
+        source = sources[indices]
+        has_chip = bank.chips.cut[source]
+        writer.put(indices, has_chip, torch.from_numpy(bank.chips.pixels[source[has_chip]]).float())
+    writer.flush()
 
 
-def _answers(
-    teachers: Mapping[str, Classifier], found: portraits.Portraits, device: torch.device
+def _predictions(
+    teachers: Mapping[str, Classifier], batch: portraits.Portraits, device: torch.device
 ) -> dict[str, NDArray[np.float32]]:
-    return {name: teach(portraits.chips(found, teach.spec.input, device)).p_female for name, teach in teachers.items()}
+    return {
+        name: classify(portraits.chips(batch, classify.spec.input, device)).p_female
+        for name, classify in teachers.items()
+    }

@@ -61,7 +61,7 @@ def test_chips_are_kept_with_what_was_not_found(tmp_path: Path) -> None:
 
 
 def test_what_was_cut_is_not_cut_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chips, "_FACES_AT_ONCE", 2)
+    monkeypatch.setattr(chips, "_FLUSH_EVERY", 2)
     first = Writer(tmp_path / "chips", "key", 5, SIDE)
     first.put(places(0, 1), np.array([True, False]), cut(1))
     first.put(places(2), np.array([True]), cut(1))  # not yet on disk when the run is killed

@@ -132,7 +132,10 @@ def test_masking_by_what_is_sensitive_is_refused_where_nothing_found_it(tmp_path
 
 
 def test_the_three_recipes_of_masking_differ_in_one_word() -> None:
-    texts = {name: (recipe.BUILT_IN / f"masked-{name}.toml").read_text() for name in ("random", "sensitive", "other")}
+    texts = {
+        name: (recipe.BUILT_IN / "masking" / f"masked-{name}.toml").read_text()
+        for name in ("random", "sensitive", "other")
+    }
     for name, text in texts.items():
         assert text.replace(f'masking = "{name}"', 'masking = "random"') == texts["random"]
 
