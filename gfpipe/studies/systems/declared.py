@@ -1,4 +1,4 @@
-"""Which systems a study puts side by side, and by what recipe each is trained: ``systems.toml`` read and looked up."""
+"""The systems of ``systems.toml``, and the recipes that train them at a study's setting."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -19,13 +19,8 @@ _FILE: Final = Path(__file__).parent / "systems.toml"
 
 
 @dataclass(frozen=True)
-class Systems:
-    """All that are declared.
-
-    Attributes:
-        groups: what each group is called.
-        systems: in the order of the tables.
-    """
+class Declarations:
+    """All systems, in the order of the tables, and the titles of their groups."""
 
     groups: Mapping[str, str]
     systems: tuple[System, ...]
@@ -33,37 +28,33 @@ class Systems:
     def __post_init__(self) -> None:
         names = [system.name for system in self.systems]
         if len(set(names)) < len(names):
-            raise ValueError(f"two systems have one name: {', '.join(names)}")
+            raise ValueError(f"two systems have the same name: {', '.join(names)}")
         if unknown := {system.group for system in self.systems} - set(self.groups):
-            raise ValueError(f"no words for the group {', '.join(sorted(unknown))}")
+            raise ValueError(f"no title for the group {', '.join(sorted(unknown))}")
 
     def named(self, names: Sequence[str]) -> tuple[System, ...]:
-        """Those of these names or groups, in their own order; all for no name.
-
-        Raises:
-            UsageError: there is none of such a name.
-        """
+        """Systems by name or group; all for no name. Raises UsageError for an unknown name."""
         known = {*self.groups, *(system.name for system in self.systems)}
         for name in names:
             if name not in known:
                 near = get_close_matches(name, known, n=3, cutoff=0.5)
                 hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(sorted(known))}"
                 raise UsageError(f"there is no system {name!r}: {hint}")
-        return tuple(each for each in self.systems if not names or {each.name, each.group} & set(names))
+        return tuple(system for system in self.systems if not names or {system.name, system.group} & set(names))
 
 
 @cache
-def declared() -> Systems:
-    """What the package declares."""
-    return parse(Systems, tomllib.loads(_FILE.read_text(encoding="utf-8")), str(_FILE))
+def declared() -> Declarations:
+    """Read ``systems.toml``."""
+    return parse(Declarations, tomllib.loads(_FILE.read_text(encoding="utf-8")), str(_FILE))
 
 
 @dataclass(frozen=True)
 class Course:
-    """How a recipe is followed in a study.
+    """A recipe at a setting.
 
     Attributes:
-        setting: full, also where a recipe has no reduced one; or reduced.
+        setting: full, also where a recipe has no reduced setting; or reduced.
         made_smaller: what the reduced setting changes, in words.
     """
 
@@ -73,16 +64,14 @@ class Course:
 
     @property
     def id(self) -> str:
-        """Of its run and its model: another whenever something changes what comes out."""
+        """Id of its run and model; depends on all of the recipe."""
         return f"{self.recipe.name}-{self.setting}-{self.recipe.digest[:8]}"
 
     @property
     def words(self) -> str:
-        """How long it trains."""
-        stages = self.recipe.stages
-        faces = {f"{stage.epoch_faces:,}" if stage.epoch_faces else "all" for stage in stages}
-        epochs = " + ".join(str(stage.epochs) for stage in stages)
-        return f"{self.setting}, {epochs} epochs of {' or '.join(sorted(faces))} faces"
+        """Setting, epochs and faces per epoch."""
+        faces = {f"{stage.epoch_faces:,}" if stage.epoch_faces else "all" for stage in self.recipe.stages}
+        return f"{self.setting}, {_epochs(self.recipe)} epochs of {' or '.join(sorted(faces))} faces"
 
 
 def course(name: str, data: str, *, full: bool, seed: int | None = None) -> Course:
@@ -90,35 +79,39 @@ def course(name: str, data: str, *, full: bool, seed: int | None = None) -> Cour
 
     Args:
         name: of the recipe.
-        data: the data set's name, whatever the recipe calls it.
-        full: or reduced, where the recipe says how.
+        data: name of the data set, in place of the recipe's.
+        full: False for the reduced setting, where the recipe has one.
         seed: None for the recipe's own.
 
     Raises:
-        UsageError: there is no such recipe, or it learns from several data sets, or parts faces in its own way.
+        UsageError: the recipe is unknown, uses several data sets, or has a split of its own.
     """
-    given = recipes.find(name)
-    if len(given.datasets) != 1:
-        raise UsageError(f"the recipe {name} learns from {' + '.join(given.datasets)}: a study has one data set")
-    if given.split != Split():
-        raise UsageError(f"the recipe {name} parts faces in its own way: its test faces would not be the others'")
-    found = given if full else given.at_reduced_setting
-    stages = tuple(replace(stage, data=data) for stage in found.stages)
-    made = replace(found, stages=stages, seed=found.seed if seed is None else seed)
-    reduced = not full and given.reduced is not None
-    return Course(made, REDUCED if reduced else FULL, _smaller(given, found) if reduced else "")
+    published = recipes.find(name)
+    if len(published.datasets) != 1:
+        raise UsageError(f"the recipe {name} learns from {' + '.join(published.datasets)}: a study has one data set")
+    if published.split != Split():
+        raise UsageError(f"the recipe {name} has a split of its own: its test faces would not be the others'")
+    recipe = published if full else published.at_reduced_setting
+    reduced = not full and published.reduced is not None
+    made_smaller = _differences(published, recipe) if reduced else ""
+    stages = tuple(replace(stage, data=data) for stage in recipe.stages)
+    recipe = replace(recipe, stages=stages, seed=recipe.seed if seed is None else seed)
+    return Course(recipe, REDUCED if reduced else FULL, made_smaller)
 
 
-def _smaller(full: Recipe, less: Recipe) -> str:
+def _differences(full: Recipe, reduced: Recipe) -> str:
     words = []
-    if less.network != full.network:
-        words.append(f"{less.network} for {full.network}")
-    if less.input and full.input and less.input.size != full.input.size:
-        words.append(f"{less.input.size} pixels for {full.input.size}")
-    epochs = [" + ".join(str(stage.epochs) for stage in each.stages) for each in (less, full)]
-    if epochs[0] != epochs[1]:
-        words.append(f"{epochs[0]} epochs for {epochs[1]}")
-    faces = [stage.epoch_faces for stage in less.stages]
+    if reduced.network != full.network:
+        words.append(f"{reduced.network} for {full.network}")
+    if reduced.input and full.input and reduced.input.size != full.input.size:
+        words.append(f"{reduced.input.size} pixels for {full.input.size}")
+    if _epochs(reduced) != _epochs(full):
+        words.append(f"{_epochs(reduced)} epochs for {_epochs(full)}")
+    faces = [stage.epoch_faces for stage in reduced.stages]
     if faces != [stage.epoch_faces for stage in full.stages]:
-        words.append(f"{' + '.join(f'{each:,}' if each else 'all' for each in faces)} faces an epoch")
+        words.append(f"{' + '.join(f'{count:,}' if count else 'all' for count in faces)} faces per epoch")
     return ", ".join(words)
+
+
+def _epochs(recipe: Recipe) -> str:
+    return " + ".join(str(stage.epochs) for stage in recipe.stages)

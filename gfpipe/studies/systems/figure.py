@@ -1,44 +1,52 @@
-"""The systems of the field as a picture: accuracy with its interval, parameters and training time, a row a system.
+"""Figure of a study of systems: accuracy with intervals, parameters and training time, one row per system.
 
-outcome -> a row a system, the most accurate first -> three panels side by side -> systems.svg and .png
+The most accurate system comes first; colours distinguish groups.
 """
 
 import math
+from collections.abc import Mapping
 from typing import Final
 
 import altair as alt
 
-from gfpipe.drawing import BLUE, DARK_GREEN, INK, ORANGE, PURPLE, SKY, VERMILION, Datum, Plan, layered, share_axis
+from gfpipe.drawing import BLUE, DARK_GREEN, INK, ORANGE, PURPLE, SKY, VERMILION, Plan, layered, share_axis
 from gfpipe.evaluation.figures.plotting import exact, figure, plain_axis
-from gfpipe.formats import Interval, known
-from gfpipe.studies.systems.outcome import Outcome, Row, answers_of
-from gfpipe.studies.systems.tables import figures
+from gfpipe.formats import Interval, Value, known
+from gfpipe.studies.systems.outcome import Outcome
 
-_EACH: Final = 18  # pixels down for each system
-_WIDE, _NARROW = 260, 160  # pixels of the panels
+_ROW_HEIGHT: Final = 18  # pixels
+_WIDE, _NARROW = 260, 160  # widths of the panels in pixels
 _COLOURS: Final = (INK, BLUE, VERMILION, DARK_GREEN, ORANGE, PURPLE, SKY)  # of groups
 
 
-def picture(outcome: Outcome) -> Plan:
-    """Declare accuracy and costs of the systems that were run; colours tell the groups apart."""
+def draw(outcome: Outcome, accuracy: Mapping[str, Value]) -> Plan:
+    """Draw the systems that were run, with their accuracy by name."""
     colours = dict(zip(outcome.groups, _COLOURS, strict=False))
-    run = [row for row in outcome.rows if row.run]
-    found = {row.system.name: figures(outcome.trial.labels, answers_of(row)).accuracy for row in run}
-    run.sort(key=lambda row: -found[row.system.name].value)
-    rows = [_datum(row, found[row.system.name], colours.get(row.system.group, INK)) for row in run]
-    names = [row.system.name for row in run]
-    lowest = min(interval.low if math.isfinite(interval.low) else interval.value for interval in found.values())
-    domain = (math.floor(20 * lowest) / 20, 1.0)
+    intervals = {name: value for name, value in accuracy.items() if isinstance(value, Interval)}
+    names = sorted(intervals, key=lambda name: -intervals[name].value)
+    rows = [
+        {
+            "system": row.system.name,
+            "colour": colours.get(row.system.group, INK),
+            **{end: known(getattr(intervals[row.system.name], end)) for end in ("low", "high")},
+            "accuracy": known(intervals[row.system.name].value),
+            "parameters": row.run.parameters,
+            "train_seconds": row.run.train_seconds,
+        }
+        for row in outcome.rows
+        if row.run
+    ]
+    lowest = min(interval.low if math.isfinite(interval.low) else interval.value for interval in intervals.values())
     panels = alt.HConcatChart(
         hconcat=[
-            _accuracy(names, domain),
+            _accuracy(names, (math.floor(20 * lowest) / 20, 1.0)),
             _logarithmic("parameters", "parameters", names, "~s"),
             _logarithmic("train_seconds", "training, seconds", names, ",~g"),
         ],
         spacing=14,
     )
-    subtitle = f"{len(outcome.trial.labels):,} test faces of {outcome.trial.data}; 95 % intervals; a colour a group"
-    return figure("Systems side by side: accuracy, parameters, training time", subtitle, [panels], {"rows": rows})
+    subtitle = f"{len(outcome.trial.labels):,} test faces of {outcome.trial.data}; 95 % intervals; one colour per group"
+    return figure("Systems: accuracy, parameters, training time", subtitle, [panels], {"rows": rows})
 
 
 def _accuracy(names: list[str], domain: tuple[float, float]) -> alt.LayerChart:
@@ -49,7 +57,7 @@ def _accuracy(names: list[str], domain: tuple[float, float]) -> alt.LayerChart:
     return layered(
         bars.mark_rule(strokeWidth=5, opacity=0.4, clip=True).encode(x=x, x2="high:Q"),
         base.mark_point(size=46, filled=True, opacity=1).encode(x=x),
-    ).properties(width=_WIDE, height=_EACH * len(names))
+    ).properties(width=_WIDE, height=_ROW_HEIGHT * len(names))
 
 
 def _logarithmic(name: str, title: str, names: list[str], written: str) -> alt.Chart:
@@ -63,18 +71,5 @@ def _logarithmic(name: str, title: str, names: list[str], written: str) -> alt.C
             y=alt.Y("system:N", sort=names, scale=alt.Scale(domain=names), title=None, axis=rows),
             color=alt.Color("colour:N", scale=None),
         )
-        .properties(width=_NARROW, height=_EACH * len(names))
+        .properties(width=_NARROW, height=_ROW_HEIGHT * len(names))
     )
-
-
-def _datum(row: Row, accuracy: Interval, colour: str) -> Datum:
-    run = row.run
-    return {
-        "system": row.system.name,
-        "colour": colour,
-        "accuracy": known(accuracy.value),
-        "low": known(accuracy.low),
-        "high": known(accuracy.high),
-        "parameters": run.parameters if run else None,
-        "train_seconds": run.train_seconds if run else None,
-    }

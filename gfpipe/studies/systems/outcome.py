@@ -1,23 +1,23 @@
-"""The published systems of the field beside our own: what each is, what became of it here, and on which faces."""
+"""Records of a study of systems: declarations, runs and the outcome."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gfpipe.evaluation.answers import Answers, Floats, Trial
 
-RECIPE, HEAD, MODEL, FOREIGN = "recipe", "head", "model", "foreign"
+RECIPE, HEAD, MODEL, FOREIGN = "recipe", "head", "model", "foreign"  # kinds of systems
 FULL, REDUCED, STORED, OTHERS = "full", "reduced", "stored", "own tool"  # settings
 
 
 @dataclass(frozen=True)
 class Published:
-    """One figure that its authors report.
+    """A published figure.
 
     Attributes:
-        value: shares from 0 to 1, years for ages.
-        measure: ``accuracy``, ``balanced_accuracy``, ``roc_auc`` or ``age_error``, which have a figure of ours beside
-            them; or empty.
-        what: in words, where it is none of these.
+        value: share in [0, 1], or years.
+        measure: ``accuracy``, ``balanced_accuracy``, ``roc_auc`` or ``age_error``, which are compared with ours; or
+            empty.
+        what: description of any other measure.
     """
 
     value: float
@@ -28,22 +28,22 @@ class Published:
         if self.measure not in ("", "accuracy", "balanced_accuracy", "roc_auc", "age_error"):
             raise ValueError(f"there is no measure {self.measure!r}")
         if bool(self.measure) == bool(self.what):
-            raise ValueError("a figure has a measure of ours, or says in words what it is")
+            raise ValueError("a figure needs either a measure or a description")
 
 
 @dataclass(frozen=True)
 class System:
-    """One row, as ``systems.toml`` declares it; what it is made of says of which kind it is.
+    """One row of ``systems.toml``.
 
     Attributes:
-        group: of rows that belong to one publication.
-        recipe: that it is trained by.
-        model: a stored model, which is asked as it is; with ``recipe``, that may be trained where it is missing.
-        head: a classical head, on the features of ``embedder``; empty for the one that the user names.
-        predictions: the name of another tool's answers, ``--predictions NAME=FILE.csv``.
-        women, men: recipes of networks that tell the age of those whom the first one calls women, and men.
-        on: what its authors measured on.
-        differs: why their figure is not ours, in a sentence or two.
+        group: of the systems of one publication.
+        differs: why the published figure is not ours, in a sentence or two.
+        recipe: trains it.
+        model: stored model; with ``recipe``, it may be trained if it is missing.
+        head: classical head, on features of ``embedder``; no embedder for the user's choice.
+        predictions: another tool's, ``--predictions NAME=FILE.csv``.
+        women, men: recipes of networks for the ages of faces that the first one predicts to be women, and men.
+        on: data of the published figures.
     """
 
     name: str
@@ -63,7 +63,7 @@ class System:
         if sum(map(bool, (self.recipe or self.model, self.head, self.predictions))) != 1:
             raise ValueError(f"{self.name} needs a recipe or a model, or a head, or predictions")
         if bool(self.women) != bool(self.men) or (self.women and not self.recipe):
-            raise ValueError(f"{self.name}: women and men belong together, beside a recipe")
+            raise ValueError(f"{self.name}: women and men need each other, and a recipe")
 
     @property
     def kind(self) -> str:
@@ -74,22 +74,22 @@ class System:
 
     @property
     def recipes(self) -> tuple[str, ...]:
-        """All that are trained for it."""
+        """All recipes that train it."""
         return tuple(filter(None, (self.recipe, self.women, self.men)))
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What a system said of the N test faces, and what that cost.
+    """A system's predictions for the N test faces, and its costs.
 
     Attributes:
         setting: :data:`FULL`, :data:`REDUCED`, :data:`STORED` or :data:`OTHERS`.
-        p_female, age_years: as :class:`gfpipe.evaluation.answers.Answers`.
-        made_smaller: in words, what a reduced setting leaves out.
-        parameters: numbers that the network holds, a frozen one's too; None where nobody counted.
-        train_seconds: of learning alone; None where it was not trained here.
-        images_per_second: from chips to answers; None for other tools.
-        threads: that this was measured with; 0 for a GPU.
+        p_female, age_years: as in :class:`gfpipe.evaluation.answers.Answers`.
+        made_smaller: what a reduced setting changes, in words.
+        parameters: of the networks, frozen ones included; None if unknown.
+        train_seconds: of training alone; None if it was not trained here.
+        images_per_second: from chips to predictions; None for other tools.
+        threads: at this speed; 0 for a GPU.
     """
 
     setting: str
@@ -104,21 +104,28 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """A system, and either what it said or why it was not run."""
+    """A system with its run, or with the reason why there is none."""
 
     system: System
     run: Run | None = None
     reason: str = ""
 
+    @property
+    def answers(self) -> Answers:
+        """Predictions under the system's name."""
+        if self.run is None:
+            raise ValueError(f"{self.system.name} was not run: {self.reason}")
+        return Answers(self.system.name, self.run.p_female, {}, self.run.age_years)
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """Systems side by side on the same faces.
+    """Systems on the same faces.
 
     Attributes:
-        trial: the answers of those that were run, under the systems' names.
-        rows: all that were asked for.
-        groups: what each group is called.
+        trial: predictions of all runs, under the systems' names.
+        rows: all systems of the study.
+        groups: titles of groups.
     """
 
     trial: Trial
@@ -128,10 +135,3 @@ class Outcome:
     def __post_init__(self) -> None:
         if tuple(row.system.name for row in self.rows if row.run) != self.trial.models:
             raise ValueError(f"rows of {[row.system.name for row in self.rows]} for answers of {self.trial.models}")
-
-
-def answers_of(row: Row) -> Answers:
-    """What a system that was run said, under its name."""
-    if row.run is None:
-        raise ValueError(f"{row.system.name} was not run: {row.reason}")
-    return Answers(row.system.name, row.run.p_female, {}, row.run.age_years)

@@ -23,10 +23,11 @@ from gfpipe.stages.models import evaluate, train
 from gfpipe.studies.heads import classical, embedding
 from gfpipe.studies.heads.run import Heads, Sample
 from gfpipe.studies.runner import Report, Study, Training
-from gfpipe.studies.systems import figure, held_out, outcome, tables
+from gfpipe.studies.systems import figure, held_out, outcome
 from gfpipe.studies.systems.declared import Course, course, declared
 from gfpipe.studies.systems.held_out import HeldOut
 from gfpipe.studies.systems.outcome import FOREIGN, HEAD, MODEL, RECIPE, Outcome, Row, Run, System
+from gfpipe.studies.systems.tables import Tables
 from gfpipe.training.data import material
 from gfpipe.training.data.splits import Faces
 from gfpipe.training.run.folder import data_paths
@@ -145,13 +146,14 @@ class Systems(Study[Outcome]):
             reasons = "; ".join(f"{name}: {row.reason}" for name, row in self.rows.items())
             raise UsageError(f"no system could be run: {reasons}")
         rows = tuple(self.rows[system.name] for system in self.systems)
-        answers = tuple(outcome.answers_of(row) for row in rows if row.run)
+        answers = tuple(row.answers for row in rows if row.run)
         return Outcome(Trial(faces.data, self.detector, faces.labels, answers, faces.skipped), rows, declared().groups)
 
     def report(self, outcome: Outcome) -> Report:
         """All tables and one figure."""
-        texts = tables.texts(outcome)
-        return Report(texts["systems.txt"].rstrip(), texts, {"systems": figure.picture(outcome)}, outcome.trial)
+        tables = Tables(outcome)
+        texts, accuracy = tables.files(), {name: row["accuracy"] for name, row in tables.figures.items()}
+        return Report(texts["systems.txt"].rstrip(), texts, {"systems": figure.draw(outcome, accuracy)}, outcome.trial)
 
     def plan(self) -> str:
         """List what would be done for each system; nothing is trained, and no picture is read."""

@@ -134,5 +134,5 @@ def test_a_recipe_that_parts_faces_in_its_own_way_is_refused(tmp_path: Path) -> 
     recipe = tmp_path / "odd.toml"
     text = (recipes.BUILT_IN / "published" / "portrait-2.toml").read_text()
     recipe.write_text(text.replace("[[stages]]", "[split]\ntest = 0.3\n\n[[stages]]"))
-    with pytest.raises(UsageError, match="its test faces would not be the others'"):
+    with pytest.raises(UsageError, match="has a split of its own: its test faces would not be the others'"):
         course(str(recipe), "utkface", full=True)

@@ -11,7 +11,8 @@ from gfpipe.formats import Interval, Value
 from gfpipe.studies.runner import Report
 from gfpipe.studies.systems import figure as system_figure
 from gfpipe.studies.systems import tables as system_tables
-from gfpipe.studies.systems.outcome import Outcome, Published, Row, Run, System, answers_of
+from gfpipe.studies.systems.outcome import Outcome, Published, Row, Run, System
+from gfpipe.studies.systems.tables import Tables
 from tests.evaluation import simulated
 
 GROUPS = {"1": "Small networks", "5": "Another tool"}
@@ -48,7 +49,7 @@ def outcome() -> Outcome:
 
 
 def column(outcome: Outcome, name: str) -> list[Value]:
-    found = system_tables.whole(outcome)
+    found = Tables(outcome).whole()
     place = [each.name for each in found.columns].index(name)
     return [row[place] for row in found.rows]
 
@@ -77,20 +78,20 @@ def test_figures_are_those_of_the_answers_and_unanswered_faces_are_errors(outcom
 def test_a_cell_of_few_faces_is_never_the_worst() -> None:
     labels = simulated.labels(60)
     few = system_tables.figures(labels, simulated.answers(labels))
-    assert few.worst == ""
-    assert np.isnan(few.worst_accuracy)
+    assert few["worst"] == ""
+    assert np.isnan(few["worst_accuracy"])  # type: ignore[arg-type]
 
 
 def test_the_table_says_which_setting_was_run_and_what_it_cost(outcome: Outcome) -> None:
     assert column(outcome, "setting") == ["reduced", "own tool", "not run"]
     assert column(outcome, "parameters") == [728_194, None, None]
-    shown = system_tables.text(outcome)
+    shown = Tables(outcome).text()
     for words in ("728,194", "3 min 05 s", "1,234", "on 1 thread", "3 of them have no answer"):
         assert words in shown
 
 
 def test_each_published_figure_stands_beside_ours_with_why_they_differ(outcome: Outcome) -> None:
-    said = dict(system_tables.sentences(outcome))
+    said = dict(Tables(outcome).sentences())
     [small] = said["Small networks"]
     small = small.replace("\N{NO-BREAK SPACE}", " ")
     ours = column(outcome, "accuracy")[0]
@@ -107,12 +108,14 @@ def test_lines_fit_a_terminal_of_120_columns(outcome: Outcome) -> None:
     long = "age-gender-regression"
     rows = tuple(replace(row, system=replace(row.system, name=long)) for row in outcome.rows[:1])
     trial = replace(outcome.trial, answers=(replace(outcome.trial.answers[0], model_id=long),))
-    table = system_tables.accuracy(Outcome(trial, rows, GROUPS))
+    table = Tables(Outcome(trial, rows, GROUPS)).accuracy()
     assert max(map(len, table.text().splitlines()[:-1])) <= 122
 
 
 def test_everything_is_written_in_each_form_with_a_picture(outcome: Outcome, tmp_path: Path) -> None:
-    report = Report("", system_tables.texts(outcome), {"systems": system_figure.picture(outcome)}, outcome.trial)
+    tables = Tables(outcome)
+    accuracy = {name: row["accuracy"] for name, row in tables.figures.items()}
+    report = Report("", tables.files(), {"systems": system_figure.draw(outcome, accuracy)}, outcome.trial)
     names = {path.name for path in report.write(tmp_path)} - {"systems.svg", "systems.png"}
     assert names == {"systems.txt", "systems.md", "systems.csv", "systems.tex", "groups.txt", "answers.parquet"}
     assert Trial.read(tmp_path / "answers.parquet").models == ("small", "other")
@@ -127,7 +130,7 @@ def test_rows_and_answers_belong_together(outcome: Outcome) -> None:
     with pytest.raises(ValueError, match="rows of"):
         Outcome(outcome.trial, outcome.rows[1:])
     with pytest.raises(ValueError, match="was not run"):
-        system_tables.figures(outcome.trial.labels, answers_of(outcome.rows[2]))
+        system_tables.figures(outcome.trial.labels, outcome.rows[2].answers)
 
 
 @pytest.mark.parametrize(
