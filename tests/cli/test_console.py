@@ -1,11 +1,16 @@
-"""Tables of figures on a terminal."""
+"""Tables and progress on a terminal, and elsewhere."""
 
+import io
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from gfpipe.cli import console
 from gfpipe.formats import HOURS
+from gfpipe.progress import Progress
+from gfpipe.recording import Recording, Status, Summary
 from tests.exports.figures import figures as measured
 
 
@@ -60,3 +65,40 @@ def test_unknown_groups_and_coverage_are_marked(capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(("hours", "text"), [(0.017, "0.017"), (9.5, "9.50"), (8760, "8,760"), (0, "0"), (None, "–")])
 def test_hours_are_written_with_about_three_digits(hours: float | None, text: str) -> None:
     assert HOURS.text(hours) == text
+
+
+def analysed(number: int, status: Status, reason: str | None = None) -> Progress:
+    start = datetime(2001, 3, 4, 20, tzinfo=UTC)
+    summary = Summary(Recording(f"{number}.mp4", "tv", "news", start), status, 60.0, 60.0, reason=reason)
+    return Progress("analysing", number, 2, item=summary)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_recordings_are_reported_one_by_one(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(console, "errors", Console(file=stream, force_terminal=terminal, width=200, no_color=True))
+    with console.analysis_progress() as on_progress:
+        on_progress(Progress("analysing", 0, 2))
+        on_progress(analysed(1, Status.DONE))
+        on_progress(analysed(2, Status.FAILED, "2.mp4: not a video file"))
+    text = stream.getvalue()
+    assert "[1/2] done    tv · 2001-03-04 20:00 · news  0:01:00" in text
+    assert "[2/2] failed  tv · 2001-03-04 20:00 · news  0:01:00" in text
+    assert "        not a video file" in text
+    assert ("2/2 recordings" in text) == terminal
+    assert "× real time, 0:00:00 remaining" in text
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_epochs_are_reported_with_loss_and_accuracy(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(console, "errors", Console(file=stream, force_terminal=terminal, width=200, no_color=True))
+    with console.training_progress() as on_progress:
+        on_progress(Progress("cutting chips", 5, 10))
+        on_progress(Progress("training", 0, 8, "fine-tuning", 1, 2))
+        on_progress(Progress("training", 8, 8, "fine-tuning", 2, 2, loss=0.25, validation_accuracy=0.9))
+    text = stream.getvalue()
+    assert "fine-tuning, epoch 2 of 2" in text
+    assert "validation accuracy 90.00%" in text
+    assert ("loss 0.250" in text) == terminal
+    assert text.splitlines()[:2] == ["cutting chips", "fine-tuning, epoch 1 of 2"] or terminal
