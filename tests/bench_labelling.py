@@ -1,6 +1,6 @@
-"""How long an annotator waits for the next face, and a purge for all pictures to be gone, with 10,000 crops.
+"""Benchmark of the labelling page and of a purge, with 10,000 crops.
 
-The floor of what the page does is a file of a kilobyte from the same server, over the same socket, in the same run.
+The baseline of the page is a static file of a kilobyte from the same server in the same run.
 """
 
 import io
@@ -32,27 +32,27 @@ from tests.warehouse.lakes import write_shard
 
 RECORDINGS: Final = 200
 CHANNELS: Final = 4
-FACES: Final = 50  # of a recording
+FACES: Final = 50  # per recording
 SIDE: Final = 256  # pixels of a crop
-PORTRAITS: Final = 500  # different ones
-ASKED: Final = 300
+PORTRAITS: Final = 500  # distinct images
+ANSWERS: Final = 300  # timed answers
 
 
 def measure() -> None:
-    """Print how long the page takes with a new and with an almost finished queue, and how the pictures go."""
+    """Print durations of answers in a new and in an almost finished queue, and of a purge."""
     with tempfile.TemporaryDirectory(prefix="gfpipe-bench-") as folder:
         lake = Path(folder, "lake")
-        queue = made(lake, Path(folder, "archive"))
+        queue = build(lake, Path(folder, "archive"))
         faces = len(queue.items)
-        rows = [asked(lake, queue, "nothing answered")]
-        answer(lake, queue, queue.items[: faces - ASKED])
-        rows.append(asked(lake, queue, f"{faces - ASKED:,} answered"))
+        rows = [answering(lake, queue, "nothing answered")]
+        answer(lake, queue, queue.items[: faces - ANSWERS])
+        rows.append(answering(lake, queue, f"{faces - ANSWERS:,} answered"))
         console.table(rows, f"An answer, the next item and its picture; a queue of {faces:,} crops")
         console.table([purged(lake)], "gfpipe purge --all")
 
 
-def made(lake: Path, archive: Path) -> Queue:
-    """A lake of crops, and a queue that asks for all of them."""
+def build(lake: Path, archive: Path) -> Queue:
+    """Build a lake of crops, and a queue of all of them."""
     count = RECORDINGS * FACES
     console.say(f"making a lake of {count:,} crops …")
     for number in range(RECORDINGS):
@@ -63,41 +63,41 @@ def made(lake: Path, archive: Path) -> Queue:
 
 
 def portrait_of(recording: int, face: int) -> bytes:
-    """The picture of a face; every five hundredth is the same."""
+    """The image of a face; every five hundredth is the same."""
     return portrait((recording * FACES + face) % PORTRAITS)
 
 
 @lru_cache(PORTRAITS)
 def portrait(seed: int) -> bytes:
-    """A JPEG that has as much to say as a face has: some 20 kB."""
+    """A JPEG with as much detail as a face: some 20 kB."""
     coarse = Image.fromarray(np.random.default_rng(seed).integers(0, 255, (SIDE // 8, SIDE // 8, 3), np.uint8))
     file = io.BytesIO()
     coarse.resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(file, "JPEG", quality=90)
     return file.getvalue()
 
 
-def asked(lake: Path, queue: Queue, when: str) -> dict[str, str]:
-    """Answer some faces as the page does, without what it fetches ahead."""
+def answering(lake: Path, queue: Queue, name: str) -> dict[str, str]:
+    """Answer faces as the page does, without prefetching."""
     with serving(str(lake), queue) as served, Script(served) as script:
-        place = script.session["next"]
-        script.item(place)
-        floors, waits = [], []
-        for _ in range(ASKED - 1):
-            floors.append(timed(script.icon)[0])
-            wait, place = timed(partial(step, script, place))
+        position = script.session["next"]
+        script.item(position)
+        baselines, waits = [], []
+        for _ in range(ANSWERS - 1):
+            baselines.append(timed(script.icon)[0])
+            wait, position = timed(partial(step, script, position))
             waits.append(wait)
     return {
-        "queue": when,
+        "queue": name,
         "median": milliseconds(waits, 50),
         "95 %": milliseconds(waits, 95),
-        "its floor (a small file)": milliseconds(floors, 50),
-        "× its floor": f"{np.median(waits) / np.median(floors):.0f}",
+        "baseline (a small file)": milliseconds(baselines, 50),
+        "× baseline": f"{np.median(waits) / np.median(baselines):.0f}",
     }
 
 
-def step(script: Script, place: int) -> int:
-    """An answer, the next item and its picture."""
-    following: int = script.answer(place, "male")["next"]
+def step(script: Script, position: int) -> int:
+    """Answer a face, and load the next one."""
+    following: int = script.answer(position, "male")["next"]
     script.item(following)
     return following
 
@@ -107,7 +107,7 @@ def milliseconds(seconds: Sequence[float], percentile: float) -> str:
 
 
 def answer(lake: Path, queue: Queue, items: Iterable[Item]) -> None:
-    """Answers of AB that were there before."""
+    """Write earlier answers of AB."""
     now = datetime.now(UTC) - timedelta(days=1)
     rows = [
         {"recording_id": item.recording_id, "seconds": item.seconds, "answer": "male", "weight": item.weight}
@@ -119,26 +119,26 @@ def answer(lake: Path, queue: Queue, items: Iterable[Item]) -> None:
 
 
 def purged(lake: Path) -> dict[str, str]:
-    """Purge everything; pictures are looked for in every file, before and after."""
-    before, found = size(lake), pictures(lake)
+    """Purge everything; count images in all files before and after."""
+    before, count = size(lake), pictures(lake)
     spent, summary = timed(lambda: purge.run(str(lake), What(everything=True)))
     return {
         "seconds": f"{spent:.1f}",
-        "pictures before": f"{found:,}",
+        "pictures before": f"{count:,}",
         "after": f"{pictures(lake):,}",
-        "left by its own account": f"{len(summary.after)}",
+        "left, as reported": f"{len(summary.after)}",
         "lake before": f"{before / 2**20:.1f} MiB",
         "lake after": f"{size(lake) / 2**20:.1f} MiB",
     }
 
 
 def pictures(lake: Path) -> int:
-    """How many pictures all files of a lake hold, whatever they are called."""
+    """Count the images in all files of a lake."""
     return sum(_pictures_in(path) for path in files(lake))
 
 
 def _pictures_in(path: Path) -> int:
-    with path.open("rb") as file:  # the cells of Parquet may be compressed
+    with path.open("rb") as file:  # cells of Parquet may be compressed
         return images.in_parquet(file)[0] if path.suffix == ".parquet" else images.in_stream(file)
 
 

@@ -1,1 +1,1 @@
-"""Faces that a model is sure of, well chosen: what a classifier learns from without anybody's labels."""
+"""Training sets of faces with confident model output, without human labels."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gfpipe.curation.candidates import Candidates
 
-Words = NDArray[np.str_]
+Names = NDArray[np.str_]
 
 _UNKNOWN: Final = "unknown"
 # Finer towards 1, where calibrated networks put most faces.
@@ -20,25 +20,25 @@ _FACE_SIZE_EDGES: Final = (48.0, 96.0)  # as the macro face_size of sql/
 _FACE_SIZE: Final = ("small", "medium", "large")
 
 
-def _confidence(candidates: Candidates) -> Words:
+def _confidence(candidates: Candidates) -> Names:
     return np.array(CONFIDENCE)[np.digitize(candidates.confidence, CONFIDENCE_EDGES[1:-1])]
 
 
-def _face_size(candidates: Candidates) -> Words:
-    words = np.array(_FACE_SIZE)[np.digitize(candidates.face_pixels, _FACE_SIZE_EDGES)]
-    return np.where(np.isnan(candidates.face_pixels), _UNKNOWN, words)
+def _face_size(candidates: Candidates) -> Names:
+    names = np.array(_FACE_SIZE)[np.digitize(candidates.face_pixels, _FACE_SIZE_EDGES)]
+    return np.where(np.isnan(candidates.face_pixels), _UNKNOWN, names)
 
 
-def _hour(candidates: Candidates) -> Words:
+def _hour(candidates: Candidates) -> Names:
     return np.where(candidates.hour < 0, _UNKNOWN, candidates.hour.astype(np.str_))
 
 
-def _or_unknown(words: Words) -> Words:
-    return np.where(words == "", _UNKNOWN, words)
+def _or_unknown(names: Names) -> Names:
+    return np.where(names == "", _UNKNOWN, names)
 
 
 # Functions that return (N,) stratum names; unknown values are a stratum.
-STRATA: Final[Mapping[str, Callable[[Candidates], Words]]] = {
+STRATA: Final[Mapping[str, Callable[[Candidates], Names]]] = {
     "confidence": _confidence,
     "channel": lambda candidates: _or_unknown(candidates.channel),
     "programme": lambda candidates: _or_unknown(candidates.programme),
@@ -57,10 +57,10 @@ def held_back(candidates: Candidates, share: float, seed: int) -> NDArray[np.boo
     names, group = np.unique(_groups(candidates), return_inverse=True)
     women = np.bincount(group[female], minlength=len(names))
     men = np.bincount(group[~female], minlength=len(names))
-    hashes = np.array([_fraction(f"{seed}\0{name}") for name in names.tolist()])
+    hashes = np.array([_digest(f"{seed}\0{name}") / 2**64 for name in names.tolist()])
     held = hashes < share
-    if share and not _both(women[held].sum(), men[held].sum(), women[~held].sum(), men[~held].sum()):
-        possible = np.flatnonzero(_both(women, men, women.sum() - women, men.sum() - men))
+    if share and not _all_positive(women[held].sum(), men[held].sum(), women[~held].sum(), men[~held].sum()):
+        possible = np.flatnonzero(_all_positive(women, men, women.sum() - women, men.sum() - men))
         held = np.isin(np.arange(len(names)), possible[np.argsort(hashes[possible])][:1])
     return np.asarray(held[group], np.bool_)
 
@@ -70,9 +70,9 @@ def identities(candidates: Candidates) -> NDArray[np.uint64]:
     return np.array([_digest(name) for name in _names(candidates)], np.uint64)
 
 
-def _groups(candidates: Candidates) -> Words:
-    alone = np.array(_names(candidates), np.str_)
-    recording = np.where(candidates.recording_id != "", np.strings.add("recording\0", candidates.recording_id), alone)
+def _groups(candidates: Candidates) -> Names:
+    own = np.array(_names(candidates), np.str_)
+    recording = np.where(candidates.recording_id != "", np.strings.add("recording\0", candidates.recording_id), own)
     programme = np.strings.add("programme\0", candidates.programme)
     return np.where(candidates.programme != "", programme, recording)
 
@@ -85,13 +85,9 @@ def _names(candidates: Candidates) -> list[str]:
     ]
 
 
-def _both(*counts: Any) -> NDArray[np.bool_]:
+def _all_positive(*counts: Any) -> NDArray[np.bool_]:
     return np.asarray(np.min(counts, axis=0) > 0)
 
 
 def _digest(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
-
-
-def _fraction(name: str) -> float:
-    return _digest(name) / 2**64

@@ -1,1 +1,1 @@
-"""What people and other programs say of the recordings: labels of faces, speech; checked, then kept in the lake."""
+"""Labels of faces by annotators, and output of other programs, validated and stored in the lake."""

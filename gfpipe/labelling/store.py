@@ -113,8 +113,8 @@ def imports(lake: str) -> tuple[Import, ...]:
     """List all sources of labels, by name; raises LakeError."""
     storage, files = Storage(lake), fsspec.core.url_to_fs(lake)[0]
     names = (PurePosixPath(path).name for path in files.glob(storage.path(*LABELS_FOLDER, "*.parquet")))
-    found = (_import(storage, name) for name in names if name[0] not in "._")
-    return tuple(sorted(found, key=lambda item: item.source))
+    sources = (_import(storage, name) for name in names if name[0] not in "._")
+    return tuple(sorted(sources, key=lambda item: item.source))
 
 
 def write_speech(lake: str, recording_id: str, source: Path, segments: Sequence[Segment]) -> None:

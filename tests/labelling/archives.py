@@ -1,6 +1,6 @@
-"""An archive whose every face is known, so that whoever labels is right and what is estimated can be held against it.
+"""A synthetic archive with ground truth for all faces, for tests of estimates.
 
-The classifier errs more on small faces, and mostly where it is unsure; it calls more women men than men women.
+The classifier errs more on small faces and at low confidence, and more often on women than on men.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,16 +17,21 @@ from gfpipe.warehouse import Warehouse
 from tests.warehouse.lakes import EVENING, Face, Show, write_labels, write_show
 
 HEIGHTS = {"small": 36.0, "medium": 72.0, "large": 120.0}
-_HARD = {"small": 0.35, "medium": 0.20, "large": 0.10}  # share of faces on which it does little better than guess
+_HARD = {"small": 0.35, "medium": 0.20, "large": 0.10}  # share of faces on which it is little better than chance
+# The stratum of each face of the archive.
+STRATA = """
+select recording_id, sample_index, face_index, stratum($keys, channel, month, size, confidence, answer) as stratum
+from faces_to_label
+"""
 Key = tuple[str, int, int]
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A lake, and the truth.
+    """A lake and its ground truth.
 
     Attributes:
-        lake: its folder.
+        lake: folder of the lake.
         truth: female or male, by recording, sample and face.
         shows: the recordings.
     """
@@ -36,38 +41,38 @@ class Archive:
     shows: tuple[Show, ...]
 
     def faces(self) -> list[tuple[Key, Face, float]]:
-        """Every face, and the seconds for which it is shown."""
+        """All faces, with their durations in seconds."""
         return [
-            ((show.recording_id, index, place), face, seconds)
+            ((show.recording_id, sample, index), face, seconds)
             for show in self.shows
-            for index, (seconds, faces) in enumerate(show.samples)
-            for place, face in enumerate(faces)
+            for sample, (seconds, faces) in enumerate(show.samples)
+            for index, face in enumerate(faces)
         ]
 
     @property
     def share(self) -> float:
-        """Women's true share of face time."""
+        """True share of women in face time."""
         time = {"female": 0.0, "male": 0.0}
         for key, _, seconds in self.faces():
             time[self.truth[key]] += seconds
         return time["female"] / sum(time.values())
 
     def rate(self, truth: str, size: str | None = None) -> float:
-        """Sensitivity (female) or specificity (male), of all or of a size; an undecided answer is half an error."""
-        these = [
+        """Sensitivity (female) or specificity (male), overall or by size; undecided counts as half an error."""
+        faces = [
             (face.p_female, seconds)
             for key, face, seconds in self.faces()
             if self.truth[key] == truth and (size is None or face.height == HEIGHTS[size])
         ]
         right = [
             seconds * (1.0 if (p > 0.5) == (truth == "female") and abs(p - 0.5) >= 0.1 else 0.5 * (abs(p - 0.5) < 0.1))
-            for p, seconds in these
+            for p, seconds in faces
         ]
-        return sum(right) / sum(seconds for _, seconds in these)
+        return sum(right) / sum(seconds for _, seconds in faces)
 
 
-def archive(folder: Path, recordings: int = 30, samples: int = 150, alike: float = 10, seed: int = 0) -> Archive:
-    """Two channels, months, sizes; published. The more alike, the less recordings differ in their share of women."""
+def archive(folder: Path, recordings: int = 30, samples: int = 150, similarity: float = 10, seed: int = 0) -> Archive:
+    """Build and publish an archive; the higher `similarity`, the less recordings differ in their share of women."""
     rng = np.random.default_rng(seed)
     truth: dict[Key, str] = {}
     shows = []
@@ -77,13 +82,13 @@ def archive(folder: Path, recordings: int = 30, samples: int = 150, alike: float
             programme="News" if number % 2 else "Talk",
             start=EVENING + timedelta(days=2 * number),
         )
-        women = rng.beta(0.4 * alike, 0.6 * alike)
-        for index in range(samples):
+        women = rng.beta(0.4 * similarity, 0.6 * similarity)
+        for sample in range(samples):
             faces = []
-            for place in range(int(rng.choice([0, 1, 1, 2]))):
+            for index in range(int(rng.choice([0, 1, 1, 2]))):
                 woman = bool(rng.random() < women)
                 size = str(rng.choice(list(HEIGHTS), p=[0.3, 0.4, 0.3]))
-                truth[(show.recording_id, index, place)] = "female" if woman else "male"
+                truth[(show.recording_id, sample, index)] = "female" if woman else "male"
                 faces.append(Face(_probability(woman, _HARD[size], rng), HEIGHTS[size]))
             show.samples.append((float(rng.choice([1.0, 2.0, 4.0])), faces))
         write_show(folder, show)
@@ -94,47 +99,46 @@ def archive(folder: Path, recordings: int = 30, samples: int = 150, alike: float
 
 def _probability(woman: bool, hard: float, rng: np.random.Generator) -> float:
     if rng.random() < hard:
-        towards = rng.beta(2.4, 2.0) if woman else rng.beta(2.0, 2.6)
-        return float(np.clip(towards, 0.02, 0.98))
-    sure = rng.beta(1, 60)
-    right = rng.random() > 0.01
-    return float(1 - sure if woman == right else sure)
+        return float(np.clip(rng.beta(2.4, 2.0) if woman else rng.beta(2.0, 2.6), 0.02, 0.98))
+    distance = rng.beta(1, 60)
+    is_correct = rng.random() > 0.01
+    return float(1 - distance if woman == is_correct else distance)
 
 
 def answer(
     known: Archive,
     queue: Queue,
     annotator: str = "Ada",
-    says: Callable[[Item, str], str] = lambda item, truth: truth,
+    answer_of: Callable[[Item, str], str] = lambda item, truth: truth,
     items: Sequence[Item] | None = None,
 ) -> None:
-    """Answer a queue as the page does: a row a face, all found faces of a whole picture."""
+    """Answer a queue as the page does: one row per face, all detected faces of a frame."""
     rows: list[dict[str, Any]] = []
     now = datetime(2024, 1, 1, tzinfo=UTC)
     by_id = {show.recording_id: show for show in known.shows}
     for item in queue.items if items is None else items:
         faces = by_id[item.recording_id].samples[item.sample_index][1]
-        places = range(len(faces)) if item.kind == FRAME else [int(item.face_index or 0)]
-        for place in places:
-            truth = known.truth[(item.recording_id, item.sample_index, place)]
+        indices = range(len(faces)) if item.kind == FRAME else [int(item.face_index or 0)]
+        for index in indices:
+            truth = known.truth[(item.recording_id, item.sample_index, index)]
             rows.append(
                 {
                     "recording_id": item.recording_id,
                     "seconds": item.seconds,
-                    **faces[place].box(place),
-                    "answer": says(item, truth),
+                    **faces[index].box(index),
+                    "answer": answer_of(item, truth),
                     "weight": item.weight,
                     "annotator": annotator,
                     "whole_picture": item.kind == FRAME,
                     "queue": queue.name,
                     "position": item.position,
-                    "imported_at": now + timedelta(seconds=item.position, milliseconds=place),
+                    "imported_at": now + timedelta(seconds=item.position, milliseconds=index),
                 }
             )
     write_labels(known.lake, *rows, name=f"{queue.name}-{annotator}")
 
 
 def republished(known: Archive) -> Warehouse:
-    """The warehouse with the labels that are there now."""
+    """Publish the archive with its current labels."""
     warehouse.build(known.lake)
     return warehouse.open(known.lake)

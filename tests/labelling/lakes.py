@@ -1,4 +1,4 @@
-"""A lake that knows three recordings, two of which were analysed."""
+"""A lake of three recordings, two of them analysed."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,15 +13,22 @@ SECONDS = 60.0
 
 
 def lake(folder: Path) -> str:
-    """Two analysed minutes of 1920 × 1080, and a programme that is only scheduled."""
+    """Two analysed minutes of 1920 × 1080, and a scheduled programme."""
     for channel, path in (("north", NORTH), ("south", SOUTH)):
-        facts = {"path": path, "width": 1920, "height": 1080}
-        write_show(folder, Show(channel, "news", NOON, [(1.0, [])] * int(SECONDS), changes=facts))
+        metadata = {"path": path, "width": 1920, "height": 1080}
+        write_show(folder, Show(channel, "news", NOON, [(1.0, [])] * int(SECONDS), changes=metadata))
     scheduled = {"channel": "south", "programme": "talk", "started_at": NOON + timedelta(days=1)}
     write_schedule(folder, {"path": LATER, "recording_id": "south-talk", **scheduled})
     return str(folder)
 
 
 def recording_id(channel: str) -> str:
-    """How the lake calls the news of a channel."""
+    """The recording id of a channel's news."""
     return Show(channel, "news", NOON).recording_id
+
+
+def written(folder: Path, *lines: str) -> Path:
+    """Write the CSV of one programme."""
+    file = folder / "programme.csv"
+    file.write_text("\n".join(lines) + "\n")
+    return file

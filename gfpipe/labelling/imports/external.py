@@ -45,18 +45,18 @@ def files(sources: Iterable[Path], program: str) -> list[ExternalFile]:
     Raises:
         UsageError: a source does not exist, or contains no CSV.
     """
-    found: list[ExternalFile] = []
+    listed: list[ExternalFile] = []
     for source in sources:
         if not source.exists():
             raise UsageError(f"{source}: no such file or folder")
         if source.is_file():
-            found.append(ExternalFile(source))
+            listed.append(ExternalFile(source))
             continue
         paths = sorted(path for path in source.rglob("*.csv") if path.is_file() and not path.name.startswith("."))
         if not paths:
             raise UsageError(f"{source}: contains no CSV; give the output folder of {program}")
-        found += [ExternalFile(path, len(path.relative_to(source).parts)) for path in paths]
-    return found
+        listed += [ExternalFile(path, len(path.relative_to(source).parts)) for path in paths]
+    return listed
 
 
 def import_files(

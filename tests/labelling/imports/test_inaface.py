@@ -8,6 +8,7 @@ from scipy.special import expit
 
 from gfpipe.errors import UsageError
 from gfpipe.labelling.imports import inaface
+from tests.labelling.lakes import written
 
 # the first rows of its own media/pexels-artem-podrez_lfd_fps1_GRA.csv, 30 frames a second
 HEADER = "frame,bbox,detect_conf,sex_decfunc,age_decfunc,sex_label,age_label"
@@ -20,12 +21,6 @@ ROWS = (
 TRACKED = "frame,bbox,face_id,detect_conf,track_conf,sex_decfunc,sex_label,sex_decfunc_avg,sex_label_avg"
 TRACKED_ROWS = ('0,"(61, 100, 274, 313)",3,0.998,,-12.1,f,-13.5,f', '10,"(71, 105, 281, 314)",3,,22.6,-13.3,f,-13.5,f')
 SECOND = 1 / 30
-
-
-def written(folder: Path, *lines: str) -> Path:
-    file = folder / "programme.csv"
-    file.write_text("\n".join(lines) + "\n")
-    return file
 
 
 def test_reads_faces(tmp_path: Path) -> None:

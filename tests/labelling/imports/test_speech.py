@@ -8,15 +8,10 @@ from gfpipe.errors import UsageError
 from gfpipe.labelling.imports import external, speech
 from gfpipe.labelling.imports.external import ExternalFile
 from gfpipe.labelling.imports.speech import Segment
+from tests.labelling.lakes import written
 
 # as its own media/musanmix-smn-gender.csv has them
 LINES = ("labels\tstart\tstop", "music\t0.0\t22.48", "noEnergy\t22.48\t29.080000000000002", "male\t29.08\t40.0")
-
-
-def written(folder: Path, *lines: str) -> Path:
-    file = folder / "programme.csv"
-    file.write_text("\n".join(lines) + "\n")
-    return file
 
 
 def test_reads_segments(tmp_path: Path) -> None:

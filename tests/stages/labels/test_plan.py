@@ -26,7 +26,7 @@ QUESTION = Question(by=BY, draws=600)
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Archive:
     """Similar recordings, so that labels dominate the variance."""
-    return archive(tmp_path_factory.mktemp("known"), recordings=48, alike=300)
+    return archive(tmp_path_factory.mktemp("known"), recordings=48, similarity=300)
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_undecided_and_no_face_answers_are_handled(unlabelled: Archive) -> None:
         return {0: "undecided", 1: "no_face"}.get(item.position % 20, truth)
 
     queue = label_sample.run(unlabelled.lake, "q", Options(faces=400), replace=True).queue
-    answer(unlabelled, queue, says=answer_of)
+    answer(unlabelled, queue, answer_of=answer_of)
     republished(unlabelled).close()
     summary = label_plan.run(unlabelled.lake, 0.09, QUESTION)
     assert summary.precision.problem is None
@@ -116,7 +116,7 @@ def test_commands(unlabelled: Archive, gfpipe: Command) -> None:
     assert gfpipe("label", "sample", "--lake", lake, "--name", "../cli").code == 2
     queue = queues.read(lake, "cli")
     answer(unlabelled, queue, "Ada")
-    answer(unlabelled, queue, "Bo", says=lambda item, truth: "female" if item.position % 9 == 0 else truth)
+    answer(unlabelled, queue, "Bo", answer_of=lambda item, truth: "female" if item.position % 9 == 0 else truth)
     result = gfpipe("label", "agreement", "--lake", lake, "--queue", "cli", "--format", "csv")
     lines = result.stdout.splitlines()
     assert lines[0] == "annotators,measure,faces,same,value,low,high"

@@ -13,14 +13,10 @@ from gfpipe.labelling.design import queues, sampling
 from gfpipe.labelling.design.queues import FACE, FRAME, Item
 from gfpipe.stages.labels import sample as label_sample
 from gfpipe.stages.labels.sample import Options, Summary
-from tests.labelling.archives import HEIGHTS, Archive, Key, answer, archive, republished
+from tests.labelling.archives import HEIGHTS, STRATA, Archive, Key, answer, archive, republished
 from tests.warehouse.lakes import EVENING, NIGHT, Face, Show, failed, shard_path, write_show
 
 DRAWS = 25
-STRATA = """
-select recording_id, sample_index, face_index, stratum($keys, channel, month, size, confidence, answer) as stratum
-from faces_to_label
-"""
 
 
 @pytest.fixture(scope="module")
