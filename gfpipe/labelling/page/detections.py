@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import pyarrow.compute as pc
@@ -63,7 +63,7 @@ class Detections:
 
     def __init__(self, lake: str) -> None:
         self._lake = lake
-        self._stored = lru_cache(1024)(self._read_stored)
+        self._stored = lru_cache(1024)(partial(shards.stored, lake))
         self._tables = lru_cache(16)(self._read_tables)
 
     def aired_at(self, item: Item) -> datetime:
@@ -73,18 +73,18 @@ class Detections:
         return start + timedelta(seconds=item.seconds)
 
     def file(self, item: Item) -> tuple[str, str | None]:
-        """Return the path of the recording and the fingerprint of the file that was analysed."""
-        row = self._analysis(item).row
+        """Return path and fingerprint of the file that was analysed."""
+        row = self._analysis(_recording(item)).row
         return row["path"], row["source_fingerprint"]
 
     def size(self, item: Item) -> tuple[int, int]:
         """Return width and height of the recording's frames."""
-        row = self._analysis(item).row
+        row = self._analysis(_recording(item)).row
         return row["width"], row["height"]
 
     def moment(self, item: Item) -> Moment:
         """Return the position of the frame in the recording, for decoding."""
-        stored = self._analysis(item)
+        stored = self._analysis(_recording(item))
         if stored.provenance.sampling == shards.IMPORTED:
             raise LakeError(
                 f"{stored.recording.path}: its faces were imported; only faces that gfpipe detected can be labelled"
@@ -95,7 +95,7 @@ class Detections:
 
     def frame(self, item: Item) -> Frame:
         """Return the detections in the frame, by the current analysis."""
-        row = self._analysis(item).row
+        row = self._analysis(_recording(item)).row
         _, sample = self._sample(item)
         _, faces, attributes = self._tables(_recording(item))
         p_female = {
@@ -125,15 +125,14 @@ class Detections:
         best = max(self.frame(item).faces, key=lambda face: iou(box, face.box), default=None)
         return best.p_female if best and iou(box, best.box) >= SAME_FACE_IOU else None
 
-    def _analysis(self, item: Item) -> Stored:
-        stored = self._stored(_recording(item))
+    def _analysis(self, recording: Recording) -> Stored:
+        stored = self._stored(recording)
         if stored is None or stored.row["status"] == Status.FAILED:
-            raise LakeError(f"{item.path}: no analysis of this recording is in {self._lake} any more")
+            raise LakeError(f"{recording.path}: no analysis of this recording is in {self._lake} any more")
         return stored
 
     def _sample(self, item: Item) -> tuple[float, int]:
         """Return start and index of the sample that covers the item's time in the current analysis."""
-        self._analysis(item)
         samples, _, _ = self._tables(_recording(item))
         stop = pc.add(samples["seconds"], samples["step_seconds"])
         time = item.seconds + _TOLERANCE
@@ -142,14 +141,9 @@ class Detections:
             raise LakeError(f"{item.path}: {item.seconds:.3f} s is not among the analysed samples")
         return rows[-1]["seconds"], rows[-1]["sample_index"]
 
-    def _read_stored(self, recording: Recording) -> Stored | None:
-        return shards.stored(self._lake, recording)
-
     def _read_tables(self, recording: Recording) -> tuple[Any, Any, Any]:
         """Return the samples, faces and attributes of an analysed recording."""
-        stored = self._stored(recording)
-        if stored is None:
-            raise LakeError(f"{recording.path}: no analysis of this recording is in {self._lake} any more")
+        stored = self._analysis(recording)
         samples, faces, attributes = (
             shards.rows(self._lake, stored, name) for name in ("samples", "faces", "attributes")
         )

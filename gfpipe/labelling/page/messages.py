@@ -7,20 +7,7 @@ from gfpipe.errors import UsageError
 from gfpipe.labelling.design.queues import Item
 from gfpipe.labelling.labels import Box
 from gfpipe.labelling.page.detections import Detection, Frame
-from gfpipe.labelling.page.session import FaceAnswer, QueueProgress, Reply
-
-
-def progress(state: QueueProgress) -> dict[str, Any]:
-    """Progress in a queue."""
-    return {
-        "total": state.total,
-        "done": state.done,
-        "skipped": state.skipped,
-        "left": state.left,
-        "today": state.today,
-        "secondsEach": state.seconds_each,
-        "secondsLeft": state.seconds_left,
-    }
+from gfpipe.labelling.page.session import FaceAnswer, Reply
 
 
 def face(item: Item, size: tuple[int, int] | None, reply: Reply | None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The operations of the labelling page: show an item, store an answer, skip, undo."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, Final
@@ -16,40 +17,37 @@ from gfpipe.labelling.page.session import Reply, Session
 _AHEAD: Final = 6  # items whose images are prepared in advance
 
 
+@dataclass
 class Service:
     """One annotator's session as JSON-compatible messages; thread-safe.
 
-    Args:
+    Attributes:
         session: state of the session.
         answers: file of the stored answers.
         detections: reader of the lake's detections.
         images: images of the items.
         shows_answers: whether responses contain the model's answer after the annotator's.
         change_key: required in every change; see `gfpipe.labelling.page.access`.
+        saved: number of stored replies.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        answers: AnswerFile,
-        detections: Detections,
-        images: ImageCache,
-        shows_answers: bool = False,
-        change_key: str = "",
-    ) -> None:
-        self._session, self._answers, self._detections, self._images = session, answers, detections, images
-        self._shows_answers, self.change_key = shows_answers, change_key
-        self._lock = Lock()
-        self.saved = 0
+    session: Session
+    answers: AnswerFile
+    detections: Detections
+    images: ImageCache
+    shows_answers: bool = False
+    change_key: str = ""
+    saved: int = 0
+    _lock: Lock = field(default_factory=Lock, init=False)
 
     def state(self) -> dict[str, Any]:
         """Return queue, annotator and progress."""
         with self._lock:
             return {
-                "queue": self._session.queue.name,
-                "drawn": self._session.queue.created.isoformat(),
-                "annotator": self._session.annotator,
-                "showsAnswers": self._shows_answers,
+                "queue": self.session.queue.name,
+                "drawn": self.session.queue.created.isoformat(),
+                "annotator": self.session.annotator,
+                "showsAnswers": self.shows_answers,
                 "changeKey": self.change_key,
                 **self._position_state(-1),
             }
@@ -57,9 +55,9 @@ class Service:
     def item(self, position: int) -> dict[str, Any]:
         """Return one item, without model output, stratum or whether it is a repeat: these would bias the annotator."""
         with self._lock:
-            item, reply = self._session.item(position), self._session.reply_to(position)
+            item, reply = self.session.item(position), self.session.reply_to(position)
             upcoming = self._upcoming(position)
-        self._images.prepare([item, *upcoming])
+        self.images.prepare([item, *upcoming])
         message: dict[str, Any] = {
             "position": position,
             "kind": item.kind,
@@ -70,70 +68,70 @@ class Service:
             "upcoming": [item.position for item in upcoming],
         }
         try:
-            message["airedAt"] = self._detections.aired_at(item).strftime("%Y-%m-%d %H:%M:%S")
-            size = self._detections.size(item)
+            message["airedAt"] = self.detections.aired_at(item).strftime("%Y-%m-%d %H:%M:%S")
+            size = self.detections.size(item)
             if item.kind == FACE:
                 return message | messages.face(item, size, reply)
-            return message | messages.frame(self._detections.frame(item), reply)
+            return message | messages.frame(self.detections.frame(item), reply)
         except GfpipeError as exc:
             message["problem"] = None if item.kind == FACE else str(exc)  # a face may still have a stored crop
             return message | messages.face(item, None, reply)
 
     def image(self, position: int, kind: str) -> PageImage:
         """Return the face or the frame of an item."""
-        return self._images.image(self._session.item(position), kind)
+        return self.images.image(self.session.item(position), kind)
 
     def answer_face(self, position: int, request: Mapping[str, Any]) -> dict[str, Any]:
         """Store the answer to a face item."""
         with self._lock:
-            self._store(self._session.answer_face(position, messages.text(request.get("answer")), datetime.now(UTC)))
+            self._store(self.session.answer_face(position, messages.text(request.get("answer")), datetime.now(UTC)))
             state = self._position_state(position)
-        return state | ({"model": [self._p_female(self._session.item(position))]} if self._shows_answers else {})
+        return state | ({"model": [self._p_female(self.session.item(position))]} if self.shows_answers else {})
 
     def answer_frame(self, position: int, request: Mapping[str, Any]) -> dict[str, Any]:
         """Store the answers to all faces of a frame item."""
-        frame = self._detections.frame(self._session.item(position))
+        frame = self.detections.frame(self.session.item(position))
         detected, missed = messages.frame_answers(request, frame)
         with self._lock:
-            self._store(self._session.answer_frame(position, detected, missed, frame.size, datetime.now(UTC)))
+            self._store(self.session.answer_frame(position, detected, missed, frame.size, datetime.now(UTC)))
             state = self._position_state(position)
         model = [face.p_female for face in messages.counted(frame)]
-        return state | ({"model": model} if self._shows_answers else {})
+        return state | ({"model": model} if self.shows_answers else {})
 
     def skip(self, position: int, _: Mapping[str, Any]) -> dict[str, Any]:
         """Skip an item; raises UsageError if its image can be shown."""
-        item = self._session.item(position)
+        item = self.session.item(position)
         try:
-            self._images.image(item, item.kind)
+            self.images.image(item, item.kind)
             if item.kind != FACE:
-                self._detections.frame(item)
+                self.detections.frame(item)
         except GfpipeError:
             with self._lock:
-                self._store(self._session.skip(position, datetime.now(UTC)))
+                self._store(self.session.skip(position, datetime.now(UTC)))
                 return self._position_state(position)
         raise UsageError("this image can be shown: answer it, with “cannot tell” if need be")
 
     def undo(self) -> dict[str, Any]:
         """Remove the latest reply and return it, so that a frame need not be answered from the start."""
-        latest = self._session.latest
+        latest = self.session.latest
         if latest is None:
             return self.state() | {"undone": None, "reply": None}
         reply = self.item(latest.position)["reply"]
         with self._lock:
-            self._answers.remove(latest.position)
-            self._session.forget(latest.position)
+            self.answers.remove(latest.position)
+            self.session.forget(latest.position)
             return self._position_state(-1) | {"undone": latest.position, "reply": reply}
 
     def _store(self, reply: Reply) -> None:
-        self._answers.write(reply)
-        self._session.record(reply)
+        self.answers.write(reply)
+        self.session.record(reply)
         self.saved += 1
 
     def _position_state(self, position: int) -> dict[str, Any]:
         return {
-            "next": self._session.next_open(position),
-            "firstSkipped": self._session.first_skipped(),
-            "progress": messages.progress(self._session.progress(datetime.now().astimezone())),
+            "next": self.session.next_open(position),
+            "firstSkipped": self.session.first_skipped(),
+            "progress": self.session.progress(datetime.now().astimezone()).to_dict(),
         }
 
     def _upcoming(self, position: int) -> list[Item]:
@@ -141,14 +139,14 @@ class Service:
         items: list[Item] = []
         index: int | None = position
         while len(items) < _AHEAD and index is not None:
-            index = self._session.next_open(index)
+            index = self.session.next_open(index)
             if index is None or index == position or (items and index <= items[-1].position):
                 break
-            items.append(self._session.item(index))
+            items.append(self.session.item(index))
         return items
 
     def _p_female(self, item: Item) -> float | None:
         try:
-            return self._detections.p_female(item)
+            return self.detections.p_female(item)
         except GfpipeError:
             return None

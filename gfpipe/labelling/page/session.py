@@ -52,14 +52,9 @@ class Reply:
 
 @dataclass(frozen=True)
 class QueueProgress:
-    """Progress of an annotator in a queue.
+    """Number of items of a queue: all, answered, skipped, answered since midnight.
 
-    Attributes:
-        total: items of the queue.
-        done: answered items.
-        skipped: items whose image could not be shown.
-        today: items answered since midnight.
-        seconds_each: median time between today's answers; None before the third.
+    ``seconds_each`` is the median time between today's answers; None before the third.
     """
 
     total: int
@@ -70,13 +65,17 @@ class QueueProgress:
 
     @property
     def left(self) -> int:
-        """Open items."""
+        """Number of open items."""
         return self.total - self.done - self.skipped
 
     @property
     def seconds_left(self) -> float | None:
         """Estimated time for the open items at today's pace."""
         return None if self.seconds_each is None else self.seconds_each * self.left
+
+    def to_dict(self) -> dict[str, float | None]:
+        """All values by name."""
+        return {**vars(self), "left": self.left, "seconds_left": self.seconds_left}
 
 
 class Session:

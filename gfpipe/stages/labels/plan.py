@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gfpipe import warehouse
-from gfpipe.estimates import precision
+from gfpipe.estimates import planning, precision
+from gfpipe.estimates.planning import Plan
 from gfpipe.estimates.precision import Precision
 from gfpipe.estimates.question import Question
-from gfpipe.labelling.design import planning
-from gfpipe.labelling.design.planning import Estimate, Plan
 
 
 @dataclass(frozen=True)
@@ -63,21 +62,7 @@ def run(lake: Path | str, width: float, question: Question) -> Summary:
     """
     with warehouse.open(lake) as db:
         measured = precision.measure(db, question)
-    needs = measured.needs
-    estimate = Estimate(
-        share=measured.share,
-        published=measured.published,
-        archive=measured.archive,
-        labels=measured.labels,
-        answers=measured.answers,
-        clustering=measured.clustering,
-        freedom=measured.freedom,
-        population=needs.population,
-        need=needs.need,
-        women=needs.women,
-        men=needs.men,
-    )
-    plan = planning.plan(estimate, width)
+    needs, plan = measured.needs, planning.plan(measured, width)
     part = needs.need**2 / needs.population  # of n labels in proportion, N_h / N * n are of stratum h
     part = part / part.sum() if part.sum() else part
     rows = zip(needs.strata, needs.population, needs.labels, part, plan.allocation, strict=True)
@@ -90,5 +75,5 @@ def run(lake: Path | str, width: float, question: Question) -> Summary:
         measured,
         tuple(sorted(strata, key=lambda stratum: (-stratum.faces, -stratum.part, stratum.name))),
         by_recordings=plan.floor,
-        by_labels=estimate.width(measured.labels) if measured.published is not None else None,
+        by_labels=planning.width(measured, measured.labels) if measured.published is not None else None,
     )

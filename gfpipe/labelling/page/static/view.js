@@ -90,7 +90,7 @@ function frameQuestion(frame) {
   return `Face ${frame.current + 1} of ${frame.faces.length}: what would a viewer see?`;
 }
 
-function paceText({ today, left, secondsEach, secondsLeft }) {
+function paceText({ today, left, seconds_each: secondsEach, seconds_left: secondsLeft }) {
   const parts = today ? [`${today} today`] : [];
   if (secondsEach !== null) parts.push(`${secondsEach < 10 ? secondsEach.toFixed(1) : Math.round(secondsEach)} s each`);
   if (secondsLeft !== null && left) parts.push(`about ${durationText(secondsLeft)} left`);

@@ -5,33 +5,43 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gfpipe.labelling.design import planning
-from gfpipe.labelling.design.planning import Estimate
+from gfpipe.estimates import planning
+from gfpipe.estimates.needs import Needs
+from gfpipe.estimates.precision import Precision
+from gfpipe.statistics.misclassification import Correction
 
 POPULATION = np.array([80_000, 15_000, 5_000])
 SPREAD = np.array([0.1, 0.4, 0.8])  # of the contribution of a face
-NO_LABELS = Estimate(
+RATES = np.ones((3, 1))
+NEEDS = Needs(
+    strata=("easy", "medium", "hard"),
+    population=POPULATION,
+    labels=np.zeros(3, np.int64),
+    need=POPULATION / POPULATION.sum() * SPREAD,
+    women=np.array([0.4, 0.5, 0.5]),
+    men=np.array([0.6, 0.5, 0.5]),
+    correction=Correction(RATES, RATES, RATES, RATES, labels=(0, 0)),
+    independent=0.0,
+)
+NO_LABELS = Precision(
     share=0.4,
     published=None,
     archive=0.005**2,
     labels=np.inf,
+    freedom=100,
     answers=0,
     clustering=1.0,
-    freedom=100,
-    population=POPULATION,
-    need=POPULATION / POPULATION.sum() * SPREAD,
-    women=np.array([0.4, 0.5, 0.5]),
-    men=np.array([0.6, 0.5, 0.5]),
+    needs=NEEDS,
 )
 SOME_LABELS = replace(NO_LABELS, published=0.025**2 + 0.005**2, labels=0.025**2, answers=200)
 
 
-@pytest.mark.parametrize("estimate", [NO_LABELS, SOME_LABELS])
-def test_the_plan_is_the_smallest_sufficient_sample(estimate: Estimate) -> None:
-    plan = planning.plan(estimate, 0.05)
+@pytest.mark.parametrize("precision", [NO_LABELS, SOME_LABELS])
+def test_the_plan_is_the_smallest_sufficient_sample(precision: Precision) -> None:
+    plan = planning.plan(precision, 0.05)
     assert plan.faces is not None
     assert plan.promised is not None
-    assert plan.promised <= 0.05 < planning.promise(estimate, plan.faces - 1)
+    assert plan.promised <= 0.05 < planning.promise(precision, plan.faces - 1)
     assert plan.allocation.sum() == pytest.approx(plan.faces)
 
 
@@ -46,7 +56,7 @@ def test_allocation_by_need_takes_fewer_faces() -> None:
 
 def test_nine_tenths_are_allocated_as_by_neyman() -> None:
     plan = planning.plan(NO_LABELS, 0.05)
-    neyman = NO_LABELS.need / NO_LABELS.need.sum()
+    neyman = NEEDS.need / NEEDS.need.sum()
     assert plan.allocation / plan.allocation.sum() == pytest.approx(0.9 * neyman + 0.1 * POPULATION / POPULATION.sum())
 
 
