@@ -1,27 +1,24 @@
-"""Every error that gfpipe raises on purpose; what vendors raise is wrapped at the edge.
-
-A message names the file or the value that offends and says what to do about it.
-"""
+"""Exceptions of gfpipe. Messages name the file or value, and a remedy."""
 
 
 class GfpipeError(Exception):
-    """The root: catch this to catch whatever gfpipe has to say."""
+    """Base class of all errors."""
 
 
 class UsageError(GfpipeError):
-    """The caller asked for something that cannot be done as asked; the command line exits with 2."""
+    """An argument, option or setting is not valid; the command line exits with 2."""
 
 
 class TooFewFacesError(UsageError):
-    """Too few labelled faces are left that no compared model was trained on: nothing can be decided."""
+    """Too few labelled faces are left that no compared model was trained on."""
 
 
 class RecordingError(GfpipeError):
-    """One recording cannot be analysed, today or tomorrow: no retry will help."""
+    """A recording cannot be analysed; retrying does not help."""
 
 
 class ModelError(GfpipeError):
-    """A model is unknown, cannot be fetched, or is not what its checksum promises."""
+    """A model is unknown, cannot be downloaded or read, or has another checksum."""
 
 
 class UnknownModelError(ModelError, UsageError):
@@ -29,16 +26,16 @@ class UnknownModelError(ModelError, UsageError):
 
 
 class ChecksumError(ModelError):
-    """What arrived is not what the catalogue promised."""
+    """A file does not match its checksum."""
 
 
 class FetchError(ModelError):
-    """A source could not be reached, and nothing usable is in the models folder."""
+    """A model is not in the models folder and cannot be downloaded."""
 
 
 class LakeError(GfpipeError):
-    """The lake cannot be read or written: a full disk, a missing folder, a foreign schema."""
+    """The lake cannot be read or written: a full disk, a missing folder, another schema."""
 
 
 class TransientError(GfpipeError):
-    """Something outside the recording failed (a worker died, a share went away): worth another try."""
+    """A failure outside the recording, such as of a worker or a share; retrying may help."""

@@ -1,4 +1,4 @@
-"""A recording, and what became of it: the two records that every stage passes on."""
+"""A recording, and the summary of its analysis."""
 
 import hashlib
 import re
@@ -6,27 +6,27 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from gfpipe.errors import UsageError
 
-REFERENCE_LINES: Final = 360  # face heights are given in lines of a picture of this height
+REFERENCE_LINES: Final = 360  # face heights are in lines of a frame of this height
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One media file and what is known of it.
+    """A media file and its metadata.
 
     Attributes:
-        path: where the file is, as the archive gave it.
+        path: the file, as in the archive.
         channel: the broadcaster's channel.
         programme: the title.
-        start: when it went on air, with a time zone.
-        scheduled_seconds: how long it should last by the manifest; None where nobody said.
+        start: start on air, with a time zone.
+        scheduled_seconds: scheduled duration, if known.
     """
 
     path: str
@@ -39,11 +39,11 @@ class Recording:
         if self.start.tzinfo is None:
             raise UsageError(f"{self.path}: the start {self.start:%Y-%m-%d %H:%M:%S} has no time zone")
         if self.scheduled_seconds is not None and not self.scheduled_seconds > 0:
-            raise UsageError(f"{self.path}: the end lies {-self.scheduled_seconds:g} s before the start")
+            raise UsageError(f"{self.path}: the end is {-self.scheduled_seconds:g} s before the start")
 
     @property
     def recording_id(self) -> str:
-        """Channel, start in UTC and programme, made safe for file names: the same wherever the file is moved to."""
+        """Channel, start in UTC and programme as a file name, independent of the path."""
         start = self.start.astimezone(UTC)
         key = "\0".join((self.channel, start.isoformat(), self.programme))
         return "-".join(
@@ -57,18 +57,18 @@ class Recording:
 
     @property
     def timezone(self) -> str:
-        """IANA name where it is known, else the offset from UTC such as ``+02:00``."""
+        """IANA name if known, else the offset from UTC such as ``+02:00``."""
         return zone_name(self.start)
 
     @property
     def label(self) -> str:
-        """What a person on duty reads: ``channel · 2001-03-04 20:00 · programme``."""
+        """For display: ``channel · 2001-03-04 20:00 · programme``."""
         return f"{self.channel} · {self.start:%Y-%m-%d %H:%M} · {self.programme}"
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """A file or manifest row that names no recording we could analyse, and why; it stays in the accounts."""
+    """A file or manifest row that is not a valid recording, with the reason."""
 
     path: str
     problem: str
@@ -78,7 +78,7 @@ class Rejected:
 
 
 class Status(StrEnum):
-    """What became of a recording."""
+    """Outcome of an analysis."""
 
     DONE = "done"
     PARTIAL = "partial"  # some ranges of the file were lost
@@ -87,7 +87,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Timings:
-    """Where the seconds went, by step; wall-clock seconds in one worker."""
+    """Wall-clock seconds per step, in one worker."""
 
     decode: float = 0.0
     detect: float = 0.0
@@ -97,26 +97,26 @@ class Timings:
 
     @property
     def total(self) -> float:
-        """All steps together."""
+        """Sum of all steps."""
         return self.decode + self.detect + self.chips + self.classify + self.write
 
 
 class Clock:
-    """Adds up :class:`Timings`."""
+    """Accumulates :class:`Timings`."""
 
     def __init__(self) -> None:
         self.timings = Timings()
 
     @contextmanager
     def __call__(self, step: str) -> Iterator[None]:
-        """Count what is done in a block to a step."""
+        """Add the duration of the body to a step."""
         start = time.perf_counter()
         yield
-        spent = getattr(self.timings, step) + time.perf_counter() - start
-        self.timings = replace(self.timings, **{step: spent})
+        seconds = getattr(self.timings, step) + time.perf_counter() - start
+        self.timings = replace(self.timings, **{step: seconds})
 
     def each(self, step: str, batches: Iterable[_T]) -> Iterator[_T]:
-        """Iterate, counting only the time the iterator itself takes."""
+        """Iterate, and add the duration of the iterator, without the loop's body, to a step."""
         iterator = iter(batches)
         while True:
             with self(step):
@@ -128,14 +128,14 @@ class Clock:
 
 @dataclass(frozen=True)
 class Summary:
-    """What one analysis of one recording came to; small enough to travel between machines.
+    """Summary of the analysis of a recording.
 
     Attributes:
-        duration_seconds: what the container promises; None where it does not say or cannot be opened.
-        analysed_seconds: the sum of ``step_seconds`` over the samples.
-        lost_seconds: promised or scheduled, but not decodable.
-        reason: why the recording is partial or failed, and what to do about it.
-        reused: the shards were there already; nothing was decoded.
+        duration_seconds: from the container, if known.
+        analysed_seconds: sum of ``step_seconds`` over the samples.
+        lost_seconds: missing or undecodable time within the container's or the scheduled duration.
+        reason: why the recording is partial or failed, with a remedy.
+        reused: the shards existed already.
     """
 
     recording: Recording
@@ -151,14 +151,18 @@ class Summary:
 
 
 def zone_name(moment: datetime) -> str:
-    """IANA name of the zone of a moment where it is known, else the offset from UTC such as ``+02:00``."""
+    """IANA name of the zone of a moment if known, else its offset from UTC such as ``+02:00``."""
     return getattr(moment.tzinfo, "key", None) or moment.isoformat()[-6:]
 
 
 def in_zone(moment: datetime, name: str) -> datetime:
-    """The same moment in a zone of a name that :func:`zone_name` gave."""
-    is_offset = name[0] in "+-"
-    return moment.astimezone(datetime.strptime(name, "%z").tzinfo if is_offset else ZoneInfo(name))
+    """Convert a moment to the zone of a name as of :func:`zone_name`."""
+    return moment.astimezone(zone(name))
+
+
+def zone(name: str) -> tzinfo | None:
+    """The zone of a name as of :func:`zone_name`."""
+    return datetime.strptime(name, "%z").tzinfo if name[0] in "+-" else ZoneInfo(name)
 
 
 def _slug(text: str) -> str:

@@ -1,7 +1,7 @@
-"""Where the work runs: processes of this machine, or a Dask cluster, behind one standard Executor.
+"""Executors: local processes, or a Dask cluster.
 
-Workers keep their models loaded and never import Prefect. loky's processes do not re-import the parent's main module;
-the standard pool's do, and with it, under Prefect, five seconds of Prefect in every worker.
+Workers keep their models loaded. loky's processes, unlike those of ``concurrent.futures``, do not import the parent's
+main module, which would import Prefect in every worker.
 """
 
 import os
@@ -19,59 +19,59 @@ SCHEDULER_TIMEOUT = "30s"
 
 
 def pool(workers: int = 0, scheduler: str | None = None) -> AbstractContextManager[Executor]:
-    """Open an executor: local processes, or the workers of the Dask scheduler at ``scheduler``.
+    """Open an executor of local processes, or of a Dask scheduler's workers.
 
     Args:
-        workers: local processes; 0 means one a core that this process may use.
-        scheduler: such as ``tcp://10.0.0.1:8786``; its workers need gfpipe, the models and the same paths.
+        workers: number of local processes; 0 means one per available core.
+        scheduler: address such as ``tcp://10.0.0.1:8786``; its workers need gfpipe, the models and the same paths.
 
     Raises:
-        UsageError: the scheduler does not answer, or Dask is not installed.
+        UsageError: the scheduler does not respond, or Dask is not installed.
     """
     return _processes(workers or cores()) if scheduler is None else _cluster(scheduler)
 
 
 def cores() -> int:
-    """Cores that this process may use: containers and cpusets often grant fewer than the machine has."""
+    """Number of cores available to this process, which containers and cpusets limit."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def is_pool_failure(error: BaseException) -> bool:
-    """Whether a worker died under the work (killed, out of memory, machine gone), rather than the work failing."""
+    """Whether a worker died (killed, out of memory, machine lost), as opposed to an error of the work itself."""
     dask = {"KilledWorker", "CommClosedError"}
     return isinstance(error, BrokenExecutor | TransientError) or type(error).__name__ in dask
 
 
 class _Processes(ThreadPoolExecutor):
-    """Threads that each own one process: a recording that kills its worker takes no other recording with it."""
+    """Threads with one process each, so that a recording that kills its worker does not affect others."""
 
     def __init__(self, workers: int) -> None:
         super().__init__(workers, thread_name_prefix="worker")
-        self._threads_each = max(1, cores() // workers)
+        self._torch_threads = max(1, cores() // workers)
         self._process_of: dict[int, Any] = {}
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "Future[Any]":
         return super().submit(self._in_own_process, fn, *args, **kwargs)
 
     def kill(self) -> None:
-        """End at once: work that has not begun is dropped, work under way is broken off."""
+        """Cancel pending work and kill running work."""
         self.shutdown(wait=False, cancel_futures=True)
         for process in self._process_of.values():
             process.shutdown(wait=False, kill_workers=True)
 
     def close(self) -> None:
-        """End once all work is done."""
+        """Wait for all work and shut down."""
         self.shutdown()
         for process in self._process_of.values():
             process.shutdown()
 
     def _in_own_process(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
-        me = threading.get_ident()
-        process = self._process_of.get(me) or self._process_of.setdefault(me, _process(self._threads_each))
+        thread = threading.get_ident()
+        process = self._process_of.get(thread) or self._process_of.setdefault(thread, _process(self._torch_threads))
         try:
             return process.submit(fn, *args, **kwargs).result()
         except BrokenExecutor:
-            del self._process_of[me]  # the next work gets a new process
+            del self._process_of[thread]  # later work gets a new process
             raise
 
 
@@ -80,7 +80,7 @@ def _process(threads: int) -> Any:
 
     return ProcessPoolExecutor(
         1,
-        timeout=None,  # a worker that idles between two recordings keeps its models
+        timeout=None,  # idle workers keep their models
         initializer=_start_worker,
         initargs=(os.getpid(), threads),
         env={"OMP_NUM_THREADS": str(threads)},
@@ -107,21 +107,21 @@ def _cluster(scheduler: str) -> Iterator[Executor]:
     try:
         client: Any = Client(scheduler, timeout=SCHEDULER_TIMEOUT)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as exc:
-        raise UsageError(f"no Dask scheduler answers at {scheduler}: {exc}") from exc
+        raise UsageError(f"no Dask scheduler responds at {scheduler}: {exc}") from exc
     with client:
         yield client.get_executor(pure=False)
 
 
 def _start_worker(parent: int, threads: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it ends the pool
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends the pool
+    threading.Thread(target=_exit_with, args=(parent,), daemon=True).start()
     import torch  # noqa: PLC0415 - the parent may not need torch at all
 
     torch.set_num_threads(threads)
 
 
-def _end_with(parent: int) -> None:
-    """Leave no worker behind when the parent was killed and could not say goodbye."""
+def _exit_with(parent: int) -> None:
+    """Exit when the parent process was killed."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)

@@ -1,4 +1,4 @@
-"""Where the work runs: processes and clusters behind one Executor."""
+"""Executors of local processes and Dask clusters."""
 
 import os
 import signal
@@ -34,19 +34,19 @@ def double(number: int) -> int:
     return 2 * number
 
 
-def test_workers_do_not_import_what_the_parent_has_imported() -> None:
+def test_workers_do_not_import_the_parents_modules() -> None:
     import prefect  # noqa: F401
 
     with workers.pool(1) as pool:
         assert not pool.submit(imported, "prefect").result()
 
 
-def test_torch_shares_the_cores_among_the_workers() -> None:
+def test_torch_threads_are_divided_among_workers() -> None:
     with workers.pool(2) as pool:
         assert pool.submit(threads).result() == max(1, workers.cores() // 2)
 
 
-def test_a_killed_worker_is_replaced() -> None:
+def test_killed_worker_is_replaced() -> None:
     with workers.pool(1) as pool:
         with pytest.raises(Exception, match=r"terminated|killed|SIGKILL") as caught:
             pool.submit(die).result()
@@ -54,20 +54,20 @@ def test_a_killed_worker_is_replaced() -> None:
         assert pool.submit(double, 21).result() == 42
 
 
-def test_a_dask_cluster_runs_the_same_work() -> None:
+def test_dask_cluster() -> None:
     distributed = pytest.importorskip("distributed")
     cluster = distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None)
     with cluster, workers.pool(scheduler=cluster.scheduler_address) as pool:
         assert list(pool.map(double, range(3))) == [0, 2, 4]
 
 
-def test_a_scheduler_that_does_not_answer_is_wrong_use(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scheduler_without_response(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "SCHEDULER_TIMEOUT", "1s")
-    with pytest.raises(UsageError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
+    with pytest.raises(UsageError, match=r"no Dask scheduler responds at tcp://127\.0\.0\.1:9"):
         workers.pool(scheduler="tcp://127.0.0.1:9").__enter__()
 
 
-def test_a_killed_worker_takes_no_other_work_with_it() -> None:
+def test_killed_worker_does_not_affect_other_work() -> None:
     with workers.pool(2) as pool:
         pool.submit(double, 0).result()
         others = [pool.submit(double, number) for number in range(8)]
@@ -77,7 +77,7 @@ def test_a_killed_worker_takes_no_other_work_with_it() -> None:
         assert [other.result() for other in others] == [2 * number for number in range(8)]
 
 
-def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
+def test_workers_exit_with_a_killed_parent(tmp_path: Path) -> None:
     parent = subprocess.Popen([sys.executable, "-c", _PARENT], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert parent.stdout is not None
     worker = int(parent.stdout.readline())
@@ -88,7 +88,7 @@ def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
             return
         time.sleep(0.1)
     os.kill(worker, signal.SIGKILL)
-    pytest.fail("the worker was still there ten seconds after its parent was killed")
+    pytest.fail("the worker still runs ten seconds after its parent was killed")
 
 
 _PARENT = """
@@ -105,5 +105,5 @@ def alive(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    # An orphan that nobody reaps is as good as gone.
+    # A zombie has exited.
     return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()

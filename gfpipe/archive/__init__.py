@@ -1,1 +1,1 @@
-"""The archive: which recordings there are, by folder or by manifest, and which rows nobody could make sense of."""
+"""The archive: recordings from a folder or a manifest, and annotations."""

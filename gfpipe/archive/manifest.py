@@ -1,6 +1,6 @@
-"""What there is to analyse: a folder read through a path pattern, or a CSV or Parquet manifest.
+"""Recordings of an archive: a folder read with a path pattern, or a CSV or Parquet manifest.
 
-A row that cannot be understood is rejected with its reason and stays in the accounts; it never stops the rest.
+Invalid rows are rejected with a reason, and reported; the others are read.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -24,62 +24,62 @@ MEDIA: Final = frozenset(
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything an archive holds: recordings in order of air time, and what was rejected."""
+    """Contents of an archive: recordings in order of air time, and rejected rows."""
 
     source: str
     recordings: tuple[Recording, ...]
     rejected: tuple[Rejected, ...] = ()
 
     def between(self, since: date | None, until: date | None) -> "Manifest":
-        """Keep what started on local days from ``since`` to ``until``, both included."""
+        """Select local days of the start from ``since`` to ``until``, inclusive."""
 
-        def wanted(item: Recording | Rejected) -> bool:
+        def is_within(item: Recording | Rejected) -> bool:
             if item.start is None:
                 return True
             day = item.start.date()
             return (since is None or day >= since) and (until is None or day <= until)
 
-        return self._only(wanted, f"starts from {since or 'the beginning'} to {until or 'the end'}")
+        return self._filter(is_within, f"starts from {since or 'the beginning'} to {until or 'the end'}")
 
     def on(self, channels: Collection[str] | None) -> "Manifest":
-        """Keep the given channels; all of them where none is given."""
+        """Select channels; None or empty selects all."""
         if not channels:
             return self
         known = sorted({recording.channel for recording in self.recordings})
         for channel in channels:
             if channel not in known:
-                raise UsageError(f"{self.source}: no channel {channel!r}; there are {', '.join(known)}")
-        return self._only(lambda item: item.channel is None or item.channel in channels, "is on that channel")
+                raise UsageError(f"{self.source}: no channel {channel!r}; choose one of {', '.join(known)}")
+        return self._filter(lambda item: item.channel is None or item.channel in channels, "is on that channel")
 
-    def _only(self, wanted: Callable[[Recording | Rejected], bool], what: str) -> "Manifest":
-        kept = replace(
-            self, recordings=tuple(filter(wanted, self.recordings)), rejected=tuple(filter(wanted, self.rejected))
-        )
-        if self.recordings and not kept.recordings:
+    def _filter(self, condition: Callable[[Recording | Rejected], bool], description: str) -> "Manifest":
+        recordings = tuple(filter(condition, self.recordings))
+        if self.recordings and not recordings:
             first, last = self.recordings[0].start, self.recordings[-1].start
-            raise UsageError(f"{self.source}: nothing {what}; it holds {first:%Y-%m-%d} to {last:%Y-%m-%d}")
-        return kept
+            raise UsageError(
+                f"{self.source}: no recording {description}; they range from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+            )
+        return replace(self, recordings=recordings, rejected=tuple(filter(condition, self.rejected)))
 
 
 def read(archive: str | Path, pattern: str, timezone: str | None = None) -> Manifest:
     """Read an archive: a folder, or a manifest with columns path, channel, programme, start and optionally end.
 
     Args:
-        archive: folder, or ``.csv``/``.parquet`` file whose relative paths start from its own folder.
-        pattern: how a folder's paths are read, see :class:`gfpipe.archive.pattern.Pattern`.
-        timezone: IANA name; gives a zone to starts that have none, and local hours to those with a bare offset.
+        archive: folder, or ``.csv``/``.parquet`` file; its relative paths are relative to its folder.
+        pattern: pattern of a folder's paths, see :class:`gfpipe.archive.pattern.Pattern`.
+        timezone: IANA name of the zone for starts without a zone, and to which others are converted.
 
     Raises:
-        UsageError: no such archive, nothing in it that can be used, a bad pattern, time zone or manifest.
+        UsageError: the archive does not exist or has no valid recording; the pattern, zone or manifest is not valid.
     """
-    path, zone = Path(archive).expanduser().absolute(), _zone(timezone)  # workers may stand elsewhere
+    path, zone = Path(archive).expanduser().absolute(), _zone(timezone)  # workers may have another working directory
     if path.is_dir():
         rows = _folder_rows(path, Pattern(pattern))
     elif path.is_file():
         rows = _manifest_rows(path)
     else:
         raise UsageError(f"{archive}: no such folder or manifest; is the archive mounted?")
-    return _sort_out(str(path), [_with_zone(row, zone) for row in rows])
+    return _manifest(str(path), [_with_zone(row, zone) for row in rows])
 
 
 _Row = Recording | Rejected
@@ -87,7 +87,7 @@ _Row = Recording | Rejected
 
 @dataclass(frozen=True)
 class _Naive:
-    """A row that is good but for its time zone."""
+    """A valid row, before its time zone is resolved."""
 
     path: str
     channel: str
@@ -99,11 +99,11 @@ class _Naive:
 def _folder_rows(folder: Path, pattern: Pattern) -> list[_Naive | Rejected]:
     rows = [_folder_row(folder, path, pattern) for path in sorted(_media_files(folder))]
     if not rows:
-        raise UsageError(f"{folder}: no recordings in it; looked for files ending in {', '.join(sorted(MEDIA))}")
+        raise UsageError(f"{folder}: no recordings in it; their extensions are {', '.join(sorted(MEDIA))}")
     if all(isinstance(row, Rejected) for row in rows):
         raise UsageError(
             f"{folder}: none of {len(rows)} media files fits the pattern {pattern.text!r}; "
-            f"the first is {Path(rows[0].path).relative_to(folder)}. Give the archive's own with --pattern"
+            f"the first is {Path(rows[0].path).relative_to(folder)}. Give another pattern with --pattern"
         )
     return rows
 
@@ -116,10 +116,9 @@ def _media_files(folder: Path) -> Iterator[Path]:
 
 
 def _folder_row(folder: Path, path: Path, pattern: Pattern) -> _Naive | Rejected:
-    match = pattern.match(path.relative_to(folder).as_posix())
-    if match is None:
-        return Rejected(str(path), f"the path does not fit the pattern {pattern.text!r}")
-    return _Naive(str(path), match.channel, match.programme, match.start)
+    if match := pattern.match(path.relative_to(folder).as_posix()):
+        return _Naive(str(path), match.channel, match.programme, match.start)
+    return Rejected(str(path), f"the path does not fit the pattern {pattern.text!r}")
 
 
 def _manifest_rows(path: Path) -> list[_Naive | Rejected]:
@@ -132,8 +131,8 @@ def _manifest_rows(path: Path) -> list[_Naive | Rejected]:
         raise UsageError(f"{path}: cannot be read as a CSV or Parquet manifest: {exc}") from exc
     if missing := {"path", "channel", "programme", "start"} - set(table.columns):
         raise UsageError(
-            f"{path}: columns missing: {', '.join(sorted(missing))}; a manifest has path, channel, programme, start, "
-            "and may have end"
+            f"{path}: columns missing: {', '.join(sorted(missing))}; a manifest has path, channel, programme, start "
+            "and optionally end"
         )
     if table.empty:
         raise UsageError(f"{path}: the manifest has no rows")
@@ -163,7 +162,7 @@ def _with_zone(row: _Naive | Rejected, zone: ZoneInfo | None) -> _Row:
     start, end = (_localise(moment, zone) for moment in (row.start, row.end))
     if start is None or start.tzinfo is None or (end is not None and end.tzinfo is None):
         return reject(f"the start {row.start:%Y-%m-%d %H:%M} has no time zone; give one with --timezone Europe/Paris")
-    scheduled = None if end is None else end.timestamp() - start.timestamp()  # across a change of clocks too
+    scheduled = None if end is None else end.timestamp() - start.timestamp()  # also across daylight saving time
     try:
         return Recording(row.path, row.channel, row.programme, start, scheduled)
     except UsageError as exc:
@@ -176,22 +175,20 @@ def _localise(moment: datetime | None, zone: ZoneInfo | None) -> datetime | None
     return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
 
 
-def _sort_out(source: str, rows: list[_Row]) -> Manifest:
-    """Put recordings in order of air time; of two rows that name the same recording, keep the first."""
-    kept: dict[str, Recording] = {}
+def _manifest(source: str, rows: list[_Row]) -> Manifest:
+    """Order recordings by air time, and reject duplicates."""
+    recordings: dict[str, Recording] = {}
     rejected = [row for row in rows if isinstance(row, Rejected)]
     for row in rows:
         if isinstance(row, Rejected):
             continue
-        first = kept.setdefault(row.recording_id, row)
+        first = recordings.setdefault(row.recording_id, row)
         if first is not row:
             problem = f"same channel, start and programme as {first.path}, which is analysed; remove one of the two"
             rejected.append(Rejected(row.path, problem, row.channel, row.programme, row.start))
-    if not kept:
-        raise UsageError(f"{source}: none of its {len(rows)} rows can be used; the first: {rejected[0].problem}")
-    ordered = sorted(
-        kept.values(), key=lambda recording: (recording.start.timestamp(), recording.channel, recording.path)
-    )
+    if not recordings:
+        raise UsageError(f"{source}: none of its {len(rows)} rows is valid; the first: {rejected[0].problem}")
+    ordered = sorted(recordings.values(), key=lambda row: (row.start.timestamp(), row.channel, row.path))
     return Manifest(source, tuple(ordered), tuple(rejected))
 
 

@@ -1,4 +1,4 @@
-"""Small files by people: intervals to leave out, classes of programmes."""
+"""Annotations: excluded intervals and classes of programmes."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,14 +11,14 @@ from gfpipe.errors import UsageError
 ZONES = [("One", "Europe/Berlin"), ("Two", "+02:00")]
 
 
-def written(folder: Path, text: str) -> Path:
+def write(folder: Path, text: str) -> Path:
     file = folder / "file.csv"
     file.write_text(text, encoding="utf-8")
     return file
 
 
-def test_times_without_a_zone_are_those_of_the_channels_clock(tmp_path: Path) -> None:
-    file = written(tmp_path, "channel,start,end,reason\n,2001-07-01 20:00,2001-07-01 20:05,trailer\n")
+def test_times_without_zone_are_in_the_zone_of_the_channel(tmp_path: Path) -> None:
+    file = write(tmp_path, "channel,start,end,reason\n,2001-07-01 20:00,2001-07-01 20:05,trailer\n")
     rows = annotations.exclusions(file, ZONES).to_pylist()
     assert [(row["channel"], row["starts"], row["ends"]) for row in rows] == [
         (channel, datetime(2001, 7, 1, 18, 0, tzinfo=UTC), datetime(2001, 7, 1, 18, 5, tzinfo=UTC))
@@ -26,10 +26,10 @@ def test_times_without_a_zone_are_those_of_the_channels_clock(tmp_path: Path) ->
     ]
 
 
-def test_intervals_that_overlap_become_one(tmp_path: Path) -> None:
+def test_overlapping_intervals_are_merged(tmp_path: Path) -> None:
     minutes = ((0, 5), (3, 4), (5, 9))
     lines = [f"2001-07-01 20:0{start},2001-07-01 20:0{end}" for start, end in minutes]
-    file = written(tmp_path, "\n".join(["start,end", *lines]))
+    file = write(tmp_path, "\n".join(["start,end", *lines]))
     (row,) = annotations.exclusions(file, ZONES[:1]).to_pylist()
     assert (row["ends"] - row["starts"]).total_seconds() == 9 * 60
 
@@ -38,17 +38,17 @@ def test_intervals_that_overlap_become_one(tmp_path: Path) -> None:
     ("text", "complaint"),
     [
         ("channel,start\n", "the column end is missing"),
-        ("start,end\n2001-07-01 20:00,soon\n", "line 2: soon is no time; write 2024-03-07 20:15:00"),
+        ("start,end\n2001-07-01 20:00,soon\n", "line 2: soon is not a time; write 2024-03-07 20:15:00"),
         ("start,end\n2001-07-01 20:00,2001-07-01 19:00\n", "line 2: the end 2001-07-01 19:00 is not after the start"),
     ],
 )
-def test_intervals_that_are_wrong_are_named_by_line(tmp_path: Path, text: str, complaint: str) -> None:
+def test_invalid_intervals_are_named_by_line(tmp_path: Path, text: str, complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint):
-        annotations.exclusions(written(tmp_path, text), ZONES)
+        annotations.exclusions(write(tmp_path, text), ZONES)
 
 
-def test_classes_come_as_text_with_the_key_first(tmp_path: Path) -> None:
-    file = written(tmp_path, "genre,programme,since\nnews,News,1999\n")
+def test_classes_are_text_with_the_key_first(tmp_path: Path) -> None:
+    file = write(tmp_path, "genre,programme,since\nnews,News,1999\n")
     (row,) = annotations.classes(file, "programme").to_pylist()
     assert list(row.items()) == [("programme", "News"), ("genre", "news"), ("since", "1999")]
 
@@ -57,16 +57,16 @@ def test_classes_come_as_text_with_the_key_first(tmp_path: Path) -> None:
     ("text", "complaint"),
     [
         ("genre\nnews\n", "the column programme is missing"),
-        ("programme\nNews\n", "says nothing but programme"),
-        ("programme,hour\nNews,1\n", "a column may not be called hour"),
-        ("programme,genre\nNews,a\nFilm,b\nNews,c\n", "line 4: programme 'News' stands there twice"),
+        ("programme\nNews\n", "programme is its only column"),
+        ("programme,hour\nNews,1\n", "the column name hour is reserved"),
+        ("programme,genre\nNews,a\nFilm,b\nNews,c\n", "line 4: programme 'News' is repeated"),
     ],
 )
-def test_classes_that_are_wrong_are_refused(tmp_path: Path, text: str, complaint: str) -> None:
+def test_invalid_classes(tmp_path: Path, text: str, complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint):
-        annotations.classes(written(tmp_path, text), "programme", taken=["hour"])
+        annotations.classes(write(tmp_path, text), "programme", taken=["hour"])
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"nowhere\.csv: cannot be read as CSV"):
         annotations.classes(tmp_path / "nowhere.csv", "programme")

@@ -1,4 +1,4 @@
-"""Archives as they come: folders, manifests, and rows nobody can make sense of."""
+"""Folders, manifests and rejected rows."""
 
 import re
 from datetime import UTC, date, datetime
@@ -27,9 +27,9 @@ def manifest(folder: Path, *rows: str) -> Path:
     return path
 
 
-def test_default_pattern_reads_channel_date_time_and_programme(tmp_path: Path) -> None:
-    found = read(archive(tmp_path, "tv1/2001-03-04/2000_evening_news.ts"), DEFAULT_PATTERN, "Europe/Paris")
-    (recording,) = found.recordings
+def test_default_pattern(tmp_path: Path) -> None:
+    contents = read(archive(tmp_path, "tv1/2001-03-04/2000_evening_news.ts"), DEFAULT_PATTERN, "Europe/Paris")
+    (recording,) = contents.recordings
     assert (recording.channel, recording.programme, recording.timezone) == ("tv1", "evening_news", "Europe/Paris")
     assert recording.start.astimezone(UTC) == datetime(2001, 3, 4, 19, tzinfo=UTC)
 
@@ -46,66 +46,66 @@ def test_default_pattern_reads_channel_date_time_and_programme(tmp_path: Path) -
         ),
     ],
 )
-def test_patterns_of_other_archives_can_be_given(pattern: str, path: str, start: datetime) -> None:
+def test_custom_patterns(pattern: str, path: str, start: datetime) -> None:
     match = Pattern(pattern).match(path)
     assert match is not None
     assert (match.channel, match.start) == ("tv1", start)
 
 
-def test_a_field_written_twice_must_say_the_same_twice() -> None:
+def test_repeated_fields_must_agree() -> None:
     pattern = Pattern("{channel}/{date}/{channel}_{time}.{ext}")
     assert pattern.match("tv1/2001-03-04/tv1_2000.ts")
     assert pattern.match("tv1/2001-03-04/tv2_2000.ts") is None
 
 
-def test_an_impossible_date_does_not_fit() -> None:
+def test_invalid_date_does_not_match() -> None:
     assert Pattern(DEFAULT_PATTERN).match("tv1/2001-02-30/2000_news.ts") is None
 
 
 @pytest.mark.parametrize("pattern", ["{kanal}/{date}/{time}.{ext}", "{channel}/{time}.{ext}"])
-def test_a_pattern_that_cannot_work_is_wrong_use(pattern: str) -> None:
+def test_invalid_pattern(pattern: str) -> None:
     with pytest.raises(UsageError, match="channel"):
         Pattern(pattern)
 
 
-def test_a_missing_archive_is_wrong_use(tmp_path: Path) -> None:
+def test_missing_archive(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such folder or manifest"):
         read(tmp_path / "nowhere", DEFAULT_PATTERN, "UTC")
 
 
-def test_an_archive_without_media_is_wrong_use(tmp_path: Path) -> None:
+def test_archive_without_media(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no recordings in it"):
         read(archive(tmp_path, "notes.txt"), DEFAULT_PATTERN, "UTC")
 
 
-def test_a_pattern_that_matches_nothing_names_a_file_it_was_tried_on(tmp_path: Path) -> None:
+def test_pattern_without_match_names_a_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"tape\.mp4.*--pattern"):
         read(archive(tmp_path, "tape.mp4"), DEFAULT_PATTERN, "UTC")
 
 
-def test_a_file_that_does_not_fit_is_rejected_and_the_rest_goes_on(tmp_path: Path) -> None:
-    found = read(archive(tmp_path, "tv1/2001-03-04/2000_news.ts", "tape.mp4"), DEFAULT_PATTERN, "UTC")
-    assert len(found.recordings) == 1
-    assert found.rejected[0].path.endswith("tape.mp4")
-    assert "does not fit the pattern" in found.rejected[0].problem
+def test_file_without_match_is_rejected(tmp_path: Path) -> None:
+    contents = read(archive(tmp_path, "tv1/2001-03-04/2000_news.ts", "tape.mp4"), DEFAULT_PATTERN, "UTC")
+    assert len(contents.recordings) == 1
+    assert contents.rejected[0].path.endswith("tape.mp4")
+    assert "does not fit the pattern" in contents.rejected[0].problem
 
 
-def test_a_folder_needs_a_time_zone(tmp_path: Path) -> None:
+def test_folder_needs_time_zone(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--timezone"):
         read(archive(tmp_path, "tv1/2001-03-04/2000_news.ts"), DEFAULT_PATTERN)
 
 
-def test_an_unknown_time_zone_is_wrong_use(tmp_path: Path) -> None:
+def test_unknown_time_zone(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Mars/Base"):
         read(tmp_path, DEFAULT_PATTERN, "Mars/Base")
 
 
-def test_hidden_and_foreign_files_are_no_recordings(tmp_path: Path) -> None:
+def test_hidden_and_other_files_are_ignored(tmp_path: Path) -> None:
     names = ("tv1/2001-03-04/2000_news.ts", "tv1/2001-03-04/.2100_news.ts", "tv1/2001-03-04/2000_news.srt")
     assert len(read(archive(tmp_path, *names), DEFAULT_PATTERN, "UTC").recordings) == 1
 
 
-def test_a_manifest_gives_paths_beside_it_zones_and_ends(tmp_path: Path) -> None:
+def test_csv_manifest(tmp_path: Path) -> None:
     path = manifest(tmp_path, "a.ts,tv1,news,2001-03-04T20:00:00+01:00,2001-03-04T20:30:00+01:00")
     (recording,) = read(path, DEFAULT_PATTERN).recordings
     assert recording.path == str(tmp_path / "a.ts")
@@ -113,7 +113,7 @@ def test_a_manifest_gives_paths_beside_it_zones_and_ends(tmp_path: Path) -> None
     assert recording.timezone == "+01:00"
 
 
-def test_a_parquet_manifest_reads_like_a_csv_one(tmp_path: Path) -> None:
+def test_parquet_manifest(tmp_path: Path) -> None:
     row = {"path": "a.ts", "channel": "tv1", "programme": "news", "start": pd.Timestamp("2001-03-04T20:00Z")}
     pd.DataFrame([row]).to_parquet(tmp_path / "night.parquet")
     (recording,) = read(tmp_path / "night.parquet", DEFAULT_PATTERN).recordings
@@ -121,7 +121,7 @@ def test_a_parquet_manifest_reads_like_a_csv_one(tmp_path: Path) -> None:
     assert recording.scheduled_seconds is None
 
 
-def test_a_programme_across_the_change_of_clocks_keeps_its_length(tmp_path: Path) -> None:
+def test_duration_across_daylight_saving_time(tmp_path: Path) -> None:
     path = manifest(tmp_path, "a.ts,tv1,news,2001-03-25T01:00:00,2001-03-25T04:00:00")
     (recording,) = read(path, DEFAULT_PATTERN, "Europe/Paris").recordings
     assert recording.scheduled_seconds == 2 * 3600
@@ -137,37 +137,37 @@ def test_a_programme_across_the_change_of_clocks_keeps_its_length(tmp_path: Path
         ("b.ts,tv1,news,2001-03-04T20:00Z,", "same channel, start and programme as .*a.ts"),
     ],
 )
-def test_a_bad_row_is_rejected_with_its_reason_and_the_rest_goes_on(tmp_path: Path, row: str, problem: str) -> None:
-    found = read(manifest(tmp_path, "a.ts,tv1,news,2001-03-04T20:00Z,", row), DEFAULT_PATTERN)
-    assert [Path(recording.path).name for recording in found.recordings] == ["a.ts"]
-    (rejected,) = found.rejected
+def test_invalid_row_is_rejected(tmp_path: Path, row: str, problem: str) -> None:
+    contents = read(manifest(tmp_path, "a.ts,tv1,news,2001-03-04T20:00Z,", row), DEFAULT_PATTERN)
+    assert [Path(recording.path).name for recording in contents.recordings] == ["a.ts"]
+    (rejected,) = contents.rejected
     assert re.search(problem, rejected.problem)
 
 
-def test_a_manifest_without_its_columns_says_which(tmp_path: Path) -> None:
+def test_missing_columns_are_named(tmp_path: Path) -> None:
     (tmp_path / "night.csv").write_text("file,start\na.ts,2001-03-04T20:00Z\n")
     with pytest.raises(UsageError, match="channel, path, programme"):
         read(tmp_path / "night.csv", DEFAULT_PATTERN)
 
 
-def test_nights_and_channels_narrow_an_archive(tmp_path: Path) -> None:
+def test_selection_by_day_and_channel(tmp_path: Path) -> None:
     names = (
         "tv1/2001-03-04/2000_a.ts",
         "tv1/2001-03-05/2000_b.ts",
         "tv2/2001-03-05/2000_c.ts",
         "tv2/2001-03-06/2000_d.ts",
     )
-    found = read(archive(tmp_path, *names), DEFAULT_PATTERN, "Asia/Tokyo")
-    night = found.between(date(2001, 3, 5), date(2001, 3, 5))
+    contents = read(archive(tmp_path, *names), DEFAULT_PATTERN, "Asia/Tokyo")
+    night = contents.between(date(2001, 3, 5), date(2001, 3, 5))
     assert [recording.programme for recording in night.recordings] == ["b", "c"]
     assert [recording.programme for recording in night.on(["tv2"]).recordings] == ["c"]
     with pytest.raises(UsageError, match="tv1, tv2"):
-        found.on(["tv9"])
+        contents.on(["tv9"])
     with pytest.raises(UsageError, match="2001-03-04 to 2001-03-06"):
-        found.between(date(2002, 1, 1), None)
+        contents.between(date(2002, 1, 1), None)
 
 
-def test_a_recording_keeps_its_id_wherever_it_is_moved_to(tmp_path: Path) -> None:
+def test_recording_id_does_not_depend_on_path(tmp_path: Path) -> None:
     here = read(archive(tmp_path / "a", "tv 1/2001-03-04/2000_news.ts"), DEFAULT_PATTERN, "UTC").recordings[0]
     there = read(archive(tmp_path / "b", "tv 1/2001-03-04/2000_news.ts"), DEFAULT_PATTERN, "UTC").recordings[0]
     other = read(archive(tmp_path / "c", "tv-1/2001-03-04/2000_news.ts"), DEFAULT_PATTERN, "UTC").recordings[0]
