@@ -21,7 +21,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from gfpipe import overview, workers
 from gfpipe.attributes.device import resolve_device
-from gfpipe.flows import server
+from gfpipe.flows import limits
 from gfpipe.flows.jobs import AnalysisJob, RecordingsJob
 from gfpipe.flows.progress import reported
 from gfpipe.formats import clock
@@ -58,9 +58,9 @@ def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> boo
     retry_delay_seconds=20,
     retry_condition_fn=is_transient,
 )
-def analyse_recording(recording: Recording, work: Work, pool: Executor, limits: list[str]) -> State[Summary]:
+def analyse_recording(recording: Recording, work: Work, pool: Executor, limit_names: list[str]) -> State[Summary]:
     """Run `work` on one recording in a worker; an unreadable file ends in the state `Failed` with its reason."""
-    with concurrency(limits, strict=True):
+    with concurrency(limit_names, strict=True):
         summary: Summary = pool.submit(work, recording).result()
     if summary.status is Status.FAILED:
         return Failed(message=summary.reason, data=summary)
@@ -144,13 +144,13 @@ def _task_runs(
 ) -> Iterator[tuple[Summary, BaseException | None]]:
     """Yield each recording's summary, and the error if it is not due to the recording, in order of completion."""
     uses_gpu = device == "cuda" or (job.scheduler is None and resolve_device(device).type == "cuda")
-    limits = ["decode", "gpu"] if uses_gpu else ["decode"]
-    server.require_limits(*limits)
+    names = ["decode", "gpu"] if uses_gpu else ["decode"]
+    limits.require(*names)
     in_flight = job.workers or (_CLUSTER_IN_FLIGHT if job.scheduler else workers.cores())
     # The pool is closed first: when the flow is interrupted, threads must not wait for workers to finish.
     threads: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=in_flight)
     with threads as runner, workers.pool(job.workers, job.scheduler) as pool:
-        shared = {"work": work, "pool": pool, "limits": limits}
+        shared = {"work": work, "pool": pool, "limit_names": names}
         runs: dict[PrefectFuture[Any], Recording] = {
             runner.submit(analyse_recording, {"recording": recording, **shared}): recording for recording in due
         }

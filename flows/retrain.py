@@ -25,7 +25,7 @@ from gfpipe.evaluation import results
 from gfpipe.evaluation.figures import learning_curves
 from gfpipe.evaluation.gate import wording
 from gfpipe.evaluation.gate.decision import Decision
-from gfpipe.flows import server
+from gfpipe.flows import limits
 from gfpipe.flows.progress import reported
 from gfpipe.flows.training_jobs import RetrainJob
 from gfpipe.models import champion, store
@@ -136,9 +136,9 @@ def verdict(decision: Decision) -> State[Any]:
 @contextmanager
 def _on_device(device: str) -> Iterator[None]:
     """Take one of the slots of the limit "gpu" if the device is a GPU."""
-    limits = ["gpu"] if resolve_device(device).type == "cuda" else []
-    server.require_limits(*limits)
-    with concurrency(limits, strict=True):
+    names = ["gpu"] if resolve_device(device).type == "cuda" else []
+    limits.require(*names)
+    with concurrency(names, strict=True):
         yield
 
 

@@ -1,4 +1,4 @@
-"""The embedded default: Prefect's server, its UI and the nightly runs, in one command on one machine."""
+"""``gfpipe serve``: Prefect's server, its UI and the scheduled runs of a site, in one process tree."""
 
 import os
 import re
@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import prefect
-from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.client.orchestration import get_client
+from prefect.client.schemas import filters
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, State, StateType
 from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron, Interval, Schedule
+from prefect.states import Crashed
 from prefect.types.entrypoint import EntrypointType
 
 from gfpipe import settings
 from gfpipe.curation.selection import Rules
 from gfpipe.errors import UsageError
-from gfpipe.flows import server
+from gfpipe.flows import limits, server
 from gfpipe.flows.analyse import analyse_archive
 from gfpipe.flows.jobs import AnalysisJob
 from gfpipe.flows.learn import curate_and_retrain, remove_expired
@@ -32,15 +35,16 @@ _EVERY: Final = re.compile(r"every (\d+) (seconds|minutes|hours)")
 
 
 def serve(config: str | Path, port: int = UI_PORT, say: Callable[[str], object] = print) -> None:
-    """Serve the nightly runs of a site until interrupted.
+    """Serve the scheduled runs of a site until interrupted.
 
     Args:
         config: the site's ``gfpipe.toml``.
-        port: of the UI; not used where a server is configured.
-        say: is told where the UI is and when the runs are due.
+        port: port of the UI; not used if a server is configured.
+        say: called with the address of the UI and the schedules.
 
     Raises:
-        UsageError: a faulty configuration or schedule, a taken port, a configured server without the limits.
+        UsageError: the configuration or a schedule is not valid, the port is in use, or the configured server has no
+            concurrency limits.
     """
     site = settings.load(config)
     served = deployments(site)
@@ -53,14 +57,14 @@ def serve(config: str | Path, port: int = UI_PORT, say: Callable[[str], object] 
 
 
 def deployments(site: Settings) -> list[RunnerDeployment]:
-    """The deployments of a site, on their schedules: by night, and by month where it is to learn.
+    """The deployments of a site with their schedules: nightly, and monthly if it trains.
 
     Raises:
         UsageError: a schedule is neither a cron line nor ``every N seconds|minutes|hours``.
     """
     common: dict[str, Any] = {
         "entrypoint_type": EntrypointType.MODULE_PATH,  # found wherever gfpipe is installed
-        # A night that takes longer than a day is finished, not joined by the next.
+        # The next night is skipped while a run takes longer than a day.
         "concurrency_limit": ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
     }
     return [
@@ -76,7 +80,7 @@ def deployments(site: Settings) -> list[RunnerDeployment]:
 
 @dataclass(frozen=True)
 class _Due:
-    """A flow, and when it runs."""
+    """A flow and its schedule."""
 
     flow: Any
     name: str
@@ -114,7 +118,7 @@ def _learn_job(learning: Learning, lake: str) -> LearnJob:
 
 
 def schedule(text: str, timezone: str | None) -> Schedule:
-    """Read ``0 3 * * *`` or ``every 30 minutes``.
+    """Parse ``0 3 * * *`` or ``every 30 minutes``.
 
     Raises:
         UsageError: it is neither.
@@ -130,29 +134,50 @@ def schedule(text: str, timezone: str | None) -> Schedule:
 @contextmanager
 def _server(port: int, slots: int, say: Callable[[str], object]) -> Iterator[None]:
     if api_url := server.configured():
-        server.require_limits("decode")
+        limits.require("decode")
         say(f"runs are shown by the server at {api_url.removesuffix('/api')}")
         yield
         return
-    own = server.Server(port, full=True)
+    new = server.Server(port, full=True)
     try:
         say("starting Prefect's server …")
-        own.wait()
-        with server.using(own.api_url):
-            server.close_interrupted_runs()
-            server.create_limits(slots)
-            say(f"runs are shown at {own.url}")
+        new.wait()
+        with server.using(new.api_url):
+            _close_interrupted_runs()
+            limits.create(slots)
+            say(f"runs are shown at {new.url}")
             yield
     finally:
-        own.stop()
+        new.stop()
+
+
+def _close_interrupted_runs() -> None:
+    """Mark scheduled runs as crashed that were running when an earlier server was killed.
+
+    Runs without a deployment belong to commands, which may still be running.
+    """
+    unfinished = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+    scheduled = filters.FlowRunFilter(
+        deployment_id=filters.FlowRunFilterDeploymentId(is_null_=False),
+        state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=unfinished)),
+    )
+    tasks = filters.TaskRunFilter(
+        state=filters.TaskRunFilterState(type=filters.TaskRunFilterStateType(any_=unfinished))
+    )
+    crashed: State[Any] = Crashed(message="stopped with the server or the machine; the next run resumes the work")
+    with get_client(sync_client=True) as client:
+        for task_run in client.read_task_runs(flow_run_filter=scheduled, task_run_filter=tasks):
+            client.set_task_run_state(task_run.id, crashed, force=True)
+        for flow_run in client.read_flow_runs(flow_run_filter=scheduled):
+            client.set_flow_run_state(flow_run.id, crashed, force=True)
 
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """End at the first Ctrl-C, whatever Prefect is doing.
+    """Stop at the first Ctrl-C.
 
-    Left to itself asyncio asks its task to end, once, and it was seen on a busy machine that Prefect's runner missed
-    that and went on. With a handler of ours asyncio leaves the signal alone.
+    asyncio's handler cancels its task once, which Prefect's runner can miss on a busy machine; asyncio does not replace
+    another handler.
     """
 
     def interrupt(_signal: int, _frame: object) -> None:

@@ -21,7 +21,7 @@ from gfpipe import workers
 from gfpipe.choices import Device
 from gfpipe.errors import LakeError, TransientError, UsageError
 from gfpipe.evaluation.gate.decision import Decision
-from gfpipe.flows import server
+from gfpipe.flows import limits
 from gfpipe.flows.analyse import analyse_archive, analyse_recording, is_transient
 from gfpipe.flows.jobs import AnalysisJob
 from gfpipe.flows.progress import reporting_to
@@ -164,7 +164,7 @@ def test_a_missing_limit_on_a_configured_server_is_an_error_that_says_what_to_do
         ):
             analyse_archive(AnalysisJob(archive=str(archive), lake=str(tmp_path), timezone="UTC", analysis=CPU))
     finally:
-        server.create_limits()
+        limits.create()
 
 
 def test_slots_that_a_killed_run_left_taken_are_freed(prefect_server: str) -> None:
@@ -172,7 +172,7 @@ def test_slots_that_a_killed_run_left_taken_are_freed(prefect_server: str) -> No
         taken = {"names": ["decode"], "slots": 1, "mode": "concurrency"}
         httpx.post(f"{prefect_server}/v2/concurrency_limits/increment", json=taken).raise_for_status()
         assert client.read_global_concurrency_limit_by_name("decode").active_slots == 1
-        server.create_limits()
+        limits.create()
         assert client.read_global_concurrency_limit_by_name("decode").active_slots == 0
 
 
