@@ -1,7 +1,7 @@
 #!/bin/sh
-# Create the concurrency limits that gfpipe's tasks require, on the server of PREFECT_API_URL; run it again to change them.
+# Create or change the concurrency limits that gfpipe's tasks require, on the server of PREFECT_API_URL.
 #
-#   deploy/limits.sh [RECORDINGS_DECODED_AT_ONCE] [RECORDINGS_ON_GPUS_AT_ONCE]
+#   ./limits.sh [RECORDINGS_DECODED_AT_ONCE] [RECORDINGS_ON_GPUS_AT_ONCE]
 set -eu
 
 limit() {

@@ -26,13 +26,19 @@ from tests.pipeline.archives import analyse_all
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(scope="module")
+def analysed(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two recordings under the default model; the file of the second has been deleted since."""
+    folder = tmp_path_factory.mktemp("analysed")
+    shutil.copytree(archive, folder / "archive")
+    analyse_all(folder / "archive", folder / "lake", Analysis(device=Device.CPU))
+    (folder / "archive" / "two" / NIGHT / "2000_news.mp4").unlink()
+    return folder / "lake"
+
+
 @pytest.fixture
-def lake(archive: Path, tmp_path: Path) -> Path:
-    """Two recordings under the default model; the file of the second is gone."""
-    shutil.copytree(archive, tmp_path / "archive")
-    analyse_all(tmp_path / "archive", tmp_path / "lake", Analysis(device=Device.CPU))
-    (tmp_path / "archive" / "two" / NIGHT / "2000_news.mp4").unlink()
-    return tmp_path / "lake"
+def lake(analysed: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(analysed, tmp_path / "lake"))
 
 
 @pytest.fixture(scope="module")
