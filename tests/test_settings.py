@@ -101,11 +101,11 @@ def test_crops_are_stored_only_on_request_and_not_renewed_every_night(tmp_path: 
 
 
 @pytest.mark.parametrize(("text", "hours"), [("12h", 12), ("30d", 720), ("2w", 336), ("366d", 8784)])
-def test_terms_are_hours_days_or_weeks(text: str, hours: int) -> None:
+def test_a_term_is_in_hours_days_or_weeks(text: str, hours: int) -> None:
     assert CropRetention(text).term.total_seconds() == hours * 3600
 
 
-def test_the_example_of_the_deployment_is_right_with_and_without_what_it_comments_out(tmp_path: Path) -> None:
+def test_the_example_file_is_valid_with_and_without_its_commented_tables(tmp_path: Path) -> None:
     example = (ROOT / "deploy" / "gfpipe.toml").read_text(encoding="utf-8")
     assert load(tmp_path, example).crops is None
     crops = example[example.index("# [crops]") :].partition("\n\n")[0].replace("\n# ", "\n").removeprefix("# ")

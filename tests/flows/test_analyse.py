@@ -1,4 +1,4 @@
-"""The analysis flow, on a real Prefect server and in real workers."""
+"""The flow `analyse` on a real Prefect server and in real workers."""
 
 import sys
 from collections.abc import Callable
@@ -48,7 +48,7 @@ def night(prefect_server: str, archive: Path, tmp_path_factory: pytest.TempPathF
 
 
 class Night:
-    """A flow run as the API tells of it."""
+    """A flow run, read from the API."""
 
     def __init__(self, api_url: str, state: State[Any], reports: list[Progress]) -> None:
         self.state, self.reports, self._api_url = state, reports, api_url
@@ -70,7 +70,7 @@ def test_a_bad_recording_fails_its_own_task_run_and_no_other(night: Night) -> No
     assert "2130_film.mp4" in runs["two · 2001-03-04 21:30 · film"]["message"]
 
 
-def test_the_flow_ends_with_every_summary_and_says_that_some_failed(night: Night) -> None:
+def test_the_flow_returns_every_summary_and_ends_with_some_failed(night: Night) -> None:
     summaries: Any = night.state.result(raise_on_failure=False)
     assert sorted(summary.status for summary in summaries) == [Status.DONE, Status.DONE, Status.FAILED]
     assert (night.state.name, night.state.message) == ("Some failed", "2 analysed, 1 failed")
@@ -81,7 +81,7 @@ def test_the_flow_run_is_named_after_its_archive(night: Night, archive: Path) ->
     assert run["name"].startswith(f"{archive.name} · new by 20")
 
 
-def test_artifacts_show_coverage_and_progress_and_what_to_look_at(night: Night) -> None:
+def test_artifacts_show_coverage_progress_and_problems(night: Night) -> None:
     artifacts = {artifact["key"]: artifact["data"] for artifact in night.post("/artifacts/filter")}
     assert artifacts["progress"] == 100
     assert '"channel": "two"' in artifacts["coverage"]
@@ -95,7 +95,7 @@ def test_the_callback_receives_the_total_and_then_each_summary(night: Night) -> 
     assert sum(isinstance(progress.item, Summary) for progress in night.reports) == 3
 
 
-def test_a_night_on_which_nothing_worked_is_a_failed_run(prefect_server: str, archive: Path, tmp_path: Path) -> None:
+def test_a_run_in_which_every_recording_failed_has_failed(prefect_server: str, archive: Path, tmp_path: Path) -> None:
     (tmp_path / "bad" / "2001-03-04").mkdir(parents=True)
     (tmp_path / "bad" / "2001-03-04" / "2000_news.mp4").write_text("no video")
     job = AnalysisJob(archive=str(tmp_path), lake=str(tmp_path / "lake"), timezone="UTC", analysis=CPU, workers=1)
@@ -105,7 +105,7 @@ def test_a_night_on_which_nothing_worked_is_a_failed_run(prefect_server: str, ar
     assert [summary.status for summary in summaries] == [Status.FAILED]
 
 
-def test_the_champion_reads_the_faces_and_the_lake_knows_it_by_its_id(
+def test_the_champion_classifies_and_the_lake_records_its_id(
     prefect_server: str, archive: Path, own_models: Path, tmp_path: Path
 ) -> None:
     champion.record("twin", Decision("twin", champion.FIRST, passed=True, checks=()))
@@ -130,29 +130,27 @@ def test_workers_never_import_prefect(prefect_server: str) -> None:
     assert look_into_a_worker() is False
 
 
-def test_a_transient_error_is_tried_again(prefect_server: str, archive: Path, tmp_path: Path) -> None:
+def test_a_transient_error_is_retried(prefect_server: str, archive: Path, tmp_path: Path) -> None:
     pool = Failing([TransientError("the share went away"), ConnectionResetError("and again")])
     summary = _analyse_one(archive / "one" / "2001-03-04" / "2000_news.mp4", tmp_path, pool)
     assert (summary.status, pool.calls) == (Status.DONE, 3)
 
 
 @pytest.mark.parametrize("error", [LakeError("no space left"), PermissionError(13, "not yours"), ValueError("a bug")])
-def test_a_permanent_error_is_not_tried_again(
-    prefect_server: str, archive: Path, tmp_path: Path, error: Exception
-) -> None:
+def test_a_permanent_error_is_not_retried(prefect_server: str, archive: Path, tmp_path: Path, error: Exception) -> None:
     pool = Failing([error])
     with pytest.raises(type(error)):
         _analyse_one(archive / "one" / "2001-03-04" / "2000_news.mp4", tmp_path, pool)
     assert pool.calls == 1
 
 
-def test_a_failed_recording_is_not_tried_again() -> None:
+def test_a_failed_recording_is_not_retried() -> None:
     recording = Recording("x.mp4", "one", "news", datetime(2001, 3, 4, tzinfo=UTC))
     failed: State[Any] = Failed(data=Summary(recording, Status.FAILED, reason="x.mp4: not a video"))
     assert not is_transient(analyse_recording, None, failed)  # type: ignore[arg-type]
 
 
-def test_a_missing_limit_on_a_configured_server_is_an_error_that_says_what_to_do(
+def test_a_missing_limit_on_a_configured_server_is_an_error_with_its_remedy(
     prefect_server: str, archive: Path, tmp_path: Path
 ) -> None:
     with get_client(sync_client=True) as client:
@@ -167,7 +165,7 @@ def test_a_missing_limit_on_a_configured_server_is_an_error_that_says_what_to_do
         limits.create()
 
 
-def test_slots_that_a_killed_run_left_taken_are_freed(prefect_server: str) -> None:
+def test_slots_of_a_killed_run_are_freed(prefect_server: str) -> None:
     with get_client(sync_client=True) as client:
         taken = {"names": ["decode"], "slots": 1, "mode": "concurrency"}
         httpx.post(f"{prefect_server}/v2/concurrency_limits/increment", json=taken).raise_for_status()
@@ -177,7 +175,7 @@ def test_slots_that_a_killed_run_left_taken_are_freed(prefect_server: str) -> No
 
 
 class Failing(Executor):
-    """Runs what it is given in this process, once it has failed in the given ways."""
+    """Raises the given errors, then runs calls in this process."""
 
     def __init__(self, errors: list[Exception]) -> None:
         self._errors, self.calls = errors, 0

@@ -1,4 +1,4 @@
-"""What a site says of crops reaches the workers, and a purge what they kept."""
+"""Crops of the settings are stored by the workers and removed by a purge."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -30,7 +30,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_crops_are_kept_by_workers_and_removed_by_the_command(
+def test_workers_store_crops_and_the_purge_command_removes_them(
     prefect_server: str, archive: Path, tmp_path: Path, gfpipe: Command
 ) -> None:
     lake = str(tmp_path / "lake")
@@ -51,7 +51,7 @@ def test_crops_are_kept_by_workers_and_removed_by_the_command(
     assert pictures(lake) == []
 
 
-def test_a_night_is_told_what_the_site_keeps(tmp_path: Path) -> None:
+def test_the_nightly_deployment_has_the_crops_of_the_settings(tmp_path: Path) -> None:
     crops = CropRetention("30d", again=False)
     nightly, *_ = deployments(Settings(str(tmp_path), str(tmp_path / "lake"), crops=crops))
     assert nightly.parameters["job"].crops == crops

@@ -1,4 +1,4 @@
-"""The flow from an archive's own faces to a decision, on a real Prefect server: nothing is trained but a little."""
+"""The flow `learn` on a real Prefect server, with a very short training."""
 
 import shutil
 from pathlib import Path
@@ -44,7 +44,7 @@ def lessons(recipe: Path, tmp_path: Path) -> str:
 
 
 def artifacts(api_url: str, state: State[Any]) -> dict[str, Any]:
-    """What the run, and the runs within it, show in the UI."""
+    """The artifacts of the run and its child runs."""
     runs = {state.state_details.flow_run_id}
     within = {"flow_runs": {"parent_flow_run_id": {"any_": [str(run) for run in runs]}}}
     found = httpx.post(f"{api_url}/flow_runs/filter", json=within).raise_for_status().json()
@@ -71,7 +71,7 @@ def learn(lake: Path, faces: Path, lessons: str, tmp_path: Path, **parameters: A
     return state
 
 
-def test_an_archive_teaches_a_model_that_reigns_and_history_follows(
+def test_a_model_trained_on_the_archive_is_promoted_and_the_lake_reclassified(
     prefect_server: str, own_models: Path, lake: Path, faces: Path, lessons: str, tmp_path: Path
 ) -> None:
     for hour, variant in (("20", 1), ("22", 2)):
@@ -98,7 +98,7 @@ def test_an_archive_teaches_a_model_that_reigns_and_history_follows(
     assert (lake / "gfpipe.duckdb").is_file()
 
 
-def test_without_enough_labels_and_without_reading_again_both_are_said(
+def test_too_few_labels_and_the_break_of_the_figures_are_reported(
     prefect_server: str, own_models: Path, lake: Path, faces: Path, lessons: str, tmp_path: Path
 ) -> None:
     state = learn(lake, faces, lessons, tmp_path)
@@ -108,7 +108,7 @@ def test_without_enough_labels_and_without_reading_again_both_are_said(
     assert {check.data for check in state.result().checks} == {"others"}
 
 
-def test_a_lake_without_crops_ends_with_what_to_do(
+def test_a_lake_without_crops_is_an_error_with_its_remedy(
     prefect_server: str, own_models: Path, lake: Path, faces: Path, lessons: str, tmp_path: Path
 ) -> None:
     shutil.rmtree(lake / "crops")
@@ -116,7 +116,7 @@ def test_a_lake_without_crops_ends_with_what_to_do(
         learn(lake, faces, lessons, tmp_path).result()
 
 
-def test_a_models_own_answers_are_refused_as_a_gate_before_anything_is_trained(
+def test_pseudo_labels_are_refused_as_gate_data_before_training(
     prefect_server: str, own_models: Path, lake: Path, faces: Path, lessons: str, tmp_path: Path
 ) -> None:
     own = f"curated={curate.run(curate.Config(lake, 'march', RULES)).folder}"

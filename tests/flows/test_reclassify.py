@@ -1,4 +1,4 @@
-"""The flow that brings a lake under one model, on a real Prefect server and in real workers."""
+"""The flow `reclassify` on a real Prefect server and in real workers."""
 
 import shutil
 from dataclasses import replace
@@ -54,7 +54,7 @@ def job(lake: Path, classifier: str, **parameters: Any) -> ReclassifyJob:
     return ReclassifyJob(lake=str(lake), classifier=classifier, device=Device.CPU, workers=1, **parameters)
 
 
-def test_each_recording_is_a_task_run_and_one_without_its_file_is_named_and_left(
+def test_each_recording_is_a_task_run_and_one_without_its_file_is_left_as_it_was(
     prefect_server: str, lake: Path, other: str
 ) -> None:
     reports: list[Progress] = []
@@ -81,9 +81,7 @@ def test_each_recording_is_a_task_run_and_one_without_its_file_is_named_and_left
     assert [each.provenance.classifier_id for each in found if each] == ["other", champion.FIRST]
 
 
-def test_the_command_s_way_reuses_what_is_done_and_takes_only_what_is_asked_for(
-    prefect_server: str, lake: Path, other: str
-) -> None:
+def test_the_command_skips_finished_recordings_and_other_channels(prefect_server: str, lake: Path, other: str) -> None:
     (first,) = run.reclassify(job(lake, other, channels=["one"]))
     (again,) = run.reclassify(job(lake, other, channels=["one"]))
     assert (first.status, first.reused) == (Status.DONE, False)
@@ -93,7 +91,7 @@ def test_the_command_s_way_reuses_what_is_done_and_takes_only_what_is_asked_for(
     assert "there is no such file" in str(two.reason)
 
 
-def test_wrong_use_is_said_before_anything_starts(lake: Path, other: str, tmp_path: Path) -> None:
+def test_wrong_use_is_reported_before_anything_starts(lake: Path, other: str, tmp_path: Path) -> None:
     with pytest.raises(LakeError, match="nothing has been analysed yet"):
         run.reclassify(job(tmp_path / "nowhere", other))
     with pytest.raises(UsageError, match="no channel 'three'; there are one, two"):

@@ -1,4 +1,4 @@
-"""The flow from a recipe to a champion, on a real Prefect server."""
+"""The flow `retrain` on a real Prefect server."""
 
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ WIDE = Margins(accuracy=100, gap=100, worst=100)  # a hundred faces show little
 
 
 class Ran:
-    """A flow run as the API tells of it."""
+    """A flow run, read from the API."""
 
     def __init__(self, api_url: str, state: State[Any]) -> None:
         self.state, self._api_url = state, api_url
@@ -54,7 +54,7 @@ def job(recipe: Path, faces: Path, gate_data: list[str], folder: Path, **paramet
     )
 
 
-def test_a_candidate_is_trained_measured_and_promoted_and_the_ui_shows_all_of_it(
+def test_a_candidate_is_trained_evaluated_and_promoted_with_artifacts(
     prefect_server: str, own_models: Path, faces: Path, recipe: Path, tmp_path: Path
 ) -> None:
     reports: list[Progress] = []
@@ -84,7 +84,7 @@ def test_a_candidate_is_trained_measured_and_promoted_and_the_ui_shows_all_of_it
     assert (tmp_path / "run" / "gate" / "tables.md").is_file()
 
 
-def test_a_candidate_that_does_not_pass_is_a_result_and_no_failure(
+def test_a_candidate_that_does_not_pass_is_not_a_failure(
     prefect_server: str, own_models: Path, faces: Path, recipe: Path, tmp_path: Path
 ) -> None:
     text = recipe.read_text().replace(champion.FIRST, "contrary")
@@ -97,7 +97,7 @@ def test_a_candidate_that_does_not_pass_is_a_result_and_no_failure(
     assert store.card("worse").decisions == (decision,)
 
 
-def test_too_few_faces_to_decide_on_end_in_no_decision_which_is_neither_a_failure_nor_a_promotion(
+def test_too_few_faces_end_in_no_decision(
     prefect_server: str, own_models: Path, faces: Path, recipe: Path, tmp_path: Path
 ) -> None:
     state: State[Any] = retrain_model(job(recipe, faces, [f"people:folders={faces}"], tmp_path), return_state=True)
@@ -123,7 +123,7 @@ def test_wrong_use_is_reported_before_anything_starts(
 def test_real_faces_from_a_recipe_to_a_decision(
     prefect_server: str, own_models: Path, shared: Path, recipe: Path, tmp_path: Path
 ) -> None:
-    """80 faces to learn from, 160 others to decide on."""
+    """80 faces for training, 160 others for the gate."""
     images = sorted((shared / "utkface" / "images").iterdir())[::40][:240]
     for name, part in (("learn", images[::3]), ("judge", [image for n, image in enumerate(images) if n % 3])):
         (tmp_path / name).mkdir()
@@ -146,7 +146,7 @@ def test_real_faces_from_a_recipe_to_a_decision(
 
 
 def mirrored(faces: Path, folder: Path) -> Path:
-    """The same people in pictures that nobody was trained on."""
+    """Mirrored pictures, on which no model was trained."""
     from PIL import Image, ImageOps
 
     for path in sorted(faces.rglob("*.png")):

@@ -1,4 +1,4 @@
-"""The serve command, as a site runs it: a server of its own, a schedule, and nothing left behind."""
+"""`gfpipe serve`: a server, a schedule, and no process left behind."""
 
 import os
 import signal
@@ -51,7 +51,7 @@ def served(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 class Served:
-    """The served site, seen through its API."""
+    """The served site, read from the API."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", port: int) -> None:
         self.process, self.url = process, f"http://127.0.0.1:{port}"
@@ -61,7 +61,7 @@ class Served:
         return found
 
     def analysis(self) -> dict[str, Any]:
-        """The first scheduled run to have ended."""
+        """The first scheduled run that has ended."""
         ended = {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED"]}}}
 
         def first() -> dict[str, Any] | None:
@@ -75,7 +75,7 @@ class Served:
 
 
 @pytest.mark.slow
-def test_a_scheduled_run_and_its_artifacts_can_be_read_back_through_the_api(served: Served, archive: Path) -> None:
+def test_a_scheduled_run_and_its_artifacts_are_in_the_api(served: Served, archive: Path) -> None:
     run = served.analysis()
     assert run["name"].startswith(f"{archive.name} · new by 20")
     assert (run["state_name"], run["state"]["message"]) == ("Some failed", "2 analysed, 1 failed")
@@ -100,7 +100,7 @@ def test_both_deployments_are_served(served: Served) -> None:
     assert names == {"analyse/nightly", "publish/nightly"}
 
 
-def test_a_site_that_keeps_crops_and_learns_has_more_to_do(tmp_path: Path) -> None:
+def test_a_site_with_crops_and_training_has_two_more_deployments(tmp_path: Path) -> None:
     lessons = Learning(["labelled:utkface=/data/UTKFace"], ["utkface=/data/UTKFace"], threshold=0.8)
     site = Settings("tv", str(tmp_path / "lake"), crops=CropRetention("30d"), learn=lessons)
     due = {deployment.full_name: deployment for deployment in deployments(site)}
@@ -170,7 +170,7 @@ def test_any_other_schedule_is_wrong_use(text: str) -> None:
 
 
 def wait_for(ask: Callable[[], T | None]) -> T:
-    """Ask until there is an answer."""
+    """Call until the result is not None."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         if (answer := ask()) is not None:

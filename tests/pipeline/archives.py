@@ -1,4 +1,4 @@
-"""Small archives for tests, and the way through the pipeline without a conductor.
+"""Small archives for tests, and the pipeline without Prefect.
 
 python -m tests.pipeline.archives ARCHIVE LAKE     analyses from a process that a test may kill
 """
@@ -32,7 +32,7 @@ from screen_time order by all
 
 
 def man(seconds: float) -> Iterator[NDArray[np.uint8]]:
-    """A man in a car, for as long as is wanted: (144, 176, 3) uint8 at 25 frames a second."""
+    """Frames of a man in a car: (144, 176, 3) uint8 at 25 frames a second."""
     clip = list(read_frames(store.fetch_source("carphone")))
     return islice(cycle([*clip, *reversed(clip)]), round(seconds * FPS))
 
@@ -51,7 +51,7 @@ def programme(archive: Path, name: str, seconds: float = 4, **options: Any) -> P
 
 
 def analyse_all(archive: Path, lake: Path, config: Analysis = _DEFAULT, timezone: str | None = "UTC") -> list[Summary]:
-    """What the flow does, without Prefect; the champion is the first one, whatever this machine has promoted."""
+    """Analyse as the flow does, without Prefect and with the first champion by default."""
     if config.classifier == champion.WORD:
         config = replace(config, classifier=champion.FIRST)
     holdings = manifest.read(archive, DEFAULT_PATTERN, timezone)
@@ -60,7 +60,7 @@ def analyse_all(archive: Path, lake: Path, config: Analysis = _DEFAULT, timezone
 
 
 def totals(lake: Path) -> list[dict[str, Any]]:
-    """Everything countable in a lake, freshly published."""
+    """Counts of everything in a lake, after publishing it."""
     warehouse.build(lake)
     with warehouse.open(lake) as db:
         assert db.check() == ()
@@ -68,7 +68,7 @@ def totals(lake: Path) -> list[dict[str, Any]]:
 
 
 def status(lake: Path) -> dict[str, tuple[str, str]]:
-    """By file name: what `gfpipe status` says became of it, and why; intact recordings are not listed."""
+    """Status and reason of each file that `gfpipe status` lists; intact recordings are not listed."""
     rows: Sequence[dict[str, Any]] = warehouse.report(lake, "failures")[0].to_pylist()
     return {Path(row["path"]).name: (row["status"], row["reason"]) for row in rows}
 

@@ -1,4 +1,4 @@
-"""What archives hold that is no good: each is named with its reason, and none stops the others."""
+"""Unreadable files: each is reported with its reason, and none stops the others."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ def archive(tmp_path: Path) -> Path:
 
 
 def analysed(archive: Path, lake: Path, bad: str) -> tuple[str, str]:
-    """Analyse; the good programme must be whole. Returns status and reason of the bad one."""
+    """Analyse, check the good programme, and return status and reason of the bad one."""
     analyse_all(archive, lake)
     good = next(row for row in totals(lake) if row["programme"] == "good")
     assert good["status"] == "done"
@@ -98,7 +98,7 @@ def test_a_missing_file_of_a_manifest_is_failed_with_its_seconds(tmp_path: Path)
     assert "b.ts" in status(tmp_path / "lake")["b.ts"][1]
 
 
-def test_a_rejected_row_stays_in_the_accounts(archive: Path, tmp_path: Path) -> None:
+def test_a_rejected_row_is_counted(archive: Path, tmp_path: Path) -> None:
     (archive / "tape.mp4").touch()
     what, why = analysed(archive, tmp_path / "lake", "tape.mp4")
     assert what == "rejected"
@@ -112,7 +112,7 @@ def test_a_programme_without_a_single_face_counts_as_analysed(archive: Path, tmp
     assert (row["analysed_seconds"], row["faces"]) == (pytest.approx(4, abs=0.04), 0)
 
 
-def test_a_missing_model_without_network_says_how_to_bring_it(
+def test_the_error_for_a_missing_model_without_network_names_the_remedy(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GFPIPE_MODELS", str(tmp_path / "models"))
@@ -125,7 +125,7 @@ def test_a_missing_model_without_network_says_how_to_bring_it(
 
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk with room for the schedule and nothing else."""
+    """A disk with space for the schedule only."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=24k", "tmpfs", str(disk)]
@@ -139,7 +139,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_a_full_disk_is_said_and_what_was_not_written_is_missing_not_gone(
+def test_a_full_disk_is_an_error_and_unwritten_recordings_are_missing(
     archive: Path, tmp_path: Path, tiny_disk: Path
 ) -> None:
     with pytest.raises(LakeError, match=r"no space left on the lake's disk; free some"):

@@ -1,4 +1,4 @@
-"""From footage whose truth is known, by way of labels, to a corrected share whose interval holds that truth."""
+"""The interval of the corrected share contains the true share of footage with known screen time."""
 
 import csv
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def lake(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def answer(lake: Path, file: Path) -> None:
-    """Say of the largest face in a third of all pictures, drawn by chance, who it is; what else was found is none."""
+    """Label the largest face of a random third of the pictures; all other detections are labelled as no face."""
     chance = np.random.default_rng(0)
     with warehouse.open(lake) as db:
         faces = db.query(
@@ -87,7 +87,7 @@ def test_the_interval_of_the_corrected_share_holds_the_truth(lake: Path) -> None
 
 @pytest.mark.slow
 def test_corrected_seconds_are_nearer_to_the_truth_than_raw_ones(lake: Path) -> None:
-    """Everybody in these clips is one person, always on screen: presence is the time of their shots."""
+    """Each clip shows one person throughout, so that presence is the duration of the shots."""
     (row,) = stats.run(lake, Question()).to_pylist()
     seconds = 12 * _SHOTS * _SECONDS
     women = sum(clip in WOMEN for number in range(12) for clip in clips_of(number)) * _SECONDS

@@ -1,4 +1,4 @@
-"""Pictures of faces are kept only where that was asked for, no more than was allowed, and of the right faces."""
+"""Crops are stored only on request, within the limits, and show the right faces."""
 
 import csv
 from dataclasses import replace
@@ -44,8 +44,8 @@ def rows(lake: Path, table: str) -> list[dict[str, Any]]:
     return [row for file in files for row in pq.ParquetFile(file).read().to_pylist()]
 
 
-def test_a_run_leaves_no_picture_of_anybody_unless_asked(tmp_path: Path) -> None:
-    """The demo's way: analysed, labelled, published and reported."""
+def test_without_keep_crops_no_picture_is_stored(tmp_path: Path) -> None:
+    """Analyse, label, publish and report, as the demo does."""
     programme = demo.PROGRAMMES[2]
     demo._write(tmp_path / "archive", programme, demo.footage())
     (summary,) = analyse_all(tmp_path / "archive", tmp_path / "lake", CPU)
@@ -68,7 +68,7 @@ def test_a_run_leaves_no_picture_of_anybody_unless_asked(tmp_path: Path) -> None
         (replace(KEEP, per_track=100, per_day=4 * 86_400 // 16), 4),  # of 16 seconds
     ],
 )
-def test_so_many_pictures_are_kept_as_were_allowed(
+def test_the_number_of_stored_pictures_is_limited(
     film: Recording, tmp_path: Path, retention: CropRetention, expected: int
 ) -> None:
     now = datetime.now(UTC)
@@ -89,14 +89,14 @@ def test_so_many_pictures_are_kept_as_were_allowed(
     ]
 
 
-def test_rows_and_digest_are_the_same_with_and_without(film: Recording, tmp_path: Path) -> None:
+def test_rows_and_digest_do_not_depend_on_crops(film: Recording, tmp_path: Path) -> None:
     analyse.run(film, str(tmp_path / "with"), CPU, KEEP)
     analyse.run(film, str(tmp_path / "without"), CPU)
     for table in ("samples", "faces", "attributes"):
         assert rows(tmp_path / "with", table) == rows(tmp_path / "without", table)
 
 
-def test_a_recording_that_lacks_crops_is_analysed_again_where_that_is_wanted(
+def test_a_recording_without_crops_is_analysed_again_on_request(
     film: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = str(tmp_path)
@@ -115,7 +115,7 @@ def test_a_recording_that_lacks_crops_is_analysed_again_where_that_is_wanted(
     assert after[0]["expires_at"] > before[0]["expires_at"]
 
 
-def test_another_analysis_leaves_no_crops_of_the_one_before(film: Recording, tmp_path: Path) -> None:
+def test_another_analysis_removes_the_crops_of_the_previous_one(film: Recording, tmp_path: Path) -> None:
     analyse.run(film, str(tmp_path), CPU, KEEP)
     analyse.run(film, str(tmp_path), replace(CPU, every_seconds=2.0))
     assert pictures(tmp_path) == []
@@ -125,7 +125,7 @@ def test_another_analysis_leaves_no_crops_of_the_one_before(film: Recording, tmp
     assert digest == rows(tmp_path, "recordings")[0]["config_digest"]
 
 
-def test_a_file_that_cannot_be_read_any_more_keeps_no_crops(film: Recording, tmp_path: Path) -> None:
+def test_the_crops_of_an_unreadable_file_are_removed(film: Recording, tmp_path: Path) -> None:
     (tmp_path / "film.mp4").write_bytes(Path(film.path).read_bytes())
     moved = replace(film, path=str(tmp_path / "film.mp4"))
     analyse.run(moved, str(tmp_path / "lake"), CPU, KEEP)
@@ -134,7 +134,7 @@ def test_a_file_that_cannot_be_read_any_more_keeps_no_crops(film: Recording, tmp
     assert pictures(tmp_path / "lake") == []
 
 
-def test_crops_follow_when_their_faces_are_read_by_another_model(
+def test_crops_follow_their_faces_when_they_are_reclassified(
     film: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake, old = str(tmp_path / "lake"), store.open_model(champion.FIRST)
@@ -153,8 +153,8 @@ def test_crops_follow_when_their_faces_are_read_by_another_model(
     assert analyse.finished(film, lake, provenance, KEEP) is not None
 
 
-def test_labelled_crops_become_faces_to_learn_from(film: Recording, tmp_path: Path) -> None:
-    """Through the adapter of trainings, and our own detector finds the face in each crop."""
+def test_labelled_crops_are_a_data_set_for_training(film: Recording, tmp_path: Path) -> None:
+    """The data-set adapter reads them, and the detector finds the face in each crop."""
     lake = str(tmp_path / "lake")
     analyse.run(film, lake, CPU, replace(KEEP, per_track=100))
     samples = {row["sample_index"]: row["seconds"] for row in rows(tmp_path / "lake", "samples")}

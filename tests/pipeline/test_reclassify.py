@@ -1,4 +1,4 @@
-"""History read again under another model is what that model would have said from the start, and nothing is lost."""
+"""Reclassification gives the rows of a new analysis, and a kill loses nothing."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -26,7 +26,7 @@ SPENT = {"analysed_at", *(f"{step}_seconds" for step in ("decode", "detect", "ch
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two people, nobody, one: in both containers, the broadcast's pixels being no squares."""
+    """Shots of two people, none and one, in both containers, with pixels that are not square."""
     folder = tmp_path_factory.mktemp("archive") / "tv" / "2001-03-04"
     folder.mkdir(parents=True)
     source = demo.footage()
@@ -46,7 +46,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def new(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
-    """A classifier that looks at other chips than the old one, and says the opposite of it."""
+    """A classifier with another chip size than the old one and the opposite output."""
     old = store.open_model(OLD.classifier)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GFPIPE_MODELS", str(tmp_path_factory.mktemp("models")))
@@ -67,7 +67,7 @@ def reclassify_all(lake: Path, config: Analysis) -> list[Summary]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sampling", Sampling)
-def test_the_lake_says_what_a_new_analysis_would_say(
+def test_reclassification_equals_a_new_analysis(
     archive: Path, tmp_path: Path, new: Analysis, sampling: Sampling
 ) -> None:
     lake, fresh = tmp_path / "lake", tmp_path / "fresh"
@@ -136,7 +136,7 @@ def test_rows_of_an_earlier_method_are_brought_up_to_date_under_the_same_model(
 
 
 @pytest.mark.parametrize("what", ["gone", "changed"])
-def test_a_file_that_is_not_what_it_was_keeps_its_rows_and_says_why(
+def test_the_rows_of_a_changed_file_are_kept_with_a_reason(
     archive: Path, lake: Path, tmp_path: Path, new: Analysis, what: str
 ) -> None:
     film, news = recordings(lake)
@@ -151,10 +151,10 @@ def test_a_file_that_is_not_what_it_was_keeps_its_rows_and_says_why(
     assert reclassify.run(news, str(lake), new).status is Status.DONE
 
 
-def test_other_frames_than_those_of_the_analysis_are_not_trusted(
+def test_a_file_that_decodes_to_other_frames_is_left_as_it_was(
     lake: Path, new: Analysis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As if a later decoder took other frames of the same file."""
+    """Simulates a decoder that returns other frames of the same file."""
     monkeypatch.setattr(
         "gfpipe.stages.analysis.reclassify.open_video",
         lambda path, sampling, *_: open_video(path, sampling, every_seconds=0.5),
@@ -166,10 +166,10 @@ def test_other_frames_than_those_of_the_analysis_are_not_trusted(
 
 
 @pytest.mark.parametrize("survivors", range(4))
-def test_killed_at_any_moment_nothing_but_work_is_lost(
+def test_a_kill_at_any_moment_loses_no_rows(
     archive: Path, lake: Path, tmp_path: Path, new: Analysis, survivors: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the four renames: whatever is vouched for is whole, and running again completes it."""
+    """Between the four renames: finished recordings are complete, and another run completes the rest."""
     real, commits = tables.TableWriter.commit, 0
 
     def dies(table: tables.TableWriter) -> None:
@@ -192,7 +192,7 @@ def test_killed_at_any_moment_nothing_but_work_is_lost(
     assert totals(lake) == totals(tmp_path / "fresh")
 
 
-def test_what_cannot_be_done_is_said(archive: Path, lake: Path, tmp_path: Path, new: Analysis) -> None:
+def test_impossible_reclassifications_are_errors(archive: Path, lake: Path, tmp_path: Path, new: Analysis) -> None:
     film, _ = recordings(lake)
     with pytest.raises(LakeError, match="nothing has been analysed yet; run: gfpipe analyse"):
         shards.analysed(str(tmp_path / "nowhere"))
@@ -202,14 +202,14 @@ def test_what_cannot_be_done_is_said(archive: Path, lake: Path, tmp_path: Path, 
         reclassify.prepare(replace(new, classifier=OLD.detector))
 
 
-def test_a_failed_recording_has_nothing_to_read_again(lake: Path, archive: Path, tmp_path: Path) -> None:
+def test_a_failed_recording_is_not_reclassified(lake: Path, archive: Path, tmp_path: Path) -> None:
     (tmp_path / "more" / "tv" / "2001-03-05").mkdir(parents=True)
     (tmp_path / "more" / "tv" / "2001-03-05" / "2000_bad.mp4").write_text("no video")
     analyse_all(tmp_path / "more", lake, OLD)
     assert [recording.programme for recording in recordings(lake)] == ["film", "news"]
 
 
-def test_recordings_come_back_from_the_lake_as_the_archive_named_them(archive: Path, tmp_path: Path) -> None:
+def test_the_lake_lists_recordings_as_the_archive_named_them(archive: Path, tmp_path: Path) -> None:
     from gfpipe.archive import manifest
     from gfpipe.choices import DEFAULT_PATTERN
 

@@ -1,4 +1,4 @@
-"""Run twice, kill at any moment, run two at once: the lake says what one undisturbed run would have said."""
+"""Repeated, killed and simultaneous runs give the rows of one undisturbed run."""
 
 import random
 import subprocess
@@ -63,7 +63,7 @@ def test_another_configuration_is_never_mixed_with_the_old_one(archive: Path, tm
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_and_run_again_it_comes_to_the_same(
+def test_a_run_after_a_kill_at_any_moment_gives_the_same_rows(
     archive: Path, undisturbed: list[dict[str, object]], tmp_path: Path
 ) -> None:
     chance = random.Random(2)
@@ -85,7 +85,7 @@ def test_killed_at_any_moment_and_run_again_it_comes_to_the_same(
 
 
 @pytest.mark.slow
-def test_two_runs_at_once_do_not_spoil_the_lake(
+def test_two_simultaneous_runs_give_the_same_rows(
     archive: Path, undisturbed: list[dict[str, object]], tmp_path: Path
 ) -> None:
     runs = [start(archive, tmp_path / "lake") for _ in range(2)]

@@ -64,7 +64,7 @@ def test_no_track_crosses_lost_time(tmp_path: Path) -> None:
     assert faces[gap + 1] == faces[gap + 2] != faces[gap]
 
 
-def test_no_cut_of_a_broadcast_is_missed(shared: Path, tmp_path: Path) -> None:
+def test_every_cut_of_a_broadcast_is_detected(shared: Path, tmp_path: Path) -> None:
     """A performer, and shots of an audience, on a dark stage: cuts 0.67, 2.74 and 7.04 s after the first frame."""
     line = f"{shared}/video/short_hamilton_clip.mp4,tv,show,2001-03-04T20:00Z"
     (tmp_path / "night.csv").write_text(f"path,channel,programme,start\n{line}\n")

@@ -114,7 +114,7 @@ def test_face_time_by_perceived_gender_is_that_of_the_footage(
 def test_tracks_lower_the_error_of_face_time(
     archive: Path, tmp_path: Path, sampling: Sampling, tolerance: float
 ) -> None:
-    """What is left is time: a keyframe may stand for a moment of the next shot."""
+    """The rest is an error of time: a keyframe may represent a moment of the next shot."""
     analyse_all(archive, tmp_path / "lake", Analysis(sampling=sampling))
     warehouse.build(tmp_path / "lake")
     with warehouse.open(tmp_path / "lake") as db:
@@ -134,7 +134,7 @@ def test_tracks_lower_the_error_of_face_time(
 
 @pytest.fixture(scope="module")
 def public_footage(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """Every sample of four well-known clips, as they are."""
+    """Every sample of four well-known clips."""
     folder = tmp_path_factory.mktemp("public")
     names = ("akiyo_cif", "bowing", "mother_daughter_cif", "short_hamilton_clip")
     rows = [f"{shared}/video/{name}.mp4,public,{name},2001-03-04T2{i}:00Z" for i, name in enumerate(names)]
@@ -162,7 +162,7 @@ def test_bowing_shows_a_man_while_he_is_in_the_room(public_footage: list[dict[st
 
 
 @pytest.mark.slow
-def test_the_demo_is_within_one_step_a_cut_of_its_truth(tmp_path: Path) -> None:
+def test_the_demo_is_within_one_step_per_cut_of_its_truth(tmp_path: Path) -> None:
     """Needs no shared footage: the demo's own comes from the package index."""
     programmes = {programme.path: programme for programme in demo.run(tmp_path / "archive")}
     summaries = analyse_all(tmp_path / "archive", tmp_path / "lake", timezone=demo.TIMEZONE)
