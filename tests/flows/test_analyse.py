@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import httpx
 import pytest
@@ -31,6 +30,7 @@ from gfpipe.progress import Progress
 from gfpipe.recording import Recording, Status, Summary
 from gfpipe.settings import Analysis
 from gfpipe.stages.analysis import analyse as stage
+from tests.flows.runs import Run
 
 pytestmark = pytest.mark.slow
 CPU = Analysis(device=Device.CPU)
@@ -47,32 +47,26 @@ def night(prefect_server: str, archive: Path, tmp_path_factory: pytest.TempPathF
     return Night(prefect_server, state, reports)
 
 
-class Night:
-    """A flow run, read from the API."""
+class Night(Run):
+    """The run, and the progress it reported."""
 
     def __init__(self, api_url: str, state: State[Any], reports: list[Progress]) -> None:
-        self.state, self.reports, self._api_url = state, reports, api_url
-        self.flow_run_id: UUID | None = state.state_details.flow_run_id
-
-    def post(self, path: str) -> list[dict[str, Any]]:
-        of_this_run = {"flow_runs": {"id": {"any_": [str(self.flow_run_id)]}}}
-        found: list[dict[str, Any]] = httpx.post(self._api_url + path, json=of_this_run).raise_for_status().json()
-        return found
+        super().__init__(api_url, state)
+        self.reports = reports
 
 
 def test_a_bad_recording_fails_its_own_task_run_and_no_other(night: Night) -> None:
-    runs = {run["name"]: run["state"] for run in night.post("/task_runs/filter")}
-    assert {name: state["type"] for name, state in runs.items()} == {
+    assert night.task_states == {
         "one · 2001-03-04 20:00 · news": "COMPLETED",
         "two · 2001-03-04 20:00 · news": "COMPLETED",
         "two · 2001-03-04 21:30 · film": "FAILED",
     }
-    assert "2130_film.mp4" in runs["two · 2001-03-04 21:30 · film"]["message"]
+    (message,) = [run["state"]["message"] for run in night.post("/task_runs/filter") if "film" in run["name"]]
+    assert "2130_film.mp4" in message
 
 
 def test_the_flow_returns_every_summary_and_ends_with_some_failed(night: Night) -> None:
-    summaries: Any = night.state.result(raise_on_failure=False)
-    assert sorted(summary.status for summary in summaries) == [Status.DONE, Status.DONE, Status.FAILED]
+    assert sorted(summary.status for summary in night.result) == [Status.DONE, Status.DONE, Status.FAILED]
     assert (night.state.name, night.state.message) == ("Some failed", "2 analysed, 1 failed")
 
 
@@ -82,7 +76,7 @@ def test_the_flow_run_is_named_after_its_archive(night: Night, archive: Path) ->
 
 
 def test_artifacts_show_coverage_progress_and_problems(night: Night) -> None:
-    artifacts = {artifact["key"]: artifact["data"] for artifact in night.post("/artifacts/filter")}
+    artifacts = {key: artifact["data"] for key, artifact in night.artifacts.items()}
     assert artifacts["progress"] == 100
     assert '"channel": "two"' in artifacts["coverage"]
     assert '"failed": 1' in artifacts["coverage"]

@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pyarrow.parquet as pq
 import pytest
 from prefect.client.schemas.objects import State
@@ -22,6 +21,7 @@ from gfpipe.models import champion, store
 from gfpipe.settings import CropRetention
 from gfpipe.stages.models import curate
 from tests.curation.lakes import analyse_all, label_crops, programme
+from tests.flows.runs import Run
 from tests.flows.test_retrain import job as retrain_job
 from tests.flows.test_retrain import mirrored
 from tests.lake.pictures import pictures
@@ -41,16 +41,6 @@ def lessons(recipe: Path, tmp_path: Path) -> str:
     text = recipe.read_text().replace('data = "people"', 'data = "people + curated"')
     (tmp_path / "lessons.toml").write_text(text)
     return str(tmp_path / "lessons.toml")
-
-
-def artifacts(api_url: str, state: State[Any]) -> dict[str, Any]:
-    """The artifacts of the run and its child runs."""
-    runs = {state.state_details.flow_run_id}
-    within = {"flow_runs": {"parent_flow_run_id": {"any_": [str(run) for run in runs]}}}
-    found = httpx.post(f"{api_url}/flow_runs/filter", json=within).raise_for_status().json()
-    ids = [str(run) for run in runs] + [run["id"] for run in found]
-    rows = httpx.post(f"{api_url}/artifacts/filter", json={"flow_runs": {"id": {"any_": ids}}}).raise_for_status()
-    return {artifact["key"]: artifact for artifact in rows.json()}
 
 
 def learn(lake: Path, faces: Path, lessons: str, tmp_path: Path, **parameters: Any) -> State[Any]:
@@ -92,7 +82,7 @@ def test_a_model_trained_on_the_archive_is_promoted_and_the_lake_reclassified(
         for found in (shards.stored(str(lake), each) for each in shards.analysed(str(lake)))
         if found
     } == {"taught"}
-    shown = artifacts(prefect_server, state)
+    shown = Run(prefect_server, state).artifacts
     assert "another face of its track was selected" in shown["curated"]["data"]
     assert {"selection-curves", "gate", "decision", "evaluation", "screen-time"} <= set(shown)
     assert (lake / "gfpipe.duckdb").is_file()
@@ -102,7 +92,7 @@ def test_too_few_labels_and_the_break_of_the_figures_are_reported(
     prefect_server: str, own_models: Path, lake: Path, faces: Path, lessons: str, tmp_path: Path
 ) -> None:
     state = learn(lake, faces, lessons, tmp_path)
-    shown = artifacts(prefect_server, state)
+    shown = Run(prefect_server, state).artifacts
     assert "0 stored faces are labelled and new" in shown["no-labels"]["data"]
     assert "classifier_breaks" in shown["break"]["data"]
     assert {check.data for check in state.result().checks} == {"others"}

@@ -5,12 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from prefect.client.schemas.objects import State
 
 from gfpipe.choices import Device
-from gfpipe.cli import flow_runs as run
+from gfpipe.cli import flow_runs
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.flows.jobs import ReclassifyJob
 from gfpipe.flows.progress import reporting_to
@@ -21,6 +20,7 @@ from gfpipe.progress import Progress
 from gfpipe.recording import Status, Summary
 from gfpipe.settings import Analysis
 from tests.fixtures.flows import NIGHT
+from tests.flows.runs import Run
 from tests.pipeline.archives import analyse_all
 
 pytestmark = pytest.mark.slow
@@ -60,21 +60,15 @@ def test_each_recording_is_a_task_run_and_one_without_its_file_is_left_as_it_was
     reports: list[Progress] = []
     with reporting_to(reports.append):
         state: State[Any] = reclassify_lake(job(lake, other), return_state=True)
-    of_this_run = {"flow_runs": {"id": {"any_": [str(state.state_details.flow_run_id)]}}}
-
-    def post(path: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = httpx.post(prefect_server + path, json=of_this_run).raise_for_status().json()
-        return found
-
+    run = Run(prefect_server, state)
     assert (state.name, state.message) == ("Some failed", "1 reclassified, 1 left as they were")
-    assert {each["name"]: each["state"]["type"] for each in post("/task_runs/filter")} == {
+    assert run.task_states == {
         "one · 2001-03-04 20:00 · news": "COMPLETED",
         "two · 2001-03-04 20:00 · news": "FAILED",
     }
-    assert [each["name"] for each in post("/flow_runs/filter")] == ["lake · everything"]
-    artifacts = {artifact["key"]: artifact["data"] for artifact in post("/artifacts/filter")}
-    assert artifacts["progress"] == 100
-    assert "there is no such file" in artifacts["problems"]
+    assert [item["name"] for item in run.post("/flow_runs/filter")] == ["lake · everything"]
+    assert run.artifacts["progress"]["data"] == 100
+    assert "there is no such file" in run.artifacts["problems"]["data"]
     assert reports[0].item is None
     assert sum(isinstance(progress.item, Summary) for progress in reports) == 2
     found = [shards.stored(str(lake), recording) for recording in shards.analysed(str(lake))]
@@ -82,17 +76,17 @@ def test_each_recording_is_a_task_run_and_one_without_its_file_is_left_as_it_was
 
 
 def test_the_command_skips_finished_recordings_and_other_channels(prefect_server: str, lake: Path, other: str) -> None:
-    (first,) = run.reclassify(job(lake, other, channels=["one"]))
-    (again,) = run.reclassify(job(lake, other, channels=["one"]))
+    (first,) = flow_runs.reclassify(job(lake, other, channels=["one"]))
+    (again,) = flow_runs.reclassify(job(lake, other, channels=["one"]))
     assert (first.status, first.reused) == (Status.DONE, False)
     assert (again.status, again.reused) == (Status.DONE, True)
-    one, two = run.reclassify(job(lake, other))
+    one, two = flow_runs.reclassify(job(lake, other))
     assert (one.reused, two.status) == (True, Status.FAILED)
     assert "there is no such file" in str(two.reason)
 
 
 def test_wrong_use_is_reported_before_anything_starts(lake: Path, other: str, tmp_path: Path) -> None:
     with pytest.raises(LakeError, match="nothing has been analysed yet"):
-        run.reclassify(job(tmp_path / "nowhere", other))
+        flow_runs.reclassify(job(tmp_path / "nowhere", other))
     with pytest.raises(UsageError, match="no channel 'three'; there are one, two"):
-        run.reclassify(job(lake, other, channels=["three"]))
+        flow_runs.reclassify(job(lake, other, channels=["three"]))

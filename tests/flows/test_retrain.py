@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import typer
 from prefect.client.schemas.objects import State
@@ -21,26 +20,10 @@ from gfpipe.flows.retrain import retrain_model
 from gfpipe.flows.training_jobs import RetrainJob
 from gfpipe.models import champion, store
 from gfpipe.progress import Progress
+from tests.flows.runs import Run
 
 pytestmark = pytest.mark.slow
 WIDE = Margins(accuracy=100, gap=100, worst=100)  # a hundred faces show little
-
-
-class Ran:
-    """A flow run, read from the API."""
-
-    def __init__(self, api_url: str, state: State[Any]) -> None:
-        self.state, self._api_url = state, api_url
-        self.decision: Any = state.result()
-
-    def post(self, path: str) -> list[dict[str, Any]]:
-        of_this_run = {"flow_runs": {"id": {"any_": [str(self.state.state_details.flow_run_id)]}}}
-        found: list[dict[str, Any]] = httpx.post(self._api_url + path, json=of_this_run).raise_for_status().json()
-        return found
-
-    @property
-    def artifacts(self) -> dict[str, Any]:
-        return {artifact["key"]: artifact for artifact in self.post("/artifacts/filter")}
 
 
 def job(recipe: Path, faces: Path, gate_data: list[str], folder: Path, **parameters: Any) -> RetrainJob:
@@ -61,12 +44,12 @@ def test_a_candidate_is_trained_evaluated_and_promoted_with_artifacts(
     others = [f"others:folders={mirrored(faces, tmp_path)}"]
     with reporting_to(reports.append):
         state: State[Any] = retrain_model(job(recipe, faces, others, tmp_path, margins=WIDE), return_state=True)
-    ran, today = Ran(prefect_server, state), datetime.now(UTC).date()
-    candidate = ran.decision.candidate
+    ran, today = Run(prefect_server, state), datetime.now(UTC).date()
+    candidate = ran.result.candidate
     assert candidate in (f"tiny-{today}", f"tiny-{today - timedelta(days=1)}")  # midnight may pass
-    assert (state.name, ran.decision.promoted, champion.champion()) == ("Promoted", True, candidate)
-    assert {check.data for check in ran.decision.checks} == {"others"}
-    assert {each["name"]: each["state"]["type"] for each in ran.post("/task_runs/filter")} == {
+    assert (state.name, ran.result.promoted, champion.champion()) == ("Promoted", True, candidate)
+    assert {check.data for check in ran.result.checks} == {"others"}
+    assert ran.task_states == {
         f"train {candidate}": "COMPLETED",
         f"evaluate {candidate} and {champion.FIRST}": "COMPLETED",
         f"compare {candidate} with the champion": "COMPLETED",
@@ -101,13 +84,13 @@ def test_too_few_faces_end_in_no_decision(
     prefect_server: str, own_models: Path, faces: Path, recipe: Path, tmp_path: Path
 ) -> None:
     state: State[Any] = retrain_model(job(recipe, faces, [f"people:folders={faces}"], tmp_path), return_state=True)
-    ran = Ran(prefect_server, state)
+    ran = Run(prefect_server, state)
     assert (state.is_completed(), state.name, champion.champion()) == (True, "No decision", champion.FIRST)
     assert "24 faces are too few to decide on" in str(state.message)
-    assert {each["state"]["type"] for each in ran.post("/task_runs/filter")} == {"COMPLETED"}
+    assert set(ran.task_states.values()) == {"COMPLETED"}
     assert "Nothing was changed" in ran.artifacts["decision"]["data"]
     with pytest.raises(typer.Exit) as ended:
-        learning.conclude(ran.decision)
+        learning.conclude(ran.result)
     assert ended.value.exit_code == 1
 
 
@@ -138,10 +121,10 @@ def test_real_faces_from_a_recipe_to_a_decision(
         device=Device.CPU,
     )
     state: State[Any] = retrain_model(parameters, return_state=True)
-    ran = Ran(prefect_server, state)
+    ran = Run(prefect_server, state)
     assert state.is_completed()
     assert (state.name == "Promoted") is (champion.champion() == "ours")
-    assert [check.faces for check in ran.decision.checks][:2] == [160, 160]
+    assert [check.faces for check in ran.result.checks][:2] == [160, 160]
     assert "heatmap" in ran.artifacts
 
 
