@@ -5,7 +5,6 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, cast
@@ -28,7 +27,7 @@ from gfpipe.flows.jobs import AnalysisJob
 from gfpipe.flows.learn import curate_and_retrain, remove_expired
 from gfpipe.flows.publish import publish_lake
 from gfpipe.flows.training_jobs import LearnJob
-from gfpipe.settings import Learning, Settings
+from gfpipe.settings import Settings
 
 UI_PORT: Final = 4200
 _EVERY: Final = re.compile(r"every (\d+) (seconds|minutes|hours)")
@@ -47,13 +46,13 @@ def serve(config: str | Path, port: int = UI_PORT, say: Callable[[str], object] 
             concurrency limits.
     """
     site = settings.load(config)
-    served = deployments(site)
+    scheduled = list(_scheduled(site))
     with _server(port, site.workers, say):
-        for deployment, line in zip(served, (due.line for due in _due(site)), strict=True):
+        for deployment, line in scheduled:
             say(f"{deployment.full_name}: {line} ({site.timezone or 'UTC'})")
         os.environ["PYTHONSAFEPATH"] = "1"  # the processes of flow runs import no packages of the current folder
         with _interruptible():
-            prefect.serve(*served, print_starting_message=False)
+            prefect.serve(*(deployment for deployment, _ in scheduled), print_starting_message=False)
 
 
 def deployments(site: Settings) -> list[RunnerDeployment]:
@@ -62,59 +61,38 @@ def deployments(site: Settings) -> list[RunnerDeployment]:
     Raises:
         UsageError: a schedule is neither a cron line nor ``every N seconds|minutes|hours``.
     """
-    common: dict[str, Any] = {
-        "entrypoint_type": EntrypointType.MODULE_PATH,  # found wherever gfpipe is installed
-        # The next night is skipped while a run takes longer than a day.
-        "concurrency_limit": ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
-    }
-    return [
-        cast(
-            "RunnerDeployment",
-            due.flow.to_deployment(
-                due.name, schedule=schedule(due.line, site.timezone), parameters=due.parameters, **common
-            ),
+    return [deployment for deployment, _ in _scheduled(site)]
+
+
+def _scheduled(site: Settings) -> Iterator[tuple[RunnerDeployment, str]]:
+    """The deployments, with the lines of the settings that schedule them."""
+
+    def due(flow: Any, name: str, line: str, **parameters: Any) -> tuple[RunnerDeployment, str]:
+        deployment = flow.to_deployment(
+            name,
+            schedule=schedule(line, site.timezone),
+            parameters=parameters,
+            entrypoint_type=EntrypointType.MODULE_PATH,  # found wherever gfpipe is installed
+            # The next night is skipped while a run takes longer than a day.
+            concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
         )
-        for due in _due(site)
-    ]
+        return cast("RunnerDeployment", deployment), line
 
-
-@dataclass(frozen=True)
-class _Due:
-    """A flow and its schedule."""
-
-    flow: Any
-    name: str
-    line: str
-    parameters: dict[str, Any]
-
-
-def _due(site: Settings) -> list[_Due]:
-    lake = _absolute(site.lake)
-    due = [
-        _Due(analyse_archive, "nightly", site.analyse_schedule, {"job": _analysis_job(site)}),
-        _Due(publish_lake, "nightly", site.publish_schedule, {"lake": lake}),
-    ]
+    common = {name: getattr(site, name) for name in AnalysisJob.model_fields if hasattr(site, name)}
+    yield due(analyse_archive, "nightly", site.analyse_schedule, job=AnalysisJob(**common))
+    yield due(publish_lake, "nightly", site.publish_schedule, lake=site.lake)
     if site.crops:
-        due.append(_Due(remove_expired, "nightly", site.purge_schedule, {"lake": lake}))
-    if site.learn:
-        due.append(_Due(curate_and_retrain, "monthly", site.learn.schedule, {"job": _learn_job(site.learn, lake)}))
-    return due
-
-
-def _analysis_job(site: Settings) -> AnalysisJob:
-    values = {name: getattr(site, name) for name in AnalysisJob.model_fields if hasattr(site, name)}
-    return AnalysisJob(**values | {"archive": _absolute(site.archive), "lake": _absolute(site.lake)})
-
-
-def _learn_job(learning: Learning, lake: str) -> LearnJob:
-    return LearnJob(
-        lake=lake,
-        data=learning.data,
-        gate_data=learning.gate_data,
-        recipe=learning.recipe,
-        rules=Rules(threshold_female=learning.threshold, threshold_male=learning.threshold),
-        reestimate=learning.reestimate,
-    )
+        yield due(remove_expired, "nightly", site.purge_schedule, lake=site.lake)
+    if learn := site.learn:
+        job = LearnJob(
+            lake=site.lake,
+            data=learn.data,
+            gate_data=learn.gate_data,
+            recipe=learn.recipe,
+            rules=Rules(threshold_female=learn.threshold, threshold_male=learn.threshold),
+            reestimate=learn.reestimate,
+        )
+        yield due(curate_and_retrain, "monthly", learn.schedule, job=job)
 
 
 def schedule(text: str, timezone: str | None) -> Schedule:
@@ -188,7 +166,3 @@ def _interruptible() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _absolute(path: str) -> str:
-    return path if "://" in path else str(Path(path).resolve())

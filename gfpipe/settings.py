@@ -175,6 +175,9 @@ def load(path: str | Path) -> Settings:
             if not isinstance(table, dict):
                 raise UsageError(f"{path}: {part} is not a table, but {name} is set")
         table[key] = _typed(os.environ[name], (*tables, key))
+    for key in ("archive", "lake"):  # relative to the current folder if they are from the environment
+        if isinstance(folder := values.get(key), str) and "://" not in folder:
+            values[key] = str(Path(folder).expanduser().absolute())
     if isinstance(crops := values.get("crops"), dict):
         crops.setdefault("again", False)
     source = f"{path} with {', '.join(variables)}" if variables else str(path)
