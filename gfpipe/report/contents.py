@@ -1,4 +1,4 @@
-"""What the report is made from: tables of the warehouse, and the facts of how they came about."""
+"""Input of the report: tables of the warehouse, and facts about the analysis."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,19 +10,19 @@ import pyarrow as pa
 
 @dataclass(frozen=True)
 class Facts:
-    """How the numbers came about; whatever is None or empty is left out of the page.
+    """Facts about the analysis; None and empty values are omitted from the page.
 
     Attributes:
-        lake: what readers call the lake.
-        period: first and last day on air; taken from the coverage where None.
-        models: ids of the models that read perceived gender; more than one is said aloud.
-        detector: id of the model that finds faces.
-        sampling: how pictures are taken, as it reads after "Pictures are taken from each recording: ".
-        min_face: height in lines of a picture of 360 from which a face counts.
-        undecided: the two values of `p_female` between which a face stays undecided.
-        exclusions: what was left out and why, one phrase each, such as "commercials (412 intervals)".
+        lake: name of the lake.
+        period: first and last day on air; by default from the coverage.
+        models: ids of the classifiers of perceived gender.
+        detector: id of the face detector.
+        sampling: sampling of pictures, as a phrase.
+        min_face: minimum face height, in lines of a picture of 360 lines.
+        undecided: the values of `p_female` between which a face is undecided.
+        exclusions: excluded material, one phrase each, such as "commercials (412 intervals)".
         versions: program to version.
-        generated_at: when the numbers were read.
+        generated_at: time at which the warehouse was read.
     """
 
     lake: str | None = None
@@ -39,11 +39,11 @@ class Facts:
 
 @dataclass(frozen=True)
 class Contents:
-    """Everything that the page shows. Any value may be null, any table empty, any column but the keys absent.
+    """Content of the page. Values may be null, tables empty, and all columns but the keys absent.
 
     Attributes:
         headline: the row of `estimates` for the whole archive.
-        months: `estimates` by month; rows with a channel, where there are any, are shown channel by channel.
+        months: `estimates` by month; rows with a channel are shown by channel.
         channels: `estimates` by channel.
         programmes: `estimates` by channel and programme, in any order.
         weekday_hours: `estimates` by weekday (1 Monday … 7) and hour (0 … 23).
@@ -51,7 +51,7 @@ class Contents:
         sensitivity: `sensitivity_overall`: variant, share, difference (percentage points from the first).
         recall: `detector_recall`.
         confusion: `confusion`: channel, size, answer, perceived_gender, faces.
-        facts: what no table holds.
+        facts: facts about the analysis.
     """
 
     headline: Mapping[str, Any]

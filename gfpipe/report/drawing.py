@@ -1,4 +1,4 @@
-"""How the report's figures are drawn: sizes, scales and axes in one place, and each made into inline SVG."""
+"""Sizes, scales and axes of the report's figures, and their inline SVG."""
 
 import json
 import math
@@ -15,25 +15,25 @@ from gfpipe.formats import known
 from gfpipe.report.elements import Row
 from gfpipe.report.periods import Label
 
-_WIDER: Final = 1.18  # by how much a reader's own font may be wider than the one that was measured
-_GROWTH: Final = 1.3  # how much larger than drawn a figure may be shown
+_FONT_MARGIN: Final = 1.18  # a reader's font may be wider than the measured one by this factor
+_MAX_ENLARGEMENT: Final = 1.3  # of figures on phones
 
 
 @dataclass(frozen=True)
 class Size:
-    """How wide a figure is, in CSS pixels, and how much of it the names at its left take."""
+    """Width of a figure in CSS pixels, and of the names at its left."""
 
     width: int
     left: int
 
     @property
     def narrow(self) -> bool:
-        """Whether it is the one for phones."""
+        """Whether the figure is for phones."""
         return self.width < 500
 
     @property
     def plot(self) -> int:
-        """Width of what is right of the names."""
+        """Width without the names."""
         return self.width - self.left - 12
 
 
@@ -43,22 +43,21 @@ PHONE: Final = Size(328, 98)
 
 @dataclass(frozen=True)
 class Drawing:
-    """One figure as two inline SVGs, of which the style sheet shows one."""
+    """One figure as two inline SVGs; the style sheet shows one of them."""
 
     wide: Markup
     narrow: Markup
 
 
 def draw(identity: str, figure: Callable[[Size], Plan]) -> Drawing:
-    """Draw a figure for a page and for a phone; `identity` keeps its SVG's own ids apart from other figures'."""
+    """Draw a figure for desktop and phone; `identity` is the prefix of the ids in its SVG."""
     return Drawing(_svg(figure(PAGE), identity, "wide"), _svg(figure(PHONE), identity, "narrow"))
 
 
 def share_domain(rows: Iterable[Row], names: Sequence[str]) -> tuple[float, float]:
-    """Give the scale of a share that holds all values and intervals, from one round number to another.
+    """A scale between round numbers that includes all values and intervals of a share.
 
-    Dots and lines need no zero, so a scale has one only where its values come near it; but it is never so short that
-    chance looks like movement: four points at least.
+    It starts at zero only if the values come near zero, and spans at least four points, so that noise stays small.
     """
     fields = [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
     values = [value for row in rows for field in fields if (value := known(row.get(field))) is not None] or [0.0, 0.5]
@@ -71,15 +70,15 @@ def share_domain(rows: Iterable[Row], names: Sequence[str]) -> tuple[float, floa
 
 
 def share_x(domain: tuple[float, float], size: Size) -> alt.X:
-    """Give a share along the bottom."""
+    """A horizontal axis of a share."""
     scale = alt.Scale(domain=list(domain), nice=False, zero=False)
     return alt.X("share:Q", scale=scale, title=None, axis=share_axis(domain, 4 if size.narrow else 8))
 
 
 def category_x(field: str, names: Sequence[str], labels: Mapping[str, Label] | None, gap: float = 0.0) -> alt.X:
-    """Give an axis of equal places, one for each name, of which only those in `labels` are named; none for None.
+    """A horizontal axis with a position for each name, also those without a value; `labels` are the labelled names.
 
-    The names are given, not left to the rows: where a row has no value, its place must stay.
+    Without labels (None) there is no axis.
     """
     axis = None
     if labels is not None:
@@ -91,8 +90,8 @@ def category_x(field: str, names: Sequence[str], labels: Mapping[str, Label] | N
 
 
 def names_y(field: str, names: Sequence[str], left: int, **options: Any) -> alt.Y:
-    """Give names down the left, cut where they are longer than there is room, also in a reader's wider font."""
-    limit = int((left - 8) / _WIDER)
+    """A vertical axis of names, shortened to fit also in a wider font."""
+    limit = int((left - 8) / _FONT_MARGIN)
     axis = alt.Axis(labelLimit=limit, minExtent=left - 5, maxExtent=left - 5, ticks=False, **options)
     return alt.Y(f"{field}:N", sort=list(names), scale=alt.Scale(domain=list(names)), title=None, axis=axis)
 
@@ -101,8 +100,8 @@ def _svg(plan: Plan, identity: str, kind: str) -> Markup:
     drawn = svg(plan)
     head = re.match(r'<svg [^>]*?width="([\d.]+)"[^>]*?(viewBox="[^"]+")[^>]*>', drawn)
     if head is None:
-        raise ValueError(f"vl_convert has drawn something else than an SVG: {drawn[:200]}")
-    widest = round(float(head[1]) * (_GROWTH if kind == "narrow" else 1))
+        raise ValueError(f"vl_convert did not return an SVG: {drawn[:200]}")
+    widest = round(float(head[1]) * (_MAX_ENLARGEMENT if kind == "narrow" else 1))
     body = re.sub(r'(\bid="|url\(#|href="#)', rf"\1{identity}-{kind}-", drawn[head.end() :])
     return Markup(  # noqa: S704 - Vega has escaped the text in it
         f'<svg class="{kind}" {head[2]} style="max-width:{widest}px" aria-hidden="true" focusable="false">{body}'

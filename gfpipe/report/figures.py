@@ -1,7 +1,6 @@
-"""The figures of the report, each declared for any width; `drawing` makes them pictures."""
+"""Figures of the report, declared for a given width."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any, Final
 
 import altair as alt
@@ -25,7 +24,7 @@ from gfpipe.drawing import (
 from gfpipe.formats import PERCENT, known
 from gfpipe.report.drawing import Size, category_x, names_y, share_domain, share_x
 from gfpipe.report.elements import Row, has_interval
-from gfpipe.report.periods import WEEKDAYS, Calendar, month_labels
+from gfpipe.report.periods import WEEKDAYS, month_labels
 
 NO_FACE: Final = "#e8e8e8"
 KINDS_OF_TIME: Final = {
@@ -40,26 +39,15 @@ METHODS: Final = {
     "share_female_face_time": ("as counted", "circle", "#555555"),
     "share_female_face_time_tracks": ("as counted, over tracks", "triangle-up", BLUE),
 }
-STATES: Final = {
-    "all": ("99 % or more", "#0b4a75"),
-    "most": ("90 % or more", "#4c93c3"),
-    "half": ("half or more", "#a3cbe3"),
-    "less": ("less than half", "#dcebf5"),
-    "nothing": ("nothing, though scheduled", VERMILION),
-    "unknown": ("analysed; scheduled length unknown", "#949494"),
-    "none": ("nothing scheduled or recorded", "#949494"),
-}
-UNCERTAIN: Final = 0.2  # an interval wider than 20 points is shown, but in brackets
+UNCERTAIN: Final = 0.2  # shares with wider intervals are shown in brackets
 LOW_COVERAGE: Final = 0.8
 
 _PALEST: Final = "#eef6f3"
 _DARKEST: Final = "#004d38"
-_FOLD_WIDE: Final = 124
-_FOLD_NARROW: Final = 62
 
 
 def trend(rows: Sequence[Row], name: str, size: Size) -> Plan:
-    """Declare a share by month, over the hours analysed of the hours scheduled; `rows` have no month missing."""
+    """A share by month, above the hours analysed and scheduled; `rows` include every month."""
     months = [str(row["month"]) for row in rows]
     left, plot = 50, size.width - 62
     labels = month_labels(months, plot // 36)
@@ -78,7 +66,7 @@ def trend(rows: Sequence[Row], name: str, size: Size) -> Plan:
 
 
 def trend_by_channel(panels: Mapping[str, Sequence[Row]], name: str, size: Size) -> Plan:
-    """Declare one small trend for each channel, all on the same scales and over the same months."""
+    """Small multiples: a trend for each channel on common scales."""
     months = [str(row["month"]) for row in next(iter(panels.values()))]
     columns = 2 if size.narrow else 3
     plot = (size.width - 48) // columns - 18
@@ -98,13 +86,13 @@ def trend_by_channel(panels: Mapping[str, Sequence[Row]], name: str, size: Size)
 
 
 def weekday_hours(rows: Sequence[Row], name: str, size: Size) -> Plan:
-    """Declare the week: a cell for each weekday and hour with its share in it, and a dot where nothing was analysed."""
-    found = {(row.get("weekday"), row.get("hour")): row for row in rows}
+    """A cell for each weekday and hour with its share; a dot if nothing was analysed."""
+    row_of_hour = {(row.get("weekday"), row.get("hour")): row for row in rows}
     shares = [value for row in rows if (value := known(row.get(name))) is not None] or [0.0]
     scale = min(shares), max(*shares, min(shares) + 0.01)
     cells = [
-        {"weekday": weekday[:3], "hour": hour, **_week_cell(found.get((at, hour), {}), name, scale)}
-        for at, weekday in enumerate(WEEKDAYS, start=1)
+        {"weekday": weekday[:3], "hour": hour, **_week_cell(row_of_hour.get((number, hour), {}), name, scale)}
+        for number, weekday in enumerate(WEEKDAYS, start=1)
         for hour in range(24)
     ]
     days: dict[str, Any] = {"shorthand": "weekday:O", "sort": [weekday[:3] for weekday in WEEKDAYS], "title": None}
@@ -130,7 +118,7 @@ def weekday_hours(rows: Sequence[Row], name: str, size: Size) -> Plan:
 
 
 def channels(rows: Sequence[Row], names: Sequence[str], size: Size) -> Plan:
-    """Declare each channel's share as a dot with its interval, one below another for each method."""
+    """The share of each channel by each method, as a dot with its interval."""
     order = [str(row["channel"]) for row in rows]
     methods = [METHODS[name][0] for name in names]
     base = alt.Chart(alt.NamedData("points")).encode(
@@ -152,7 +140,7 @@ def channels(rows: Sequence[Row], names: Sequence[str], size: Size) -> Plan:
 
 
 def kinds_of_time(rows: Sequence[Row], size: Size) -> Plan:
-    """Declare how the time analysed divides into women only, both, men only, undecided only, and no face."""
+    """Stacked bars: time with women only, both, men only, undecided faces only, and no face."""
     order = [str(row["channel"]) for row in rows]
     base = alt.Chart(alt.NamedData("parts")).encode(y=names_y("channel", order, size.left))
     scale = alt.Scale(domain=[0, 1], nice=False)
@@ -168,33 +156,8 @@ def kinds_of_time(rows: Sequence[Row], size: Size) -> Plan:
     )
 
 
-def coverage_calendar(calendar: Calendar, size: Size) -> Plan:
-    """Declare how much was analysed, a row a channel and a cell a day, week or month, folded to fit the width."""
-    folds = _folds(calendar, _FOLD_NARROW if size.narrow else _FOLD_WIDE)
-    longest = max(len(fold) for fold in folds)
-    cell = min(size.plot, longest * 34) / longest
-    charts = [_calendar_rows(f"fold{at}", calendar, fold, size, cell) for at, fold in enumerate(folds)]
-    line = {start: f"fold{at}" for at, fold in enumerate(folds) for start in fold}
-    data: dict[str, list[Row]] = {name: [] for name in line.values()}
-    for row in calendar.cells:
-        data[line[row["start"]]].append(
-            {
-                "channel": row["channel"],
-                "start": f"{row['start']}",
-                "kind": row["state"] if row["state"] in {"none", "nothing"} else "short" if row["short"] else "whole",
-                "fill": STATES[row["state"]][1],
-            }
-        )
-    return Plan(alt.vconcat(*charts, spacing=18), data)
-
-
-def is_folded(calendar: Calendar) -> bool:
-    """Whether the calendar for phones has more than one line a channel."""
-    return len(_folds(calendar, _FOLD_NARROW)) > 1
-
-
 def sensitivity(rows: Sequence[Row], headline: Row, size: Size) -> Plan:
-    """Declare the share under each variant, over the band of the headline's own interval."""
+    """The share under each variant, over the interval of the headline."""
     name = "share_female_face_time"
     domain = share_domain([*({name: row.get("share")} for row in rows), headline], [name])
     left = 142 if size.narrow else 156
@@ -214,7 +177,7 @@ def sensitivity(rows: Sequence[Row], headline: Row, size: Size) -> Plan:
 
 
 def is_certain(row: Row, name: str) -> bool:
-    """Whether a share has an interval that is not too wide to be read as a number."""
+    """Whether a share has an interval of at most :data:`UNCERTAIN`."""
     return has_interval(row, name) and row[f"{name}_high"] - row[f"{name}_low"] <= UNCERTAIN
 
 
@@ -226,8 +189,8 @@ def _share_y(domain: tuple[float, float], axis: alt.Axis) -> dict[str, Any]:
 
 
 def _share_layers(x: alt.X, y: dict[str, Any], domain: tuple[float, float], crowded: bool) -> alt.LayerChart:
-    """Declare a line that breaks where a month has no value, intervals, dots where they say something, and parity."""
-    points = alt.Chart()  # of the chart that these layers become part of, or of each panel of it
+    """A line with gaps at missing months, intervals, dots, and a rule at parity."""
+    points = alt.Chart()  # data of the enclosing chart or panel
     bars = points.mark_area(color=GREEN, opacity=0.28) if crowded else points.mark_rule(color=DARK_GREEN, strokeWidth=2)
     line = points.mark_line(color=DARK_GREEN, strokeWidth=1.7 if crowded else 1, opacity=1 if crowded else 0.6)
     dots = points.transform_filter(f"{'datum.lonely || datum.hollow' if crowded else 'true'}")
@@ -245,18 +208,18 @@ def _share_layers(x: alt.X, y: dict[str, Any], domain: tuple[float, float], crow
 
 
 def _points(rows: Sequence[Row], name: str) -> list[Row]:
-    """Give the points of a line; `lonely` are those that no line joins to a neighbour."""
+    """Points of a line; `lonely` points have no neighbour."""
     shares = [None, *(known(row.get(name)) for row in rows), None]
     points: list[Row] = []
-    for at, row in enumerate(rows, start=1):
+    for index, row in enumerate(rows, start=1):
         coverage = known(row.get("coverage"))
         hollow = coverage is not None and coverage < LOW_COVERAGE
         points.append(
             {
                 "month": row["month"],
-                "share": shares[at],
+                "share": shares[index],
                 "hollow": hollow,
-                "lonely": shares[at - 1] is None and shares[at + 1] is None,
+                "lonely": shares[index - 1] is None and shares[index + 1] is None,
                 "fill": WHITE if hollow else DARK_GREEN,
                 **_ends(row, name),
             }
@@ -288,37 +251,10 @@ def _hours_layers(x: alt.X, left: int) -> alt.LayerChart:
     )
 
 
-def _calendar_rows(name: str, calendar: Calendar, fold: Sequence[date], size: Size, cell: float) -> alt.LayerChart:
-    plot = cell * len(fold)
-    labels = calendar.labels(fold, cell)
-    x = category_x("start", [f"{start}" for start in fold], labels, gap=0.12 if cell > 6 else 0.04)
-    fill = alt.Fill("fill:N", scale=None)
-    base = alt.Chart(alt.NamedData(name)).encode(x=x, y=names_y("channel", calendar.channels, size.left))
-    heights = {"none": 0.08, "short": 0.4, "whole": 0.8, "nothing": 0.98}
-    layers = [
-        base.transform_filter(f"datum.kind == '{kind}'").mark_rect(height={"band": height}).encode(fill=fill)
-        for kind, height in heights.items()
-    ]
-    cross = base.transform_filter("datum.kind == 'nothing'").mark_text(
-        text="×", color=WHITE, fontWeight="bold", fontSize=min(16, max(8, cell * 1.6))
-    )
-    return layered(*layers, cross).properties(width=plot, height=22 * len(calendar.channels))
-
-
-def _folds(calendar: Calendar, most: int) -> list[Sequence[date]]:
-    """Cut the cells into lines of at most `most`, about equally long; lines of months are whole years."""
-    count = len(calendar.starts)
-    lines = -(-count // most)
-    length = -(-count // lines)
-    if calendar.unit == "month" and lines > 1:
-        length = -(-length // 12) * 12
-    return [calendar.starts[at : at + length] for at in range(0, count, length)]
-
-
 def _method_point(row: Row, name: str) -> Row:
-    words, _, colour = METHODS[name]
-    fill = colour if words == "corrected" else WHITE
-    point = {"channel": row["channel"], "method": words, "colour": colour, "fill": fill}
+    method, _, colour = METHODS[name]
+    fill = colour if method == "corrected" else WHITE
+    point = {"channel": row["channel"], "method": method, "colour": colour, "fill": fill}
     return {**point, "share": known(row[name]), **_ends(row, name)}
 
 
@@ -332,8 +268,8 @@ def _parts(row: Row) -> list[Row]:
     begin = 0.0
     for name, (_, colour) in KINDS_OF_TIME.items():
         share = known(row.get(name)) or 0.0
-        place = {"channel": row["channel"], "begin": begin, "end": begin + share, "middle": begin + share / 2}
-        parts.append({**place, "text": f"{share * 100:.0f}", "fill": colour, "ink": readable_on(colour)})
+        part = {"channel": row["channel"], "begin": begin, "end": begin + share, "middle": begin + share / 2}
+        parts.append({**part, "text": f"{share * 100:.0f}", "fill": colour, "ink": readable_on(colour)})
         begin += share
     return parts
 

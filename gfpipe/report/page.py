@@ -1,4 +1,4 @@
-"""The page: what the warehouse holds about an archive, as one self-contained HTML document.
+"""The report as one self-contained HTML document.
 
 Contents ─► figures (SVG), sentences, tables ─► report.html.jinja ─► HTML
 """
@@ -18,10 +18,11 @@ from gfpipe import formats
 from gfpipe.drawing import GREY
 from gfpipe.formats import known
 from gfpipe.report import elements, figures, periods, sentences, tables
+from gfpipe.report.calendar_figure import STATES, coverage_calendar, is_folded
 from gfpipe.report.contents import Contents, Facts
 from gfpipe.report.drawing import Drawing, draw, share_domain
 from gfpipe.report.elements import Row
-from gfpipe.report.figures import METHODS, STATES
+from gfpipe.report.figures import METHODS
 from gfpipe.report.tables import CORRECTED, SHARE, TRACKS, DataTable
 
 __all__ = ["Contents", "Facts", "render"]
@@ -32,27 +33,27 @@ PANELS_SHOWN: Final = 12
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure with everything that stands beside it.
+    """A figure with its text.
 
     Attributes:
-        identity: its id in the page.
-        says: its message in one sentence, which is also its text alternative.
-        drawing: itself; None where one sentence says all.
-        table: the numbers in it.
-        notes: how to read it, below.
-        legend: name, shape and colour of what is in it.
+        identity: id in the page.
+        sentence: summary, which is also the text alternative.
+        drawing: None if the sentence suffices.
+        table: the numbers of the figure.
+        notes: caption; empty notes are dropped.
+        legend: name, shape and colour of each entry.
     """
 
     identity: str
-    says: Markup
+    sentence: Markup
     drawing: Drawing | None
     table: DataTable
-    notes: tuple[str, ...] = ()
+    notes: Sequence[str] = ()
     legend: tuple[tuple[str, str, str], ...] = ()
 
 
 def render(contents: Contents) -> str:
-    """Make the page; nothing in it is fetched from anywhere, and nothing needs JavaScript."""
+    """Render the page; it loads no resources and needs no JavaScript."""
     channels = _most_hours(contents.channels)
     return _template().render(
         headline=contents.headline,
@@ -66,8 +67,8 @@ def render(contents: Contents) -> str:
         confusion=tables.confusion(contents.confusion.to_pylist()) if contents.confusion.num_rows else None,
         labelled=_total(contents.confusion, "faces"),
         recall=_recall(contents.recall),
-        n=elements,
-        f=formats,
+        elements=elements,
+        formats=formats,
         SHARE=SHARE,
         CORRECTED=CORRECTED,
         TRACKS=TRACKS,
@@ -85,49 +86,47 @@ def _figures(contents: Contents, channels: Sequence[Row]) -> Iterable[Figure | N
     yield _sensitivity(contents.sensitivity, contents.headline)
 
 
-def _trend(found: Sequence[Row]) -> Figure | None:
-    rows = periods.with_missing_months(found)
+def _trend(months: Sequence[Row]) -> Figure | None:
+    rows = periods.with_missing_months(months)
     if not rows:
         return None
     name = _measure(rows)
     if _with_value(rows, name) < 2:
         return Figure("trend", sentences.trend(rows, name), None, tables.months(rows, name))
-    notes = [_how(rows, name), *_interval_notes(rows, name, "Bars or shading"), _scale_note(share_domain(rows, [name]))]
+    scale = _scale_note(share_domain(rows, [name]))
+    notes = [_method(rows, name), *_interval_notes(rows, name, "Bars or shading"), scale]
     if any((known(row.get("coverage")) or 1) < figures.LOW_COVERAGE for row in rows):
-        notes.append(f"Hollow dots: less than {_percent(figures.LOW_COVERAGE)} of what was scheduled was analysed.")
+        notes.append(f"Hollow dots: coverage below {_percent(figures.LOW_COVERAGE)}.")
     if any(not known(row.get("hours_analysed")) for row in rows):
-        notes.append("×: a month with no time analysed; the line breaks there.")
+        notes.append("×: no time analysed in this month.")
     return Figure(
         "trend",
         sentences.trend(rows, name),
         draw("trend", lambda size: figures.trend(rows, name, size)),
         tables.months(rows, name),
-        _told(notes),
+        notes,
     )
 
 
-def _trend_by_channel(found: Sequence[Row], channels: Sequence[Row]) -> Figure | None:
+def _trend_by_channel(months: Sequence[Row], channels: Sequence[Row]) -> Figure | None:
     shown = [str(row["channel"]) for row in channels[:PANELS_SHOWN]]
-    of = {channel: [row for row in found if row["channel"] == channel] for channel in shown}
-    span = (
-        {"month": min((row["month"] for row in found), default=None)},
-        {"month": max((row["month"] for row in found), default=None)},
-    )
+    rows_of = {channel: [row for row in months if row["channel"] == channel] for channel in shown}
+    span = [{"month": pick((row["month"] for row in months), default=None)} for pick in (min, max)]
     if len(channels) < 2 or span[0] == span[1]:
         return None
-    panels = {channel: periods.with_missing_months([*span, *of[channel]]) for channel in shown if of[channel]}
+    panels = {channel: periods.with_missing_months([*span, *rows_of[channel]]) for channel in shown if rows_of[channel]}
     rows = [row for panel in panels.values() for row in panel]
     name = _measure(rows)
     more = len(channels) - len(shown)
-    notes = [_how(rows, name), *_interval_notes(rows, name, "Shading"), "Hollow dots and breaks as above."]
+    notes = [_method(rows, name), *_interval_notes(rows, name, "Shading"), "Hollow dots and gaps as above."]
     if more > 0:
-        notes.append(f"The {len(shown)} channels with most hours; {more} more are in the warehouse.")
+        notes.append(f"The {len(shown)} channels with the most hours; {more} more channels are not shown.")
     return Figure(
         "trend-by-channel",
         sentences.trend_by_channel(panels, name),
         draw("trend-by-channel", lambda size: figures.trend_by_channel(panels, name, size)),
         tables.months([row for row in rows if "channel" in row], name),
-        _told(notes),
+        notes,
     )
 
 
@@ -141,7 +140,7 @@ def _kinds_of_time(headline: Row, channels: Sequence[Row]) -> Figure | None:
         sentences.kinds_of_time(headline),
         draw("kinds-of-time", lambda size: figures.kinds_of_time([everything, *rows], size)),
         tables.kinds_of_time(headline, rows),
-        ("Per cent of the time analysed. Women and men: at least one face of each at the same moment.",),
+        ("In % of the time analysed. Women and men: at least one face of each at the same time.",),
         tuple((words, "square", colour) for words, colour in figures.KINDS_OF_TIME.values()),
     )
 
@@ -151,28 +150,25 @@ def _weekday_hours(table: pa.Table) -> Figure | None:
     if not any(known(row.get("hours_analysed")) for row in rows):
         return None
     name = _measure(rows)
-    notes = ["Women’s share of face time in per cent, darker where it is higher.", _how(rows, name)]
+    notes = ["Women’s share of face time in %; darker cells have a higher share.", _method(rows, name)]
     if any(known(row.get(name)) is not None and not figures.is_certain(row, name) for row in rows):
         points = round(100 * figures.UNCERTAIN)
-        notes.append(f"In brackets: no 95 % interval, or one wider than {points} points; no more than a hint.")
+        notes.append(f"In brackets: no 95 % interval, or one wider than {points} points.")
     return Figure(
         "weekday-hours",
         sentences.weekday_hours(rows, name),
         draw("weekday-hours", lambda size: figures.weekday_hours(rows, name, size)),
         tables.weekday_hours(rows, name),
-        _told(notes),
+        notes,
         _week_legend(rows, name),
     )
 
 
 def _week_legend(rows: Sequence[Row], name: str) -> tuple[tuple[str, str, str], ...]:
     analysed = [row for row in rows if known(row.get("hours_analysed"))]
-    legend = []
-    if len(analysed) < 7 * 24:
-        legend.append(("no time analysed", "dot", GREY))
-    if _with_value(analysed, name) < len(analysed):
-        legend.append(("time analysed, but no share to give", "square", figures.NO_FACE))
-    return tuple(legend)
+    not_analysed = (("no time analysed", "dot", GREY),) if len(analysed) < 7 * 24 else ()
+    no_share = _with_value(analysed, name) < len(analysed)
+    return (*not_analysed, *((("time analysed, no share", "square", figures.NO_FACE),) if no_share else ()))
 
 
 def _channels(channels: Sequence[Row]) -> Figure | None:
@@ -183,13 +179,13 @@ def _channels(channels: Sequence[Row]) -> Figure | None:
     order = sorted(channels, key=lambda row: -(known(row.get(name)) or 0))
     notes = [*_interval_notes(order, name, "Bars"), _scale_note(share_domain(order, methods))]
     if 0 < _with_value(order, CORRECTED) < _with_value(order, SHARE):
-        notes.append("Corrected only where enough faces were labelled.")
+        notes.append("Corrected figures need enough labelled faces.")
     return Figure(
         "channels",
         sentences.channels(order, name),
         draw("channels", lambda size: figures.channels(order, methods, size)),
         tables.channels(order, methods),
-        _told(notes),
+        notes,
         tuple(METHODS[method] for method in methods),
     )
 
@@ -199,19 +195,19 @@ def _coverage(table: pa.Table, headline: Row) -> Figure | None:
     if not calendar.cells:
         return None
     states = {cell["state"] for cell in calendar.cells}
-    notes = [f"One cell is one {calendar.unit}; the colour says how much of the hours scheduled was analysed."]
+    notes = [f"One cell is one {calendar.unit}; the colour is the share of the scheduled hours that was analysed."]
     if any(cell["short"] for cell in calendar.cells):
-        notes.append("Half-high cells: less than half of the hours that are usual for the channel.")
-    if figures.is_folded(calendar):
-        notes.append("On a phone the calendar is folded into several lines.")
+        notes.append("Half-height cells: less than half of the channel’s median hours.")
+    if is_folded(calendar):
+        notes.append("On phones the calendar has several lines per channel.")
     if calendar.undated:
-        notes.append(f"{calendar.undated} entries of the schedule have no date and stand nowhere in it.")
+        notes.append(f"{calendar.undated} entries of the schedule have no date and are not shown.")
     return Figure(
         "coverage",
         sentences.coverage(calendar, headline),
-        draw("coverage", lambda size: figures.coverage_calendar(calendar, size)),
+        draw("coverage", lambda size: coverage_calendar(calendar, size)),
         tables.coverage(calendar),
-        _told(notes),
+        notes,
         tuple(
             (words, {"nothing": "cross", "none": "line"}.get(state, "square"), colour)
             for state, (words, colour) in STATES.items()
@@ -226,14 +222,14 @@ def _sensitivity(table: pa.Table, headline: Row) -> Figure | None:
         return None
     notes = ["As counted, not corrected."]
     if elements.has_interval(headline, SHARE):
-        notes.append("The grey band is the headline’s own 95 % interval.")
+        notes.append("Grey band: 95 % interval of the headline.")
     scale = _scale_note(share_domain([*({SHARE: row.get("share")} for row in rows), headline], [SHARE]))
     return Figure(
         "sensitivity",
         sentences.sensitivity(rows),
         draw("sensitivity", lambda size: figures.sensitivity(rows, headline, size)),
         tables.sensitivity(rows),
-        _told([*notes, scale]),
+        [*notes, scale],
     )
 
 
@@ -249,25 +245,25 @@ def _programmes(table: pa.Table) -> Mapping[str, Any]:
 
 def _recall(table: pa.Table) -> Mapping[str, Any]:
     rows = table.to_pylist()
-    looked_at = any(known(row.get(name)) is not None for row in rows for name in ("recall_female", "recall_male"))
+    annotated = any(known(row.get(name)) is not None for row in rows for name in ("recall_female", "recall_male"))
     reasons = sorted({str(row["reason"]) for row in rows if row.get("reason")})
     return {
-        "table": tables.recall(rows) if looked_at else None,
-        "reasons": reasons or ["no picture was marked as a whole"],
+        "table": tables.recall(rows) if annotated else None,
+        "reasons": reasons or ["in no picture all faces were marked"],
     }
 
 
 def _measure(rows: Sequence[Row]) -> str:
-    """Corrected, where every row that has a share has it corrected; never both in one series."""
+    """The corrected share if all rows with a share have it, as a series must not mix both."""
     return CORRECTED if 0 < _with_value(rows, SHARE) == _with_value(rows, CORRECTED) else SHARE
 
 
-def _how(rows: Sequence[Row], name: str) -> str:
+def _method(rows: Sequence[Row], name: str) -> str:
     if name == CORRECTED:
         return "Corrected for the classifier’s errors."
-    corrected, all_of_them = _with_value(rows, CORRECTED), _with_value(rows, SHARE)
+    corrected, total = _with_value(rows, CORRECTED), _with_value(rows, SHARE)
     if corrected:
-        return f"As counted: a correction is known for {corrected} of {all_of_them} only."
+        return f"As counted: only {corrected} of {total} have a corrected value."
     return "As counted, not corrected for the classifier’s errors."
 
 
@@ -276,15 +272,15 @@ def _interval_notes(rows: Sequence[Row], name: str, drawn: str) -> list[str]:
     without = [row for row in valued if not elements.has_interval(row, name)]
     if not without:
         return [f"{drawn}: 95 % intervals."]
-    reasons = "; ".join(sorted({str(row["interval_note"]) for row in without if row.get("interval_note")}))
-    because = f" ({reasons})" if reasons else ""
+    notes = "; ".join(sorted({str(row["interval_note"]) for row in without if row.get("interval_note")}))
+    reasons = f" ({notes})" if notes else ""
     if len(without) == len(valued):
-        return [f"No intervals{because}."]
-    return [f"{drawn}: 95 % intervals; {len(without)} of {len(valued)} have none{because}."]
+        return [f"No intervals{reasons}."]
+    return [f"{drawn}: 95 % intervals; {len(without)} of {len(valued)} have none{reasons}."]
 
 
 def _scale_note(domain: tuple[float, float]) -> str:
-    return f"The scale begins at {_percent(domain[0])}, not at zero." if domain[0] else ""
+    return f"The scale starts at {_percent(domain[0])}, not at zero." if domain[0] else ""
 
 
 def _percent(share: float) -> str:
@@ -293,10 +289,6 @@ def _percent(share: float) -> str:
 
 def _with_value(rows: Iterable[Row], name: str) -> int:
     return sum(known(row.get(name)) is not None for row in rows)
-
-
-def _told(notes: Iterable[str]) -> tuple[str, ...]:
-    return tuple(note for note in notes if note)
 
 
 def _most_hours(channels: pa.Table) -> list[dict[str, Any]]:

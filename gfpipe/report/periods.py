@@ -1,4 +1,4 @@
-"""Days, weeks and months: how they are named, which are missing, and how much of each was analysed."""
+"""Days, weeks and months: names, gaps, and the calendar of coverage."""
 
 import math
 from collections import defaultdict
@@ -38,21 +38,21 @@ def span(first: date, last: date) -> str:
 
 
 def month_name(month: str) -> str:
-    """March 2024, of 2024-03."""
+    """``2024-03`` as March 2024."""
     return f"{date.fromisoformat(f'{month}-01'):%B %Y}"
 
 
 def with_missing_months(rows: Iterable[Row]) -> list[Row]:
-    """Put the rows in order, with an empty one for each month between the first and the last that has none."""
-    found = {row["month"]: row for row in rows if row.get("month") is not None}
-    if not found:
+    """Sort rows by month and insert an empty row for each missing month in between."""
+    rows_of_month = {row["month"]: row for row in rows if row.get("month") is not None}
+    if not rows_of_month:
         return []
-    starts = _starts(_first(min(found)), _first(max(found)), "month")
-    return [found.get(f"{start:%Y-%m}", {"month": f"{start:%Y-%m}"}) for start in starts]
+    starts = _starts(_first(min(rows_of_month)), _first(max(rows_of_month)), "month")
+    return [rows_of_month.get(f"{start:%Y-%m}", {"month": f"{start:%Y-%m}"}) for start in starts]
 
 
 def month_labels(months: Sequence[str], most: int) -> dict[str, Label]:
-    """Choose which months an axis names, at most about `most`: each, every second, third or sixth, or Januaries."""
+    """Labels for about `most` months of an axis: every, every second, third or sixth month, or Januaries."""
     for step in (1, 2, 3, 6):
         if len(months) <= most * step:
             named = [month for month in months if (int(month[5:]) - 1) % step == 0] or list(months[:1])
@@ -66,16 +66,16 @@ def month_labels(months: Sequence[str], most: int) -> dict[str, Label]:
 
 @dataclass(frozen=True)
 class Calendar:
-    """How much of what was scheduled was analysed, by channel and day, week or month, whichever still reads well.
+    """Coverage by channel and day, week or month.
 
     Attributes:
-        unit: how long a cell is.
-        channels: the rows of the calendar.
+        unit: duration of a cell.
+        channels: rows of the calendar.
         starts: first day of each cell, without gaps.
-        cells: channel, start, coverage_hours_scheduled, coverage_hours_analysed, coverage_share (of the days on which
-            recordings began, so not the hours of `estimates`), state, and whether it is `short`: less than half of
-            the hours that are usual for the channel (median of the cells with recordings).
-        undated: entries of the schedule that have no date, so that they stand nowhere in the calendar.
+        cells: channel, start, coverage_hours_scheduled, coverage_hours_analysed, coverage_share (by the day on which
+            recordings began, unlike the hours of `estimates`), state, and `short`: whether the cell has less than half
+            of the channel's median hours.
+        undated: entries of the schedule without a date, which are not part of the calendar.
     """
 
     unit: Unit
@@ -85,18 +85,18 @@ class Calendar:
     undated: int
 
     def cell_name(self, start: date) -> str:
-        """Name a cell as people would."""
+        """Name of a cell, such as ``week of 4 March 2024``."""
         return {"day": day(start), "week": f"week of {day(start)}", "month": f"{start:%B %Y}"}[self.unit]
 
     def labels(self, starts: Sequence[date], cell: float) -> dict[str, Label]:
-        """Choose which of `starts` an axis names, so that names stay apart where a cell is `cell` pixels wide."""
+        """Labels of an axis that do not overlap, for cells of `cell` pixels."""
         if self.unit == "month":
             named = month_labels([f"{start:%Y-%m}" for start in starts], max(1, int(len(starts) * cell // 34)))
             return {f"{month}-01": label for month, label in named.items()}
         if self.unit == "day":
             return {f"{start}": f"{start.day} {start:%b}" for start in starts[:: math.ceil(50 / cell)]}
         chosen: list[int] = []
-        for at in reversed(range(len(starts))):  # from the end, for the first month may have a single week
+        for at in reversed(range(len(starts))):  # from the end, because the first month may have a single week
             begins = at == 0 or starts[at].month != starts[at - 1].month
             if begins and (not chosen or (chosen[0] - at) * cell >= 36):
                 chosen.insert(0, at)
@@ -108,7 +108,7 @@ class Calendar:
 
 
 def calendar(coverage: pa.Table) -> Calendar:
-    """Add up the report `coverage` into the cells of a calendar."""
+    """Aggregate the report `coverage` to a calendar."""
     dated = coverage.filter(pc.is_valid(coverage["air_date"]))
     undated = coverage.filter(pc.is_null(coverage["air_date"]))
     lost = int(pc.sum(undated["recordings"]).as_py() or 0)
@@ -129,7 +129,7 @@ def _unit(days: int) -> Unit:
 
 
 def _sums(dated: pa.Table, unit: Unit) -> dict[tuple[str, date], Row]:
-    """Add up by channel and cell; pyarrow, for ten channels over ten years are 36,500 rows."""
+    """Sums by channel and cell."""
     cells = pa.table(
         {
             "channel": pc.fill_null(dated["channel"].cast(pa.string()), UNKNOWN),
@@ -171,7 +171,7 @@ def _with_short(cells: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
     for cell in cells:
         if known_hours := _hours(cell):
             hours[cell["channel"]].append(known_hours)
-    usual = {channel: sorted(found)[len(found) // 2] for channel, found in hours.items()}
+    usual = {channel: sorted(values)[len(values) // 2] for channel, values in hours.items()}
     for cell in cells:
         yield {**cell, "short": 0 < _hours(cell) < usual.get(cell["channel"], 0) / 2}
 

@@ -1,6 +1,7 @@
-"""What each figure says, in one sentence with its numbers: read by everybody, and instead of the figure by some."""
+"""One sentence for each figure, with its numbers, which is also its text alternative."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Final
 
 from markupsafe import Markup
@@ -14,32 +15,33 @@ _CELLS: Final = {"day": "days", "week": "weeks", "month": "months"}
 
 
 def trend(rows: Sequence[Row], name: str) -> Markup:
-    """Say where the series begins and ends, its lowest and highest, and how many months are missing."""
+    """First and last value of the series, minimum and maximum, and number of missing months."""
     valued = [row for row in rows if known(row.get(name)) is not None]
     if not valued:
-        return Markup("No month has a share to show.")
-    first, last, low, high = valued[0], valued[-1], _least(valued, name), _greatest(valued, name)
+        return Markup("No month has a share.")
+    first, last, (low, high) = valued[0], valued[-1], _extremes(valued, name)
     if len(valued) == 1:
-        says = Markup("In {} women had {} of face time; one month makes no trend.").format(*_month(first, name))
+        text = Markup("In {} women had {} of face time. A trend needs at least two months.")
+        sentence = text.format(*_month(first, name))
     elif len(valued) == 2:
-        says = Markup("Women had {1} of face time in {0} and {3} in {2}.").format(
+        sentence = Markup("Women had {1} of face time in {0} and {3} in {2}.").format(
             *_month(first, name), *_month(last, name)
         )
     else:
-        says = Markup(
+        sentence = Markup(
             "Women had {1} of face time in {0} and {3} in {2}; the lowest month was {4} ({5}), the highest {6} ({7})."
         ).format(*_month(first, name), *_month(last, name), *_bare(low, name), *_bare(high, name))
-    return says + _missing("No value for", len(rows) - len(valued), len(rows), "months")
+    return sentence + _missing("No value for", len(rows) - len(valued), len(rows), "months")
 
 
 def trend_by_channel(panels: dict[str, list[Row]], name: str) -> Markup:
-    """Say between which channels the latest values lie."""
+    """Range of the latest values of all channels."""
     lasts = {panel: _last(rows, name) for panel, rows in panels.items()}
     latest = [row for row in lasts.values() if row is not None]
     if not latest:
-        return Markup("No channel has a share to show.")
-    low, high = _least(latest, name), _greatest(latest, name)
-    return Markup("In each channel’s latest month, women’s share lies between {} on {} and {} on {}.").format(
+        return Markup("No channel has a share.")
+    low, high = _extremes(latest, name)
+    return Markup("In the latest month of each channel, women’s share ranges from {} on {} to {} on {}.").format(
         _share(low, name, ("channel", "month")),
         low["channel"],
         _share(high, name, ("channel", "month")),
@@ -48,36 +50,36 @@ def trend_by_channel(panels: dict[str, list[Row]], name: str) -> Markup:
 
 
 def weekday_hours(rows: Iterable[Row], name: str) -> Markup:
-    """Say when in the week the share is highest and lowest, and how many hours of the week were not analysed."""
+    """Hours with the highest and the lowest share, and number of hours of the week without analysis."""
     rows = list(rows)
     valued = [row for row in rows if known(row.get(name)) is not None and known(row.get("hours_analysed"))]
     if not valued:
-        return Markup("No hour of the week has a share to show.")
-    sure = [row for row in valued if is_certain(row, name)] or valued
-    low, high = _least(sure, name), _greatest(sure, name)
+        return Markup("No hour of the week has a share.")
+    certain = [row for row in valued if is_certain(row, name)] or valued
+    low, high = _extremes(certain, name)
     if low is high:
-        says = Markup("On {} women’s share is {}.").format(_hour(low), _share(low, name, ("weekday", "hour")))
+        sentence = Markup("On {} women’s share is {}.").format(_hour(low), _share(low, name, ("weekday", "hour")))
     else:
-        says = Markup("Women’s share is highest on {} with {} and lowest on {} with {}.").format(
+        sentence = Markup("Women’s share is highest on {} with {} and lowest on {} with {}.").format(
             _hour(high), _share(high, name, ("weekday", "hour")), _hour(low), _share(low, name, ("weekday", "hour"))
         )
     analysed = sum(1 for row in rows if known(row.get("hours_analysed")))
-    return says + _missing("Not analysed at all:", 7 * 24 - analysed, 7 * 24, "hours of the week")
+    return sentence + _missing("Without analysis:", 7 * 24 - analysed, 7 * 24, "hours of the week")
 
 
 def channels(rows: Sequence[Row], name: str) -> Markup:
-    """Say between which channels the shares lie."""
+    """Range of the shares of all channels."""
     valued = [row for row in rows if known(row.get(name)) is not None]
     if not valued:
-        return Markup("No channel has a share to show.")
-    low, high = _least(valued, name), _greatest(valued, name)
-    how = METHODS[name][0]
+        return Markup("No channel has a share.")
+    low, high = _extremes(valued, name)
+    method = METHODS[name][0]
     if low is high:
         return Markup("On {} women had {} of face time, {}.").format(
-            low.get("channel") or UNKNOWN, _share(low, name, ("channel",)), how
+            low.get("channel") or UNKNOWN, _share(low, name, ("channel",)), method
         )
-    return Markup("Women’s share of face time, {}, goes from {} on {} to {} on {}.").format(
-        how,
+    return Markup("Women’s share of face time, {}, ranges from {} on {} to {} on {}.").format(
+        method,
         _share(low, name, ("channel",)),
         low.get("channel") or UNKNOWN,
         _share(high, name, ("channel",)),
@@ -86,26 +88,26 @@ def channels(rows: Sequence[Row], name: str) -> Markup:
 
 
 def kinds_of_time(everything: Row) -> Markup:
-    """Say how the time analysed divides, over all channels."""
+    """Division of the analysed time, over all channels."""
     names = ("share_only_female_time", "share_both_time", "share_only_male_time", "share_no_face_time")
-    return Markup(
-        "Of all the time analysed, {} showed women only, {} women and men, {} men only, and {} no face at all."
-    ).format(*(number(everything, name, PERCENT) for name in names))
+    return Markup("Of the time analysed, {} showed women only, {} women and men, {} men only, and {} no face.").format(
+        *(number(everything, name, PERCENT) for name in names)
+    )
 
 
 def coverage(calendar: Calendar, headline: Row) -> Markup:
-    """Say how much of what was scheduled was analysed, and how many cells of the calendar are gaps."""
-    says = (
-        Markup("{} of the hours scheduled were analysed").format(number(headline, "coverage", PERCENT))
+    """Coverage, and number of gaps in the calendar."""
+    sentence = (
+        Markup("{} of the scheduled hours were analysed").format(number(headline, "coverage", PERCENT))
         if known(headline.get("coverage")) is not None
-        else Markup("How much was scheduled is not known")
+        else Markup("The scheduled hours are unknown")
     )
     total = element(float(len(calendar.cells)), "calendar_cells", COUNT)
     nothing, empty = (sum(cell["state"] == state for cell in calendar.cells) for state in ("nothing", "none"))
     if not nothing + empty:
-        return says + Markup("; of {} channel {}, none is empty.").format(total, _CELLS[calendar.unit])
-    return says + Markup(
-        "; of {} channel {}, {} have nothing analysed of what was scheduled, and {} nothing scheduled or recorded."
+        return sentence + Markup("; of {} channel {}, none is empty.").format(total, _CELLS[calendar.unit])
+    return sentence + Markup(
+        "; of {} channel {}, {} were scheduled but not analysed, and {} neither scheduled nor recorded."
     ).format(
         total,
         _CELLS[calendar.unit],
@@ -115,12 +117,12 @@ def coverage(calendar: Calendar, headline: Row) -> Markup:
 
 
 def sensitivity(rows: Sequence[Row]) -> Markup:
-    """Say between which variants the share lies."""
+    """Range of the share over all variants."""
     valued = [row for row in rows if known(row.get("share")) is not None]
     if not valued:
-        return Markup("No variant has a share to show.")
-    low, high = _least(valued, "share"), _greatest(valued, "share")
-    return Markup("Counted in these {} ways, women’s share lies between {} ({}) and {} ({}).").format(
+        return Markup("No variant has a share.")
+    low, high = _extremes(valued, "share")
+    return Markup("With these {} variants, women’s share ranges from {} ({}) to {} ({}).").format(
         element(float(len(valued)), "variants", COUNT),
         number(low, "share", PERCENT, group_of(low, ["variant"])),
         low["variant"],
@@ -155,13 +157,7 @@ def _last(rows: Iterable[Row], name: str) -> Row | None:
     return next((row for row in reversed(list(rows)) if known(row.get(name)) is not None), None)
 
 
-def _by(name: str) -> Callable[[Row], float]:
-    return lambda row: row[name]
-
-
-def _least(rows: Iterable[Row], name: str) -> Row:
-    return min(rows, key=_by(name))
-
-
-def _greatest(rows: Iterable[Row], name: str) -> Row:
-    return max(rows, key=_by(name))
+def _extremes(rows: Iterable[Row], name: str) -> tuple[Row, Row]:
+    """The rows with the minimum and the maximum."""
+    order = sorted(rows, key=itemgetter(name))
+    return order[0], order[-1]

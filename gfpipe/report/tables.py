@@ -1,4 +1,4 @@
-"""Tables of the page: rows of the warehouse, column by column."""
+"""Tables of the page."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,18 +17,13 @@ CORRECTED: Final = "share_female_face_time_corrected"
 
 _UNDER: Final = Markup('<span class="under">{}</span>')
 _SIZES: Final = ("large", "medium", "small")
-_PEOPLE: Final = {"female": "a woman", "male": "a man", "undecided": "undecided", "no_face": "no face"}
-_SEEN: Final = {"female": "woman", "male": "man", "undecided": "undecided", None: "not found"}
+_LABELS: Final = {"female": "a woman", "male": "a man", "undecided": "undecided", "no_face": "no face"}
+_PREDICTIONS: Final = {"female": "woman", "male": "man", "undecided": "undecided", None: "undetected"}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell.
-
-    Attributes:
-        content: what it says.
-        numeric: whether it is set as a number.
-    """
+    """One cell; `numeric` cells are aligned to the right."""
 
     content: Markup | str
     numeric: bool = False
@@ -36,7 +31,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class DataTable:
-    """One table: a heading and a cell for each column; the first `keys` columns head their rows."""
+    """One table; the first `keys` columns are row headers."""
 
     headings: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -45,7 +40,7 @@ class DataTable:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of numbers: its heading, the value's name in SQL, how it is written, whether an interval follows."""
+    """A column of numbers; `name` is the column in SQL."""
 
     heading: str
     name: str
@@ -58,7 +53,7 @@ _COVERAGE: Final = Column("Coverage", "coverage", PERCENT)
 
 
 def months(rows: Iterable[Row], name: str) -> DataTable:
-    """Give the numbers behind the trend, by channel where the rows have one."""
+    """Share by month, and by channel if the rows have one."""
     rows = list(rows)
     keys = ("channel", "month") if any(row.get("channel") is not None for row in rows) else ("month",)
     scheduled = Column("Hours scheduled", "hours_scheduled", HOURS)
@@ -66,26 +61,26 @@ def months(rows: Iterable[Row], name: str) -> DataTable:
 
 
 def weekday_hours(rows: Iterable[Row], name: str) -> DataTable:
-    """Give the numbers behind the week's cells."""
+    """Share by weekday and hour."""
     rows = sorted(rows, key=lambda row: (row["weekday"], row["hour"]))
     return _of(rows, ("weekday", "hour"), [_share(name), _HOURS])
 
 
 def channels(rows: Iterable[Row], names: Sequence[str]) -> DataTable:
-    """Give each channel's share by each method."""
+    """Share of each channel by each method."""
     methods = [Column(figures.METHODS[name][0].capitalize(), name, PERCENT, with_interval=True) for name in names]
     return _of(rows, ("channel",), [*methods, _HOURS, _COVERAGE])
 
 
 def kinds_of_time(headline: Row, channels: Iterable[Row]) -> DataTable:
-    """Give how the time analysed divides, for everything and by channel."""
+    """Division of the analysed time, overall and by channel."""
     columns = [Column(words.capitalize(), name, PERCENT) for name, (words, _) in figures.KINDS_OF_TIME.items()]
     table = _of(channels, ("channel",), columns)
     return replace(table, rows=(_row(headline, ("channel",), columns, {"channel": "all"}), *table.rows))
 
 
 def coverage(calendar: periods.Calendar) -> DataTable:
-    """Give the hours behind each cell of the calendar; cells with nothing scheduled or recorded have no row."""
+    """Hours of each cell of the calendar with scheduled or recorded time."""
     columns = [
         Column("Hours scheduled", "coverage_hours_scheduled", HOURS),
         Column("Hours analysed", "coverage_hours_analysed", HOURS),
@@ -103,12 +98,12 @@ def coverage(calendar: periods.Calendar) -> DataTable:
 
 
 def sensitivity(rows: Iterable[Row]) -> DataTable:
-    """Give the headline's share under each variant."""
+    """Share of the headline under each variant."""
     return _of(rows, ("variant",), [Column("Share", "share", PERCENT), Column("Points", "difference", DIFFERENCE)])
 
 
 def programmes(rows: Iterable[Row], corrected: bool) -> DataTable:
-    """Give programmes with their hours and shares; below them the channel, the coverage and the intervals."""
+    """Programmes with channel, hours, coverage, and shares with intervals."""
     columns = [Column("As counted", SHARE, PERCENT, with_interval=True)]
     if corrected:
         columns.append(Column("Corrected", CORRECTED, PERCENT, with_interval=True))
@@ -123,7 +118,7 @@ def programmes(rows: Iterable[Row], corrected: bool) -> DataTable:
 
 
 def measures(headline: Row) -> DataTable:
-    """Give every estimand of the whole archive, as counted and corrected, each with its interval."""
+    """Every estimand of the whole archive, as counted and corrected, with intervals."""
     corrected = any(known(headline.get(f"{name}_corrected")) is not None for name, _, _ in _MEASURES)
     rows = []
     for name, form, words in _MEASURES:
@@ -136,12 +131,12 @@ def measures(headline: Row) -> DataTable:
 
 _MEASURES: Final = (
     (SHARE, PERCENT, "Women’s share of face time"),
-    (TRACKS, PERCENT, "… the same over tracks"),
-    ("female_to_male_ratio", RATIO, "Women’s face time for each second of men’s"),
+    (TRACKS, PERCENT, "Women’s share of face time, over tracks"),
+    ("female_to_male_ratio", RATIO, "Women’s face time / men’s face time"),
     ("share_female_presence_time", PERCENT, "Time with at least one woman on screen"),
     ("share_male_presence_time", PERCENT, "Time with at least one man on screen"),
-    ("mean_faces", RATIO, "Faces on screen, on average"),
-    ("share_undecided_face_time", PERCENT, "Face time of undecided faces, of all face time"),
+    ("mean_faces", RATIO, "Mean number of faces on screen"),
+    ("share_undecided_face_time", PERCENT, "Share of undecided faces in all face time"),
     ("share_only_female_time", PERCENT, "Time with women only"),
     ("share_both_time", PERCENT, "Time with women and men"),
     ("share_only_male_time", PERCENT, "Time with men only"),
@@ -151,16 +146,16 @@ _MEASURES: Final = (
 
 
 def recall(rows: Iterable[Row]) -> DataTable:
-    """Give how many of the women's and men's faces were found, and the share if as many of both had been."""
+    """Recall of the detector for women and men, and the share corrected for it."""
     columns = [
-        Column("Women’s faces found", "recall_female", PERCENT),
-        Column("Men’s faces found", "recall_male", PERCENT),
+        Column("Recall, women", "recall_female", PERCENT),
+        Column("Recall, men", "recall_male", PERCENT),
         Column("Women’s share", SHARE, PERCENT),
-        Column("… were both found alike", "share_recall_corrected", PERCENT),
+        Column("Share corrected for recall", "share_recall_corrected", PERCENT),
     ]
     shown = []
     for row in rows:
-        group = f"detector_recall, {group_of(row, ('channel',))}"  # its share is not always the channel's own
+        group = f"detector_recall, {group_of(row, ('channel',))}"  # its share may differ from the channel's
         below = row.get("reason") or Markup("{} faces").format(number(row, "faces", COUNT, group))
         name = escape(row.get("channel") or UNKNOWN) + _UNDER.format(below)
         shown.append((Cell(name), *(_number_cell(row, column.name, column.form, group) for column in columns)))
@@ -168,29 +163,30 @@ def recall(rows: Iterable[Row]) -> DataTable:
 
 
 def confusion(rows: Iterable[Row]) -> DataTable:
-    """Add the labelled faces up over channels: what people said, and what was counted."""
+    """Labels and predictions of the labelled faces, summed over channels."""
     rows = list(rows)
-    answers = [answer for answer in _PEOPLE if any(row.get("answer") == answer for row in rows)]
+    answers = [answer for answer in _LABELS if any(row.get("answer") == answer for row in rows)]
     shown = []
     for size in _SIZES:
         for answer in answers:
-            of = [row for row in rows if row.get("size") == size and row.get("answer") == answer]
-            sums = {seen: sum(known(row.get("faces")) or 0 for row in of if row.get("perceived_gender") == seen)
-                    for seen in _SEEN}  # fmt: skip
-            if of:
+            matching = [row for row in rows if row.get("size") == size and row.get("answer") == answer]
+            sums: dict[str | None, float] = dict.fromkeys(_PREDICTIONS, 0)
+            for row in matching:
+                sums[row.get("perceived_gender")] += known(row.get("faces")) or 0
+            if matching:
                 shown.append(_confusion_row(size, answer, sums))
-    return DataTable(("People said", *_SEEN.values(), "read the same"), tuple(shown))
+    return DataTable(("Label", *_PREDICTIONS.values(), "agreement"), tuple(shown))
 
 
 def _confusion_row(size: str, answer: str, sums: dict[str | None, float]) -> tuple[Cell, ...]:
     group = f"size={size}, answer={answer}"
     counts = [
-        _number_cell({"faces": count}, "faces", COUNT, f"{group}, perceived_gender={seen or 'null'}")
-        for seen, count in sums.items()
+        _number_cell({"faces": count}, "faces", COUNT, f"{group}, perceived_gender={prediction or 'null'}")
+        for prediction, count in sums.items()
     ]
-    found = sum(count for seen, count in sums.items() if seen)
-    same = {"share_read_the_same": sums[answer] / found if answer in sums and found else None}
-    name = escape(_PEOPLE[answer]) + _UNDER.format(size)
+    detected = sum(count for prediction, count in sums.items() if prediction)
+    same = {"share_read_the_same": sums[answer] / detected if answer in sums and detected else None}
+    name = escape(_LABELS[answer]) + _UNDER.format(size)
     return (Cell(name), *counts, _number_cell(same, "share_read_the_same", PERCENT, group))
 
 

@@ -10,9 +10,9 @@ import pytest
 from gfpipe.drawing import readable_on
 from gfpipe.formats import DIFFERENCE, HOURS, PERCENT, known
 from gfpipe.report import figures, periods
+from gfpipe.report.calendar_figure import STATES
 from gfpipe.report.drawing import PHONE, share_domain
 from gfpipe.report.elements import Row, element, number
-from gfpipe.report.figures import STATES
 
 
 def coverage(*rows: tuple[str, date, float | None, float]) -> pa.Table:

@@ -192,7 +192,7 @@ def test_models_without_gradients_or_feature_maps_are_refused() -> None:
         explain(random("swin_t", 2), noise())
     with pytest.raises(ModelError, match="no feature map"):
         explain(made(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 2))), noise())
-    with pytest.raises(ModelError, match="nothing about perceived gender"):
+    with pytest.raises(ModelError, match="does not predict perceived gender"):
         explain(random("resnet18", 2, Head(Attribute.AGE, ("young", "old"), years=(20.0, 60.0))), noise())
 
 

@@ -151,7 +151,7 @@ def test_other_tools_answers_are_rows_beside_ours(faces: Path, tmp_path: Path) -
     trial = run(faces, predictions=(f"tool={said}",))
     assert trial.models == (MODEL, "tool")
     np.testing.assert_array_equal(trial.of("tool").p_female, [1, np.nan, np.nan, 0, np.nan])
-    assert trial.skipped[-1] == ("tool: elsewhere.png", "no face measured has this name")
+    assert trial.skipped[-1] == ("tool: elsewhere.png", "no face of the data set has this name")
     config = evaluate.Config((), (f"csv={faces}",), predictions=(f"tool={said}",))
     (alone,) = evaluate.run(config)
     assert alone.models == ("tool",)

@@ -160,7 +160,7 @@ def test_an_onnx_graph_is_refused_with_the_reason(
     embedded = store.open_model(EMBEDDED).card.classifier
     graph = {GRAPH: torch.frombuffer(bytearray(sources.fetch(catalog.read()[EMBEDDED].source)), dtype=torch.uint8)}
     model = saved(tmp_path_factory, "onnx", embedded.input, graph, Activation.NONE)
-    with pytest.raises(ModelError, match="ONNX graph, which gives no gradients"):
+    with pytest.raises(ModelError, match="ONNX graph, which has no gradients"):
         run(pictures, tmp_path / "panel.png", ("plain.png",), model)
 
 
