@@ -1,7 +1,6 @@
-"""Labelled face images on disk, whatever their form: what a classifier of perceived gender learns from.
+"""Labelled face images on disk, read by adapters for the common forms of data sets.
 
-Labels come from the data set; whether people were asked or looked at is for its documentation to say. Nothing is
-dropped in silence: a file or row is either used, or named with the reason.
+Every file or row is either used or reported with a reason.
 """
 
 import re
@@ -44,15 +43,15 @@ _NAME: Final = re.compile(r"[A-Za-z][\w.-]*")
 
 @dataclass(frozen=True)
 class Dataset:
-    """What was found.
+    """The images of a data set.
 
     Attributes:
-        name: how mixtures, tables and cards call it.
-        adapter: which form it has, one of :data:`ADAPTERS`.
-        skipped: files and rows that could not be understood.
-        licence: what its publishers allow, as far as known.
-        broadcast: faces from an archive of ours, of which nobody's ethnicity is ever asked.
-        about: where the labels come from, in a sentence; empty where people gave them.
+        name: in mixtures, tables and cards.
+        adapter: one of :data:`ADAPTERS`.
+        skipped: unusable files and rows.
+        licence: the publisher's terms.
+        broadcast: whether faces are from broadcasts, whose ethnicity is never used.
+        about: origin of the labels, in a sentence; empty for people's labels.
     """
 
     name: str
@@ -65,33 +64,35 @@ class Dataset:
 
     @property
     def pseudo(self) -> bool:
-        """Whether labels are a model's own answers, on which nothing may be measured."""
+        """Whether labels are a model's predictions, on which models must not be evaluated."""
         return any(image.pseudo for image in self.images)
 
 
 def read(name: str) -> Dataset:
-    """List the images of ``NAME=PATH`` or ``NAME:ADAPTER=PATH``; none is opened.
+    """List the images of ``NAME=PATH`` or ``NAME:ADAPTER=PATH`` without opening them.
 
     Raises:
-        UsageError: another form, an unknown adapter, nothing there, columns missing, or not one usable image.
+        UsageError: the argument is malformed, the adapter unknown, the path or a column missing, or no image usable.
     """
-    left, _, place = name.partition("=")
-    called, colon, form = left.partition(":")
-    form = form if colon else called
-    if not called or not place:
-        raise UsageError(f"{name!r} is no data set: write {_forms()}")
-    if not _NAME.fullmatch(called):
-        raise UsageError(f"{called!r} is no name for a data set: use letters, digits, '.', '-' and '_', a letter first")
+    left, _, path = name.partition("=")
+    label, colon, form = left.partition(":")
+    form = form if colon else label
+    if not label or not path:
+        raise UsageError(f"{name!r} is not a data set: write {_forms()}")
+    if not _NAME.fullmatch(label):
+        raise UsageError(
+            f"{label!r} is not a valid name for a data set: use letters, digits, '.', '-' and '_', a letter first"
+        )
     if form not in ADAPTERS:
-        raise UsageError(f"{name!r}: {form!r} is no form of data set: write {_forms()}")
+        raise UsageError(f"{name!r}: {form!r} is not a form of data set: write {_forms()}")
     adapter = ADAPTERS[form]
-    found = adapter.read(Path(place).expanduser())
+    found = adapter.read(Path(path).expanduser())
     if not found.images:
         first = f"; the first of {len(found.skipped)}: " if found.skipped else ""
         first += f"{found.skipped[0].name}: {found.skipped[0].reason}" if found.skipped else ""
-        raise UsageError(f"{place}: no labelled image found{first}")
+        raise UsageError(f"{path}: no labelled image found{first}")
     return Dataset(
-        name=called,
+        name=label,
         adapter=form,
         images=tuple(found.images),
         skipped=tuple(found.skipped),
@@ -102,10 +103,10 @@ def read(name: str) -> Dataset:
 
 
 def read_to_measure(name: str) -> Dataset:
-    """List the images of a data set on which models may be measured.
+    """List the images of a data set for evaluation.
 
     Raises:
-        UsageError: as :func:`read`; or its labels are a model's.
+        UsageError: as :func:`read`, or its labels are a model's.
     """
     dataset = read(name)
     if dataset.pseudo:

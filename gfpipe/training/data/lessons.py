@@ -1,4 +1,4 @@
-"""Which faces each stage of a recipe learns from, is stopped by and is measured on."""
+"""Training and validation faces of each stage of a recipe."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gfpipe.arrays import array_dataclass
 from gfpipe.attributes.spec import FEMALE
 from gfpipe.errors import UsageError
 from gfpipe.training.data import mixtures
@@ -18,16 +19,15 @@ from gfpipe.training.run.job import Lesson
 Indices = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@array_dataclass
 class Chosen:
-    """The faces of one stage: indices, rising.
+    """The faces of one stage: indices, ascending.
 
     Attributes:
-        train: each once, whatever an epoch makes of them.
-        validation: by the same mixture and filters, of faces that people labelled; may be empty. A stage that learns
-            from no such face is stopped by those that a model labelled: that a network agrees with its source more
-            and more, and then no more, is enough to say when to stop, but it is no accuracy, and no card states it.
-        both: whether both perceived genders are needed, as where perceived gender is learned.
+        train: each once, whatever an epoch draws of them.
+        validation: of the same mixture and filters, labelled by people; may be empty. A stage trained only on a
+            model's labels validates on such labels too: enough for early stopping, but never stated as an accuracy.
+        both: whether both perceived genders are needed, as for learning perceived gender.
     """
 
     stage: Stage
@@ -38,11 +38,11 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Count:
-    """How many faces, as labelled.
+    """Numbers of faces by label.
 
     Attributes:
         what: such as ``train``, ``test`` or ``stage mixed``.
-        pseudo: of them, so many were labelled by a model.
+        pseudo: faces labelled by a model.
     """
 
     what: str
@@ -52,15 +52,15 @@ class Count:
 
     @property
     def faces(self) -> int:
-        """Both together."""
+        """The sum."""
         return self.female + self.male
 
 
 def check(recipe: Recipe, datasets: Sequence[Dataset]) -> None:
-    """See that the data sets are those that the recipe asks for, and may be used as it wants.
+    """Check the data sets against the recipe.
 
     Raises:
-        UsageError: one is missing, or not asked for, or ethnicity would be learned from broadcasts.
+        UsageError: one is missing or superfluous, or ethnicity would be learned from broadcasts.
     """
     names = [dataset.name for dataset in datasets]
     if missing := [name for name in recipe.datasets if name not in names]:
@@ -73,21 +73,21 @@ def check(recipe: Recipe, datasets: Sequence[Dataset]) -> None:
     aired = [dataset.name for dataset in datasets if dataset.broadcast]
     if recipe.heads.ethnicity and aired:
         raise UsageError(
-            f"{', '.join(aired)} holds faces from broadcasts: nobody's ethnicity is learned or told there, only on "
-            "benchmark sets; set [heads] ethnicity = 0, or leave those faces out"
+            f"{', '.join(aired)} holds faces from broadcasts: ethnicity is only learned from benchmark "
+            "sets; set [heads] ethnicity = 0, or leave those faces out"
         )
 
 
 def choose(recipe: Recipe, faces: Faces, part: NDArray[np.str_]) -> tuple[Chosen, ...]:
-    """The faces of every stage.
+    """Choose the faces of every stage.
 
     Args:
-        recipe: what to choose for.
+        recipe: the recipe.
         faces: N distinct faces.
         part: (N,) train, validation or test.
 
     Raises:
-        UsageError: a stage would have none, or one perceived gender only, or nothing to be stopped by.
+        UsageError: a stage has no faces, one perceived gender only, or no validation faces for its patience.
     """
     return tuple(_chosen(stage, faces, part, recipe.heads.perceived_gender > 0) for stage in recipe.stages)
 
@@ -95,47 +95,47 @@ def choose(recipe: Recipe, faces: Faces, part: NDArray[np.str_]) -> tuple[Chosen
 def lesson(
     chosen: Chosen, faces: Faces, usable: NDArray[np.bool_], seed: int, teacher: NDArray[np.float32] | None = None
 ) -> Lesson:
-    """Make a stage ready for the loop.
+    """Prepare a stage for the training loop.
 
     Args:
         chosen: the stage and its faces.
         faces: N distinct faces.
         usable: (N,) whether there is a chip.
-        seed: of the order in which faces are shown.
-        teacher: (N,) p_female of the stage's teacher, None for no teacher.
+        seed: of the order of faces.
+        teacher: (N,) p_female of the stage's teacher; None for no teacher.
 
     Raises:
-        UsageError: no face was found, or of one perceived gender only.
+        UsageError: the chips show no face, or one perceived gender only.
     """
     stage = chosen.stage
     mask = np.zeros(len(usable), np.bool_)
     mask[chosen.train] = True
     mask &= usable
-    # What the mixture takes of each set was chosen before faces were looked for: of that, everything.
-    whole = tuple(Share(share.dataset) for share in mixtures.parse(stage.data))
+    # The shares of the mixture were taken before detection: of the rest, everything.
+    everything = tuple(Share(share.dataset) for share in mixtures.parse(stage.data))
 
     def draw(epoch: int) -> Indices:
         return mixtures.draw(
-            faces, mask, whole, stage.balance, seed=seed, epoch=epoch, size=stage.epoch_faces, both=chosen.both
+            faces, mask, everything, stage.balance, seed=seed, epoch=epoch, size=stage.epoch_faces, both=chosen.both
         )
 
     with_faces = chosen.validation[usable[chosen.validation]]
     try:
         draw(0)
     except UsageError as exc:
-        raise UsageError(f"stage {stage.name!r}, after faces were looked for: {exc}") from exc
+        raise UsageError(f"stage {stage.name!r}, after face detection: {exc}") from exc
     return Lesson(stage, draw, with_faces, teacher)
 
 
-def subset(faces: Faces, which: Indices) -> Faces:
-    """Some of the faces."""
-    return Faces(tuple(faces.images[i] for i in which), faces.digests[which], faces.dataset[which])
+def subset(faces: Faces, indices: Indices) -> Faces:
+    """Select faces by index."""
+    return Faces(tuple(faces.images[i] for i in indices), faces.digests[indices], faces.dataset[indices])
 
 
-def count(what: str, faces: Faces, which: Indices) -> Count:
-    """Count some of the faces."""
-    female = int((faces.perceived_gender[which] == FEMALE).sum())
-    return Count(what, female, len(which) - female, int(faces.pseudo[which].sum()))
+def count(what: str, faces: Faces, indices: Indices) -> Count:
+    """Count the faces at these indices."""
+    female = int((faces.perceived_gender[indices] == FEMALE).sum())
+    return Count(what, female, len(indices) - female, int(faces.pseudo[indices].sum()))
 
 
 def _chosen(stage: Stage, faces: Faces, part: NDArray[np.str_], both: bool) -> Chosen:
@@ -145,13 +145,13 @@ def _chosen(stage: Stage, faces: Faces, part: NDArray[np.str_], both: bool) -> C
     except UsageError as exc:
         raise UsageError(f"stage {stage.name!r}: {exc}") from exc
     if len(train) < 2:
-        raise UsageError(f"stage {stage.name!r}: {len(train)} faces to learn from")
+        raise UsageError(f"stage {stage.name!r}: {len(train)} training faces")
     try:
         validation = _validation(stage, faces, part == "validation", mixture, both)
-    except UsageError as exc:  # too few for the shares, or one perceived gender: nothing to compare epochs by
+    except UsageError as exc:  # too few for the shares, or one perceived gender
         if stage.patience:
             raise UsageError(
-                f"stage {stage.name!r} is to be stopped by its validation faces, but {exc}; give [split] validation "
+                f"stage {stage.name!r} needs validation faces for its patience, but {exc}; give [split] validation "
                 "more, or patience = 0"
             ) from exc
         validation = np.zeros(0, np.int64)
@@ -161,7 +161,7 @@ def _chosen(stage: Stage, faces: Faces, part: NDArray[np.str_], both: bool) -> C
 def _validation(
     stage: Stage, faces: Faces, part_mask: NDArray[np.bool_], mixture: Sequence[Share], both: bool
 ) -> Indices:
-    """Of the mixture's faces those that people labelled; all, where a model labelled all."""
+    """The mixture's faces labelled by people; if there are none, all of them."""
     human = {str(name) for name in np.unique(faces.dataset[~faces.pseudo])}
     labelled = tuple(share for share in mixture if share.dataset in human)
     return mixtures.select(faces, part_mask, labelled or mixture, stage.only, stage.without, both=both)

@@ -1,4 +1,4 @@
-"""What every data set comes down to: pictures of one face each, with what people said of them."""
+"""Records of data sets: pictures of one face each, with labels."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,17 +19,17 @@ _IMAGES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 
 @dataclass(frozen=True, slots=True)
 class LabelledImage:
-    """A picture of one face and its labels; what nobody said is None.
+    """A picture of one face and its labels; unknown ones are None.
 
     Attributes:
-        path: where it is.
+        path: of the picture or of its Parquet shard.
         perceived_gender: ``female`` or ``male``.
-        age_years: the middle of the band where only a band is known.
-        ethnicity: a word of the data set's own, in lower case; never on broadcast faces.
-        part: ``train``, ``validation`` or ``test``, where the data set says so itself.
-        row: the row of a Parquet shard whose column ``jpeg`` holds the picture.
-        pseudo: the label is a model's answer, not a person's: to learn from, never to be measured on.
-        p_female: a soft label, from 0 to 1, which is learned in the label's place; None for a plain one.
+        age_years: the middle of the band if only a band is known.
+        ethnicity: the data set's word, in lower case; never on broadcast faces.
+        part: ``train``, ``validation`` or ``test``, if the data set defines the splits.
+        row: the row in a Parquet shard whose column ``jpeg`` holds the picture.
+        pseudo: whether the label is a model's prediction, for training only.
+        p_female: a soft label, from 0 to 1, that replaces the label in training; None for a hard one.
     """
 
     path: Path
@@ -45,7 +45,7 @@ class LabelledImage:
         """Read the encoded picture.
 
         Raises:
-            OSError: it is not there any more, or never was.
+            OSError: it is missing or cannot be read.
         """
         return self.path.read_bytes() if self.row is None else _cell(self.path, self.row)
 
@@ -54,7 +54,7 @@ class LabelledImage:
 
 
 def labels(images: Sequence[LabelledImage]) -> Labels:
-    """What people said of pictures, as an evaluation takes it."""
+    """The labels of pictures, as arrays for an evaluation."""
     return Labels(
         names=np.array([str(image) for image in images], np.str_),
         female=np.array([image.perceived_gender == FEMALE for image in images], np.bool_),
@@ -65,7 +65,7 @@ def labels(images: Sequence[LabelledImage]) -> Labels:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A picture or row that could not be used, and why."""
+    """A picture or row that could not be used, with the reason."""
 
     name: str
     reason: str
@@ -73,12 +73,12 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Found:
-    """What an adapter gathers as it reads.
+    """The result of an adapter.
 
     Attributes:
-        licence: what the data's own file says is allowed; empty where it says nothing, and the form's word counts.
-        about: where the labels come from, in a sentence for cards of models; empty where people are meant.
-        broadcast: faces from an archive of ours are among them, whatever the form.
+        licence: as stated in the data's own file; empty for the adapter's default.
+        about: origin of the labels, in a sentence for model cards; empty for people's labels.
+        broadcast: whether some faces are from broadcasts, whatever the adapter.
     """
 
     images: list[LabelledImage] = field(default_factory=list)
@@ -88,20 +88,20 @@ class Found:
     broadcast: bool = False
 
     def skip(self, name: str, reason: str) -> None:
-        """Note what cannot be used."""
+        """Record an unusable picture or row."""
         self.skipped.append(Skipped(name, reason))
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """One form of data set.
+    """A reader of one form of data set.
 
     Attributes:
-        read: lists the images of a folder or file without opening one.
-        takes: what to write behind ``=``.
+        read: lists the images of a folder or file without opening them.
+        takes: placeholder of its argument: ``FOLDER``, ``FILE`` or ``LAKE``.
         says: the form in a few words.
-        licence: what its publishers allow, with whom they are.
-        broadcast: faces from an archive of ours, of which nobody's ethnicity is ever asked.
+        licence: the publisher's terms.
+        broadcast: whether the faces are from broadcasts, whose ethnicity is never used.
     """
 
     read: Callable[[Path], Found]
@@ -112,12 +112,12 @@ class Adapter:
 
 
 def images_below(folder: Path) -> list[Path]:
-    """Every picture in a folder and the folders in it, by name; hidden files are none."""
+    """All pictures below a folder, sorted by path, without hidden files."""
     return sorted(path for path in folder.rglob("*") if _is_image(path))
 
 
 def images_in(folder: Path) -> list[Path]:
-    """Every picture in a folder itself, by name."""
+    """All pictures directly in a folder, sorted by name."""
     return sorted(path for path in folder.iterdir() if _is_image(path))
 
 
@@ -126,7 +126,7 @@ def _is_image(path: Path) -> bool:
 
 
 def _cell(path: Path, row: int) -> bytes:
-    """One picture of a shard; row groups that were just read are kept, as neighbours are asked for next."""
+    """One picture of a shard; the last row groups are cached, as neighbouring rows are read next."""
     changed = path.stat().st_mtime_ns
     try:
         ends = _row_group_ends(path, changed)
@@ -136,7 +136,7 @@ def _cell(path: Path, row: int) -> bytes:
     except (pa.ArrowException, IndexError) as exc:
         raise OSError(f"{path}: row {row} cannot be read: {exc}") from exc
     if picture is None:
-        raise OSError(f"{path}: row {row} holds no picture")
+        raise OSError(f"{path}: row {row} has no picture")
     return bytes(picture)
 
 

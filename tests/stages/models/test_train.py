@@ -220,7 +220,9 @@ def test_weights_of_another_architecture_are_refused_before_any_face_is_cut(
 def test_ethnicity_is_never_learned_from_broadcasts(config: train.Config, monkeypatch: pytest.MonkeyPatch) -> None:
     read = datasets.read
     monkeypatch.setattr(datasets, "read", lambda name: replace(read(name), broadcast=True))
-    with pytest.raises(UsageError, match="utkface holds faces from broadcasts: nobody's ethnicity is learned"):
+    with pytest.raises(
+        UsageError, match="utkface holds faces from broadcasts: ethnicity is only learned from benchmark"
+    ):
         train.plan(config)
     assert train.plan(replace(config, recipe=replace(RECIPE, heads=Heads(1.0, 0.3)))).counts
 

@@ -85,7 +85,7 @@ def test_a_full_disk_is_known_before_anything_is_cut(tmp_path: Path, monkeypatch
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
-    with pytest.raises(UsageError, match=r"3 chips of 20 pixels cannot be kept there: .*No space left"):
+    with pytest.raises(UsageError, match=r"3 chips of 20 pixels cannot be stored there: .*No space left"):
         Writer(tmp_path / "chips", "key", 3, SIDE)
 
 

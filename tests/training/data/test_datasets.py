@@ -50,13 +50,16 @@ class TestNames:
     @pytest.mark.parametrize(
         ("name", "message"),
         [
-            ("FOLDER", "is no data set: write NAME:ADAPTER=PATH"),
-            ("utkface=", "is no data set"),
-            ("=FOLDER", "is no data set"),
-            ("faces=FOLDER", r"'faces' is no form of data set(?s:.*)\n  utkface=FOLDER: names(?s:.*)\n  lake=LAKE: "),
-            ("mine:faces=FOLDER", "'faces' is no form of data set"),
-            ("mine:=FOLDER", "'' is no form of data set"),
-            ("20 %:utkface=FOLDER", "'20 %' is no name for a data set"),
+            ("FOLDER", "is not a data set: write NAME:ADAPTER=PATH"),
+            ("utkface=", "is not a data set"),
+            ("=FOLDER", "is not a data set"),
+            (
+                "faces=FOLDER",
+                r"'faces' is not a form of data set(?s:.*)\n  utkface=FOLDER: names(?s:.*)\n  lake=LAKE: ",
+            ),
+            ("mine:faces=FOLDER", "'faces' is not a form of data set"),
+            ("mine:=FOLDER", "'' is not a form of data set"),
+            ("20 %:utkface=FOLDER", "'20 %' is not a valid name for a data set"),
         ],
     )
     def test_what_names_no_set_says_why(self, name: str, message: str) -> None:
