@@ -182,8 +182,8 @@ def sql(
             console.emit(db.query(statement), form, parquet)
         elif not console.is_terminal():
             statements, rest = warehouse.split_statements(sys.stdin.read())
-            for each in [*statements, *([rest] if rest else [])]:
-                console.emit(db.query(each), form, parquet)
+            for query in [*statements, *([rest] if rest else [])]:
+                console.emit(db.query(query), form, parquet)
         elif parquet is not None:
             raise UsageError("--parquet needs a query: -c 'select …'")
         else:

@@ -204,7 +204,7 @@ def purge(
     with console.counting("files") as on_progress:
         summary = stage.run(lake, selection, on_progress)
     _show_totals(stage.totals(summary.before), stage.totals(summary.after), "Pictures of faces, before and after")
-    console.say(f"{summary.answers:,} human answers about faces hold no picture and are kept.")
+    console.say(f"{summary.answers:,} human answers about faces hold no picture and are not deleted.")
     for item in summary.after:
         console.problem("left", item.name, item.problem)
     if summary.after:

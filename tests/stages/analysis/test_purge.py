@@ -347,7 +347,7 @@ class TestCommand:
         (line,) = (line for line in said.stdout.splitlines() if line.strip().startswith("crops"))
         assert line.split()[1:3] == ["2", "5"]
         assert line.split()[-4:] == ["0", "0", "0", "0"]
-        assert "5 human answers about faces hold no picture and are kept" in said.stderr
+        assert "5 human answers about faces hold no picture and are not deleted" in said.stderr
         assert pictures(lake) == []
         again = gfpipe("purge", "--lake", str(lake), "--all", "--yes")
         assert again.code == 0
