@@ -63,8 +63,8 @@ def analyse_all(
     archive: Path, lake: Path, retention: CropRetention | None = KEEPING, config: Analysis = ANALYSIS
 ) -> list[Summary]:
     """Analyse an archive, with crops."""
-    found = manifest.read(archive, DEFAULT_PATTERN, "Europe/Paris")
-    return [analyse.run(recording, str(lake), config, retention) for recording in found.recordings]
+    listed = manifest.read(archive, DEFAULT_PATTERN, "Europe/Paris")
+    return [analyse.run(recording, str(lake), config, retention) for recording in listed.recordings]
 
 
 def label_crops(lake: Path, programme: str, source: str = "people.csv") -> int:

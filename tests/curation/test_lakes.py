@@ -27,9 +27,9 @@ def _shards(lake: Path, table: str = "crops") -> list[Path]:
 
 def test_all_crops_are_candidates_with_metadata(crop_lake: Path) -> None:
     progress: list[tuple[int, int | None]] = []
-    found = lakes.read(crop_lake, lambda state: progress.append((state.done, state.total)))
-    faces = found.candidates
-    assert found.left_out == {}
+    usable = lakes.read(crop_lake, lambda state: progress.append((state.done, state.total)))
+    faces = usable.candidates
+    assert usable.left_out == {}
     assert len(faces) == sum(pq.read_metadata(shard).num_rows for shard in _shards(crop_lake)) == progress[-1][0]
     assert set(zip(faces.channel.tolist(), faces.programme.tolist(), faces.hour.tolist(), strict=True)) == {
         ("tv1", "news", 20), ("tv1", "talk", 21), ("tv2", "film", 20), ("tv2", "morning", 7), ("tv2", "news again", 23)
@@ -37,9 +37,9 @@ def test_all_crops_are_candidates_with_metadata(crop_lake: Path) -> None:
     assert len(np.unique(faces.track)) == 10
     assert all(len(np.unique(faces.recording_id[faces.track == track])) == 1 for track in np.unique(faces.track))
     assert np.all(faces.face_pixels > 24)
-    assert [model.id for model in found.models] == [ANALYSIS.classifier]
-    assert len(found.models[0].sha256) == 64
-    assert np.all(found.expires_at > np.datetime64(datetime.now(UTC).replace(tzinfo=None) + timedelta(days=29)))
+    assert [model.id for model in usable.models] == [ANALYSIS.classifier]
+    assert len(usable.models[0].sha256) == 64
+    assert np.all(usable.expires_at > np.datetime64(datetime.now(UTC).replace(tzinfo=None) + timedelta(days=29)))
 
 
 def test_probabilities_equal_those_of_the_warehouse(lake: Path) -> None:
@@ -54,14 +54,14 @@ def test_probabilities_equal_those_of_the_warehouse(lake: Path) -> None:
 
 
 def test_labelled_faces_and_their_tracks_are_left_out(lake: Path) -> None:
-    everything = lakes.read(lake).candidates
+    all_faces = lakes.read(lake).candidates
     labelled = label_crops(lake, "film")
     (shard,) = _shards(lake, "labels")
     pq.write_table(pq.read_table(shard).slice(0, 1), shard)  # one label excludes the three crops of its track
-    found = lakes.read(lake)
+    usable = lakes.read(lake)
     assert labelled == 6
-    assert found.left_out == {lakes.LABELLED: 3}
-    assert len(found.candidates) == len(everything) - 3
+    assert usable.left_out == {lakes.LABELLED: 3}
+    assert len(usable.candidates) == len(all_faces) - 3
 
 
 def test_repeated_broadcasts_have_equal_fingerprints(crop_lake: Path) -> None:
@@ -80,8 +80,8 @@ def test_crops_of_an_earlier_analysis_are_left_out(lake: Path) -> None:
     column = table.schema.get_field_index("config_digest")
     older = table.set_column(column, table.schema.field(column), pa.array(["older"] * len(table)))
     pq.write_table(older, shard)
-    found = lakes.read(lake)
-    assert found.left_out == {lakes.EARLIER: len(table)}
+    usable = lakes.read(lake)
+    assert usable.left_out == {lakes.EARLIER: len(table)}
 
 
 def test_unreadable_images_are_left_out(lake: Path) -> None:
@@ -90,9 +90,9 @@ def test_unreadable_images_are_left_out(lake: Path) -> None:
     column = table.schema.get_field_index("jpeg")
     damaged = [b"damaged", *table["jpeg"].to_pylist()[1:]]
     pq.write_table(table.set_column(column, table.schema.field(column), pa.array(damaged, pa.binary())), shard)
-    found = lakes.read(lake)
-    assert found.left_out == {lakes.UNREADABLE: 1}
-    assert found.candidates.row[found.candidates.path == str(shard)].tolist() == list(range(1, len(table)))
+    usable = lakes.read(lake)
+    assert usable.left_out == {lakes.UNREADABLE: 1}
+    assert usable.candidates.row[usable.candidates.path == str(shard)].tolist() == list(range(1, len(table)))
 
 
 def test_unclassified_and_small_faces_are_left_out(lake: Path) -> None:

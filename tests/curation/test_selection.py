@@ -89,15 +89,15 @@ def test_women_and_men_are_matched_in_every_stratum(seed: int) -> None:
         for members in _strata(codes[:depth], len(faces)):
             women, men = (sum(faces.female[list(members)] == woman) for woman in (True, False))
             for woman in (True, False):
-                inside = sum(bool(faces.female[place]) == woman for place in members & chosen)
+                inside = sum(bool(faces.female[index]) == woman for index in members & chosen)
                 assert inside >= min(women, men)
 
 
 def _strata(codes: list[NDArray[np.str_]], count: int) -> list[set[int]]:
-    found: dict[tuple[str, ...], set[int]] = {}
-    for place in range(count):
-        found.setdefault(tuple(str(words[place]) for words in codes), set()).add(place)
-    return list(found.values())
+    strata: dict[tuple[str, ...], set[int]] = {}
+    for index in range(count):
+        strata.setdefault(tuple(str(names[index]) for names in codes), set()).add(index)
+    return list(strata.values())
 
 
 @pytest.mark.parametrize("limit", [8, 30, 100, 180])

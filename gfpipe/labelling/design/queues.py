@@ -4,10 +4,10 @@ A queue contains inclusion probabilities but no model output, which would bias a
 """
 
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Final
 
 import fsspec
 import pyarrow as pa
@@ -167,7 +167,9 @@ def read(lake: str, name: str) -> Queue:
     table = Storage(lake).read_table(*_parts(name))
     metadata = table.schema.metadata or {}
     try:
-        items = tuple(_item(row) for row in table.sort_by("position").to_pylist())
+        items = tuple(
+            Item(**{name: row[name] for name in _SCHEMA.names}) for row in table.sort_by("position").to_pylist()
+        )
         created = datetime.fromisoformat(metadata[b"gfpipe.created"].decode())
         return Queue(name, items, int(metadata[b"gfpipe.seed"]), created)
     except (KeyError, TypeError, ValueError, pa.ArrowException) as exc:
@@ -178,8 +180,7 @@ def read(lake: str, name: str) -> Queue:
 def names(lake: str) -> tuple[str, ...]:
     """List the names of the queues, sorted."""
     files = fsspec.core.url_to_fs(lake)[0].glob(Storage(lake).path(*FOLDER, "*.parquet"))
-    stems = (PurePosixPath(path).name.removesuffix(".parquet") for path in files)
-    return tuple(sorted(name for name in stems if _NAME.fullmatch(name)))
+    return tuple(sorted(stem for path in files if _NAME.fullmatch(stem := PurePosixPath(path).stem)))
 
 
 def exists(lake: str, name: str) -> bool:
@@ -189,7 +190,3 @@ def exists(lake: str, name: str) -> bool:
 
 def _parts(name: str) -> tuple[str, ...]:
     return (*FOLDER, f"{checked(name)}.parquet")
-
-
-def _item(row: dict[str, Any]) -> Item:
-    return Item(**{field.name: row[field.name] for field in fields(Item)})

@@ -17,7 +17,7 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def units(*observers: str) -> NDArray[np.int64]:
-    """How many observers gave each value to each unit; a dot is no value."""
+    """Number of observers by unit and value; a dot is a missing value."""
     values = sorted(set("".join(observers)) - {"."})
     counts = [[sum(row[unit] == value for row in observers) for value in values] for unit in range(len(observers[0]))]
     return np.array(counts)
@@ -55,12 +55,12 @@ def test_kappa_equals_its_definition() -> None:
     assert np.isnan(agreement.kappa(np.diag([5, 0, 0, 0])))
 
 
-def answers(annotator: str, said: str, shift: int = 0) -> list[Answer]:
-    """A letter a face: f, m, u, n; a dot is no answer."""
+def answers(annotator: str, letters: str, shift: int = 0) -> list[Answer]:
+    """Answers from one letter per face: f, m, u, n; a dot is a missing answer."""
     words = {"f": "female", "m": "male", "u": "undecided", "n": "no_face"}
     return [
         Answer(("r", float(face), 0, 0, 9, 9), annotator, words[letter], START + timedelta(seconds=shift + face))
-        for face, letter in enumerate(said)
+        for face, letter in enumerate(letters)
         if letter != "."
     ]
 

@@ -13,7 +13,7 @@ POPULATION = np.array([10_000, 500, 20, 3, 1])
 
 
 def row(number: int, face: bool = True) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    values: dict[str, Any] = {
         "recording_id": f"r{number}",
         "path": "/archive/x.ts",
         "channel": "One",
@@ -25,18 +25,18 @@ def row(number: int, face: bool = True) -> dict[str, Any]:
         "stratum": f"s{number % 5}",
         "inclusion_probability": 0.5,
     }
-    return found | ({"face_index": 0, "x1": 0.0, "y1": 0.0, "x2": 9.0, "y2": 9.0} if face else {})
+    return values | ({"face_index": 0, "x1": 0.0, "y1": 0.0, "x2": 9.0, "y2": 9.0} if face else {})
 
 
 @pytest.mark.parametrize("size", [1, 7, 100, 5000, 10_524, 99_999])
 @pytest.mark.parametrize("least", [0, 1, 30])
 def test_an_allocation_adds_up_within_the_population(size: int, least: float) -> None:
     expected = sampling.proportional(POPULATION, size, least)
-    found = sampling.allocate(list("abcde"), POPULATION, expected, seed=1)
-    assert found.taken.sum() == min(size, POPULATION.sum())
-    assert (found.taken <= POPULATION).all()
-    assert (found.expected > 0).all()
-    assert ((found.inclusion_probability > 0) & (found.inclusion_probability <= 1)).all()
+    allocation = sampling.allocate(list("abcde"), POPULATION, expected, seed=1)
+    assert allocation.taken.sum() == min(size, POPULATION.sum())
+    assert (allocation.taken <= POPULATION).all()
+    assert (allocation.expected > 0).all()
+    assert ((allocation.inclusion_probability > 0) & (allocation.inclusion_probability <= 1)).all()
 
 
 def test_small_strata_get_the_minimum_and_large_ones_the_rest() -> None:
@@ -67,8 +67,8 @@ def test_rounding_preserves_expected_sizes() -> None:
 
 
 def test_inclusion_probability_of_strata_below_one_face() -> None:
-    found = sampling.Allocation(("a", "b"), np.array([10, 10]), np.array([2.5, 0.4]), np.array([3, 0]))
-    assert found.inclusion_probability == pytest.approx([0.3, 0.04])
+    allocation = sampling.Allocation(("a", "b"), np.array([10, 10]), np.array([2.5, 0.4]), np.array([3, 0]))
+    assert allocation.inclusion_probability == pytest.approx([0.3, 0.04])
 
 
 def test_items_are_shuffled_and_repeats_follow_half_a_queue_later() -> None:

@@ -28,9 +28,9 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Archive:
 def faces_of(drawn: Summary) -> dict[Key, Item]:
     """The distinct faces of a draw."""
     faces = [item for item in drawn.queue.items if item.kind == FACE and not item.is_repeat]
-    found = {(item.recording_id, item.sample_index, item.face_index or 0): item for item in faces}
-    assert len(found) == len(faces)
-    return found
+    by_key = {(item.recording_id, item.sample_index, item.face_index or 0): item for item in faces}
+    assert len(by_key) == len(faces)
+    return by_key
 
 
 @pytest.fixture(scope="module")
@@ -44,20 +44,20 @@ def test_weighted_totals_are_unbiased(known: Archive, draws: list[Summary]) -> N
     """Horvitz-Thompson totals against all faces."""
     women = {key: seconds for key, _, seconds in known.faces() if known.truth[key] == "female"}
     every = len(known.truth), sum(women.values()), sum(len(show.samples) for show in known.shows)
-    found = []
+    totals = []
     for drawn in draws:
         faces = faces_of(drawn)
         assert len(faces) == 60
-        found.append(
+        totals.append(
             (
                 sum(1 / item.inclusion_probability for item in faces.values()),
                 sum(item.weight * women.get(key, 0) for key, item in faces.items()),
                 sum(item.weight for item in drawn.queue.items if item.kind == FRAME),
             )
         )
-    told = np.array(found)
-    error = np.maximum(told.std(0, ddof=1) / np.sqrt(DRAWS), 1e-9 * np.array(every))
-    assert (np.abs(told.mean(0) - every) < 4 * error).all()
+    estimates = np.array(totals)
+    error = np.maximum(estimates.std(0, ddof=1) / np.sqrt(DRAWS), 1e-9 * np.array(every))
+    assert (np.abs(estimates.mean(0) - every) < 4 * error).all()
 
 
 def test_strata_and_faces_are_drawn_with_their_probabilities(known: Archive, draws: list[Summary]) -> None:
@@ -151,10 +151,10 @@ def test_only_faces_that_count_are_drawn_with_their_boxes(tmp_path: Path) -> Non
     summary = label_sample.run(tmp_path, "q", Options(faces=10, frames=10, repeats=0))
     queue = queues.read(str(tmp_path), "q")
     assert queue == summary.queue
-    found = {item.face_index: item for item in queue.items if item.kind == FACE}
-    assert set(found) == {1, 2}
-    assert found[1].box == (100.0, 0.0, 150.0, 50.0)
-    assert (found[2].stratum, found[2].inclusion_probability) == ("One · 2001-03 · large · high", 1.0)
+    faces_by_index = {item.face_index: item for item in queue.items if item.kind == FACE}
+    assert set(faces_by_index) == {1, 2}
+    assert faces_by_index[1].box == (100.0, 0.0, 150.0, 50.0)
+    assert (faces_by_index[2].stratum, faces_by_index[2].inclusion_probability) == ("One · 2001-03 · large · high", 1.0)
     assert {item.sample_index for item in queue.items if item.kind == FRAME} == {
         0,
         1,
