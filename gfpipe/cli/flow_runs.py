@@ -12,7 +12,6 @@ from gfpipe.flows import server
 from gfpipe.flows.jobs import AnalysisJob, ReclassifyJob
 from gfpipe.progress import OnProgress, no_progress
 from gfpipe.recording import Rejected, Summary
-from gfpipe.settings import Analysis
 
 if TYPE_CHECKING:  # importing scikit-learn takes seconds
     from gfpipe.evaluation.gate.decision import Decision
@@ -26,15 +25,25 @@ def analyse(job: AnalysisJob) -> tuple[list[Summary], tuple[Rejected, ...]]:
     console.say(f"{len(selected.recordings)} recordings in {job.archive}")
     for row in selected.rejected:
         console.say(f"rejected  {console.short(row.path)}\n          {row.problem}", "yellow")
-    run = ("analyse", "analyse_archive", job, console.analysis_progress())
-    return _run(*run, prepare=lambda: _prepare("analyse", job.analysis), slots=job.workers), selected.rejected
+    return _on_recordings("analyse", "analyse_archive", job), selected.rejected
 
 
 def reclassify(job: ReclassifyJob) -> list[Summary]:
     """Run the flow `reclassify`; a recording that failed is left as it was."""
     console.say(f"{len(job.select(job.holdings()).recordings)} recordings in {job.lake}")
-    run = ("reclassify", "reclassify_lake", job, console.analysis_progress())
-    summaries: list[Summary] = _run(*run, prepare=lambda: _prepare("reclassify", job.analysis), slots=job.workers)
+    return _on_recordings("reclassify", "reclassify_lake", job)
+
+
+def _on_recordings(module: str, flow: str, job: AnalysisJob | ReclassifyJob) -> list[Summary]:
+    def prepare() -> None:
+        """Fetch missing models and load what the flow needs."""
+        from gfpipe.models import champion  # noqa: PLC0415 - importing torch takes seconds
+
+        stage = import_module(f"gfpipe.stages.analysis.{module}")
+        stage.prepare(replace(job.analysis, classifier=champion.resolve(job.analysis.classifier)))
+
+    progress = console.analysis_progress()
+    summaries: list[Summary] = _run(module, flow, job, progress, prepare=prepare, slots=job.workers)
     return summaries
 
 
@@ -99,11 +108,3 @@ def _run(
     if isinstance(result, BaseException):
         raise GfpipeError(f"the flow run failed: {result}") from result
     return result
-
-
-def _prepare(stage: str, analysis: Analysis) -> None:
-    """Fetch missing models and load what the flow needs."""
-    from gfpipe.models import champion  # noqa: PLC0415 - importing torch takes seconds
-
-    module = import_module(f"gfpipe.stages.analysis.{stage}")
-    module.prepare(replace(analysis, classifier=champion.resolve(analysis.classifier)))
