@@ -1,1 +1,1 @@
-"""Faces: found, aligned and cut into chips."""
+"""Face detection, alignment, tracking and crops."""

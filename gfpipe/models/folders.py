@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from gfpipe.errors import ModelError
+
 
 @contextmanager
 def publishing(target: Path, mark: str, *, replace: bool) -> Iterator[Path]:
@@ -14,13 +16,18 @@ def publishing(target: Path, mark: str, *, replace: bool) -> Iterator[Path]:
     A complete folder contains the file ``mark``. If ``target`` is complete, it stays unless ``replace`` is set.
 
     Raises:
-        OSError: the folder cannot be written.
+        ModelError: the folder cannot be written.
     """
     staging = target.with_name(f".{target.name}.{uuid4().hex}")
     try:
         staging.mkdir(parents=True)
         yield staging
         _publish(staging, target, mark, replace=replace)
+    except OSError as exc:
+        raise ModelError(
+            f"{target} cannot be written: {exc.strerror or exc}; "
+            "free some space, or set GFPIPE_MODELS to another folder"
+        ) from exc
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 

@@ -151,7 +151,7 @@ def _release_asset(url: str, on_progress: OnProgress) -> Path:
 
 
 def _torchvision_url(weights: str) -> str:
-    import torchvision  # noqa: PLC0415 - slow to import, and only asked for its addresses
+    import torchvision  # noqa: PLC0415 - slow to import
 
     try:
         return str(torchvision.models.get_weight(weights).url)

@@ -11,8 +11,7 @@ To install models on a machine without network, copy the folder.
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -142,7 +141,7 @@ def pull(
     data = read_source(entry, models_folder(), source_file, on_progress)
     if entry.card is None:
         damaged = (models_folder() / model_id / entry.filename).exists()
-        with _writing(models_folder() / model_id, entry.filename, replace=replace or damaged) as staging:
+        with publishing(models_folder() / model_id, entry.filename, replace=replace or damaged) as staging:
             (staging / entry.filename).write_bytes(data)
         return models_folder() / model_id
     try:
@@ -179,7 +178,7 @@ def save_model(
     parameters = None if networks.GRAPH in weights else sum(tensor.numel() for tensor in weights.values())
     complete = card.with_weights(hashlib.sha256(data).hexdigest(), source_sha256, parameters)
     folder = (within or models_folder()) / card.id
-    with _writing(folder, CARD, replace=replace) as staging:
+    with publishing(folder, CARD, replace=replace) as staging:
         (staging / WEIGHTS).write_bytes(data)
         if seen is not None:
             np.save(staging / SEEN, np.unique(seen))
@@ -307,15 +306,3 @@ def _unknown(model_id: str) -> UnknownModelError:
         f"no model {model_id!r} in the catalogue or in {models_folder()}, "
         f"and no folder of that name with a {CARD}: {hint}"
     )
-
-
-@contextmanager
-def _writing(folder: Path, mark: str, *, replace: bool) -> Iterator[Path]:
-    try:
-        with publishing(folder, mark, replace=replace) as staging:
-            yield staging
-    except OSError as exc:
-        raise ModelError(
-            f"{folder} cannot be written: {exc.strerror or exc}; "
-            "free some space, or set GFPIPE_MODELS to another folder"
-        ) from exc

@@ -75,7 +75,7 @@ def check_readable(path: str | Path, offset: int = 0) -> int:
             file.seek(min(offset, size))
             file.read(_PROBE_BLOCK)
     except FileNotFoundError as exc:
-        raise RecordingError(f"{path}: there is no such file; check the path in the manifest or archive") from exc
+        raise RecordingError(f"{path}: no such file; check the path in the manifest or archive") from exc
     except (IsADirectoryError, NotADirectoryError) as exc:
         raise RecordingError(f"{path}: not a file but a folder, or a path through a file; correct the path") from exc
     except PermissionError as exc:
@@ -95,7 +95,7 @@ def video_stream(container: InputContainer, path: str | Path) -> VideoStream:
     """
     candidates = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not candidates:
-        kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
+        kinds = ", ".join(sorted({s.type for s in container.streams})) or "no stream"
         raise RecordingError(f"{path}: has no video stream, only {kinds}; take it out of the archive")
     # As players do: the first one flagged as default, else the first with a frame size.
     stream = min(candidates, key=lambda s: (not s.width, not s.disposition & Disposition.default, s.index))

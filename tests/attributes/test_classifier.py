@@ -1,4 +1,4 @@
-"""The classifiers give what the published networks give, on any device and in any batch."""
+"""Classifiers: parity with the published networks on any device and in any batch."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -67,7 +67,7 @@ def noise(size: int, count: int = 300) -> torch.Tensor:
 
 
 def faces(folder: Path, size: int, count: int = 200) -> torch.Tensor:
-    """Real faces, cut roughly: parity does not need alignment."""
+    """Unaligned faces, which suffice for parity."""
     files = sorted(folder.glob("*.jpg"))[:: max(1, len(list(folder.glob("*.jpg"))) // count)][:count]
     pictures = [Image.open(file).convert("RGB").crop((30, 30, 170, 170)).resize((size, size)) for file in files]
     return torch.from_numpy(np.stack([np.asarray(p) for p in pictures])).permute(0, 3, 1, 2).float()
@@ -110,7 +110,7 @@ def test_age_agrees_with_onnxruntime_on_faces(
     assert np.abs(answer.age_years - oracle(AGE)(chips) @ years).max() < 0.01
 
 
-def test_an_onnx_file_runs_by_onnxruntime(oracle: Callable[[str], Oracle], published: Callable[[str], bytes]) -> None:
+def test_onnx_file(oracle: Callable[[str], Oracle], published: Callable[[str], bytes]) -> None:
     head = Head(Attribute.PERCEIVED_GENDER, ("female", "male"), activation=Activation.NONE)
     spec = ClassifierSpec("ours", "onnx", load(GENDER).spec.input, (head,))
     weights = {GRAPH: torch.frombuffer(bytearray(published(GENDER)), dtype=torch.uint8)}
@@ -119,14 +119,14 @@ def test_an_onnx_file_runs_by_onnxruntime(oracle: Callable[[str], Oracle], publi
     assert np.abs(answer.p_female - oracle(GENDER)(chips)[:, 0]).max() < 1e-4
 
 
-def test_no_faces_give_no_answers(device: torch.device) -> None:
+def test_no_faces(device: torch.device) -> None:
     assert load(GENDER, device)(torch.zeros(0, 3, 32, 32)).p_female.shape == (0,)
     ages = load(AGE, device)(torch.zeros(0, 3, 64, 64)).age_years
     assert ages is not None
     assert ages.shape == (0,)
 
 
-def test_several_views_of_a_face_are_answered_by_their_mean_output() -> None:
+def test_outputs_of_views_are_averaged() -> None:
     model, chips = load(GENDER), noise(32, 12)
     with torch.inference_mode():
         expected = model.outputs(chips).view(4, 3, 2).mean(dim=1).softmax(dim=1)[:, 0]
@@ -134,19 +134,19 @@ def test_several_views_of_a_face_are_answered_by_their_mean_output() -> None:
     assert model(torch.zeros(0, 5, 3, 32, 32)).p_female.shape == (0,)
 
 
-def test_answers_do_not_depend_on_the_batch() -> None:
+def test_predictions_do_not_depend_on_the_batch() -> None:
     model, chips = load(GENDER), noise(32, classifier.BATCH + 44)
     singly = np.concatenate([model(chip[None]).p_female for chip in chips[:: len(chips) - 1]])
     assert np.abs(model(chips).p_female[[0, -1]] - singly).max() < 1e-5
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 64, 64), (3, 32, 32), (2, 32, 32, 3)])
-def test_chips_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+def test_chips_of_another_shape(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"\(F, 3, 32, 32\)"):
         load(GENDER)(torch.zeros(shape))
 
 
-def test_bgr_networks_see_bgr() -> None:
+def test_bgr_input() -> None:
     model = store.open_model(GENDER)
     rgb, chips = load(GENDER), noise(32, 4)
     blue_first = InputSpec(32, rgb.spec.input.mean[::-1], rgb.spec.input.std, "BGR")
@@ -156,7 +156,7 @@ def test_bgr_networks_see_bgr() -> None:
     assert np.abs(classifier.load(spec, weights, CPU)(chips).p_female - rgb(chips).p_female).max() < 1e-5
 
 
-def test_a_sigmoid_head_is_read_as_the_probability_of_its_class() -> None:
+def test_sigmoid_head() -> None:
     head = Head(Attribute.PERCEIVED_GENDER, ("female",), activation=Activation.SIGMOID)
     spec = ClassifierSpec("one", "squeezenet1_1", InputSpec(64, (0, 0, 0), (255, 255, 255)), (head,))
     torch.manual_seed(3)
@@ -169,13 +169,13 @@ def test_a_sigmoid_head_is_read_as_the_probability_of_its_class() -> None:
     assert np.abs(model(chips).p_female - expected).max() < 1e-5
 
 
-def test_a_network_that_nobody_knows_is_named() -> None:
+def test_unknown_network() -> None:
     spec = ClassifierSpec("x", "resnet9000", load(GENDER).spec.input, load(GENDER).spec.heads)
     with pytest.raises(ModelError, match="resnet9000"):
         classifier.load(spec, {}, CPU)
 
 
-def test_a_graph_with_other_outputs_than_the_card_says_is_refused(published: Callable[[str], bytes]) -> None:
+def test_graph_with_other_outputs_than_the_card(published: Callable[[str], bytes]) -> None:
     head = Head(Attribute.PERCEIVED_GENDER, ("female", "male"), activation=Activation.NONE)
     spec = ClassifierSpec("ours", "onnx", load(AGE).spec.input, (head,))
     weights = {GRAPH: torch.frombuffer(bytearray(published(AGE)), dtype=torch.uint8)}
@@ -183,7 +183,7 @@ def test_a_graph_with_other_outputs_than_the_card_says_is_refused(published: Cal
         classifier.load(spec, weights, CPU)(noise(64, 1))
 
 
-def test_a_temperature_softens_answers_and_changes_none() -> None:
+def test_temperature_softens_probabilities() -> None:
     sure, chips = load(GENDER), noise(32, 20)
     (head,) = sure.spec.heads
     calm = ClassifierSpec("ours", sure.spec.network, sure.spec.input, (replace(head, temperature=2.0),))
@@ -198,7 +198,7 @@ def test_a_temperature_softens_answers_and_changes_none() -> None:
 
 
 def planes_last(size: int) -> bytes:
-    """A graph as tf2onnx makes it of a Keras model: (N, S, S, 3) in; the logit of male, red less blue, out."""
+    """A graph as converted by tf2onnx from Keras: input (N, S, S, 3), output the logit of male, red minus blue."""
     chips = helper.make_tensor_value_info("input_1", TensorProto.FLOAT, ["unk__1", size, size, 3])
     logit = helper.make_tensor_value_info("sex", TensorProto.FLOAT, ["unk__1", 1])
     weights = helper.make_tensor("weights", TensorProto.FLOAT, [3, 1], [1.0, 0.0, -1.0])
@@ -212,8 +212,8 @@ def planes_last(size: int) -> bytes:
     return data
 
 
-def test_an_exported_keras_model_takes_planes_last_and_says_male() -> None:
-    """As inaFaceAnalyzer's: one output, the logit of male; BGR, so blue less red here."""
+def test_exported_keras_model() -> None:
+    """As inaFaceAnalyzer: one output, the logit of male; BGR, so blue minus red here."""
     entry = catalog.read()["inafaceanalyzer-resnet50"].card
     assert entry is not None
     spec = replace(entry.classifier, input=replace(entry.input, size=8, mean=(1.0, 2.0, 3.0)))
@@ -225,7 +225,7 @@ def test_an_exported_keras_model_takes_planes_last_and_says_male() -> None:
     assert answer.p_female == pytest.approx(1 - male, abs=1e-6)
 
 
-def test_a_softmax_over_one_class_is_refused() -> None:
+def test_softmax_over_one_class() -> None:
     with pytest.raises(ValueError, match="give the head a sigmoid"):
         Head(Attribute.PERCEIVED_GENDER, ("male",))
     with pytest.raises(ValueError, match="needs a class 'female'"):

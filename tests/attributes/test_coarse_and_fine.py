@@ -1,4 +1,4 @@
-"""The network of two looks: what the coarse one sees and how much it counts."""
+"""CoarseAndFine: the coarse network's input and weight."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ MODEL = "cydral-gender-v1"
 
 @pytest.fixture
 def network() -> CoarseAndFine:
-    """The embedded model beside a fine network that has nothing to say."""
+    """The bundled model with a fine network whose outputs are zero."""
     network = networks.build("cydral-gender+resnet18", 3)
     assert isinstance(network, CoarseAndFine)
     fine = {name: torch.zeros_like(value) for name, value in network.fine.state_dict().items()}
@@ -25,7 +25,7 @@ def network() -> CoarseAndFine:
     return network.eval()
 
 
-def test_the_coarse_look_sees_the_chip_that_the_embedded_model_takes(network: CoarseAndFine) -> None:
+def test_coarse_chip_equals_the_bundled_models_chip(network: CoarseAndFine) -> None:
     frame = np.array(Image.open(store.fetch_source("astronaut")).convert("RGB"))[None]
     found = portraits.open_detector("retinaface-mobilenet0.25", torch.device("cpu"))(frame)
     first = np.zeros(1, np.int64)
@@ -42,7 +42,7 @@ def test_the_coarse_look_sees_the_chip_that_the_embedded_model_takes(network: Co
     assert embedded(seen).p_female == pytest.approx(embedded(chips[1]).p_female, abs=0.05)
 
 
-def test_logits_are_added_and_further_outputs_are_the_fine_networks_own(network: CoarseAndFine) -> None:
+def test_logits_are_added(network: CoarseAndFine) -> None:
     x = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         coarse = network.coarse(network.coarse_chip(x))
@@ -53,7 +53,7 @@ def test_logits_are_added_and_further_outputs_are_the_fine_networks_own(network:
         assert network(x)[:, 2].eq(3).all()
 
 
-def test_only_the_fine_network_and_the_share_are_trained(network: CoarseAndFine) -> None:
+def test_trainable_parameters(network: CoarseAndFine) -> None:
     trained = {name for name, value in network.named_parameters() if value.requires_grad}
     assert not any(name.startswith("coarse.") for name in trained)
     assert "coarse_share" in trained

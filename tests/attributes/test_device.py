@@ -1,4 +1,4 @@
-"""A device is what the machine has, or an error that says what to do."""
+"""Choice of devices."""
 
 import pytest
 import torch
@@ -7,22 +7,22 @@ from gfpipe.attributes.device import resolve_device
 from gfpipe.errors import UsageError
 
 
-def test_auto_takes_a_gpu_where_there_is_one() -> None:
+def test_auto() -> None:
     assert resolve_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
-def test_cuda_without_a_gpu_says_what_to_use() -> None:
+def test_cuda_without_a_gpu() -> None:
     with pytest.raises(UsageError, match="--device cpu"):
         resolve_device("cuda")
 
 
-def test_a_gpu_that_is_not_there_is_refused() -> None:
+def test_missing_gpu() -> None:
     with pytest.raises(UsageError, match="cuda:99"):
         resolve_device("cuda:99")
 
 
 @pytest.mark.parametrize("name", ["gpu", "", "meta"])
-def test_unknown_devices_are_refused(name: str) -> None:
+def test_unknown_devices(name: str) -> None:
     with pytest.raises(UsageError, match="auto, cpu, cuda"):
         resolve_device(name)

@@ -1,4 +1,4 @@
-"""Chips: upright, of the right size, anti-aliased, and never a crash."""
+"""Chips: alignment, size, anti-aliasing and degenerate landmarks."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def umeyama(points: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray
     return result
 
 
-def test_the_similarity_is_umeyamas() -> None:
+def test_similarity_equals_umeyama() -> None:
     rng = np.random.default_rng(0)
     target = np.array(TEMPLATE)
     points = rng.normal(100, 30, (50, 5, 2))  # mirrored sets among them, which want a reflection
@@ -40,14 +40,14 @@ def test_the_similarity_is_umeyamas() -> None:
         np.testing.assert_allclose([value.real, value.imag], [expected[0, 0], expected[1, 0]], rtol=1e-3, atol=1e-5)
 
 
-def test_a_known_similarity_is_found_again() -> None:
+def test_known_similarity_is_recovered() -> None:
     a, b = fit_similarity(moved(3.0, 25.0, 40 + 70j), np.array(TEMPLATE))[0]
     assert a == pytest.approx(np.exp(-1j * np.radians(25)) / 3, abs=1e-6)
     assert a * (40 + 70j) + b == pytest.approx(0, abs=1e-5)
 
 
 @pytest.mark.parametrize(("scale", "degrees"), [(1.5, 0), (2.0, -30), (6.0, 90), (15.0, 170)])
-def test_the_landmarks_arrive_at_the_template(scale: float, degrees: float) -> None:
+def test_landmarks_are_mapped_to_the_template(scale: float, degrees: float) -> None:
     turn = scale * np.exp(1j * np.radians(degrees))
     landmarks = moved(scale, degrees, 350 + 350j - turn * (16 + 16j))
     rows, columns = np.mgrid[:700, :700]
@@ -61,7 +61,7 @@ def test_the_landmarks_arrive_at_the_template(scale: float, degrees: float) -> N
         assert centre == pytest.approx((x, y), abs=0.2)
 
 
-def test_a_chip_of_another_size_is_the_same_picture() -> None:
+def test_chips_of_different_sizes_agree() -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (1, 24, 24, 3), np.uint8).repeat(20, 1).repeat(20, 2)
     landmarks = moved(8.0, 10.0, 100 + 90j)
     small, large = (cut_chips(pixels, FIRST, landmarks, size) for size in (32, 96))
@@ -69,8 +69,8 @@ def test_a_chip_of_another_size_is_the_same_picture() -> None:
 
 
 @pytest.mark.parametrize("scale", [1.0, 3.0, 9.0, 27.0])
-def test_nothing_finer_than_the_chip_aliases_into_it(scale: float) -> None:
-    """Black and white by turns, two pixels each: a chip pixel that covers many of them is grey."""
+def test_no_aliasing(scale: float) -> None:
+    """Alternating black and white stripes of two pixels: chip pixels that cover many of them are grey."""
     stripes = (np.indices((1000, 1000)).sum(0) // 2 % 2 * 255).astype(np.uint8)
     pixels = stripes[None, ..., None].repeat(3, axis=3)
     chip = cut_chips(pixels, FIRST, moved(4 * scale, 7.0, 10 + 40j) if scale < 9 else moved(scale, 7.0, 120 + 40j), 32)
@@ -78,20 +78,20 @@ def test_nothing_finer_than_the_chip_aliases_into_it(scale: float) -> None:
     assert chip.mean() == pytest.approx(127.5, abs=3)
 
 
-def test_faces_are_cut_from_their_own_frames_in_the_order_given() -> None:
+def test_faces_are_cut_from_their_frames_in_order() -> None:
     pixels = np.stack([np.full((64, 64, 3), value, np.uint8) for value in (10, 90, 200)])
     chips = cut_chips(pixels, np.array([2, 0, 1, 2]), moved(1.5, 0, 5 + 5j).repeat(4, axis=0), 16)
     assert chips.shape == (4, 3, 16, 16)
     np.testing.assert_allclose(chips.mean(dim=(1, 2, 3)).numpy(), [200, 10, 90, 200], rtol=1e-5)
 
 
-def test_colours_stay_in_their_planes() -> None:
+def test_colour_channels() -> None:
     pixels = np.full((1, 50, 50, 3), (250, 100, 5), np.uint8)
     chip = cut_chips(pixels, FIRST, moved(1, 0, 5 + 5j), 32)[0]
     np.testing.assert_allclose(chip.mean(dim=(1, 2)).numpy(), [250, 100, 5], rtol=1e-5)
 
 
-def test_beyond_the_edge_the_outermost_pixels_go_on() -> None:
+def test_border_pixels_are_repeated() -> None:
     pixels = np.zeros((1, 40, 40, 3), np.uint8)
     pixels[:, :, 0] = 77
     chip = cut_chips(pixels, FIRST, moved(1, 0, -25 + 4j), 32)
@@ -114,7 +114,7 @@ def test_beyond_the_edge_the_outermost_pixels_go_on() -> None:
     ],
     ids=["zero", "one point", "nan", "inf", "huge", "right of", "left of", "tiny", "in a line", "mirrored"],
 )
-def test_landmarks_of_no_face_give_a_chip_without_nan(landmarks: NDArray[np.float64]) -> None:
+def test_degenerate_landmarks_give_finite_chips(landmarks: NDArray[np.float64]) -> None:
     pixels = np.random.default_rng(2).integers(0, 256, (1, 48, 64, 3), np.uint8)
     chip = cut_chips(pixels, FIRST, landmarks.astype(np.float32), 32)
     assert torch.isfinite(chip).all()
@@ -122,12 +122,12 @@ def test_landmarks_of_no_face_give_a_chip_without_nan(landmarks: NDArray[np.floa
     assert chip.max() <= 255.001
 
 
-def test_no_faces_give_no_chips() -> None:
+def test_no_faces() -> None:
     chips = cut_chips(np.zeros((1, 9, 9, 3), np.uint8), FIRST[:0], np.zeros((0, 5, 2), np.float32), 32)
     assert chips.shape == (0, 3, 32, 32)
 
 
-def test_a_template_of_ones_own_is_followed() -> None:
+def test_custom_template() -> None:
     columns = np.arange(100)[None, :].repeat(100, axis=0)
     pixels = np.where(columns < 50, 0, 255).astype(np.uint8)[None, ..., None].repeat(3, axis=3)
     template = tuple((x + 8, y + 8) for x, y in TEMPLATE)
@@ -137,7 +137,7 @@ def test_a_template_of_ones_own_is_followed() -> None:
     assert alignment.TEMPLATE_SIZE == 32
 
 
-def test_views_are_the_chip_and_the_chip_shifted_by_half_a_pixel() -> None:
+def test_half_pixel_views() -> None:
     """On a ramp, half a chip pixel to the side is half the ramp's step."""
     frame = np.broadcast_to(np.arange(200, dtype=np.uint8)[None, :, None], (200, 200, 3))[None].copy()
     landmarks = (np.array([TEMPLATE]) * 4 + 20).astype(np.float32)  # four frame pixels to a chip pixel
@@ -151,7 +151,7 @@ def test_views_are_the_chip_and_the_chip_shifted_by_half_a_pixel() -> None:
     assert shifts.tolist() == pytest.approx([0, -2, 2, 0, 0], abs=0.01)
 
 
-def test_a_flipped_view_is_the_mirror_image_of_each_view() -> None:
+def test_flipped_views() -> None:
     frame = np.random.default_rng(0).integers(0, 256, (1, 200, 200, 3), np.uint8)
     landmarks = (np.array([TEMPLATE]) * 4 + 20).astype(np.float32)
     for several, plain in ((False, 1), (True, 5)):
@@ -161,7 +161,7 @@ def test_a_flipped_view_is_the_mirror_image_of_each_view() -> None:
         assert torch.equal(views[:, plain:], views[:, :plain].flip(-1))
 
 
-def test_a_classifier_that_wants_one_view_gets_one() -> None:
+def test_shape_with_one_and_several_views() -> None:
     wanted = InputSpec(64, (0, 0, 0), (1, 1, 1))
     chips = chips_for(
         wanted, np.zeros((1, 90, 90, 3), np.uint8), np.zeros(0, np.int64), np.zeros((0, 5, 2), np.float32)
@@ -179,12 +179,12 @@ NO_LANDMARKS = np.full((1, 5, 2), np.nan, np.float32)
 
 
 def ramp(height: int, width: int) -> NDArray[np.uint8]:
-    """Red rises to the right, green downwards, by one a pixel: where a pixel is from can be read off it."""
+    """Red increases to the right and green downwards by one per pixel, so that colours encode positions."""
     rows, columns = np.mgrid[:height, :width]
     return np.stack((columns, rows, np.zeros_like(rows)), axis=-1).astype(np.uint8)[None]
 
 
-def test_a_chip_by_box_is_the_square_around_its_middle() -> None:
+def test_chip_by_box_is_the_square_around_its_centre() -> None:
     """A box of 60 × 100 around (100, 110), 1.1 times: 110 pixels from (45, 55) on; 2.75 of them are one of the chip."""
     box = np.array([[70, 60, 130, 160]], np.float32)
     chip = chips_for(SQUARE, ramp(240, 240), FIRST, NO_LANDMARKS, box)[0].numpy()
@@ -193,7 +193,7 @@ def test_a_chip_by_box_is_the_square_around_its_middle() -> None:
     assert np.abs(chip[1] - (expected + 10)[:, None]).max() < 0.05
 
 
-def test_beyond_the_edge_a_chip_by_box_goes_on_with_the_outermost_pixels() -> None:
+def test_chip_by_box_repeats_border_pixels() -> None:
     """Box and square as above, but 70 pixels further to the left: 25 of the 110 columns lie outside."""
     box = np.array([[0, 60, 60, 160]], np.float32)
     frame = ramp(240, 240)
@@ -204,7 +204,7 @@ def test_beyond_the_edge_a_chip_by_box_goes_on_with_the_outermost_pixels() -> No
     assert np.abs(chip[0, :, 10:] - 9 - expected[None, 10:]).max() < 0.05
 
 
-def test_views_of_a_chip_by_box_are_shifted_by_half_a_pixel() -> None:
+def test_half_pixel_views_of_chip_by_box() -> None:
     box = np.array([[60, 60, 140, 140]], np.float32)
     several = replace(SQUARE, half_pixel_views=True, flipped_view=True)
     views = chips_for(several, ramp(240, 240), FIRST, NO_LANDMARKS, box)[0]
@@ -215,11 +215,11 @@ def test_views_of_a_chip_by_box_are_shifted_by_half_a_pixel() -> None:
 
 
 @pytest.mark.parametrize("box", [[np.nan] * 4, [50, 50, 50, 50], [500, 500, 600, 600]])
-def test_a_box_that_is_none_is_no_crash(box: list[float]) -> None:
+def test_degenerate_boxes_give_finite_chips(box: list[float]) -> None:
     chip = chips_for(SQUARE, ramp(90, 90), FIRST, NO_LANDMARKS, np.array([box], np.float32))
     assert torch.isfinite(chip).all()
 
 
-def test_a_chip_by_box_cannot_be_cut_without_one() -> None:
+def test_chip_by_box_needs_boxes() -> None:
     with pytest.raises(ValueError, match="need the faces' boxes"):
         chips_for(SQUARE, ramp(90, 90), FIRST, NO_LANDMARKS)

@@ -1,4 +1,4 @@
-"""The detector: the same faces whatever the training, in frames of any size and number."""
+"""The detector on frames of any size and number, compared with another training."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +37,7 @@ def overlaps(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float
 
 
 def matched(found: Detections, others: Detections, frame_height: int) -> tuple[int, int]:
-    """How many of the faces of 24 px and more the others have too, at an overlap of 0.5; and of how many."""
+    """Number of faces of at least 24 pixels that the others contain at an overlap of 0.5, and number of faces."""
     tall = (found.boxes[:, 3] - found.boxes[:, 1]) * 360 / frame_height >= LEAST_HEIGHT
     hits = 0
     for frame in np.unique(found.frame_index[tall]):
@@ -47,7 +47,7 @@ def matched(found: Detections, others: Detections, frame_height: int) -> tuple[i
 
 
 @pytest.mark.slow
-def test_another_training_of_the_network_finds_the_same_faces(
+def test_another_training_detects_the_same_faces(
     detect: Detector, other_training: StoredModel, photos: list[NDArray[np.uint8]], shared: Path
 ) -> None:
     oracle = detector.load(other_training)
@@ -63,18 +63,18 @@ def test_another_training_of_the_network_finds_the_same_faces(
 
 
 @pytest.mark.slow
-def test_a_man_is_seen_while_he_is_in_the_room_and_nobody_before_or_after(detect: Detector, shared: Path) -> None:
+def test_clip_with_one_person(detect: Detector, shared: Path) -> None:
     found = set(detect(clip(shared / "video" / "bowing.mp4", every=5)).frame_index * 5)
     assert not [frame for frame in found if not 35 <= frame <= 215]
     assert {60, 80, 100, 120, 160, 180, 195} <= found  # he faces the camera; between 135 and 155 he bows
 
 
-def test_a_news_anchor_is_found_once_in_every_frame(detect: Detector, shared: Path) -> None:
+def test_clip_of_a_news_anchor(detect: Detector, shared: Path) -> None:
     pixels = clip(shared / "video" / "akiyo_cif.mp4", every=30)
     np.testing.assert_array_equal(detect(pixels).frame_index, np.arange(len(pixels)))
 
 
-def test_no_frames_and_no_faces_give_no_detections(detect: Detector) -> None:
+def test_no_frames_and_no_faces(detect: Detector) -> None:
     for pixels in (np.zeros((0, 90, 160, 3), np.uint8), np.full((2, 90, 160, 3), 127, np.uint8)):
         found = detect(pixels)
         assert len(found) == 0
@@ -84,13 +84,11 @@ def test_no_frames_and_no_faces_give_no_detections(detect: Detector) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 4000), (3000, 8), (33, 31)])
-def test_frames_of_any_shape_are_accepted(detect: Detector, size: tuple[int, int]) -> None:
+def test_frame_sizes(detect: Detector, size: tuple[int, int]) -> None:
     assert len(detect(np.zeros((1, *size, 3), np.uint8))) == 0
 
 
-def test_a_face_is_found_in_the_same_place_whatever_the_format_of_the_frame(
-    detect: Detector, portrait: NDArray[np.uint8]
-) -> None:
+def test_position_does_not_depend_on_frame_format(detect: Detector, portrait: NDArray[np.uint8]) -> None:
     alone = detect(portrait)
     for above, beside in ((0, 300), (300, 0), (17, 5)):
         framed = detect(np.pad(portrait, ((0, 0), (above, above), (beside, beside), (0, 0))))
@@ -99,7 +97,7 @@ def test_a_face_is_found_in_the_same_place_whatever_the_format_of_the_frame(
         assert overlaps(moved, alone.boxes)[0, 0] > 0.8
 
 
-def test_each_face_belongs_to_its_own_frame_of_a_batch(detect: Detector, portrait: NDArray[np.uint8]) -> None:
+def test_frame_index(detect: Detector, portrait: NDArray[np.uint8]) -> None:
     empty, turned = np.zeros_like(portrait), portrait[:, :, ::-1]
     found = detect(np.concatenate((portrait, empty, turned, portrait)))
     np.testing.assert_array_equal(found.frame_index, [0, 2, 3])
@@ -108,14 +106,14 @@ def test_each_face_belongs_to_its_own_frame_of_a_batch(detect: Detector, portrai
     np.testing.assert_allclose(width - found.boxes[1, [2, 0]], found.boxes[0, [0, 2]], atol=0.03 * width)
 
 
-def test_the_eye_on_the_left_of_the_picture_comes_first(detect: Detector, portrait: NDArray[np.uint8]) -> None:
+def test_order_of_landmarks(detect: Detector, portrait: NDArray[np.uint8]) -> None:
     left_eye, right_eye, nose, left_mouth, right_mouth = detect(portrait).landmarks[0]
     assert left_eye[0] < nose[0] < right_eye[0]
     assert left_mouth[0] < right_mouth[0]
     assert max(left_eye[1], right_eye[1]) < nose[1] < min(left_mouth[1], right_mouth[1])
 
 
-def test_boxes_end_at_the_edge_of_the_frame(detect: Detector, portrait: NDArray[np.uint8]) -> None:
+def test_boxes_are_clipped_to_the_frame(detect: Detector, portrait: NDArray[np.uint8]) -> None:
     x1, y1, x2, y2 = detect(portrait).boxes[0]
     cut = portrait[:, int(y1 + 0.15 * (y2 - y1)) :, int(x1 + 0.1 * (x2 - x1)) :]
     found = detect(cut)
@@ -124,7 +122,7 @@ def test_boxes_end_at_the_edge_of_the_frame(detect: Detector, portrait: NDArray[
     assert (found.boxes[:, 2:] <= [cut.shape[2], cut.shape[1]]).all()
 
 
-def test_a_higher_threshold_keeps_a_subset(
+def test_higher_threshold_detects_a_subset(
     mobilenet: StoredModel, detect: Detector, photos: list[NDArray[np.uint8]]
 ) -> None:
     strict = detector.load(mobilenet, score_threshold=0.999)
@@ -134,7 +132,7 @@ def test_a_higher_threshold_keeps_a_subset(
 
 
 @pytest.mark.parametrize(("height", "width"), [(1080, 1920), (360, 640), (1920, 1080), (576, 768), (540, 1280)])
-def test_a_frame_costs_the_same_whatever_its_format(height: int, width: int) -> None:
+def test_working_size(height: int, width: int) -> None:
     area = 640 * 360
     rows, columns = detector.working_size(height, width, area)
     assert (rows % 32, columns % 32) == (0, 0)
@@ -142,13 +140,13 @@ def test_a_frame_costs_the_same_whatever_its_format(height: int, width: int) -> 
     assert rows / columns == pytest.approx(height / width, rel=0.1)
 
 
-def test_a_classifier_is_no_detector(mobilenet: StoredModel) -> None:
+def test_classifier_is_not_a_detector(mobilenet: StoredModel) -> None:
     stored = StoredModel(replace(mobilenet.card, id="mine", network="resnet18"), mobilenet.weights)
     with pytest.raises(UnknownModelError, match=r"mine: 'resnet18' is not a face detector; choose one of retinaface"):
         detector.load(stored)
 
 
-def test_detections_of_unequal_length_are_refused() -> None:
+def test_detections_of_unequal_length() -> None:
     one = np.zeros(1, np.float32)
     with pytest.raises(ValueError, match="2 faces, but"):
         Detections(np.zeros(2, np.int64), np.zeros((1, 4), np.float32), np.zeros((2, 5, 2), np.float32), one)

@@ -1,4 +1,4 @@
-"""A face in the middle of a picture, found and cut as a classifier wants it."""
+"""Detection and cutting of centred faces in still images."""
 
 import io
 from dataclasses import dataclass, replace
@@ -42,7 +42,7 @@ def encoded(image: Image.Image) -> Picture:
     return Picture(buffer.getvalue())
 
 
-def test_the_face_of_each_picture_is_found_in_order_and_the_others_are_named(
+def test_faces_are_detected_in_order_and_unreadable_images_are_reported(
     face: Image.Image, detect: FaceDetector
 ) -> None:
     wall = Image.new("RGB", face.size, (90, 90, 90))
@@ -56,7 +56,7 @@ def test_the_face_of_each_picture_is_found_in_order_and_the_others_are_named(
     assert len(portraits.chips(found[0], SPEC)) == 1  # of faces only
 
 
-def test_a_reduced_face_is_the_same_face_with_less_in_it(face: Image.Image, detect: FaceDetector) -> None:
+def test_reduced_faces(face: Image.Image, detect: FaceDetector) -> None:
     (batch,) = portraits.find([encoded(face)], detect, [])
     full, small, tiny = (portraits.chips(batch, SPEC, face_pixels=pixels)[0] for pixels in (None, 40, 10))
     assert float((full - small).abs().mean()) < float((full - tiny).abs().mean()) < 40
@@ -64,7 +64,7 @@ def test_a_reduced_face_is_the_same_face_with_less_in_it(face: Image.Image, dete
     assert torch.equal(full, portraits.chips(batch, SPEC, face_pixels=2 * height)[0])  # none is enlarged
 
 
-def test_a_chip_by_box_shows_the_whole_face_and_needs_no_landmarks(face: Image.Image, detect: FaceDetector) -> None:
+def test_chip_by_box_needs_no_landmarks(face: Image.Image, detect: FaceDetector) -> None:
     (batch,) = portraits.find([encoded(face)], detect, [])
     wanted = InputSpec(size=96, mean=(0, 0, 0), std=(1, 1, 1), box_scale=1.1)
     chip = portraits.chips(batch, wanted)[0]
@@ -79,7 +79,7 @@ def test_a_chip_by_box_shows_the_whole_face_and_needs_no_landmarks(face: Image.I
     assert 0 < float((chip - small).abs().mean()) < 12  # the same, with less in it
 
 
-def test_of_several_faces_the_one_in_the_middle_is_meant() -> None:
+def test_centred_face_is_selected() -> None:
     boxes = np.array([[0, 0, 50, 60], [70, 60, 130, 140], [95, 95, 105, 105], [0, 0, 50, 50]], np.float32)
     scores = np.array([0.99, 0.9, 0.999, 0.9], np.float32)
     found = Detections(np.array([0, 0, 0, 2]), boxes, np.zeros((4, 5, 2), np.float32), scores)

@@ -1,4 +1,4 @@
-"""The networks: the same numbers as their publishers', and weights that do not fit are refused."""
+"""RetinaFace networks: parity with the published ones, and errors of unsuitable weights."""
 
 import io
 import zipfile
@@ -30,7 +30,7 @@ def graph() -> bytes:
 
 @pytest.mark.parametrize("device", ["cpu", CUDA])
 @pytest.mark.parametrize("size", [(96, 160), (352, 640), (544, 416)])
-def test_the_network_gives_the_numbers_of_the_published_graph(
+def test_outputs_equal_published_graph(
     mobilenet: StoredModel, graph: bytes, device: str, size: tuple[int, int]
 ) -> None:
     inputs = torch.randint(0, 256, (2, 3, *size), generator=torch.Generator().manual_seed(1)).float() - 115
@@ -38,7 +38,7 @@ def test_the_network_gives_the_numbers_of_the_published_graph(
 
 
 @pytest.mark.parametrize("device", ["cpu", CUDA])
-def test_the_numbers_agree_on_photographs_too(
+def test_outputs_equal_published_graph_on_photographs(
     mobilenet: StoredModel, graph: bytes, photos: list[NDArray[np.uint8]], device: str
 ) -> None:
     detect = detector.load(mobilenet, device)
@@ -57,7 +57,7 @@ def assert_parity(graph: bytes, detect: detector.Detector, inputs: torch.Tensor)
         assert np.abs(published - ours.cpu().numpy()).max() < 1e-3
 
 
-def test_folding_batch_norm_does_not_change_what_the_network_says(other_training: StoredModel) -> None:
+def test_folding_batch_norm_does_not_change_outputs(other_training: StoredModel) -> None:
     assert sum(value.numel() for value in other_training.weights.values()) == 433_343
     plain = retinaface.RetinaFaceMobileNet(slope=0.0).eval()
     plain.load_state_dict(dict(other_training.weights))
@@ -71,8 +71,8 @@ def test_folding_batch_norm_does_not_change_what_the_network_says(other_training
 
 
 @pytest.mark.slow
-def test_resnet50_loads_a_checkpoint_and_runs(mobilenet: StoredModel) -> None:
-    """Its published weights need a network; here they are random, with the running statistics of a trained net."""
+def test_resnet50_checkpoint(mobilenet: StoredModel) -> None:
+    """With random weights and statistics, because the published weights need a download."""
     torch.manual_seed(0)
     architecture = retinaface.ARCHITECTURES["retinaface-resnet50"]
     network = architecture.build()
@@ -100,7 +100,7 @@ def test_resnet50_loads_a_checkpoint_and_runs(mobilenet: StoredModel) -> None:
     assert detect(pixels).boxes.shape[1:] == (4,)
 
 
-def test_anchors_are_those_of_the_package() -> None:
+def test_anchors_equal_the_packages() -> None:
     """``retinaface.prior_box`` gives them relative to the image; ours are in pixels."""
     from retinaface.prior_box import priorbox
 
@@ -111,7 +111,7 @@ def test_anchors_are_those_of_the_package() -> None:
     torch.testing.assert_close(relative, published)
 
 
-def test_decoding_is_that_of_the_package() -> None:
+def test_decoding_equals_the_packages() -> None:
     from retinaface.box_utils import decode, decode_landm
 
     priors = retinaface.anchors(64, 64, retinaface.PUBLISHED_ANCHORS, torch.device("cpu"))
@@ -123,13 +123,13 @@ def test_decoding_is_that_of_the_package() -> None:
     torch.testing.assert_close(retinaface.decode_landmarks(points, priors), expected)
 
 
-def test_weights_of_another_network_are_refused_by_name() -> None:
+def test_weights_of_another_network() -> None:
     architecture = retinaface.ARCHITECTURES["retinaface-mobilenet0.25"]
     with pytest.raises(ModelError, match=r"do not fit RetinaFaceMobileNet.*Missing key"):
         retinaface.load_network(architecture, {"fc.weight": torch.zeros(2, 2)})
 
 
-def test_bytes_that_are_no_graph_are_refused(tmp_path: Path) -> None:
+def test_invalid_graph(tmp_path: Path) -> None:
     archive = tmp_path / "x.zip"
     with zipfile.ZipFile(archive, "w") as made:
         made.writestr("weights", b"nothing")

@@ -1,4 +1,4 @@
-"""A models folder of the test's own, and a machine that is cut off from every network."""
+"""An empty models folder, and a machine without network."""
 
 import hashlib
 import io
@@ -22,7 +22,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pip and httpx are sent to a port where nobody listens."""
+    """Direct pip and httpx to a closed port."""
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_INDEX_URL", "https://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_RETRIES", "0")
@@ -34,7 +34,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def package_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_network: None) -> Callable[[str, bytes], None]:
-    """A package index of one wheel, ``madeup==1.0``: give it a file to hold."""
+    """Publish a file in a wheel, ``madeup==1.0``, in a local package index."""
     folder = tmp_path / "index"
     folder.mkdir()
     monkeypatch.setenv("PIP_NO_INDEX", "1")
@@ -51,7 +51,7 @@ def package_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_network: N
 
 
 def checkpoint(content: object) -> bytes:
-    """What ``torch.save`` writes."""
+    """Serialise with ``torch.save``."""
     buffer = io.BytesIO()
     torch.save(content, buffer)
     return buffer.getvalue()
@@ -76,11 +76,11 @@ input = {{ size = 64, mean = [0, 0, 0], std = [255, 255, 255] }}
 
 
 def sha256(data: bytes) -> str:
-    """The digest that a catalogue would hold."""
+    """SHA-256 in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 
 def pull_and_open(name: str) -> str:
-    """Fetch a model anew and read it; runs in processes of its own. Returns the digest of its weights."""
+    """Pull a model again and open it; returns the SHA-256 of its weights."""
     store.pull(name, force=True)
     return store.open_model(name).card.sha256

