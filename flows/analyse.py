@@ -93,8 +93,10 @@ def analyse_archive(job: AnalysisJob) -> list[Summary]:
     # Workers, wherever they are, and the lake know models by their ids.
     analysis = replace(job.analysis, classifier=champion.resolve(job.analysis.classifier))
     provenance = stage.prepare(analysis)
-    finished = [stage.finished(recording, job.lake, provenance, job.crops) for recording in selected.recordings]
-    work = partial(stage.run, lake=job.lake, config=analysis, retention=job.crops)
+    finished = [
+        stage.finished(recording, job.lake, provenance, job.crops, job.counting) for recording in selected.recordings
+    ]
+    work = partial(stage.run, lake=job.lake, config=analysis, retention=job.crops, counting=job.counting)
     summaries, errors = analyse_missing(job, work, analysis.device, selected.recordings, finished, overview.headline)
     headline = overview.headline(summaries, len(selected.rejected))
     coverage = overview.coverage(selected.recordings, selected.rejected, summaries)

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from gfpipe.archive import manifest
 from gfpipe.archive.manifest import Manifest
 from gfpipe.choices import DEFAULT_PATTERN, Device
+from gfpipe.counting import Counting
 from gfpipe.lake import shards
 from gfpipe.settings import Analysis, CropRetention
 
@@ -53,6 +54,8 @@ class AnalysisJob(RecordingsJob):
     """Time zone of start times that have none, such as Europe/Paris."""
     analysis: Analysis = Analysis()
     """Sampling and models; `champion` is resolved when the run begins."""
+    counting: Counting = Counting()
+    """Which faces count: only these can be crops, and shards that lack some of them are written again."""
     crops: CropRetention | None = None
     """Which crops of faces are stored, and for how long; empty: none."""
 

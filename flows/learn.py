@@ -121,7 +121,7 @@ def curate_and_retrain(job: LearnJob) -> Decision:
     if decision.promoted and job.reestimate:
         reclassify_lake(ReclassifyJob(lake=job.lake, classifier=decision.candidate, device=job.device))
     if decision.promoted:
-        publish_lake(job.lake)
+        publish_lake(job.lake, job.counting)
     if decision.promoted and not job.reestimate:
         breaks = (
             f"{wording.consequences(decision)}\n\nUntil then, the view `classifier_breaks` shows where figures break."

@@ -12,15 +12,16 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from gfpipe import overview
+from gfpipe.counting import Counting
 from gfpipe.formats import PERCENT, clock, share_with_interval
 from gfpipe.stages.figures import publish as stage
 from gfpipe.stages.figures.publish import Published
 
 
 @task(task_run_name="build and check the warehouse", cache_policy=NO_CACHE)
-def publish_warehouse(lake: str) -> Published:
+def publish_warehouse(lake: str, counting: Counting) -> Published:
     """Build the warehouse; it replaces the old one when it is complete."""
-    return stage.run(lake)
+    return stage.run(lake, counting=counting)
 
 
 def _run_name() -> str:
@@ -28,13 +29,14 @@ def _run_name() -> str:
 
 
 @flow(name="publish", flow_run_name=_run_name)
-def publish_lake(lake: str) -> Published:
+def publish_lake(lake: str, counting: Counting = Counting()) -> Published:  # noqa: B008 - frozen
     """Compute screen time from everything in the lake; the run fails if a check finds bad rows.
 
     Args:
         lake: folder or URL of the Parquet shards, in which the warehouse is built.
+        counting: which faces count.
     """
-    published = publish_warehouse(lake)
+    published = publish_warehouse(lake, counting)
     create_table_artifact(
         [_channel(row) for row in published.screen_time], "screen-time", "Screen time by perceived gender"
     )

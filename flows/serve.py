@@ -80,7 +80,7 @@ def _scheduled(site: Settings) -> Iterator[tuple[RunnerDeployment, str]]:
 
     common = {name: getattr(site, name) for name in AnalysisJob.model_fields if hasattr(site, name)}
     yield due(analyse_archive, "nightly", site.analyse_schedule, job=AnalysisJob(**common))
-    yield due(publish_lake, "nightly", site.publish_schedule, lake=site.lake)
+    yield due(publish_lake, "nightly", site.publish_schedule, lake=site.lake, counting=site.counting)
     if site.crops:
         yield due(remove_expired, "nightly", site.purge_schedule, lake=site.lake)
     if learn := site.learn:
@@ -90,6 +90,7 @@ def _scheduled(site: Settings) -> Iterator[tuple[RunnerDeployment, str]]:
             gate_data=learn.gate_data,
             recipe=learn.recipe,
             rules=Rules(threshold_female=learn.threshold, threshold_male=learn.threshold),
+            counting=site.counting,
             reestimate=learn.reestimate,
         )
         yield due(curate_and_retrain, "monthly", learn.schedule, job=job)

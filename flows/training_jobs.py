@@ -1,6 +1,7 @@
 """Parameters of the flows that train; apart from `jobs`, because the gate and curation import scikit-learn."""
 
 from gfpipe.choices import LEAST_LABELS, Device
+from gfpipe.counting import Counting
 from gfpipe.curation.selection import Rules
 from gfpipe.evaluation.gate.non_inferiority import Margins
 from gfpipe.flows.jobs import Job
@@ -47,5 +48,7 @@ class LearnJob(RetrainJob):
     """Train on the model's probabilities instead of hard labels."""
     least_labels: int = LEAST_LABELS
     """Labelled faces of the archive that the gate needs to use them."""
+    counting: Counting = Counting()
+    """Which faces count when the lake is published after a promotion."""
     reestimate: bool = False
     """Reclassify the whole lake and publish after a promotion; else the figures break where the new model begins."""

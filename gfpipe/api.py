@@ -13,6 +13,7 @@ import pyarrow as pa
 from gfpipe import warehouse, workers
 from gfpipe.archive import manifest
 from gfpipe.choices import DEFAULT_PATTERN
+from gfpipe.counting import Counting
 from gfpipe.estimates.question import Question
 from gfpipe.lake import schedule
 from gfpipe.models import champion
@@ -143,10 +144,10 @@ def analyse(
     return tuple(summaries)
 
 
-def publish(lake: PathLike) -> Path:
+def publish(lake: PathLike, counting: Counting = Counting()) -> Path:  # noqa: B008 - frozen
     """Build the lake's warehouse, ``LAKE/gfpipe.duckdb``, and return its path.
 
     Raises:
         LakeError: there is nothing to publish, or the lake cannot be read or written.
     """
-    return publish_stage.run(os.fspath(lake)).warehouse
+    return publish_stage.run(os.fspath(lake), counting=counting).warehouse

@@ -15,13 +15,12 @@ from pydantic.dataclasses import dataclass
 from gfpipe.choices import (
     DEFAULT_DETECTOR,
     DEFAULT_EVERY_SECONDS,
-    DEFAULT_MIN_FACE,
     DEFAULT_PATTERN,
     Device,
     Sampling,
 )
+from gfpipe.counting import Counting
 from gfpipe.errors import UsageError
-from gfpipe.recording import REFERENCE_LINES
 from gfpipe.validation import between, is_text, parse
 
 PREFIX: Final = "GFPIPE_"
@@ -45,8 +44,6 @@ class Analysis:
         classifier: id or folder of a perceived-gender model, or ``champion`` for the promoted one, which flows and
             commands resolve (:mod:`gfpipe.models.champion`) before a stage runs.
         device: where networks run; it does not change the results.
-        min_face: faces lower than this, in lines of a 360-line picture, are stored but not counted.
-        min_score: detections with a lower score are dropped.
     """
 
     sampling: Sampling = Sampling.KEYFRAMES
@@ -54,8 +51,6 @@ class Analysis:
     detector: str = DEFAULT_DETECTOR
     classifier: str = "champion"
     device: Device = Device.AUTO
-    min_face: Annotated[float, between(0, REFERENCE_LINES)] = DEFAULT_MIN_FACE
-    min_score: Annotated[float, Field(gt=0, lt=1)] = 0.9
 
 
 def _term(text: str) -> timedelta:
@@ -136,6 +131,7 @@ class Settings:
         pattern: pattern of the archive's paths.
         timezone: time zone of start times that have none, and of the schedules, such as ``Europe/Paris``.
         analysis: table ``[analysis]``.
+        counting: table ``[counting]``: which faces count, when publishing and for crops.
         workers: worker processes; 0 means one a core.
         scheduler: address of a Dask scheduler, whose workers are used instead.
         analyse_schedule, publish_schedule, purge_schedule: cron lines, or ``every N minutes``; expired crops are
@@ -149,6 +145,7 @@ class Settings:
     pattern: str = DEFAULT_PATTERN
     timezone: Annotated[str | None, AfterValidator(_zone)] = None
     analysis: Analysis = field(default_factory=Analysis)
+    counting: Counting = field(default_factory=Counting)
     workers: Annotated[int, Field(ge=0)] = 0
     scheduler: str | None = None
     analyse_schedule: str = "0 3 * * *"

@@ -6,6 +6,7 @@ import pytest
 
 from gfpipe import settings
 from gfpipe.choices import Sampling
+from gfpipe.counting import Counting
 from gfpipe.errors import UsageError
 from gfpipe.settings import Analysis, CropRetention, Learning
 from tests.conftest import ROOT
@@ -76,9 +77,10 @@ def test_environment_variables_override_the_file(tmp_path: Path, monkeypatch: py
     }
     for name, text in variables.items():
         monkeypatch.setenv(f"GFPIPE_{name}", text)
-    site = load(tmp_path, 'archive = "tv"\nlake = "l"\nworkers = 2\n[analysis]\nmin_face = 30\n')
+    site = load(tmp_path, 'archive = "tv"\nlake = "l"\nworkers = 2\n[counting]\nmin_face = 30\n')
     assert (site.archive, site.lake, site.workers) == (str(tmp_path / "tv"), str(Path("2001").absolute()), 3)
-    assert site.analysis == Analysis(sampling=Sampling.EXACT, every_seconds=2.0, min_face=30.0)
+    assert site.analysis == Analysis(sampling=Sampling.EXACT, every_seconds=2.0)
+    assert site.counting == Counting(min_face=30.0)
     assert site.crops == CropRetention("30d", again=False)
     assert site.learn == Learning(["a=b"], ["utkface=U"])
     monkeypatch.setenv("GFPIPE_WORKERS", "many")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from gfpipe.choices import DEFAULT_DETECTOR, DEFAULT_EVERY_SECONDS, DEFAULT_MIN_FACE, DEFAULT_PATTERN, Sampling
+from gfpipe.choices import DEFAULT_DETECTOR, DEFAULT_EVERY_SECONDS, DEFAULT_PATTERN, Sampling
 from gfpipe.cli import console
 from gfpipe.cli.options import ComputeOptions, DryRun, Lake, PeriodOptions, command
 from gfpipe.errors import UsageError
@@ -139,9 +139,6 @@ def analyse(
     classifier: Annotated[
         str, typer.Option(metavar="MODEL", help="Perceived-gender classifier; champion: the promoted one.")
     ] = "champion",
-    min_face: Annotated[
-        float, typer.Option(help="Lowest face that counts, in lines of a 360-line picture; lower ones are stored.")
-    ] = DEFAULT_MIN_FACE,
     keep_crops: Annotated[
         bool, typer.Option("--keep-crops", help="Store pictures of some faces; needs --expires.")
     ] = False,
@@ -167,7 +164,7 @@ def analyse(
     limits = {"per_track": crops_per_track, "per_recording": crops_per_recording, "per_day": crops_per_day}
     crops = _crops(keep_crops, expires, {name: limit for name, limit in limits.items() if limit is not None})
     analysis = {"sampling": sampling, "every_seconds": every, "detector": detector, "classifier": classifier}
-    analysis |= {"device": compute.device, "min_face": min_face}
+    analysis |= {"device": compute.device}
     from gfpipe.cli import flow_runs  # noqa: PLC0415
     from gfpipe.flows.jobs import AnalysisJob  # noqa: PLC0415
     from gfpipe.settings import Analysis  # noqa: PLC0415

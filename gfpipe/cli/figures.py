@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
+from gfpipe.choices import DEFAULT_MIN_FACE, DEFAULT_MIN_SCORE
 from gfpipe.cli import console
 from gfpipe.cli.options import MORE, By, Lake, QuestionOptions, command, split
 from gfpipe.errors import GfpipeError, UsageError
@@ -38,11 +39,20 @@ class Shape(StrEnum):
 
 
 @command(app, "gfpipe publish --lake lake")
-def publish(lake: Lake) -> None:
+def publish(
+    *,
+    lake: Lake,
+    min_face: Annotated[
+        float, typer.Option(help="Lowest face that counts, in lines of a 360-line picture.")
+    ] = DEFAULT_MIN_FACE,
+    min_score: Annotated[float, typer.Option(help="Lowest detector score that counts.")] = DEFAULT_MIN_SCORE,
+) -> None:
     """Build the warehouse LAKE/gfpipe.duckdb from the lake, and print screen time by channel."""
     from gfpipe.cli import flow_runs  # noqa: PLC0415
+    from gfpipe.counting import Counting  # noqa: PLC0415 - importing pydantic takes its time
+    from gfpipe.validation import parse  # noqa: PLC0415
 
-    published = flow_runs.publish(lake)
+    published = flow_runs.publish(lake, parse(Counting, {"min_face": min_face, "min_score": min_score}))
     console.figures(published.screen_time, ["channel"])
     console.say(f"Published {published.warehouse}. Query it: gfpipe sql --lake {lake}")
     for check in published.failed_checks:

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gfpipe.cli import console
+from gfpipe.counting import Counting
 from gfpipe.errors import GfpipeError
 from gfpipe.flows import server
 from gfpipe.flows.jobs import AnalysisJob, ReclassifyJob
@@ -63,9 +64,9 @@ def retrain(job: "RetrainJob") -> "Decision":
     return decision
 
 
-def publish(lake: str) -> "Published":
+def publish(lake: str, counting: Counting = Counting()) -> "Published":  # noqa: B008 - frozen
     """Run the flow `publish`."""
-    published: Published = _run("publish", "publish_lake", lake)
+    published: Published = _run("publish", "publish_lake", lake, counting=counting)
     return published
 
 
@@ -77,8 +78,9 @@ def _run(
     *,
     prepare: Callable[[], object] = lambda: None,
     slots: int = 0,
+    **options: Any,
 ) -> Any:
-    """Run a flow with one argument and return its result, also if the run counts as failed.
+    """Run a flow with one object and return its result, also if the run counts as failed.
 
     Args:
         module: of `gfpipe.flows`; it is imported while the server starts.
@@ -87,6 +89,7 @@ def _run(
         progress: context manager of a progress callback.
         prepare: called while the server starts.
         slots: recordings decoded at once; 0: one a core.
+        options: further parameters of the flow.
 
     Raises:
         GfpipeError: the flow failed, or no server came up.
@@ -101,7 +104,7 @@ def _run(
 
         server.quiet()
         with progress or nullcontext(no_progress) as on_progress, reporting_to(on_progress):
-            state = getattr(import_module(f"gfpipe.flows.{module}"), flow)(job, return_state=True)
+            state = getattr(import_module(f"gfpipe.flows.{module}"), flow)(job, return_state=True, **options)
     result = state.result(raise_on_failure=False)
     if isinstance(result, GfpipeError):
         raise result

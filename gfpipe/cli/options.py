@@ -167,6 +167,7 @@ class QuestionOptions(PeriodOptions):
     min_face: Annotated[
         float | None, typer.Option(min=0, help="Lowest face that counts, in lines of a 360-line picture.")
     ] = None
+    min_score: Annotated[float | None, typer.Option(help="Lowest detector score that counts.")] = None
     exclude: Annotated[
         Path | None,
         typer.Option(help="CSV of intervals to leave out, such as commercials: channel, start, end, reason.", **_FILE),

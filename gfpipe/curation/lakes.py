@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from gfpipe.arrays import array_dataclass
+from gfpipe.counting import Counting
 from gfpipe.curation import duplicates
 from gfpipe.curation.candidates import Candidates
 from gfpipe.curation.sets import Model
@@ -32,6 +33,7 @@ UNREADABLE: Final = "unreadable image"
 
 _BATCH: Final = 256  # images in memory at once
 _FACE: Final = ["sample_index", "face_index"]
+_COUNTING: Final = Counting()
 _EDGE: Final = 1e-6  # as in the macro pooled_probability
 
 
@@ -121,7 +123,7 @@ class _Reader:
         rows = self._all_but(rows, rows["config_digest"] == stored.provenance.config_digest, EARLIER)
         faces = _faces(str(self._lake), stored, self._labelled)
         rows = rows.drop(columns="track_id").merge(faces, on=_FACE, how="left")
-        rows = self._all_but(rows, rows["below_min_face"] == False, TOO_SMALL)  # noqa: E712 - nor if it is missing
+        rows = self._all_but(rows, rows["counted"] == True, TOO_SMALL)  # noqa: E712 - nor if it is missing
         rows = self._all_but(rows, rows["p_female"].notna(), UNCLASSIFIED)
         rows = self._all_but(rows, rows["labelled"] == False, LABELLED)  # noqa: E712
         shard = path if path.is_absolute() else self._lake / path
@@ -161,8 +163,10 @@ class _Reader:
 
 
 def _faces(lake: str, stored: shards.Stored, labelled: frozenset[Face]) -> pd.DataFrame:
-    """Faces of a recording: pooled p_female, height_360, below_min_face, track_id, hour, labelled."""
-    faces = _columns(shards.rows(lake, stored, "faces"), [*_FACE, "height_360", "below_min_face", "track_id"])
+    """Faces of a recording: pooled p_female, height_360, counted, track_id, hour, labelled."""
+    faces = _columns(shards.rows(lake, stored, "faces"), [*_FACE, "height_360", "detector_score", "track_id"])
+    is_detected = faces.pop("detector_score") >= np.float32(_COUNTING.min_score)
+    faces["counted"] = is_detected & (faces["height_360"] >= _COUNTING.min_face)
     attributes = shards.rows(lake, stored, "attributes").to_pandas()
     own = (attributes["model_id"] == stored.provenance.classifier_id) & attributes["p_female"].between(0, 1)
     faces = faces.merge(attributes[own][[*_FACE, "p_female"]], on=_FACE, how="left")
@@ -180,7 +184,7 @@ def _pooled(faces: pd.DataFrame) -> "pd.Series[float]":
     """Sigmoid of the mean logit of each track's faces that count; a face without a track keeps its own."""
     p = np.clip(faces["p_female"].to_numpy(np.float64), _EDGE, 1 - _EDGE)
     logit = pd.Series(np.log(p) - np.log1p(-p), faces.index)
-    counted = logit.where(~faces["below_min_face"])
+    counted = logit.where(faces["counted"])
     pooled = counted.groupby(faces["track_id"]).transform("mean").where(faces["track_id"].notna(), logit)
     return pd.Series(1 / (1 + np.exp(-pooled.to_numpy(np.float64))), faces.index)
 

@@ -8,8 +8,9 @@ from typing import Final
 
 import pyarrow as pa
 
+from gfpipe.counting import Counting
 from gfpipe.errors import UsageError
-from gfpipe.recording import REFERENCE_LINES
+from gfpipe.validation import parse
 from gfpipe.warehouse import Warehouse
 
 _BY: Final = ("channel", "programme", "date", "week", "month", "year", "weekday", "hour", "model")
@@ -23,7 +24,8 @@ class Question:
 
     Attributes:
         by: channel, programme, date, week, month, year, weekday, hour, model, or a column of the two CSV files.
-        min_face: count faces from this many lines of a 360-line picture, instead of what the analysis said.
+        min_face: least height of the faces that count, in lines of a frame scaled to 360 lines; None: as published.
+        min_score: least detector score of the faces that count; None: as published.
         exclude: CSV of channel, start, end, reason: what is left out.
         programmes: CSV of programme and classes such as genre.
         channels_file: CSV of channel and what is known of it; ``group`` says which channels share their labels.
@@ -35,6 +37,7 @@ class Question:
 
     by: tuple[str, ...] = ()
     min_face: float | None = None
+    min_score: float | None = None
     exclude: Path | None = None
     programmes: Path | None = None
     channels_file: Path | None = None
@@ -55,8 +58,8 @@ def narrow(db: Warehouse, question: Question) -> None:
         UsageError: a CSV file is not right, or there is no such channel.
         LakeError: the warehouse cannot be read.
     """
-    if question.min_face is not None:
-        _count_faces_from(db, question.min_face)
+    if question.min_face is not None or question.min_score is not None:
+        _count_again(db, question)
     if question.exclude is not None:
         _exclude(db, question.exclude)
     classes = _lend_classes(db, "programme", question.programmes)
@@ -124,13 +127,51 @@ def _conditions(db: Warehouse, question: Question) -> list[str]:
     return conditions
 
 
-def _count_faces_from(db: Warehouse, lines: float) -> None:
-    if not 0 <= lines <= REFERENCE_LINES:
-        raise UsageError(f"--min-face {lines:g}: choose between 0 and {REFERENCE_LINES} lines")
+def counting(db: Warehouse, question: Question) -> Counting:
+    """Thresholds of the faces that count: the published ones, replaced by those of the question."""
+    published = db.query("from counting").to_pylist()[0]
+    changed = {name: value for name in published if (value := getattr(question, name)) is not None}
+    return parse(Counting, published | changed)
+
+
+def _count_again(db: Warehouse, question: Question) -> None:
+    thresholds = counting(db, question)
+    lacking = db.query(
+        """
+        select recordings.path
+        from recordings
+        where
+            status <> 'failed' and sampling <> 'imported'
+            and cast(stored_score(min_score) as float) > cast($min_score as float)
+        """,
+        {"min_score": thresholds.min_score},
+    )["path"].to_pylist()
+    if lacking:
+        raise UsageError(
+            f"--min-score {thresholds.min_score:g}: faces of {lacking[0]} and {len(lacking) - 1} other recordings are "
+            f"stored from a higher score; run gfpipe analyse again with min_score = {thresholds.min_score:g}"
+        )
+    db.lend("counting", pa.Table.from_pylist([vars(thresholds)], db.query("from counting limit 0").schema))
     db.redefine(
-        "classified_faces",
-        f"select * replace (height_360 < {lines} as below_min_face) from classified_faces",
-        ("sample_gender", "compositions", "rollup", "labelled_faces"),
+        "face_gender",
+        """
+        select face_gender.* replace (
+            height_360 >= counting.min_face
+            and is_detected(detector_score, recordings.sampling, counting.min_score) as counted
+        )
+        from gfpipe.face_gender
+        inner join recordings using (recording_number)
+        cross join counting
+        """,
+        (
+            "tracks",
+            "classified_faces",
+            "sample_gender",
+            "compositions",
+            "rollup",
+            "matched_labels",
+            "labelled_faces",
+        ),
     )
 
 

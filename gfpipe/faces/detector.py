@@ -19,11 +19,11 @@ from torchvision.ops import batched_nms, box_iou
 from gfpipe.arrays import array_dataclass
 from gfpipe.attributes.device import full_precision
 from gfpipe.attributes.spec import InputSpec
+from gfpipe.counting import Counting
 from gfpipe.errors import UnknownModelError
 from gfpipe.faces import retinaface
 from gfpipe.models.store import StoredModel
 
-SCORE_THRESHOLD: Final = 0.9
 OVERLAP_THRESHOLD: Final = 0.4
 _SAME_FACE: Final = 0.5  # overlap from which two anchors belong to one face
 MAX_UPSCALING: Final = 2.0
@@ -73,7 +73,7 @@ class Detector:
         architecture: retinaface.Architecture,
         normalisation: InputSpec,
         device: str | torch.device = "cpu",
-        score_threshold: float = SCORE_THRESHOLD,
+        score_threshold: float = Counting.min_score,
         upscaling: float = MAX_UPSCALING,
         model_id: str = "",
     ) -> None:
@@ -148,7 +148,7 @@ class Detector:
 def load(
     stored: StoredModel,
     device: str | torch.device = "cpu",
-    score_threshold: float = SCORE_THRESHOLD,
+    score_threshold: float = Counting.min_score,
     upscaling: float = MAX_UPSCALING,
 ) -> Detector:
     """Build a detector from a stored model.
@@ -180,10 +180,12 @@ def _mean_landmarks(frame: Tensor, boxes: Tensor, landmarks: Tensor, scores: Ten
     """Landmarks of the faces, (F, 5, 2): the mean over all anchors of the same face, weighted by score.
 
     Box voting (Gidaris & Komodakis, ICCV 2015) applied to landmarks: single anchors jitter, and chips with them. Adds
-    0.1 percentage points of accuracy on UTKFace.
+    0.1 percentage points of accuracy on UTKFace. Faces from the default counting score are averaged over anchors from
+    that score, so that their landmarks do not depend on the score threshold.
     """
     same = (frame[faces, None] == frame[None]) & (box_iou(boxes[faces], boxes) >= _SAME_FACE)
-    weights = same * scores
+    certain = (scores >= Counting.min_score)[None] | (scores[faces] < Counting.min_score)[:, None]
+    weights = same * certain * scores
     weights = weights / weights.sum(dim=1, keepdim=True)
     mean: Tensor = weights @ landmarks.flatten(1)
     return mean.view(-1, 5, 2)

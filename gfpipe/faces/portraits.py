@@ -19,6 +19,7 @@ from gfpipe.arrays import array_dataclass
 from gfpipe.attributes import classifier
 from gfpipe.attributes.classifier import Classifier
 from gfpipe.attributes.spec import Attribute, InputSpec
+from gfpipe.counting import Counting
 from gfpipe.errors import UsageError
 from gfpipe.faces import detector
 from gfpipe.faces.alignment import chips_for
@@ -92,7 +93,7 @@ def open_detector(model: str, device: torch.device) -> FaceDetector:
     """The pipeline's detector without upscaling, or a registered one such as ``haar-frontalface-alt2``."""
     if registered := _registered(model):
         return registered
-    return detector.load(store.open_model(model), device, Analysis().min_score, upscaling=1.0)
+    return detector.load(store.open_model(model), device, Counting.min_score, upscaling=1.0)
 
 
 def detector_for(requested: str, own: str) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from gfpipe.arrays import array_dataclass
+from gfpipe.counting import Counting
 from gfpipe.faces.detector import Detections
 from gfpipe.video.frames import FrameBatch
 
@@ -37,11 +38,16 @@ class Tracks:
 
     Attributes:
         shot: (N,) int32, of each sample.
-        track_id: (F,) int32, of each face.
+        track_id: (F,) int32, of each face; -1 below the default counting score: such faces are not tracked.
     """
 
     shot: NDArray[np.int32]
     track_id: NDArray[np.int32]
+
+    @property
+    def stored_track_id(self) -> "np.ma.MaskedArray[tuple[int], np.dtype[np.int32]]":
+        """(F,) int32, masked for faces without a track."""
+        return np.ma.masked_less(self.track_id, 0)
 
 
 class Tracker:
@@ -60,10 +66,12 @@ class Tracker:
         """Assign the frames of the next batch to shots, and its faces to tracks."""
         starts_shot = self._shot_starts(frames)
         shot = (self._shot + np.cumsum(starts_shot)).astype(np.int32)
-        track_id = np.empty(len(detections), np.int32)
-        first_face = np.searchsorted(detections.frame_index, np.arange(len(frames) + 1))
+        track_id = np.full(len(detections), -1, np.int32)
+        # Less certain detections would break tracks or join them.
+        tracked = np.flatnonzero(detections.scores >= np.float32(Counting.min_score))
+        first_face = np.searchsorted(detections.frame_index[tracked], np.arange(len(frames) + 1))
         for frame, is_start in enumerate(starts_shot):
-            faces = slice(first_face[frame], first_face[frame + 1])
+            faces = tracked[first_face[frame] : first_face[frame + 1]]
             track_id[faces] = self._follow(detections.boxes[faces], is_start)
         self._shot = int(shot[-1])
         return Tracks(shot, track_id)

@@ -43,7 +43,6 @@ RECORDINGS: Final = pa.schema(
         pa.field("face_count", pa.int64(), nullable=False),
         pa.field("sampling", pa.string(), nullable=False),
         pa.field("every_seconds", pa.float64(), nullable=False),
-        pa.field("min_face", pa.float64(), nullable=False),
         pa.field("detector_id", pa.string(), nullable=False),
         pa.field("classifier_id", pa.string(), nullable=False),
         pa.field("decode_seconds", pa.float64(), nullable=False),
@@ -55,6 +54,7 @@ RECORDINGS: Final = pa.schema(
         pa.field("gfpipe_version", pa.string(), nullable=False),
         pa.field("source_bytes", pa.int64()),
         pa.field("source_fingerprint", pa.string()),
+        pa.field("min_score", pa.float64()),  # of the faces stored; null in shards of earlier versions
     ]
 )
 
@@ -82,7 +82,6 @@ FACES: Final = pa.schema(
         pa.field("landmarks", pa.list_(pa.float32(), 10), nullable=False),  # x, y of eyes, nose, mouth corners
         pa.field("detector_score", pa.float32(), nullable=False),
         pa.field("height_360", pa.float32(), nullable=False),  # face height, the frame scaled to 360 lines
-        pa.field("below_min_face", pa.bool_(), nullable=False),  # kept, marked, and left out of screen time
         pa.field("track_id", pa.int32()),  # filled once tracks are found; null means not looked for
     ]
 )

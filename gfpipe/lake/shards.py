@@ -35,6 +35,9 @@ from gfpipe.recording import Recording, Status, Summary, in_zone
 METHOD: Final = 2
 # The sampling of faces that another program found: the frames that they are on cannot be found again.
 IMPORTED: Final = "imported"
+# Counting thresholds were part of the digest before they were applied when publishing. The defaults of that time stay
+# in it, so that those shards are not stale.
+_COUNTED: Final = {"min_face": 24.0, "min_score": 0.9}
 _ROW_TABLES: Final = ("samples", "faces", "attributes")
 _CROPS_AT_ONCE: Final = 100  # in a row group: one crop is read with its neighbours, a megabyte or two
 _KEY: Final = ("recording_id", "config_digest")
@@ -47,17 +50,16 @@ class Provenance:
     config_digest: str
     sampling: str
     every_seconds: float
-    min_face: float
     detector_id: str
     detector_sha256: str
     classifier_id: str
     classifier_sha256: str
-    min_score: float = 0.9  # lakes of METHOD 1 do not say; it was this unless a site had chosen otherwise
+    min_score: float = _COUNTED["min_score"]  # from which faces are stored; lakes of METHOD 1 do not say
 
     @classmethod
     def of(cls, **facts: Any) -> "Provenance":
         """Give the digest to what rows come from: all fields but the digest, by name."""
-        what_matters = facts | {"method": METHOD, "schema": schema.VERSION}
+        what_matters = facts | _COUNTED | {"method": METHOD, "schema": schema.VERSION}
         digest = hashlib.blake2b(json.dumps(what_matters, sort_keys=True).encode(), digest_size=8).hexdigest()
         return cls(config_digest=digest, **facts)
 
@@ -107,10 +109,11 @@ def stored(lake: str, recording: Recording) -> Stored | None:
     return Stored(recording, table.to_pylist()[0], provenance)
 
 
-def finished(lake: str, recording: Recording, config_digest: str) -> Summary | None:
-    """What an earlier run with the same configuration made of the same file; None if there is work to do.
+def finished(lake: str, recording: Recording, config_digest: str, min_score: float = 1.0) -> Summary | None:
+    """Summary of an earlier run with the same configuration on the same file; None if there is work to do.
 
-    A failed recording is always tried again: it fails fast, and its cause may have gone.
+    A shard that stores faces only from a higher score than `min_score` is not finished. A failed recording is always
+    tried again: it fails fast, and its cause may have gone.
 
     Raises:
         LakeError: the shard is there but cannot be read.
@@ -118,7 +121,10 @@ def finished(lake: str, recording: Recording, config_digest: str) -> Summary | N
     found = stored(lake, recording)
     if found is None or found.provenance.config_digest != config_digest or found.summary.status is Status.FAILED:
         return None
-    if found.row["source_fingerprint"] not in (None, fingerprint(recording.path)):
+    if found.provenance.min_score > min_score or found.row["source_fingerprint"] not in (
+        None,
+        fingerprint(recording.path),
+    ):
         return None
     return found.summary
 
@@ -323,7 +329,7 @@ def _recording_row(recording: Recording, provenance: Provenance, summary: Summar
         "face_count": summary.faces,
         "sampling": provenance.sampling,
         "every_seconds": provenance.every_seconds,
-        "min_face": provenance.min_face,
+        "min_score": provenance.min_score,
         "detector_id": provenance.detector_id,
         "classifier_id": provenance.classifier_id,
         **{f"{step}_seconds": seconds for step, seconds in vars(summary.timings).items()},

@@ -19,6 +19,7 @@ class Facts:
         detector: id of the face detector.
         sampling: sampling of pictures, as a phrase.
         min_face: minimum face height, in lines of a picture of 360 lines.
+        min_score: minimum detector score.
         undecided: the values of `p_female` between which a face is undecided.
         exclusions: excluded material, one phrase each, such as "commercials (412 intervals)".
         versions: program to version.
@@ -31,6 +32,7 @@ class Facts:
     detector: str | None = None
     sampling: str | None = None
     min_face: float | None = None
+    min_score: float | None = None
     undecided: tuple[float, float] | None = None
     exclusions: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)

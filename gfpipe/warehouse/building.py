@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gfpipe import files
+from gfpipe.counting import Counting
 from gfpipe.errors import LakeError
 from gfpipe.exports.columns import description, glossary
 from gfpipe.lake import schema
@@ -33,7 +34,12 @@ where database_name = current_database() and not internal
 Derive = Callable[[Warehouse], Mapping[str, pa.Table]]
 
 
-def build(lake: Path | str, memory_limit: str | None = None, derive: Derive | None = None) -> Path:
+def build(
+    lake: Path | str,
+    memory_limit: str | None = None,
+    derive: Derive | None = None,
+    counting: Counting = Counting(),  # noqa: B008 - frozen
+) -> Path:
     """Build ``LAKE/gfpipe.duckdb`` from the shards that are in the lake now, and replace the old one atomically.
 
     Readers of the old warehouse keep it until they open it again. Of two concurrent builds, the last to finish stays.
@@ -43,6 +49,7 @@ def build(lake: Path | str, memory_limit: str | None = None, derive: Derive | No
         memory_limit: DuckDB's memory limit, such as ``"8GB"``, beyond which it spills to the lake's disk; None for
             DuckDB's default (80 % of the machine's memory).
         derive: computes further tables from the finished ones, by name.
+        counting: which faces count.
 
     Returns:
         Path of the database.
@@ -50,10 +57,15 @@ def build(lake: Path | str, memory_limit: str | None = None, derive: Derive | No
     Raises:
         LakeError: the lake is missing, empty or unreadable, or its disk is full.
     """
-    return build_database(_lake_with_shards(lake), memory_limit, derive)
+    return build_database(_lake_with_shards(lake), memory_limit, derive, counting)
 
 
-def build_database(lake: Path, memory_limit: str | None = None, derive: Derive | None = None) -> Path:
+def build_database(
+    lake: Path,
+    memory_limit: str | None = None,
+    derive: Derive | None = None,
+    counting: Counting = Counting(),  # noqa: B008 - frozen
+) -> Path:
     """Build the warehouse of a lake that may be empty; see `build`."""
     with lake_errors(lake), _scratch(lake) as scratch:
         write_schemas(lake)
@@ -61,7 +73,7 @@ def build_database(lake: Path, memory_limit: str | None = None, derive: Derive |
             configure(connection, lake, memory_limit, scratch / "spill")
             connection.execute(f"attach {quoted(scratch / NAME)} as gfpipe")
             connection.execute("use gfpipe")
-            create_relations(connection)
+            create_relations(connection, counting=counting)
             for name, table in derive(Warehouse(lake, connection)).items() if derive else ():
                 connection.register(f"_{name}", table)
                 connection.execute(f"create table gfpipe.{name} as from _{name}")
@@ -88,8 +100,14 @@ def report(lake: Path | str, *names: str) -> tuple[pa.Table, ...]:
         return tuple(connection.sql(f"from {name}").to_arrow_table() for name in names)
 
 
-def create_relations(connection: duckdb.DuckDBPyConnection, *names: str) -> None:
+def create_relations(
+    connection: duckdb.DuckDBPyConnection,
+    *names: str,
+    counting: Counting = Counting(),  # noqa: B008 - frozen
+) -> None:
     """Create the macros and relations of ``sql/`` in order of dependency; with `names`, only what those need."""
+    for threshold, value in vars(counting).items():
+        connection.execute(f"set variable {threshold} = {value}")
     for sql in statements("macros").values():
         connection.execute(sql)
     kinds = {name: kind for folder, kind in MATERIALISED.items() for name in statements(folder)}

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.warehouse.connection import NAME, configure, escape_glob, lake_errors, lake_folder, quoted
-from gfpipe.warehouse.sources import statements
+from gfpipe.warehouse.sources import MATERIALISED, statements
 
 _EXAMPLES: Final = 5
 
@@ -71,7 +71,7 @@ class Warehouse:
         Args:
             name: the relation; it may be a new one.
             sql: a ``select``.
-            downstream: marts that depend on it, computed again in this order.
+            downstream: marts and intermediate views that depend on it, created again in this order.
 
         Raises:
             UsageError: `sql` is not a valid ``select``.
@@ -80,8 +80,10 @@ class Warehouse:
         with self._query_errors():
             _require_query(sql)
             self._connection.execute(f"create or replace temp table {name} as {sql}")
-            for mart in downstream:
-                self._connection.execute(f"create or replace temp table {mart} as {statements('marts')[mart]}")
+            for relation in downstream:
+                folder = "marts" if relation in statements("marts") else "intermediate"
+                definition = f"{MATERIALISED[folder]} {relation} as {statements(folder)[relation]}"
+                self._connection.execute(f"create or replace temp {definition}")
 
     def check(self) -> tuple[CheckFailure, ...]:
         """Run every check of ``sql/checks``; returns those that fail."""

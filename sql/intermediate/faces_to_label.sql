@@ -16,7 +16,7 @@ select
 from face_gender
 inner join recordings on face_gender.recording_number = recordings.recording_number
 where
-    not face_gender.below_min_face
+    face_gender.counted
     and face_gender.face_index < 99
     and recordings.status <> 'failed'
     and perceived_gender(face_gender.p_female) is not null

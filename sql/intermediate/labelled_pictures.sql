@@ -13,7 +13,7 @@ select
     recordings.recording_number,
     recordings.channel,
     recordings.classifier_id as model_id,
-    recordings.min_face,
+    recordings.sampling,
     (labels.y2 - labels.y1) * 360 / recordings.height as height_360,
     samples.sample_index,
     samples.step_seconds

@@ -11,7 +11,6 @@ select
     landmarks,
     detector_score,
     height_360,
-    below_min_face,
     track_id
 from read_parquet(
     getvariable('lake') || '/faces/v1/**/[!.]*.parquet',

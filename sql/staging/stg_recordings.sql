@@ -23,7 +23,7 @@ select
     face_count,
     sampling,
     every_seconds,
-    min_face,
+    min_score,
     detector_id,
     classifier_id,
     decode_seconds,

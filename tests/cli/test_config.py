@@ -13,7 +13,7 @@ from tests.conftest import Command
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "160")
-    (tmp_path / "gfpipe.toml").write_text('archive = "/tv"\nlake = "/lake"\n[analysis]\nmin_face = 30\n')
+    (tmp_path / "gfpipe.toml").write_text('archive = "/tv"\nlake = "/lake"\n[counting]\nmin_face = 30\n')
     return tmp_path
 
 
@@ -21,7 +21,7 @@ def test_show_prints_each_setting_and_its_origin(site: Path, gfpipe: Command, mo
     monkeypatch.setenv("GFPIPE_ANALYSIS__DEVICE", "cpu")
     lines = [line.split() for line in gfpipe("config", "show").stdout.splitlines()]
     assert ["archive", "/tv", "gfpipe.toml"] in lines
-    assert ["analysis.min_face", "30.0", "gfpipe.toml"] in lines
+    assert ["counting.min_face", "30.0", "gfpipe.toml"] in lines
     assert ["analysis.device", "cpu", "GFPIPE_ANALYSIS__DEVICE"] in lines
     assert ["workers", "0", "default"] in lines
 

@@ -104,8 +104,9 @@ def test_unclassified_and_small_faces_are_left_out(lake: Path) -> None:
     pq.write_table(pq.read_table(attributes).slice(0, 0), attributes)
     assert lakes.read(lake).left_out == {lakes.UNCLASSIFIED: crops}
     table = pq.read_table(faces)
-    column = table.schema.get_field_index("below_min_face")
-    pq.write_table(table.set_column(column, table.schema.field(column), pa.array([True] * len(table))), faces)
+    column = table.schema.get_field_index("height_360")
+    small = pa.array([23.0] * len(table), pa.float32())
+    pq.write_table(table.set_column(column, table.schema.field(column), small), faces)
     assert lakes.read(lake).left_out == {lakes.TOO_SMALL: crops}
 
 

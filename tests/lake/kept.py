@@ -12,7 +12,7 @@ from gfpipe.lake.shards import Provenance
 from gfpipe.recording import Recording, Status, Summary
 from tests.lake.pictures import jpeg
 
-RUN = Provenance("digest1", "keyframes", 1.0, 24.0, "detector", "aa", "classifier", "bb")
+RUN = Provenance("digest1", "keyframes", 1.0, "detector", "aa", "classifier", "bb")
 START = datetime(2001, 3, 4, 20, tzinfo=UTC)
 MONTH = timedelta(days=30)
 
@@ -46,7 +46,7 @@ def keep(
         zeros = np.zeros(count, np.float32)
         faces: dict[str, Any] = dict.fromkeys(("x1", "y1", "detector_score", "height_360"), zeros)
         faces |= {"x2": zeros + side, "y2": zeros + side, "landmarks": np.zeros((count, 10), np.float32)}
-        faces |= {"below_min_face": zeros > 0, "track_id": np.arange(count, dtype=np.int32)}
+        faces |= {"track_id": np.arange(count, dtype=np.int32)}
         answers = {"p_female": zeros, "age_years": None}
         write.write(np.arange(count, dtype=float), np.ones(count), np.arange(count), faces, answers)
         if with_crops:

@@ -15,7 +15,7 @@ from gfpipe.lake.shards import Provenance, ShardWriter
 from gfpipe.recording import Recording, Rejected, Status, Summary
 
 START = datetime(2001, 3, 31, 23, 30, tzinfo=UTC)
-RUN = Provenance("digest1", "keyframes", 1.0, 24.0, "detector", "aa", "classifier", "bb")
+RUN = Provenance("digest1", "keyframes", 1.0, "detector", "aa", "classifier", "bb")
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def write_rows(write: ShardWriter, samples: int, faces_in: list[int]) -> None:
     columns = {
         name: np.full(faces, 0.5, np.float32) for name in ("x1", "y1", "x2", "y2", "detector_score", "height_360")
     }
-    columns |= {"landmarks": np.zeros((faces, 10), np.float32), "below_min_face": np.zeros(faces, bool)}
+    columns |= {"landmarks": np.zeros((faces, 10), np.float32)}
     answers = {"p_female": np.full(faces, 0.9, np.float32), "age_years": None}
     seconds = np.arange(samples, dtype=float) + write.samples
     write.write(seconds, np.ones(samples), np.array(faces_in, dtype=np.int64), columns, answers)

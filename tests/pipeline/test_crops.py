@@ -78,7 +78,8 @@ def test_the_number_of_stored_pictures_is_limited(
     kept = rows(tmp_path, "crops")
     for row in kept:
         face = faces[row["sample_index"], row["face_index"]]
-        assert not face["below_min_face"]
+        assert face["height_360"] >= 24
+        assert face["detector_score"] > 0.89
         assert (row["track_id"], row["config_digest"]) == (face["track_id"], face["config_digest"])
         assert row["expires_at"] - row["kept_at"] == timedelta(days=30)
         assert now < row["kept_at"] < now + timedelta(minutes=10)

@@ -17,11 +17,12 @@ NIGHT = datetime(2001, 3, 5, 3, 0, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Face:
-    """One face: what the classifier says, how many lines high it is (24 and more count), and its track."""
+    """A face: p_female, height in lines (24 and more count), track, and detector score (0.9 and more count)."""
 
     p_female: float
     height: float = 60.0
     track: int | None = None
+    score: float = 0.9
 
     def box(self, place: int) -> dict[str, Any]:
         """Faces stand side by side: a square in a picture of 360 lines."""
@@ -60,9 +61,8 @@ class Show:
                 }
             )
             for number, face in enumerate(found):
-                box = face.box(number) | {"landmarks": [1.0] * 10, "detector_score": 0.9, "track_id": face.track}
-                size = {"height_360": face.height, "below_min_face": face.height < 24}
-                faces.append(at | {"face_index": number} | box | size)
+                box = face.box(number) | {"landmarks": [1.0] * 10, "detector_score": face.score, "track_id": face.track}
+                faces.append(at | {"face_index": number, "height_360": face.height} | box)
                 for place, model in enumerate(self.models):
                     p_female = face.p_female if place == 0 else 1 - face.p_female
                     attributes.append(at | {"face_index": number, "model_id": model, "p_female": p_female})
@@ -95,7 +95,7 @@ class Show:
                 "face_count": faces,
                 "sampling": "keyframes",
                 "every_seconds": 1.0,
-                "min_face": 24.0,
+                "min_score": 0.5,
                 "detector_id": "detector",
                 "classifier_id": "model-a",
                 "analysed_at": self.analysed_at,

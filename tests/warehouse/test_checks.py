@@ -32,6 +32,7 @@ BREAKAGES: dict[str, Callable[[Rows], None]] = {
     "attributes_have_faces": break_("attributes", "face_index", 7, row=1),
     "counted_faces_are_classified": lose("attributes", row=1),
     "face_counts_agree": break_("samples", "face_count", 3),
+    "counted_faces_are_stored": break_("recordings", "min_score", 0.95),
     "recording_counts_agree": break_("recordings", "sample_count", 4),
     "time_zones_are_known": break_("recordings", "timezone", "Mars/Olympus"),
     "shares_within_bounds": break_("samples", "step_seconds", -4.0, row=1),

@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any, Final
 
+import numpy as np
 import pyarrow.compute as pc
 
 from gfpipe.choices import Sampling
+from gfpipe.counting import Counting
 from gfpipe.errors import LakeError
 from gfpipe.labelling.design.queues import Item
 from gfpipe.labelling.labels import Box
@@ -17,6 +19,7 @@ from gfpipe.lake.shards import Stored
 from gfpipe.recording import REFERENCE_LINES, Recording, Status, in_zone
 from gfpipe.video.moment import Moment
 
+_COUNTING: Final = Counting()
 _TOLERANCE: Final = 1e-6  # seconds; rounding of stored times
 
 
@@ -103,18 +106,23 @@ class Detections:
             for answer in attributes.filter(pc.field("sample_index") == sample).to_pylist()
             if answer["model_id"] == row["classifier_id"]
         }
+        # Less certain detections count as missed, as in the figures; scores of imported faces are on other scales.
+        is_detected = pc.scalar(row["sampling"] == shards.IMPORTED) | (
+            pc.field("detector_score") >= np.float32(_COUNTING.min_score)
+        )
+        detected = faces.filter((pc.field("sample_index") == sample) & is_detected)
         return Frame(
             faces=tuple(
                 Detection(
                     index=face["face_index"],
                     box=(face["x1"], face["y1"], face["x2"], face["y2"]),
-                    counts=not face["below_min_face"],
+                    counts=face["height_360"] >= _COUNTING.min_face,
                     p_female=p_female.get(face["face_index"]),
                 )
-                for face in faces.filter(pc.field("sample_index") == sample).sort_by("face_index").to_pylist()
+                for face in detected.sort_by("face_index").to_pylist()
             ),
             size=(row["width"], row["height"]),
-            min_height=row["min_face"] * row["height"] / REFERENCE_LINES,
+            min_height=_COUNTING.min_face * row["height"] / REFERENCE_LINES,
         )
 
     def p_female(self, item: Item) -> float | None:

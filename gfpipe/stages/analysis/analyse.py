@@ -18,6 +18,7 @@ from gfpipe.attributes.classifier import Attributes, Classifier
 from gfpipe.attributes.device import resolve_device
 from gfpipe.attributes.spec import Attribute
 from gfpipe.choices import Sampling
+from gfpipe.counting import MIN_STORED_SCORE, Counting
 from gfpipe.errors import RecordingError, UsageError
 from gfpipe.faces import detector as detectors
 from gfpipe.faces.alignment import chips_for
@@ -47,8 +48,7 @@ def prepare(config: Analysis) -> Provenance:
     return Provenance.of(
         sampling=config.sampling,
         every_seconds=config.every_seconds,
-        min_face=config.min_face,
-        min_score=config.min_score,
+        min_score=MIN_STORED_SCORE,
         detector_id=detector.id,
         detector_sha256=detector.sha256,
         classifier_id=classifier.id,
@@ -57,19 +57,29 @@ def prepare(config: Analysis) -> Provenance:
 
 
 def finished(
-    recording: Recording, lake: str, provenance: Provenance, retention: CropRetention | None = None
+    recording: Recording,
+    lake: str,
+    provenance: Provenance,
+    retention: CropRetention | None = None,
+    counting: Counting = Counting(),  # noqa: B008 - frozen
 ) -> Summary | None:
     """What an earlier run made of the recording under the same configuration; None if there is work to do.
 
     Crops that are asked for and are not there, or have expired, are work too, where ``retention.again`` says so.
     """
-    done = shards.finished(lake, recording, provenance.config_digest)
+    done = shards.finished(lake, recording, provenance.config_digest, counting.min_score)
     if done and retention and retention.again and not crops.has(lake, recording, provenance.config_digest):
         return None
     return done
 
 
-def run(recording: Recording, lake: str, config: Analysis, retention: CropRetention | None = None) -> Summary:
+def run(
+    recording: Recording,
+    lake: str,
+    config: Analysis,
+    retention: CropRetention | None = None,
+    counting: Counting = Counting(),  # noqa: B008 - frozen
+) -> Summary:
     """Write the shards of one recording; finished shards are never written twice.
 
     What is wrong with the file itself ends in the summary and in the lake, not in an exception.
@@ -78,6 +88,7 @@ def run(recording: Recording, lake: str, config: Analysis, retention: CropRetent
         recording: the file.
         lake: where the shards go.
         config: how it is analysed.
+        counting: which faces count and can be crops; a shard that does not store all of them is written again.
         retention: which crops of faces are kept; None for none. Those that an earlier run left go with its rows.
 
     Raises:
@@ -86,10 +97,10 @@ def run(recording: Recording, lake: str, config: Analysis, retention: CropRetent
         TransientError: something outside the recording failed; try again.
     """
     provenance = prepare(config)
-    if done := finished(recording, lake, provenance, retention):
+    if done := finished(recording, lake, provenance, retention, counting):
         return done
     try:
-        return _analyse(recording, lake, config, provenance, retention)
+        return _analyse(recording, lake, config, provenance, retention, counting)
     except RecordingError as exc:
         failed = Summary(recording, Status.FAILED, reason=str(exc), lost_seconds=recording.scheduled_seconds or 0.0)
         with shards.writer(lake, recording, provenance) as write:
@@ -98,9 +109,14 @@ def run(recording: Recording, lake: str, config: Analysis, retention: CropRetent
 
 
 def _analyse(
-    recording: Recording, lake: str, config: Analysis, provenance: Provenance, retention: CropRetention | None
+    recording: Recording,
+    lake: str,
+    config: Analysis,
+    provenance: Provenance,
+    retention: CropRetention | None,
+    counting: Counting,
 ) -> Summary:
-    detector, classifier = _models(config.detector, config.classifier, config.device, config.min_score)
+    detector, classifier = _models(config.detector, config.classifier, config.device)
     clock, tracker = Clock(), Tracker()
     sampler = CropSampler(retention, recording) if retention else None
     reader = open_video(recording.path, Sampling(config.sampling), config.every_seconds, recording.scheduled_seconds)
@@ -122,9 +138,13 @@ def _analyse(
                 attributes = classifier(chips)
             with clock("write"):
                 if sampler:
-                    counts = _height_360(frames, detections) >= config.min_face
+                    counts = (
+                        (_height_360(frames, detections) >= counting.min_face)
+                        & (detections.scores >= np.float32(counting.min_score))
+                        & (tracks.track_id >= 0)
+                    )
                     sampler(frames, detections, tracks, counts, write.samples)
-                _write(write, frames, detections, tracks, attributes, config.min_face)
+                _write(write, frames, detections, tracks, attributes)
         if sampler:
             kept = [vars(crop) for crop in sampler.selected(write.analysed_seconds)]
             write.crops(*crops.columns(kept, datetime.now(UTC), sampler.retention.term))
@@ -134,12 +154,12 @@ def _analyse(
 
 
 @lru_cache(maxsize=2)
-def _models(detector: str, classifier: str, device: str, min_score: float) -> tuple[Detector, Classifier]:
+def _models(detector: str, classifier: str, device: str) -> tuple[Detector, Classifier]:
     """Both models, kept loaded for as long as the worker lives."""
     where = resolve_device(device)
     stored = store.open_model(classifier)
     return (
-        detectors.load(store.open_model(detector), where.type, min_score),
+        detectors.load(store.open_model(detector), where.type, MIN_STORED_SCORE),
         classifiers.load(stored.card.classifier, stored.weights, where),
     )
 
@@ -150,12 +170,10 @@ def _write(
     detections: Detections,
     tracks: Tracks,
     attributes: Attributes,
-    min_face: float,
 ) -> None:
     _, height, width, _ = frames.pixels.shape
     to_source = np.array([frames.source_width / width, frames.source_height / height], np.float32)
     boxes = detections.boxes.reshape(-1, 2, 2)
-    height_360 = _height_360(frames, detections)
     x1, y1, x2, y2 = (boxes * to_source).reshape(-1, 4).T
     faces = {
         "x1": x1,
@@ -164,9 +182,8 @@ def _write(
         "y2": y2,
         "landmarks": (detections.landmarks * to_source).reshape(-1, 10),
         "detector_score": detections.scores,
-        "height_360": height_360,
-        "below_min_face": height_360 < min_face,
-        "track_id": tracks.track_id,
+        "height_360": _height_360(frames, detections),
+        "track_id": tracks.stored_track_id,
     }
     answers = {"p_female": attributes.p_female, "age_years": attributes.age_years}
     write.write(frames.seconds, frames.step_seconds, detections.frame_index, faces, answers, tracks.shot)

@@ -141,10 +141,15 @@ select
     recordings.path,
     samples.seconds,
     coalesce(list([faces.x1, faces.y1, faces.x2, faces.y2] order by faces.face_index)
-        filter (where not faces.below_min_face), []) as boxes
+        filter (where face_gender.counted), []) as boxes
 from samples
 inner join recordings using (recording_id)
 left join faces using (recording_id, sample_index)
+left join face_gender
+    on
+        faces.recording_number = face_gender.recording_number
+        and faces.sample_index = face_gender.sample_index
+        and faces.face_index = face_gender.face_index
 group by all
 order by all
 """

@@ -34,7 +34,7 @@ from gfpipe.video.reader import open_video
 
 _SAME_MOMENT: Final = 1e-3  # seconds
 # Columns of faces that are copied as they are.
-_KEPT: Final = ("x1", "y1", "x2", "y2", "landmarks", "detector_score", "height_360", "below_min_face")
+_KEPT: Final = ("x1", "y1", "x2", "y2", "landmarks", "detector_score", "height_360")
 _FACTS: Final = ("lost_ranges", "width", "height", "frame_seconds", "codec", "container")
 
 
@@ -114,7 +114,7 @@ def _reclassify(found: Stored, lake: str, config: Analysis, provenance: Provenan
             with clock("classify"):
                 attributes = classifier(chips)
             with clock("write"):
-                columns = {name: faces[name].combine_chunks() for name in _KEPT} | {"track_id": tracks.track_id}
+                columns = {name: faces[name].combine_chunks() for name in _KEPT} | {"track_id": tracks.stored_track_id}
                 answers = {"p_female": attributes.p_female, "age_years": attributes.age_years}
                 write.write(frames.seconds, frames.step_seconds, detections.frame_index, columns, answers, tracks.shot)
             track_ids.append(tracks.track_id)
@@ -122,7 +122,7 @@ def _reclassify(found: Stored, lake: str, config: Analysis, provenance: Provenan
         write.keep(stored.answers_but_of(provenance.classifier_id))
         kept = crops.of(lake, found.recording, found.provenance.config_digest)
         if kept is not None:
-            write.crops(*crops.again(kept, np.concatenate(track_ids)[stored.places(kept)]))
+            write.crops(*crops.again(kept, np.ma.masked_less(np.concatenate(track_ids), 0)[stored.places(kept)]))
         summary = replace(found.summary, timings=clock.timings, reused=False)
         write.finish(summary, **{fact: found.row[fact] for fact in _FACTS})
     return summary

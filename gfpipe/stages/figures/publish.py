@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gfpipe import warehouse
+from gfpipe.counting import Counting
 from gfpipe.estimates import published
 from gfpipe.warehouse import CheckFailure
 
@@ -26,13 +27,17 @@ class Published:
     failed_checks: tuple[CheckFailure, ...]
 
 
-def run(lake: Path | str, memory_limit: str | None = None) -> Published:
+def run(
+    lake: Path | str,
+    memory_limit: str | None = None,
+    counting: Counting = Counting(),  # noqa: B008 - frozen
+) -> Published:
     """Build the warehouse of `lake` anew, check it, and read the figures that everybody asks for first.
 
     Raises:
         LakeError: the lake is missing, empty, unreadable, or its disk is full.
     """
-    path = warehouse.build(lake, memory_limit, published.tables)
+    path = warehouse.build(lake, memory_limit, published.tables, counting)
     with warehouse.open(lake, memory_limit) as db:
         return Published(
             warehouse=path,

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from gfpipe import __version__, warehouse
 from gfpipe.errors import LakeError
 from gfpipe.estimates.published import estimates, grouping
-from gfpipe.estimates.question import Question
+from gfpipe.estimates.question import Question, counting
 from gfpipe.report.contents import Contents, Facts
 from gfpipe.report.page import render
 from gfpipe.warehouse import Warehouse
@@ -25,8 +25,7 @@ select
     ) as undecided,
     list(distinct classifier_id order by classifier_id) as models,
     string_agg(distinct detector_id, ', ' order by detector_id) as detector,
-    string_agg(distinct sampling || ', at most ' || every_seconds || ' s each', '; ') as sampling,
-    max(min_face) as min_face
+    string_agg(distinct sampling || ', at most ' || every_seconds || ' s each', '; ') as sampling
 from recordings
 """
 
@@ -82,7 +81,7 @@ def _coverage(db: Warehouse, question: Question) -> pa.Table:
 
 def _facts(db: Warehouse, lake: str, question: Question) -> Facts:
     known: dict[str, Any] = db.query(_FACTS).to_pylist()[0]
-    known["min_face"] = known["min_face"] if question.min_face is None else question.min_face
+    known |= vars(counting(db, question))
     return Facts(
         lake=Path(lake).name,
         **known | {name: tuple(known[name] or ()) for name in ("models", "undecided")},

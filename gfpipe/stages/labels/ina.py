@@ -88,7 +88,6 @@ def _write(into: str, stored: Stored, path: Path, fps: float | None) -> int:
     provenance = Provenance.of(
         sampling=shards.IMPORTED,
         every_seconds=inaface.step(row["frame_seconds"], fps) * row["frame_seconds"],
-        min_face=stored.provenance.min_face,
         min_score=0.0,
         detector_id=inaface.MODEL,
         detector_sha256="",
@@ -96,7 +95,7 @@ def _write(into: str, stored: Stored, path: Path, fps: float | None) -> int:
         classifier_sha256="",
     )
     with shards.writer(into, stored.recording, provenance) as write:
-        columns, attributes = _columns(faces, samples, row["height"], provenance.min_face)
+        columns, attributes = _columns(faces, samples, row["height"])
         write.write(samples.seconds, samples.step_seconds, samples.sample, columns, attributes)
         summary = replace(
             stored.summary,
@@ -110,7 +109,7 @@ def _write(into: str, stored: Stored, path: Path, fps: float | None) -> int:
     return write.faces
 
 
-def _columns(faces: Faces, samples: Samples, height: int, min_face: float) -> tuple[dict[str, Any], dict[str, Any]]:
+def _columns(faces: Faces, samples: Samples, height: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the columns of ``faces``, without landmarks, and of ``attributes``."""
     indices = samples.faces
     x1, y1, x2, y2 = faces.boxes[indices].T
@@ -123,7 +122,6 @@ def _columns(faces: Faces, samples: Samples, height: int, min_face: float) -> tu
         "landmarks": np.full((len(indices), 10), np.nan, np.float32),
         "detector_score": faces.scores[indices],
         "height_360": height_360,
-        "below_min_face": height_360 < min_face,
         "track_id": None if faces.track_id is None else faces.track_id[indices],
     }
     ages = None if faces.age_years is None else faces.age_years[indices]

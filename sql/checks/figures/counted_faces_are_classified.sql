@@ -6,4 +6,4 @@ select
     face_gender.p_female
 from face_gender
 inner join recordings on face_gender.recording_number = recordings.recording_number
-where not face_gender.below_min_face and perceived_gender(face_gender.p_female) is null
+where face_gender.counted and perceived_gender(face_gender.p_female) is null

@@ -38,6 +38,7 @@ select
     coalesce(found.height_360, matched_labels.height_360) as height_360,
     matched_labels.draw
 from matched_labels
+cross join counting
 left join classified_faces as found
     on
         matched_labels.recording_number = found.recording_number
@@ -46,4 +47,4 @@ left join classified_faces as found
 where
     matched_labels.sample_index is not null
     and not matched_labels.taken_back
-    and not coalesce(found.below_min_face, matched_labels.height_360 < matched_labels.min_face)
+    and coalesce(found.counted, matched_labels.height_360 >= counting.min_face)

@@ -33,8 +33,11 @@ pairs as (
         on
             pictures.recording_number = faces.recording_number
             and pictures.sample_index = faces.sample_index
+    cross join counting
     anti join taken_back on pictures.label_number = taken_back.label_number
-    where overlap(pictures, faces) >= 0.5 -- noqa: RF02
+    where
+        overlap(pictures, faces) >= 0.5 -- noqa: RF02
+        and is_detected(faces.detector_score, pictures.sampling, counting.min_score)
 ),
 
 matches as (

@@ -21,10 +21,13 @@ select
     faces.track_id,
     faces.detector_score,
     faces.height_360,
-    faces.below_min_face,
+    faces.height_360 >= counting.min_face
+    and is_detected(faces.detector_score, recordings.sampling, counting.min_score) as counted,
     readings.p_female,
     readings.age_years
 from faces
+inner join recordings on faces.recording_number = recordings.recording_number
+cross join counting
 left join readings
     on
         faces.recording_number = readings.recording_number

@@ -5,8 +5,8 @@ with counted as (
         recording_number,
         sample_index,
         count(*) as faces,
-        composition(size, case when not below_min_face and face_index < 99 then perceived_gender end) as composition,
-        composition(size, case when not below_min_face and face_index < 99 then track_perceived_gender end)
+        composition(size, case when counted and face_index < 99 then perceived_gender end) as composition,
+        composition(size, case when counted and face_index < 99 then track_perceived_gender end)
             as tracked_composition
     from classified_faces
     group by recording_number, sample_index

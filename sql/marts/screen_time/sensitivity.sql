@@ -4,7 +4,7 @@
 with kinds as (
     select
         recordings.channel,
-        cast(not faces.below_min_face as integer) as counts,
+        cast(faces.counted as integer) as counts,
         2 * cast(samples.sample_index % 2 = 0 as integer) as every_2nd,
         5 * cast(samples.sample_index % 5 = 0 as integer) as every_5th,
         cast(faces.height_360 >= 36 as integer) as from_36,
@@ -19,7 +19,10 @@ with kinds as (
     inner join sample_gender as samples
         on faces.recording_number = samples.recording_number and faces.sample_index = samples.sample_index
     inner join recordings on faces.recording_number = recordings.recording_number
-    where faces.perceived_gender is not null
+    cross join counting
+    where
+        faces.perceived_gender is not null
+        and is_detected(faces.detector_score, recordings.sampling, counting.min_score)
     group by all
 ),
 

@@ -6,7 +6,7 @@ with pooled as (
         pooled_probability(p_female) as p_female,
         count(*) as faces
     from face_gender
-    where track_id is not null and not below_min_face
+    where track_id is not null and counted
     group by recording_number, track_id
 )
 

@@ -1,0 +1,25 @@
+"""Which detected faces count."""
+
+from typing import Annotated, Final
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from gfpipe.choices import DEFAULT_MIN_FACE, DEFAULT_MIN_SCORE
+from gfpipe.recording import REFERENCE_LINES
+from gfpipe.validation import between
+
+MIN_STORED_SCORE: Final = 0.5  # detector score from which faces are stored
+
+
+@dataclass(frozen=True)
+class Counting:
+    """Thresholds of the faces that count. They apply to stored faces: to change them, nothing is decoded again.
+
+    Attributes:
+        min_face: least height, in lines of a 360-line picture.
+        min_score: least detector score.
+    """
+
+    min_face: Annotated[float, between(0, REFERENCE_LINES)] = DEFAULT_MIN_FACE
+    min_score: Annotated[float, Field(ge=MIN_STORED_SCORE, lt=1)] = DEFAULT_MIN_SCORE
