@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from gfpipe.counting import MIN_STORED_SCORE, Counting
 from gfpipe.errors import UnknownModelError
 from gfpipe.faces import detector
 from gfpipe.faces.detector import Detections, Detector
@@ -44,6 +45,17 @@ def matched(found: Detections, others: Detections, frame_height: int) -> tuple[i
         mine, theirs = found.boxes[tall & (found.frame_index == frame)], others.boxes[others.frame_index == frame]
         hits += int((overlaps(mine, theirs).max(axis=1, initial=0) >= 0.5).sum())
     return hits, int(tall.sum())
+
+
+def test_a_lower_threshold_leaves_the_certain_faces_as_they_are(
+    mobilenet: StoredModel, detect: Detector, photos: list[NDArray[np.uint8]]
+) -> None:
+    lenient = detector.load(mobilenet, score_threshold=MIN_STORED_SCORE)
+    for photo in photos:
+        certain, faces = detect(photo), lenient(photo)
+        is_certain = faces.scores > Counting.min_score
+        for name in ("frame_index", "boxes", "landmarks", "scores"):
+            np.testing.assert_allclose(getattr(faces, name)[is_certain], getattr(certain, name), atol=1e-3)
 
 
 @pytest.mark.slow

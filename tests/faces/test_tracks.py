@@ -40,6 +40,17 @@ def follow(pictures: Sequence[NDArray[np.uint8]], *of_each_frame: Sequence[Box])
     return Tracker()(batch(pictures), faces(*of_each_frame))
 
 
+def test_faces_below_the_counting_score_have_no_track_and_do_not_disturb_others() -> None:
+    pictures = [scene(1)] * 3
+    certain = faces([HERE], [HERE], [HERE])
+    mixed = faces([HERE, HERE], [HERE], [HERE, HERE])
+    mixed.scores[[1, 4]] = 0.7
+    assert Tracker()(batch(pictures), certain).track_id.tolist() == [0, 0, 0]
+    tracks = Tracker()(batch(pictures), mixed)
+    assert tracks.track_id.tolist() == [0, -1, 0, 0, -1]
+    assert tracks.stored_track_id.tolist() == [0, None, 0, 0, None]
+
+
 def test_cut_starts_shot_and_track() -> None:
     tracks = follow([scene(1), scene(1), scene(2), scene(2)], [HERE], [HERE], [HERE], [HERE])
     assert tracks.shot.tolist() == [0, 0, 1, 1]

@@ -98,6 +98,24 @@ def test_another_configuration_or_another_file_makes_a_shard_stale(tmp_path: Pat
     assert shards.finished(lake, recording, "digest1") is None
 
 
+def test_counting_thresholds_are_not_part_of_the_digest_and_shards_of_earlier_versions_are_not_stale() -> None:
+    models = {
+        "detector_id": "detector",
+        "detector_sha256": "aa",
+        "classifier_id": "classifier",
+        "classifier_sha256": "bb",
+    }
+    run = Provenance.of(sampling="keyframes", every_seconds=1.0, min_score=0.5, **models)
+    assert run.config_digest == "373a24a108618c87", "as computed with min_face = 24 and min_score = 0.9 before"
+
+
+def test_a_shard_that_lacks_faces_which_count_is_stale(tmp_path: Path, recording: Recording) -> None:
+    lake = str(tmp_path / "lake")
+    analyse(lake, recording)  # as by an earlier version: faces from 0.9
+    assert shards.finished(lake, recording, "digest1", 0.9) is not None
+    assert shards.finished(lake, recording, "digest1", 0.7) is None
+
+
 def test_a_failed_recording_is_tried_again(tmp_path: Path, recording: Recording) -> None:
     lake = str(tmp_path / "lake")
     analyse(lake, recording, status=Status.FAILED)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gfpipe import warehouse
 from gfpipe.archive import manifest
 from gfpipe.choices import DEFAULT_PATTERN
+from gfpipe.counting import Counting
 from gfpipe.lake import schedule
 from gfpipe.models import champion, store
 from gfpipe.recording import Summary
@@ -50,13 +51,19 @@ def programme(archive: Path, name: str, seconds: float = 4, **options: Any) -> P
     return write_video(path, man(seconds), FPS, **{"codec": codec, **options})
 
 
-def analyse_all(archive: Path, lake: Path, config: Analysis = _DEFAULT, timezone: str | None = "UTC") -> list[Summary]:
+def analyse_all(
+    archive: Path,
+    lake: Path,
+    config: Analysis = _DEFAULT,
+    timezone: str | None = "UTC",
+    counting: Counting = Counting(),  # noqa: B008 - frozen
+) -> list[Summary]:
     """Analyse as the flow does, without Prefect and with the first champion by default."""
     if config.classifier == champion.WORD:
         config = replace(config, classifier=champion.FIRST)
     holdings = manifest.read(archive, DEFAULT_PATTERN, timezone)
     schedule.record(str(lake), holdings.source, holdings.recordings, holdings.rejected)
-    return [analyse.run(recording, str(lake), config) for recording in holdings.recordings]
+    return [analyse.run(recording, str(lake), config, counting=counting) for recording in holdings.recordings]
 
 
 def totals(lake: Path) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gfpipe.counting import Counting
 from gfpipe.settings import Analysis
 from gfpipe.stages.analysis import analyse
 from tests.conftest import ROOT
@@ -50,8 +51,9 @@ def test_the_second_run_decodes_nothing(
         raise AssertionError("a finished recording was opened again")
 
     monkeypatch.setattr(analyse, "open_video", never)
-    again = analyse_all(archive, tmp_path)
-    assert all(summary.reused for summary in again)
+    for counting in (Counting(), Counting(min_face=36.0), Counting(min_score=0.5)):
+        again = analyse_all(archive, tmp_path, counting=counting)
+        assert all(summary.reused for summary in again)
     assert totals(tmp_path) == undisturbed
 
 
