@@ -1,4 +1,4 @@
--- Recordings whose faces are stored from a higher detector score than they are counted from: gfpipe analyse stores them.
+-- Recordings whose faces are stored from a higher detector score than they are counted from; gfpipe analyse adds them.
 select
     recordings.recording_id,
     recordings.min_score as stored_from,
