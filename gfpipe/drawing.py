@@ -1,4 +1,4 @@
-"""What all figures have in common: colours, fonts, axes in per cent, and altair's declarations made into pictures."""
+"""Colours, fonts and axes of all figures, and rendering to SVG and PNG."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ import vl_convert
 Datum = Mapping[str, Any]
 Chart = alt.Chart | alt.LayerChart | alt.HConcatChart | alt.VConcatChart | alt.FacetChart
 
-# Okabe and Ito's palette, told apart with every kind of colour vision, and its bluish green darkened for lines.
+# Okabe and Ito's palette for colour vision deficiency, with a darker bluish green for lines.
 GREEN: Final = "#009e73"
 DARK_GREEN: Final = "#00674b"
 BLUE: Final = "#0072b2"
@@ -25,7 +25,7 @@ PALE: Final = "#d9d9d9"
 WHITE: Final = "#ffffff"
 
 _CONFIG: Final[dict[str, Any]] = {
-    "aria": False,  # a page names each figure itself
+    "aria": False,  # pages provide the accessible names
     "background": None,
     "font": "Helvetica Neue, Helvetica, Arial, sans-serif",
     "view": {"stroke": None},
@@ -50,41 +50,41 @@ _PADDING: Final = {"left": 0, "right": 10, "top": 2, "bottom": 4}
 
 @dataclass(frozen=True)
 class Plan:
-    """A figure declared: the chart, and the rows that it calls by name (altair would copy them at every step)."""
+    """A chart and its named data, separate because altair would copy the data at every step."""
 
     chart: Chart
     data: Mapping[str, Sequence[Datum]]
 
 
 def svg(plan: Plan, **properties: Any) -> str:
-    """Draw a figure; `properties` are Vega-Lite's of the whole picture, such as ``background`` and ``padding``."""
+    """Render a figure; `properties` are top-level Vega-Lite properties such as ``background`` and ``padding``."""
     spec = plan.chart.to_dict(validate=False) | {"config": _CONFIG, "padding": _PADDING, "datasets": dict(plan.data)}
     drawn: str = vl_convert.vegalite_to_svg(spec | properties)
     return drawn
 
 
 def png(drawn: str, scale: float) -> bytes:
-    """Make pixels of an SVG, `scale` for each of its own."""
+    """Rasterize an SVG with `scale` pixels per SVG pixel."""
     pixels: bytes = vl_convert.svg_to_png(drawn, scale=scale)
     return pixels
 
 
 def layered(*charts: alt.Chart) -> alt.LayerChart:
-    """Lay charts over one another."""
+    """Layer charts."""
     return alt.LayerChart(layer=list(charts))
 
 
 def share_axis(domain: tuple[float, float], most: int, title: str | None = None, **options: Any) -> alt.Axis:
-    """Give an axis in per cent with at most `most` round numbers and one."""
+    """An axis in per cent with at most `most` + 1 round numbers."""
     length = domain[1] - domain[0]
     step = next((step for step in (0.01, 0.02, 0.05, 0.1, 0.2) if length / step <= most), 0.25)
     first, last = math.ceil(domain[0] / step - 1e-9), math.floor(domain[1] / step + 1e-9)
-    values = [round(at * step, 2) for at in range(first, last + 1)]
+    values = [round(index * step, 2) for index in range(first, last + 1)]
     return alt.Axis(values=values, labelExpr="round(datum.value * 100) + ' %'", title=title, **options)
 
 
 def blend(pale: str, dark: str, share: float) -> str:
-    """The colour that lies `share` of the way from one to the other."""
+    """Interpolate two colours; `share` 0 is `pale`, 1 is `dark`."""
     ends = (bytes.fromhex(colour.removeprefix("#")) for colour in (pale, dark))
     return "#" + "".join(f"{round(start + share * (end - start)):02x}" for start, end in zip(*ends, strict=True))
 

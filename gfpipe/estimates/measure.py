@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gfpipe.estimates.correction import CorrectedGroup, correct, lend_labels
 from gfpipe.estimates.question import Question, group, narrow
 from gfpipe.estimates.sample import Sample, resample
-from gfpipe.statistics.bootstrap import FEWEST_RECORDINGS, interval
+from gfpipe.statistics.bootstrap import MIN_RECORDINGS, interval
 from gfpipe.statistics.misclassification import lang_reiczigel
 from gfpipe.statistics.screen_time import Corrected
 from gfpipe.warehouse import Warehouse
@@ -126,13 +126,13 @@ def _figures(
     recordings: NDArray[np.int64], seconds: NDArray[np.float64], sample: Sample, corrected: CorrectedGroup
 ) -> dict[str, Any]:
     """Intervals, and what was corrected, of one group."""
-    enough = len(recordings) >= FEWEST_RECORDINGS
+    enough = len(recordings) >= MIN_RECORDINGS
     freedom = sample.freedom(recordings) if enough else 0
     units, place = np.unique(sample.units(recordings), return_inverse=True)
     by_unit = np.zeros((len(units), len(_SUMS)))
     np.add.at(by_unit, place, seconds)
     sums = dict(zip(_SUMS, by_unit.T @ sample.weights[units], strict=True))
-    found: dict[str, Any] = {} if enough else {"interval_note": f"fewer than {FEWEST_RECORDINGS} recordings"}
+    found: dict[str, Any] = {} if enough else {"interval_note": f"fewer than {MIN_RECORDINGS} recordings"}
     with np.errstate(invalid="ignore", divide="ignore"):
         for name, (parts, wholes) in _FIGURES.items():
             draws = sum(sums[part] for part in parts) / sum(sums[whole] for whole in wholes)

@@ -14,7 +14,7 @@ from gfpipe.estimates.correction import Part, lend_labels, parts
 from gfpipe.estimates.needs import Needs
 from gfpipe.estimates.question import Question, group, narrow
 from gfpipe.estimates.sample import resample
-from gfpipe.statistics.bootstrap import FEWEST_RECORDINGS
+from gfpipe.statistics.bootstrap import MIN_RECORDINGS
 from gfpipe.statistics.misclassification import Correction
 from gfpipe.statistics.screen_time import Corrected, Corrector
 from gfpipe.warehouse import Warehouse
@@ -93,10 +93,8 @@ def _recordings(db: Warehouse) -> NDArray[np.int64]:
     if len(models) > 1:
         raise UsageError(f"recordings of several models ({', '.join(models)}): bring them under one: gfpipe reclassify")
     recordings = np.unique(found["recording_number"].to_numpy().astype(np.int64))
-    if len(recordings) < FEWEST_RECORDINGS:
-        raise UsageError(
-            f"{len(recordings)} recordings: for fewer than {FEWEST_RECORDINGS} there is no interval at all"
-        )
+    if len(recordings) < MIN_RECORDINGS:
+        raise UsageError(f"{len(recordings)} recordings: for fewer than {MIN_RECORDINGS} there is no interval at all")
     return recordings
 
 

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gfpipe.statistics.bootstrap import ENOUGH_UNITS, Resampling
+from gfpipe.statistics.bootstrap import MAX_UNITS, Resampling
 from gfpipe.warehouse import Warehouse
 
 # Within group, channel and class of programme, as far as these leave no recording of the group alone. One that belongs
@@ -86,5 +86,5 @@ def resample(db: Warehouse, draws: int) -> Sample:
         found[name].to_numpy().astype(np.int64) for name in ("recording_number", "group_index", "stratum")
     )
     strata_of_a_group = max(len(np.unique(stratum)) // max(len(np.unique(group)), 1), 1)
-    most_units = max(ENOUGH_UNITS // strata_of_a_group, _FEWEST_UNITS)
+    most_units = max(MAX_UNITS // strata_of_a_group, _FEWEST_UNITS)
     return Sample(recordings, Resampling.within(stratum, draws, most_units=most_units))

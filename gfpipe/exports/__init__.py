@@ -1,1 +1,1 @@
-"""The shapes in which figures leave: pure functions from tables to tables."""
+"""Export formats of figures: functions from tables to tables."""

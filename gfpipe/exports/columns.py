@@ -19,12 +19,12 @@ _ENDS: Final = {
 
 @cache
 def glossary() -> dict[str, dict[str, str]]:
-    """Tables of ``sql/columns.toml``: ``columns``, ``relations``, ``export``, and one per relation that differs."""
+    """Tables of ``sql/columns.toml``: ``columns``, ``relations``, ``export``, and overrides by relation."""
     return tomllib.loads((shipped_folder("sql") / "columns.toml").read_text(encoding="utf-8"))
 
 
 def description(column: str, relation: str = EXPORT) -> str:
-    """Describe a column of a relation; a column of a user's own file is described as such."""
+    """Description of a column of a relation, or of a user's metadata file."""
     for end, text in _ENDS.items():
         if column.endswith(end):
             return text.format(column.removesuffix(end))
@@ -33,6 +33,6 @@ def description(column: str, relation: str = EXPORT) -> str:
 
 
 def described(table: pa.Table) -> pa.Table:
-    """The same table, each field with its ``description`` as metadata."""
+    """The table with a ``description`` in each field's metadata."""
     fields = [field.with_metadata({"description": description(field.name)}) for field in table.schema]
     return table.cast(pa.schema(fields))

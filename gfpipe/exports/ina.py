@@ -1,9 +1,9 @@
-"""The shape in which France's INA publishes speaking time, filled with time on screen by perceived gender.
+"""Screen time by perceived gender in the format of INA's open data on speaking time.
 
 INA's open data (data.gouv.fr, "Temps de parole des hommes et des femmes à la télévision et à la radio") is three
 CSVs: ``stats.csv``, a row a channel, date and hour; ``years.csv`` and ``hourstatall.csv``, women's rate by year, and
-by year and hour. Its ``school_holiday_zones``, ``music_duration`` and ``speech_rate`` have no counterpart here, and
-its ``women_expression_rate`` is ``women_face_time_rate``: nobody was listened to.
+by year and hour. Its ``school_holiday_zones``, ``music_duration`` and ``speech_rate`` have no counterpart here;
+``women_expression_rate`` is replaced by ``women_face_time_rate``.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ import pyarrow as pa
 from gfpipe.errors import UsageError
 
 ABOUT: Final = {
-    "stats.csv": "INA's shape: a row a channel, local date and hour; none for hours of which nothing was analysed.",
-    "years.csv": "INA's shape: women's rate by channel and year.",
-    "hourstatall.csv": "INA's shape: women's rate by channel, year and hour on the clock.",
+    "stats.csv": "INA's format: a row for each channel, local date and hour with analysed time.",
+    "years.csv": "INA's format: women's rate by channel and year.",
+    "hourstatall.csv": "INA's format: women's rate by channel, year and hour of the day.",
 }
-# What `tables` needs, of a relation such as rollup. Hours of which nothing was analysed must not look like hours
-# without faces. Where nobody knows the time zone there is no date, and a check of the warehouse says so.
+# Input of `tables`, from a relation such as rollup. Hours without analysed time are left out, as they would look like
+# hours without faces. Without a time zone there is no date; a check of the warehouse reports this.
 HOURS: Final = """
 select
     channel,
@@ -37,24 +37,24 @@ order by all
 """
 SUMS: Final = ["male_duration", "female_duration", "nb_hours_analyzed"]
 _CHANNEL: Final = ["media_type", "channel_name", "is_public_channel"]
-_SAID: Final = ["media_type", "channel_code", "channel_name", "is_public_channel", "group"]
+_METADATA: Final = ["media_type", "channel_code", "channel_name", "is_public_channel", "group"]
 _BOOLEANS: Final = {"true": "True", "yes": "True", "1": "True", "false": "False", "no": "False", "0": "False"}
 
 MEANING: Final = {
-    "media_type": "tv, or what the file of channels says",
-    "channel_code": "the channel's code, by the file of channels",
-    "channel_name": "the channel's name, by the file of channels; else as the archive names it",
-    "is_public_channel": "True, False, or empty where nobody said",
+    "media_type": "tv, unless the file of channels has another value",
+    "channel_code": "the channel's code, from the file of channels",
+    "channel_name": "the channel's name, from the file of channels or else from the archive",
+    "is_public_channel": "True, False, or empty if unknown",
     "date": "local date on air",
     "week_day": "day of the week, in English",
-    "civil_holyday": "True on public holidays of the country asked for; empty where none was. INA's spelling",
+    "civil_holyday": "True on public holidays of --country; empty without it. INA's spelling",
     "hour": "hour on the local clock: 20 is 20:00 to 20:59",
     "year": "local year on air",
     "male_duration": "face time (seconds times faces) of faces perceived as male",
     "female_duration": "face time (seconds times faces) of faces perceived as female",
     "women_face_time_rate": "per cent of the face time perceived as female or male that is perceived as female",
-    "nb_hours_analyzed": "hours of television analysed; compare no rates without it",
-    "group": "the channel's group, by the file of channels",
+    "nb_hours_analyzed": "hours of television analysed",
+    "group": "the channel's group, from the file of channels",
 }
 
 
@@ -62,12 +62,12 @@ def tables(hours: pa.Table, channels: pa.Table, country: str | None = None) -> M
     """The three files, by name.
 
     Args:
-        hours: (H, 6) what `HOURS` gives.
-        channels: a row a channel, ``channel`` and, as text, whatever of `MEANING` is known of it.
-        country: whose public holidays count: ``FR``, or with a part of it ``DE-BY``; None for nobody's.
+        hours: (H, 6) result of `HOURS`.
+        channels: a row for each channel: ``channel`` and, as text, known columns of `MEANING`.
+        country: country of the public holidays, such as ``FR``, or ``DE-BY`` with a subdivision; None for none.
 
     Raises:
-        UsageError: a country whose holidays nobody knows, or a channel that is neither public nor not.
+        UsageError: the country is not supported, or a channel's ``is_public_channel`` is not a truth value.
     """
     rows = _described(hours.to_pandas(), channels.to_pandas())
     date = pd.to_datetime(rows["date"])
@@ -81,44 +81,45 @@ def tables(hours: pa.Table, channels: pa.Table, country: str | None = None) -> M
         *("media_type", "channel_code", "channel_name", "is_public_channel"),
         *("date", "week_day", "civil_holyday", "hour", *SUMS, "group"),
     ]
-    found = {
+    frames = {
         "stats.csv": rows[stats].round({"male_duration": 2, "female_duration": 2}),
         "years.csv": _rates(rows, "year"),
         "hourstatall.csv": _rates(rows, "year", "hour"),
     }
-    return {name: pa.Table.from_pandas(frame.replace("", None), preserve_index=False) for name, frame in found.items()}
+    return {name: pa.Table.from_pandas(frame.replace("", None), preserve_index=False) for name, frame in frames.items()}
 
 
 def _described(hours: pd.DataFrame, channels: pd.DataFrame) -> pd.DataFrame:
-    said = channels.set_index("channel").reindex(index=hours["channel"], columns=_SAID).astype(str)
-    said = said.where(said.notna(), "").set_axis(hours.index)
-    unsaid = {"media_type": "tv", "channel_code": hours["channel"], "channel_name": hours["channel"]}
-    filled = {column: said[column].where(said[column] != "", other) for column, other in unsaid.items()}
-    return pd.concat([hours, said.assign(**filled, is_public_channel=_public(said["is_public_channel"]))], axis=1)
+    metadata = channels.set_index("channel").reindex(index=hours["channel"], columns=_METADATA).astype(str)
+    metadata = metadata.where(metadata.notna(), "").set_axis(hours.index)
+    defaults = {"media_type": "tv", "channel_code": hours["channel"], "channel_name": hours["channel"]}
+    filled = {column: metadata[column].where(metadata[column] != "", default) for column, default in defaults.items()}
+    public = _public(metadata["is_public_channel"])
+    return pd.concat([hours, metadata.assign(**filled, is_public_channel=public)], axis=1)
 
 
-def _public(said: pd.Series) -> pd.Series:
-    words = said.str.strip().str.casefold()
-    if unclear := sorted(set(words) - {*_BOOLEANS, ""}):
-        raise UsageError(f"is_public_channel is {', '.join(unclear)} for a channel; write true or false")
+def _public(text: pd.Series) -> pd.Series:
+    words = text.str.strip().str.casefold()
+    if invalid := sorted(set(words) - {*_BOOLEANS, ""}):
+        raise UsageError(f"is_public_channel is {', '.join(invalid)} for a channel; write true or false")
     return words.map(_BOOLEANS).fillna("")
 
 
 def _holidays(date: pd.Series, country: str | None) -> pd.Series:
     if country is None:
         return pd.Series("", index=date.index)
-    code, _, part = country.upper().partition("-")
+    code, _, subdivision = country.upper().partition("-")
     try:
-        days = holidays.country_holidays(code, subdiv=part or None, years=sorted(set(date.dt.year)))
+        days = holidays.country_holidays(code, subdiv=subdivision or None, years=sorted(set(date.dt.year)))
     except NotImplementedError as exc:
-        raise UsageError(f"--country {country}: whose holidays are these? Give FR, or DE-BY: {exc}") from exc
+        raise UsageError(f"--country {country} is not supported; use a code such as FR or DE-BY: {exc}") from exc
     return pd.Series([str(day in days) for day in date.dt.date], index=date.index)
 
 
-def _rates(rows: pd.DataFrame, *when: str) -> pd.DataFrame:
-    sums = rows.groupby([*_CHANNEL, "group", *when], as_index=False)[SUMS].sum()
-    either = sums["male_duration"] + sums["female_duration"]
-    rate = 100 * sums["female_duration"] / either.where(either > 0)
+def _rates(rows: pd.DataFrame, *periods: str) -> pd.DataFrame:
+    sums = rows.groupby([*_CHANNEL, "group", *periods], as_index=False)[SUMS].sum()
+    total = sums["male_duration"] + sums["female_duration"]
+    rate = 100 * sums["female_duration"] / total.where(total > 0)
     return sums.assign(women_face_time_rate=rate)[
-        [*_CHANNEL, *when, "women_face_time_rate", "nb_hours_analyzed", "group"]
+        [*_CHANNEL, *periods, "women_face_time_rate", "nb_hours_analyzed", "group"]
     ]

@@ -1,24 +1,24 @@
-"""One row a figure: what to feed ggplot2, a spreadsheet's pivot table, a dashboard."""
+"""Figures in tidy form: one row for each group, estimand and method."""
 
 from collections.abc import Sequence
 from typing import Final
 
 import pyarrow as pa
 
-_BESIDE: Final = ("model_id", "recordings", "hours_analysed", "hours_scheduled", "coverage")
+_CONTEXT: Final = ("model_id", "recordings", "hours_analysed", "hours_scheduled", "coverage")
 _ANALYTIC: Final = "_analytic"
-_RATES: Final = ("sensitivity", "specificity")  # like what is corrected, from labels
+_RATES: Final = ("sensitivity", "specificity")  # estimated from labels
 
 
 def tidy(figures: pa.Table, by: Sequence[str]) -> pa.Table:
-    """Turn a row a group into a row a group, estimand and method; what is not known is there, empty, with the reason.
+    """Convert one row per group into one row per group, estimand and method; unknown values are null, with a note.
 
     Args:
-        figures: (G, …) what ``estimates.measure`` gives.
-        by: the columns that groups are made by.
+        figures: (G, …) result of ``estimates.measure``.
+        by: grouping columns.
 
     Returns:
-        by, estimand, method (raw, tracks, corrected), unit, value, low, high, note; hours analysed and coverage beside.
+        by, estimand, method (raw, tracks, corrected), unit, value, low, high, note, and columns such as coverage.
     """
     columns = figures.column_names
     rows = [_rows(figures, by, name, _unit(name), name) for name in columns if _unit(name)]
@@ -31,7 +31,7 @@ def tidy(figures: pa.Table, by: Sequence[str]) -> pa.Table:
 
 
 def _unit(column: str) -> str | None:
-    """What a figure is counted in; None where the column is none: the end of an interval, a note, what is beside."""
+    """Unit of an estimate; None for all other columns."""
     if column.endswith(("_low", "_high")) or column == "analysed_seconds":
         return None
     if column.startswith("share_") or column in _RATES:
@@ -44,7 +44,7 @@ def _unit(column: str) -> str | None:
 
 
 def _estimand(column: str) -> tuple[str, str]:
-    """What a figure measures, and how."""
+    """Estimand and method of a column."""
     for method in ("tracks", "corrected"):
         if column.endswith(f"_{method}"):
             return column.removesuffix(f"_{method}"), method
@@ -64,12 +64,12 @@ def _rows(figures: pa.Table, by: Sequence[str], column: str, unit: str | None, i
     from_labels = method.startswith("corrected") or column in _RATES
     note = figures["correction_note" if from_labels else "interval_note"]
     if names["low"] not in known and method == "raw":
-        note = pa.nulls(len(figures), pa.string())  # a sum has no interval, and nothing is missing
-    what = {"estimand": estimand, "method": method, "unit": unit}
+        note = pa.nulls(len(figures), pa.string())  # sums have no interval
+    constants = {"estimand": estimand, "method": method, "unit": unit}
     return pa.table(
         {name: figures[name] for name in by}
-        | {name: pa.repeat(pa.scalar(text, pa.string()), len(figures)) for name, text in what.items()}
+        | {name: pa.repeat(pa.scalar(text, pa.string()), len(figures)) for name, text in constants.items()}
         | measured
         | {"note": note}
-        | {name: figures[name] for name in _BESIDE if name not in by}
+        | {name: figures[name] for name in _CONTEXT if name not in by}
     )

@@ -1,1 +1,1 @@
-"""From seconds by perceived gender to figures with their errors: pure arrays, no lake and no SQL."""
+"""Estimators and intervals of screen time; functions of arrays only."""

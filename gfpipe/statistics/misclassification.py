@@ -1,48 +1,49 @@
-"""What a classifier's answers are worth, by what people said of the same faces.
+"""Correction of misclassification, from labelled faces.
 
-Rogan and Gladen (1978, equation 1): of faces whose share `p` is women, a classifier calls
-``apparent = p * sensitivity + (1 - p) * (1 - specificity)`` women, so
+Rogan and Gladen (1978, equation 1): if a share `p` of faces are women's, the classifier's apparent share is
+``apparent = p * sensitivity + (1 - p) * (1 - specificity)``, so
 ``p = (apparent + specificity - 1) / (sensitivity + specificity - 1)``; in quantification this is adjusted
-classify-and-count (Forman 2008). An undecided answer counts half a woman, in the apparent share as in the labels,
-so that nothing is dropped and women and men are treated alike. Answers on what is no face at all are
-first thinned by the share of real faces among labels with the same answer.
+classify-and-count (Forman 2008). Undecided predictions count as half a woman in the apparent share and in the labels,
+which treats women and men symmetrically. False detections are removed by the share of real faces among labels with the
+same prediction.
 
-The same correction, face by face: with ``x = (score - 1 + specificity) / (sensitivity + specificity - 1)`` and a
-score of 1, 0 or 1/2, the mean of x over women's faces is 1 and over men's 0. Where the errors of two faces in one
-picture are independent, the mean of a product of such terms is the product of the truths; presence time rests on
-that (`gfpipe.statistics.screen_time`).
+For a single face, with ``x = (score - 1 + specificity) / (sensitivity + specificity - 1)`` and a score of 1, 0 or 1/2,
+the mean of x is 1 over women's faces and 0 over men's. If the errors of two faces in one picture are independent, the
+expectation of a product of such terms is the product of the true values; presence time uses this
+(`gfpipe.statistics.screen_time`).
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from gfpipe.arrays import array_dataclass
+
 SIZES: Final = ("small", "medium", "large")
-ANSWERS: Final = ("female", "male", "undecided")  # of the classifier
-TRUTHS: Final = ("female", "male", "no_face")  # of a person; one who cannot tell says nothing of the errors
+ANSWERS: Final = ("female", "male", "undecided")  # predictions of the classifier
+TRUTHS: Final = ("female", "male", "no_face")  # of the annotator; undecided labels are not used
 
-FEWEST_LABELS: Final = 20  # of women, and of men
-FEWEST_LABELLED_RECORDINGS: Final = 5
-WEAKEST: Final = 0.5  # sensitivity + specificity - 1 below this multiplies errors more than twice
+MIN_LABELS: Final = 20  # of women, and of men
+MIN_LABELLED_RECORDINGS: Final = 5
+_MIN_YOUDEN: Final = 0.5  # a lower sensitivity + specificity - 1 more than doubles errors
 _SCORE: Final = np.array([1.0, 0.0, 0.5])[:, None]
-_FLOOR: Final = 0.1  # of a single draw, where a few labels weigh much
+_MIN_DRAW: Final = 0.1  # of sensitivity + specificity - 1 in a single draw
 
 
-@dataclass(frozen=True)
+@array_dataclass
 class Labels:
-    """Labelled faces, with what the classifier said of them.
+    """L labelled faces with the classifier's predictions.
 
     Attributes:
-        unit: (L,) int, row of the resampling weights of the label's recording.
-        recording: (L,) int, which recording.
-        at_hand: (L,) bool, of the channels that are to be corrected; the others help out.
-        size: (L,) int, place in `SIZES`.
-        truth: (L,) int, place in `TRUTHS`.
-        answer: (L,) int, place in `ANSWERS`.
-        weight: (L,) float, how much face time each stands for.
+        unit: (L,) int, row of the recording's resampling weights.
+        recording: (L,) int, index of the recording.
+        at_hand: (L,) bool, whether the face is from the channels to be corrected.
+        size: (L,) int, index into `SIZES`.
+        truth: (L,) int, index into `TRUTHS`.
+        answer: (L,) int, index into `ANSWERS`.
+        weight: (L,) float, face time that the label represents.
     """
 
     unit: NDArray[np.int64]
@@ -57,15 +58,15 @@ class Labels:
         return len(self.unit)
 
 
-@dataclass(frozen=True)
+@array_dataclass
 class Correction:
-    """What a face of each size and answer counts for, in every draw; column 0 of D is the estimate itself.
+    """Expected number of women and men for a face of each size and prediction, in D draws; draw 0 is the estimate.
 
     Attributes:
-        women, men: (3 sizes, 3 answers, D) expected women (men) for one face; may leave [0, 1].
-        sensitivity, specificity: (3 sizes, D); an undecided answer is half an error.
-        labels: how many women and men the worst stratum rests on.
-        problem: why nothing can be corrected; None where it can.
+        women, men: (3 sizes, 3 predictions, D) expected number for one face; may be outside [0, 1].
+        sensitivity, specificity: (3 sizes, D); an undecided prediction is half an error.
+        labels: number of women and men labelled in the smallest stratum.
+        problem: why no correction is possible; None if it is.
     """
 
     women: NDArray[np.float64]
@@ -77,14 +78,14 @@ class Correction:
 
 
 def correction(labels: Labels, weights: NDArray[np.float64]) -> Correction:
-    """Measure the classifier on labels, by size of face.
+    """Estimate sensitivity and specificity, and the correction, by face size.
 
-    Where a size has fewer than 20 labelled women or men at hand, or labels from fewer than 5 recordings, that
-    size's labels of all channels are taken, and if they are too few as well, all labels.
+    A size with fewer than 20 labelled women or men at hand, or labels from fewer than 5 recordings, uses its labels of
+    all channels, and if these are too few, all labels.
 
     Args:
-        labels: of one classifier.
-        weights: (U, D) of the resampling.
+        labels: labels for one classifier.
+        weights: (U, D) resampling weights.
     """
     draws = weights.shape[1]
     sizes = []
@@ -92,18 +93,17 @@ def correction(labels: Labels, weights: NDArray[np.float64]) -> Correction:
         chosen = _finest(labels, size)
         counts = _counts(labels, chosen)
         if problem := _too_few(labels, chosen):
-            nothing = np.full((len(SIZES), len(ANSWERS), draws), np.nan)
-            return Correction(nothing, nothing, nothing[:, 0], nothing[:, 0], counts, problem)
-        sizes.append((_worth(labels, chosen, weights), counts))
-    worth = [found for found, _ in sizes]
-    women, men, sensitivity, specificity = (np.stack([part[i] for part in worth]) for i in range(4))
+            unknown = np.full((len(SIZES), len(ANSWERS), draws), np.nan)
+            return Correction(unknown, unknown, unknown[:, 0], unknown[:, 0], counts, problem)
+        sizes.append((_expected(labels, chosen, weights), counts))
+    women, men, sensitivity, specificity = map(np.stack, zip(*(values for values, _ in sizes), strict=True))
     youden = sensitivity[:, 0] + specificity[:, 0] - 1
     problem = None
-    if youden.min() < WEAKEST:
+    if youden.min() < _MIN_YOUDEN:
         weakest = SIZES[int(youden.argmin())]
         problem = (
-            f"on {weakest} faces the classifier is right too seldom: sensitivity + specificity - 1 is "
-            f"{youden.min():.2f}, and at least {WEAKEST} is needed"
+            f"the classifier is too inaccurate on {weakest} faces: sensitivity + specificity - 1 is "
+            f"{youden.min():.2f}, the minimum is {_MIN_YOUDEN}"
         )
     return Correction(women, men, sensitivity, specificity, min(counts for _, counts in sizes), problem)
 
@@ -114,12 +114,12 @@ def lang_reiczigel(
     """The analytic 95 % interval of a corrected share (Lang and Reiczigel 2014, Prev. Vet. Med. 113, section 2.2).
 
     Args:
-        apparent: share of faces called women.
-        faces: how many faces that rests on; an effective number where they are not independent.
-        sensitivity: share of women called women.
-        women: how many labels that rests on; an effective number.
-        specificity: share of men called men.
-        men: how many labels that rests on.
+        apparent: share of faces classified as women.
+        faces: effective number of these faces.
+        sensitivity: share of women classified as women.
+        women: effective number of labelled women.
+        specificity: share of men classified as men.
+        men: effective number of labelled men.
 
     Returns:
         Low and high, within [0, 1].
@@ -151,10 +151,10 @@ def _too_few(labels: Labels, chosen: NDArray[np.bool_]) -> str | None:
         return "no labels: gfpipe label import"
     women, men = _counts(labels, chosen)
     recordings = len(np.unique(labels.recording[chosen]))
-    if min(women, men) < FEWEST_LABELS or recordings < FEWEST_LABELLED_RECORDINGS:
+    if min(women, men) < MIN_LABELS or recordings < MIN_LABELLED_RECORDINGS:
         return (
-            f"too few labels: {women} women and {men} men from {recordings} recordings, where "
-            f"{FEWEST_LABELS} of each from {FEWEST_LABELLED_RECORDINGS} are needed"
+            f"too few labels: {women} women and {men} men from {recordings} recordings; "
+            f"{MIN_LABELS} of each from {MIN_LABELLED_RECORDINGS} recordings are needed"
         )
     return None
 
@@ -164,17 +164,19 @@ def _counts(labels: Labels, chosen: NDArray[np.bool_]) -> tuple[int, int]:
     return int(women), int(men)
 
 
-def _worth(labels: Labels, chosen: NDArray[np.bool_], weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-    """Women and men for a face of each answer, (3, D); sensitivity and specificity, (D,)."""
+def _expected(
+    labels: Labels, chosen: NDArray[np.bool_], weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], ...]:
+    """Expected women and men for a face of each prediction, (3, D); sensitivity and specificity, (D,)."""
     seen = np.zeros((len(TRUTHS), len(ANSWERS), weights.shape[1]))
     for truth in range(len(TRUTHS)):
         for answer in range(len(ANSWERS)):
-            these = chosen & (labels.truth == truth) & (labels.answer == answer)
-            seen[truth, answer] = labels.weight[these] @ weights[labels.unit[these]]
+            mask = chosen & (labels.truth == truth) & (labels.answer == answer)
+            seen[truth, answer] = labels.weight[mask] @ weights[labels.unit[mask]]
     with np.errstate(invalid="ignore", divide="ignore"):
-        called_women = (seen[:2] * _SCORE).sum(1) / seen[:2].sum(1)
-        said = seen.sum(0)
-        real = np.where(said > 0, 1 - seen[2] / said, 1)
-    sensitivity, false_women = called_women
-    worth = (_SCORE - false_women) / np.maximum(sensitivity - false_women, _FLOOR)
-    return real * worth, real * (1 - worth), sensitivity, 1 - false_women
+        predicted_women = (seen[:2] * _SCORE).sum(1) / seen[:2].sum(1)
+        predictions = seen.sum(0)
+        real = np.where(predictions > 0, 1 - seen[2] / predictions, 1)
+    sensitivity, false_women = predicted_women
+    expected = (_SCORE - false_women) / np.maximum(sensitivity - false_women, _MIN_DRAW)
+    return real * expected, real * (1 - expected), sensitivity, 1 - false_women

@@ -1,11 +1,10 @@
-"""Seconds on screen, corrected for misclassification in every draw of the bootstrap.
+"""Screen time, corrected for misclassification in every draw of the bootstrap.
 
-A composition is what one picture shows: how many faces of each size and answer. Seconds by composition and
-recording are all that is needed of an archive: years of television are a few million numbers.
+A composition is the number of faces of each size and prediction in one picture. The input is the time of each
+composition in each recording: a few million numbers for years of television.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
@@ -13,21 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
+from gfpipe.arrays import array_dataclass
 from gfpipe.statistics.misclassification import ANSWERS, SIZES, Correction
 
 CELLS: Final = len(SIZES) * len(ANSWERS)
-# Compositions that fill the least time are read with the estimate in every draw, instead of anew in each.
+# The compositions with the most time are corrected in every draw; the others use the estimate in all draws.
 _OFTEN: Final = 200
-_BATCH: Final = 1000  # pairs of group and unit that are worked on together
+_BATCH: Final = 1000  # pairs of group and unit
 
 
-@dataclass(frozen=True)
+@array_dataclass
 class Seconds:
-    """How long each composition was on screen; a row is a unit of resampling and a composition.
+    """Time on screen by resampling unit and composition.
 
     Attributes:
         unit: (N,) int, row of the resampling weights.
-        composition: (N,) uint64, read by `counts`.
+        composition: (N,) uint64, decoded by `counts`.
         seconds: (N,) float.
     """
 
@@ -36,16 +36,16 @@ class Seconds:
     seconds: NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@array_dataclass
 class Corrected:
-    """Seconds corrected for misclassification in every draw; column 0 is the estimate itself.
+    """Seconds corrected for misclassification, in D draws; draw 0 is the estimate.
 
     Attributes:
         female_face, male_face: (D,) face time.
-        female_presence, male_presence: (D,) time with at least one.
-        apparent: (D,) face time that the classifier gives to women, an undecided face counting half.
-        faces: (D,) face time of all.
-        hits, rejections: (D,) sensitivity times women, specificity times men: what the classifier makes of them.
+        female_presence, male_presence: (D,) presence time.
+        apparent: (D,) face time classified as women's; undecided faces count half.
+        faces: (D,) face time of all faces.
+        hits, rejections: (D,) sensitivity times women, specificity times men.
     """
 
     female_face: NDArray[np.float64]
@@ -70,31 +70,31 @@ class Corrected:
 
 
 class Corrector:
-    """Corrects the seconds of one channel group.
+    """Corrects the seconds of one group of channels.
 
-    Face time is Rogan and Gladen's. Presence time is the sum of ``1 - prod(1 - x)`` over the faces of each picture, x
-    being what a face counts for: unbiased where the errors of two faces in one picture are independent, whatever the
-    genders of those who appear together.
+    Face time uses Rogan and Gladen's estimator. Presence time sums ``1 - prod(1 - x)`` over the faces of each picture,
+    with x the expected number of women (men) for a face; this is unbiased if the errors of faces in one picture are
+    independent.
     """
 
     def __init__(self, correction: Correction, whole: Seconds) -> None:
-        """Prepare for parts of `whole`.
+        """Precompute the compositions.
 
         Args:
-            correction: what a face counts for, in every draw.
-            whole: all seconds that will be asked for.
+            correction: expected women and men for a face, in every draw.
+            whole: a superset of the seconds to correct.
         """
         self._correction = correction
-        self._compositions, place = np.unique(whole.composition, return_inverse=True)
+        self._compositions, index = np.unique(whole.composition, return_inverse=True)
         shown = counts(self._compositions)
         self._shown = shown.reshape(-1, CELLS).astype(float)
-        self._often = np.argsort(-np.bincount(place, whole.seconds))[:_OFTEN]
-        self._present = [1 - _nobody(shown[self._often], worth) for worth in (correction.women, correction.men)]
-        self._presumed = []
-        for worth in (correction.women, correction.men):
-            presumed = 1 - _nobody(shown, worth[..., :1])[:, 0]
-            presumed[self._often] = 0
-            self._presumed.append(presumed)
+        self._often = np.argsort(-np.bincount(index, whole.seconds))[:_OFTEN]
+        self._present = [1 - _absent(shown[self._often], expected) for expected in (correction.women, correction.men)]
+        self._rest = []
+        for expected in (correction.women, correction.men):
+            rest_present = 1 - _absent(shown, expected[..., :1])[:, 0]
+            rest_present[self._often] = 0
+            self._rest.append(rest_present)
 
     def __call__(
         self, parts: Seconds, group: NDArray[np.int64], weights: NDArray[np.float64]
@@ -102,33 +102,33 @@ class Corrector:
         """Correct the seconds of each group.
 
         Args:
-            parts: seconds of which `whole` consists.
-            group: (N,) int, the group of each.
-            weights: (U, D) of the resampling.
+            parts: seconds, a subset of `whole`.
+            group: (N,) int, group of each row.
+            weights: (U, D) resampling weights.
 
         Yields:
-            Each group and its seconds.
+            Groups with their corrected seconds.
         """
         pairs, column = np.unique(group * len(weights) + parts.unit, return_inverse=True)
         groups, units = np.divmod(pairs, len(weights))
         row = np.searchsorted(self._compositions, parts.composition)
         seconds = csc_array((parts.seconds, (row, column)), shape=(len(self._compositions), len(pairs)))
-        for some in _batches(groups):
-            yield from self._correct(groups[some], seconds[:, some].tocsr(), weights[units[some]])
+        for batch in _batches(groups):
+            yield from self._correct(groups[batch], seconds[:, batch].tocsr(), weights[units[batch]])
 
     def _correct(
         self, group: NDArray[np.int64], seconds: csr_array, weights: NDArray[np.float64]
     ) -> Iterator[tuple[int, Corrected]]:
-        """Correct some groups: M pairs of group and unit in order, seconds (K, M), weights (M, D)."""
+        """Correct a batch of M sorted pairs of group and unit; seconds are (K, M), weights (M, D)."""
         faces = self._shown.T @ seconds
         often = seconds[self._often].toarray()
         groups, first = np.unique(group, return_index=True)
         presence = [
-            _weighted(present, often, presumed @ seconds, weights, first)
-            for present, presumed in zip(self._present, self._presumed, strict=True)
+            _weighted(present, often, rest_present @ seconds, weights, first)
+            for present, rest_present in zip(self._present, self._rest, strict=True)
         ]
         ends = np.append(first, len(group))[1:]
-        for place, (name, start, end) in enumerate(zip(groups, first, ends, strict=True)):
+        for index, (name, start, end) in enumerate(zip(groups, first, ends, strict=True)):
             in_group = (faces[:, start:end] @ weights[start:end]).reshape(len(SIZES), len(ANSWERS), -1)
             women, men = (in_group * self._correction.women).sum(1), (in_group * self._correction.men).sum(1)
             yield (
@@ -136,8 +136,8 @@ class Corrector:
                 Corrected(
                     women.sum(0),
                     men.sum(0),
-                    presence[0][place],
-                    presence[1][place],
+                    presence[0][index],
+                    presence[1][index],
                     (in_group[:, 0] + in_group[:, 2] / 2).sum(0),
                     in_group.sum((0, 1)),
                     (women * self._correction.sensitivity).sum(0),
@@ -147,7 +147,7 @@ class Corrector:
 
 
 def _batches(group: NDArray[np.int64]) -> Iterator[slice]:
-    """Whole groups, as many together as keep the arrays small."""
+    """Slices of whole groups, of about `_BATCH` pairs."""
     starts = [*np.unique(group, return_index=True)[1], len(group)]
     begin = 0
     for end, following in pairwise([*starts[1:], starts[-1] + _BATCH + 1]):
@@ -163,9 +163,9 @@ def _weighted(
     weights: NDArray[np.float64],
     first: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Seconds with somebody present, by group: (G, D).
+    """Presence time by group, (G, D).
 
-    The sum over compositions k and units u of present[k, d] * often[k, u] * weights[u, d], the longer side first.
+    The sum over compositions k and units u of present[k, d] * often[k, u] * weights[u, d].
     """
     if len(first) == 1 and len(weights) > len(present):
         whole: NDArray[np.float64] = np.einsum("kd,kd->d", present, often @ weights) + rest @ weights
@@ -175,18 +175,18 @@ def _weighted(
 
 
 def counts(compositions: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Faces of each composition, (K, 3 sizes, 3 answers): its decimal digits in pairs, the last pair first."""
+    """(K, 3 sizes, 3 predictions) faces of each composition: its pairs of decimal digits, from the last."""
     digits = np.uint64(100) ** np.arange(CELLS, dtype=np.uint64)
     return (compositions[:, None] // digits % np.uint64(100)).astype(np.int64).reshape(-1, len(SIZES), len(ANSWERS))
 
 
-def _nobody(shown: NDArray[np.int64], worth: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The product of ``1 - worth`` over the faces of each composition, (K, D)."""
-    product = np.ones((len(shown), worth.shape[-1]))
+def _absent(shown: NDArray[np.int64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(K, D) product of ``1 - expected`` over the faces of each composition."""
+    product = np.ones((len(shown), expected.shape[-1]))
     for size, answer in np.ndindex(len(SIZES), len(ANSWERS)):
         faces = shown[:, size, answer]
         for number in np.unique(faces[faces > 0]):
-            product[faces == number] *= (1 - worth[size, answer]) ** number
+            product[faces == number] *= (1 - expected[size, answer]) ** number
     return product
 
 

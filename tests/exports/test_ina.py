@@ -78,7 +78,7 @@ def test_holidays_are_those_of_a_part_of_a_country_too() -> None:
 
 @pytest.mark.parametrize("country", ["XX", "FR-NOWHERE", "France!"])
 def test_a_country_that_nobody_knows_is_wrong_use(country: str) -> None:
-    with pytest.raises(UsageError, match="whose holidays"):
+    with pytest.raises(UsageError, match="is not supported; use a code"):
         tables(country=country)
 
 

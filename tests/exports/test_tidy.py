@@ -62,7 +62,7 @@ def test_every_column_is_described_and_stays_readable() -> None:
     assert description("share_female_face_time_corrected_analytic_low") == (
         "lower end of the 95 % interval of Lang and Reiczigel for share_female_face_time_corrected"
     )
-    assert description("genre") == "genre, as the file of programmes or channels has it"
+    assert description("genre") == "genre, from the file of programmes or channels"
 
 
 def test_no_column_of_the_figures_is_taken_for_a_users_own() -> None:
