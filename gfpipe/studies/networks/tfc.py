@@ -1,11 +1,11 @@
-"""TFC: a face's features as a sequence, seen as it is and as frequencies; learned by keeping both views together.
+"""TFC: features of a face as a sequence in the time and the frequency domain, trained to be consistent.
 
     chip -> convolutions -> steps of a sequence ──> transformer ──> projector ─┐
                                  └> |FFT| ────────> transformer ──> projector ─┴> head
 
 Zhang et al. 2022, "Self-Supervised Contrastive Pre-Training For Time Series via Time-Frequency Consistency", with the
-map of a small convolutional network, row by row, in the place of a time series. Variations of the data are made there
-too: noise and another scale in time, frequencies taken away and added.
+feature map of a small convolutional network, row by row, instead of a time series. It is augmented there too: jitter
+and scaling in time, frequencies removed and added.
 """
 
 import math
@@ -22,18 +22,18 @@ _PROJECTED: Final = 128
 _TEMPERATURE: Final = 0.2  # of the contrastive loss, as in the authors' code
 _WITHIN: Final = 0.2  # lambda of equation 4, as in the authors' code
 _MARGIN: Final = 1.0  # delta of equation 3, as in the authors' code
-_JITTER, _SCALING = 0.3, 0.2  # standard deviations of noise, and of a factor, on features of variance 1
-_FREQUENCIES: Final = 0.1  # share of the frequencies that is taken away, and that is added to
+_JITTER, _SCALING = 0.3, 0.2  # standard deviations of jitter and scale, for features of variance 1
+_FREQUENCIES: Final = 0.1  # share of the frequencies removed, and of those added to
 _ADDED: Final = 0.1  # of the highest amplitude, at most
 
 
 def build(_name: str, outputs: int) -> nn.Module:
-    """The network; takes (N, 3, S, S), S at least 16."""
+    """Build the network, for (N, 3, S, S) with S of 16 or more."""
     return Tfc(outputs)
 
 
 class Tfc(nn.Module):
-    """Convolutions, and an encoder with a projector for each of the two views."""
+    """Convolutions, and an encoder with a projector for each domain."""
 
     def __init__(self, outputs: int) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Tfc(nn.Module):
         self.head = nn.Linear(2 * _PROJECTED, outputs)
 
     def begin(self, _masking: str) -> None:
-        """A stage begins; nothing is hidden here."""
+        """Start a stage; there is no masking."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, 3, S, S) normalised chips -> (N, outputs)."""
@@ -55,10 +55,9 @@ class Tfc(nn.Module):
         return self.head(torch.cat((time, frequency), dim=1))  # type: ignore[no-any-return]
 
     def pretext(self, x: Tensor) -> Tensor:
-        """Equation 4: each view close to its own variation, and both views of a face close to one another.
+        """Equation 4: contrastive loss within each domain, and consistency between the domains.
 
-        Equation 3 is taken as a triplet loss, not below 0: as written it falls without end where views of variations
-        drift apart.
+        Equation 3 is clipped at 0, as a triplet loss: as written it is unbounded below.
         """
         steps = self._steps(x)
         spectrum = _spectrum(steps)
@@ -78,11 +77,11 @@ class Tfc(nn.Module):
 
 
 def nt_xent(first: Tensor, second: Tensor) -> Tensor:
-    """How hard each of (N, D) is to tell as the partner of its counterpart, among all 2N (Chen et al. 2020, SimCLR)."""
+    """NT-Xent loss of N positive pairs, (N, D) each (Chen et al. 2020, SimCLR)."""
     both = F.normalize(torch.cat((first, second)).float(), dim=1)
-    likeness = (both @ both.T / _TEMPERATURE).fill_diagonal_(-math.inf)
+    similarity = (both @ both.T / _TEMPERATURE).fill_diagonal_(-math.inf)
     partner = torch.arange(len(both), device=both.device).roll(len(first))
-    return F.cross_entropy(likeness, partner)
+    return F.cross_entropy(similarity, partner)
 
 
 def _convolution(inputs: int, outputs: int) -> nn.Module:
@@ -106,7 +105,7 @@ def _projector() -> nn.Module:
 
 
 def _read(encoder: nn.TransformerEncoder, steps: Tensor) -> Tensor:
-    """(N, steps, width) -> (N, width), the mean over steps, each of which is told its place."""
+    """(N, steps, width) -> (N, width), the mean over steps with positional encodings."""
     read: Tensor = encoder(steps + _positions(steps.shape[1], steps))
     return read.mean(dim=1)
 
@@ -125,13 +124,13 @@ def _spectrum(steps: Tensor) -> Tensor:
 
 
 def _varied_time(steps: Tensor) -> Tensor:
-    """Jitter, and each channel of each face at another scale."""
+    """Add jitter and scale each channel of each face."""
     factor = 1 + _SCALING * torch.randn(len(steps), 1, steps.shape[2], device=steps.device)
     return steps * factor + _JITTER * torch.randn_like(steps)
 
 
 def _varied_frequencies(spectrum: Tensor) -> Tensor:
-    """Some frequencies taken away, then some added to (section 4.2)."""
+    """Remove some frequencies, then amplify some (section 4.2)."""
     kept = spectrum * (torch.rand_like(spectrum) >= _FREQUENCIES)
     more = torch.rand_like(spectrum) * _ADDED * spectrum.amax(dim=(1, 2), keepdim=True)
     return kept + more * (torch.rand_like(spectrum) < _FREQUENCIES)

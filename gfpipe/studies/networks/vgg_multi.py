@@ -1,12 +1,12 @@
-"""VGG16 that tells age and perceived gender together: its convolutions, spatial dropout, one dense layer, one head.
+"""VGG16 for age and perceived gender: convolutions, spatial dropout, one dense layer, one head.
 
     3 @ 180x180 -> VGG16's 13 convolutions -> 512 @ 5x5 -> whole planes dropped -> mean of each plane -> 256 -> outputs
 
-``vgg16-multi`` is plain, as Simonyan and Zisserman (2015, table 1, D) have it; ``vgg16-multi-bn`` has batch norm behind
-every convolution, for short trainings from random weights.
+``vgg16-multi`` has the convolutions of Simonyan and Zisserman (2015, table 1, D); ``vgg16-multi-bn`` adds batch norm
+after every convolution, for short trainings from random weights.
 
-The published network has an output layer for each answer on one trunk. Those are the rows of one layer, ``head``: each
-output depends on its own row alone, so nothing differs but the names.
+The published network has one output layer per attribute. Here they are rows of one layer, ``head``, which is
+equivalent.
 """
 
 from typing import Final
@@ -14,7 +14,7 @@ from typing import Final
 from torch import Tensor, nn
 from torchvision.models import vgg
 
-SIDE: Final = 180  # of the chips as published, in pixels; 32 is the least that five poolings leave anything of
+SIDE: Final = 180  # of the published chips, in pixels; five poolings need 32 or more
 PLANES: Final = 512
 _HIDDEN: Final = 256
 _SPATIAL_DROPOUT: Final = 0.2  # share of planes (Tompson et al. 2015, section 3.3)
@@ -22,10 +22,7 @@ _DROPOUT: Final = 0.5  # share of the dense layer, as VGG16's own
 
 
 class Vgg16Multi(nn.Module):
-    """Takes (N, 3, S, S) with S of 32 and more, gives (N, outputs).
-
-    Each plane's mean stands for it, whatever S is, so that one network serves 180 pixels and fewer.
-    """
+    """(N, 3, S, S), S of 32 or more -> (N, outputs); global average pooling makes it independent of S."""
 
     def __init__(self, outputs: int, *, norms: bool) -> None:
         super().__init__()
@@ -34,7 +31,7 @@ class Vgg16Multi(nn.Module):
         self.dense = nn.Sequential(nn.Linear(PLANES, _HIDDEN), nn.ReLU(), nn.Dropout(_DROPOUT))
         self.head = nn.Linear(_HIDDEN, outputs)
         for module in self.convolutions:
-            if isinstance(module, nn.Conv2d):  # as torchvision does, or the signal dies on the way (He et al. 2015)
+            if isinstance(module, nn.Conv2d):  # as torchvision does (He et al. 2015)
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 

@@ -1,7 +1,4 @@
-"""The study of thresholds as a picture: accuracy and gap of each setting with 95 % intervals, one above the other.
-
-outcome -> a row a setting -> two panels -> thresholds.svg and .png
-"""
+"""Figure of a study of thresholds: accuracy and gap of each setting with 95 % intervals, in two panels."""
 
 from typing import Final
 
@@ -12,7 +9,7 @@ from gfpipe.evaluation.figures.plotting import WIDTH, Style, exact, figure, plai
 from gfpipe.formats import Interval, known
 from gfpipe.studies.thresholds.measures import Kind, Outcome, Row
 
-_EACH: Final = 25  # pixels down for each setting
+_ROW_HEIGHT: Final = 25  # pixels
 _STYLES: Final = {
     "all, 95 % interval": Style(INK, [1, 0], "circle"),
     "women": Style(DARK_GREEN, [1, 0], "triangle-up"),
@@ -21,21 +18,21 @@ _STYLES: Final = {
 
 
 def picture(outcome: Outcome) -> Plan:
-    """Declare accuracy and gap on the reporting faces; dashed lines show the model as it is."""
+    """Draw accuracy and gap on the reporting faces; dashed lines show the source model."""
     rows = [row for row in outcome.rows if row.models]
     names = [_name(row, outcome) for row in rows]
-    dots = [each for row in rows for each in _dots(row, outcome)]
+    dots = [dot for row in rows for dot in _dots(row, outcome)]
     left = min(max(14 + 6.3 * max(map(len, names)), 70), 150)
     width = WIDTH - left - 16
     faces = len(outcome.reporting.trial.labels)
     chosen = f"; * chosen on {len(outcome.choosing.trial.labels):,} others" if outcome.chosen else ""
     return figure(
         "Pseudo-labels: accuracy and gap by least confidence",
-        f"{faces:,} faces, {outcome.group}{chosen}; dashed: the model as it is",
+        f"{faces:,} faces, {outcome.group}{chosen}; dashed: the source model",
         [_panel(measure, names, _domain(dots, measure), width) for measure in ("accuracy", "gap")],
         {
             "dots": dots,
-            "source": [each for each in dots if each["kind"] == Kind.SOURCE.value and each["what"] == "all"],
+            "source": [dot for dot in dots if dot["kind"] == Kind.SOURCE.value and dot["faces"] == "all"],
             "equal": [{"measure": "gap", "value": 0.0}],
         },
         _STYLES,
@@ -49,7 +46,7 @@ def _panel(measure: str, names: list[str], domain: tuple[float, float], width: f
     y = alt.Y("setting:N", sort=names, title=None, axis=plain_axis(grid=True, tickBand="extent", labelLimit=160))
     only = f"datum.measure == '{measure}'"
     base = alt.Chart(alt.NamedData("dots")).transform_filter(only)
-    all_ = base.transform_filter("datum.what == 'all'")
+    all_ = base.transform_filter("datum.faces == 'all'")
     bars = all_.transform_filter("isValid(datum.low)").transform_calculate(value="datum.low")
     dashed = alt.Chart(alt.NamedData("source")).transform_filter(only)
     layers = [
@@ -60,28 +57,28 @@ def _panel(measure: str, names: list[str], domain: tuple[float, float], width: f
     ]
     if measure == "gap":
         layers.insert(0, alt.Chart(alt.NamedData("equal")).mark_rule(color=INK, strokeWidth=1).encode(x=x))
-    for what, size, down in (("women", 34, -6), ("men", 26, 6), ("all", 46, 0)):  # beside one another, not on top
-        marks = base.transform_filter(f"datum.what == '{what}'").mark_point(
-            size=size, opacity=1, strokeWidth=0, yOffset=down
+    for name, size, offset in (("women", 34, -6), ("men", 26, 6), ("all", 46, 0)):  # side by side
+        marks = base.transform_filter(f"datum.faces == '{name}'").mark_point(
+            size=size, opacity=1, strokeWidth=0, yOffset=offset
         )
         layers.append(
             marks.encode(x=x, y=y, shape=alt.Shape("shape:N", scale=None), fill=alt.Fill("colour:N", scale=None))
         )
-    return layered(*layers).properties(width=width, height=_EACH * len(names))
+    return layered(*layers).properties(width=width, height=_ROW_HEIGHT * len(names))
 
 
 def _dots(row: Row, outcome: Outcome) -> list[Datum]:
     measures, name = outcome.reporting, _name(row, outcome)
-    place = {"setting": name, "kind": row.kind.value}
+    setting = {"setting": name, "kind": row.kind.value}
     overall = _STYLES["all, 95 % interval"] | {"colour": BLUE if row is outcome.chosen else INK}
-    found: list[Datum] = [
-        overall | {**place, "measure": "accuracy", "what": "all", **_ends(measures.figure(row, "accuracy"))},
-        overall | {**place, "measure": "gap", "what": "all", **_ends(measures.figure(row, "gap"))},
+    dots: list[Datum] = [
+        overall | {**setting, "measure": "accuracy", "faces": "all", **_ends(measures.figure(row, "accuracy"))},
+        overall | {**setting, "measure": "gap", "faces": "all", **_ends(measures.figure(row, "gap"))},
     ]
-    for what, figure_ in (("women", "accuracy_female"), ("men", "accuracy_male")):
-        value = known(measures.figure(row, figure_).value)
-        found.append(_STYLES[what] | {**place, "measure": "accuracy", "what": what, "value": value})
-    return found
+    for faces, measure in (("women", "accuracy_female"), ("men", "accuracy_male")):
+        value = known(measures.figure(row, measure).value)
+        dots.append(_STYLES[faces] | {**setting, "measure": "accuracy", "faces": faces, "value": value})
+    return dots
 
 
 def _ends(interval: Interval) -> Datum:
@@ -89,13 +86,13 @@ def _ends(interval: Interval) -> Datum:
 
 
 def _domain(dots: list[Datum], measure: str) -> tuple[float, float]:
-    """Round numbers around all that is drawn."""
-    values = [each.get(end) for each in dots if each["measure"] == measure for end in ("value", "low", "high")]
-    there = [value for value in values if value is not None] + ([0.0] if measure == "gap" else [])
+    """Round limits around all values."""
+    values = [dot.get(end) for dot in dots if dot["measure"] == measure for end in ("value", "low", "high")]
+    finite = [value for value in values if value is not None] + ([0.0] if measure == "gap" else [])
     step = 0.05
-    low, high = step * int(min(there) / step - 1 + 1e-9), step * int(max(there) / step + 1 - 1e-9)
+    low, high = step * int(min(finite) / step - 1 + 1e-9), step * int(max(finite) / step + 1 - 1e-9)
     if measure == "accuracy":
-        low, high = max(step * int(min(there) / step + 1e-9), 0.0), min(high, 1.0)
+        low, high = max(step * int(min(finite) / step + 1e-9), 0.0), min(high, 1.0)
     return round(low, 2), round(high, 2)
 
 

@@ -1,8 +1,8 @@
-"""The study of thresholds: what pseudo-labels of each confidence do to a model, measured on faces people labelled.
+"""Measures of a study of thresholds, on faces labelled by people.
 
-rows and their models' answers on the same faces -> figures and differences on the same draws -> the chosen row
+rows and their models' predictions for the same faces -> figures and paired differences -> the chosen row
 
-Where a row was trained with several seeds, a figure is the mean over its models, in each draw of faces too.
+A figure of a row with several seeds is the mean over its models, also in each bootstrap sample of faces.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ from gfpipe.formats import Interval
 
 
 def worse(counts: Counts) -> Floats:
-    """The accuracy of the perceived gender that is served worse."""
+    """The lower of women's and men's accuracy."""
     return np.minimum(accuracy_female(counts), accuracy_male(counts))
 
 
@@ -46,30 +46,30 @@ FIGURES: Final[Mapping[str, Metric]] = {
 
 
 class Kind(StrEnum):
-    """What a row is."""
+    """Kinds of rows."""
 
-    SOURCE = "source"  # the model as it is
-    CONTROL = "control"  # fine-tuned alike, on labelled faces alone
+    SOURCE = "source"  # the source model
+    CONTROL = "control"  # fine-tuned on labelled faces alone
     THRESHOLD = "threshold"
     PER_CLASS = "per-class"
     SOFT = "soft"
-    ORACLE = "oracle"  # true labels in the place of pseudo-labels: the ceiling
+    ORACLE = "oracle"  # true labels: the upper bound
 
     @property
     def eligible(self) -> bool:
-        """Whether such a row may be chosen: it learns from what a real archive has."""
+        """Whether such a row may be chosen: it needs no labels of the archive."""
         return self in {Kind.THRESHOLD, Kind.PER_CLASS, Kind.SOFT}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One setting, and what was trained by it.
+    """One setting with its models.
 
     Attributes:
-        models: ids, as the trials have them: one a seed. None where too few faces were left to train on.
-        threshold: of a row with one for both classes; None for others.
-        female, male: pseudo-labelled faces learned from; None where there are none.
-        wrong: the share of them whose label is not what people said; None where that is not known.
+        models: ids in the trials, one per seed; empty if too few faces were left to train on.
+        threshold: of both classes; None for rows without a common one.
+        female, male: pseudo-labelled faces in training; None for rows without any.
+        wrong: share of wrong pseudo-labels; None if unknown.
     """
 
     name: str
@@ -83,11 +83,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Measures:
-    """The figures of every row on the faces of one trial, all on the same draws.
-
-    Attributes:
-        draws: of faces, behind the intervals.
-    """
+    """Figures of every row on the faces of one trial, on the same bootstrap samples (`draws`)."""
 
     rows: tuple[Row, ...]
     trial: Trial
@@ -103,14 +99,14 @@ class Measures:
         return percentile_interval(float(value), drawn, None if faces is None else float(faces.sum()))
 
     def spread(self, row: Row, name: str) -> float:
-        """The standard deviation over seeds; NaN where there is one only."""
+        """Standard deviation over seeds; NaN for one seed."""
         if len(row.models) < 2:
             return float("nan")
         once = np.ones((1, len(self.trial.labels)))
         return float(np.std([self._of(model, name)(once)[0] for model in row.models], ddof=1))
 
     def difference(self, row: Row, base: Row, name: str) -> Interval:
-        """How much higher a figure is than another row's, on the very same draws."""
+        """Paired difference from another row."""
         if not row.models or not base.models or row is base:
             return Interval(np.nan, np.nan, np.nan)
         (one, drawn), (other, of_base) = (self._measured[f"{each.name}: {name}"] for each in (row, base))
@@ -137,13 +133,13 @@ class Measures:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A whole study.
+    """Measures of a study.
 
     Attributes:
-        group: the faces whose labels were hidden, in words such as ``ethnicity asian``.
-        choosing: of them, those on which the setting is chosen.
-        reporting: of them, those on which it is reported; none of the choosing ones.
-        everyone: the reporting ones, and the test faces of everybody else.
+        group: faces with hidden labels, such as ``ethnicity asian``.
+        choosing: measures on the half of them for choosing a setting.
+        reporting: measures on the other half.
+        everyone: measures on the reporting half and all other test faces.
     """
 
     group: str
@@ -153,12 +149,12 @@ class Outcome:
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """Of all tables."""
+        """Rows of all tables."""
         return self.reporting.rows
 
     @property
     def source(self) -> Row:
-        """The model as it is."""
+        """The source model."""
         return next(row for row in self.rows if row.kind is Kind.SOURCE)
 
     @property
@@ -168,17 +164,16 @@ class Outcome:
 
     @cached_property
     def chosen(self) -> Row | None:
-        """The setting whose worse-served gender is served best among the choosing faces; None where none was trained.
+        """The first setting with the highest worse accuracy on the choosing faces; None if none was trained.
 
-        The lower of women's and men's accuracy rises with accuracy and with a smaller gap, so that no weight between
-        the two has to be made up. Of equal ones the first is taken.
+        The lower of women's and men's accuracy combines accuracy and gap without a weight.
         """
-        known = [row for row in self.rows if row.kind.eligible and row.models]
-        return max(known, key=lambda row: self.choosing.figure(row, "worse").value, default=None)
+        trained = [row for row in self.rows if row.kind.eligible and row.models]
+        return max(trained, key=lambda row: self.choosing.figure(row, "worse").value, default=None)
 
 
 def joined(name: str, *trials: Trial) -> Trial:
-    """The faces of several trials as one; each must have the same models."""
+    """Concatenate trials of the same models."""
     models = trials[0].models
     labels = [trial.labels for trial in trials]
     return Trial(

@@ -1,4 +1,4 @@
-"""The study of thresholds in tables: the paper's Table 4 with intervals, differences, all test faces, the choice."""
+"""Tables of a study of thresholds: the paper's Table 4 with intervals, differences, all test faces, the choice."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -15,7 +15,7 @@ _INTERVALS: Final = f"In brackets 95 % bootstrap intervals ({DRAWS:,} draws of f
 
 
 def main(outcome: Outcome) -> Table:
-    """The paper's Table 4: what each setting learned from, and what came of it on the reporting faces."""
+    """The paper's Table 4: pseudo-labels of each setting, and its results on the reporting faces."""
     seeds = max(len(row.models) for row in outcome.rows)
     columns = (
         _SETTING,
@@ -30,15 +30,15 @@ def main(outcome: Outcome) -> Table:
     )
     known = any(row.wrong is not None for row in outcome.rows)
     note = (
-        "Women, men: faces that the model labelled and the setting learned from. "
-        + ("Wrong: of these labels, by what people said; only told, never used. " if known else "")
+        "Women, men: pseudo-labelled faces in training. "
+        + ("Wrong: share of wrong pseudo-labels, for information only. " if known else "")
         + f"{_chosen(outcome)} {_ERRORS} {_INTERVALS}"
     )
     return Table("thresholds", f"Pseudo-labels by threshold, on {_on(outcome.reporting, outcome)}", columns, rows, note)
 
 
 def differences(outcome: Outcome) -> Table:
-    """Each row against the model as it is, and against the fair control, on the same faces."""
+    """Paired differences of each row from the source model and from the control."""
     columns = (
         _SETTING,
         Column("accuracy_to_source", "accuracy − as it is, points", POINTS),
@@ -63,7 +63,7 @@ def differences(outcome: Outcome) -> Table:
 
 
 def everyone(outcome: Outcome) -> Table:
-    """The same models on all test faces: nothing may be lost elsewhere."""
+    """The same models on all test faces."""
     seeds = max(len(row.models) for row in outcome.rows)
     columns = (_SETTING, *_measures(seeds), Column("accuracy_to_source", "accuracy − as it is", POINTS))
     rows = tuple(
@@ -79,7 +79,7 @@ def everyone(outcome: Outcome) -> Table:
 
 
 def choosing(outcome: Outcome) -> Table:
-    """What the choice rests on, and on which faces."""
+    """The measures that the choice is based on."""
     columns = (_SETTING, *_measures(1), Column("worse", "worse of both, %", RATE))
     rows = tuple(
         (
@@ -90,7 +90,9 @@ def choosing(outcome: Outcome) -> Table:
         for row in outcome.rows
     )
     note = f"None of these faces is among those reported on. {_ERRORS} {_INTERVALS}"
-    return Table("threshold_choosing", f"What was chosen on: {_on(outcome.choosing, outcome)}", columns, rows, note)
+    return Table(
+        "threshold_choosing", f"Choice of the setting, on {_on(outcome.choosing, outcome)}", columns, rows, note
+    )
 
 
 def all_tables(outcome: Outcome) -> Iterator[Table]:
@@ -99,20 +101,20 @@ def all_tables(outcome: Outcome) -> Iterator[Table]:
 
 
 def verdict(outcome: Outcome) -> str:
-    """The chosen setting against both rows without pseudo-labels, in a few sentences."""
+    """The chosen setting compared with both rows without pseudo-labels."""
     row = outcome.chosen
     if row is None:
         return "No setting left faces enough to learn from."
-    against = [
+    differences = [
         f"against {name}: {_gain(outcome, row, base)}"
         for name, base in (("the model as it is", outcome.source), ("the same training without", outcome.control))
     ]
     best = max(
-        (each for each in outcome.rows if each.models and each.kind is not Kind.ORACLE),
-        key=lambda each: outcome.choosing.figure(each, "worse").value,
+        (candidate for candidate in outcome.rows if candidate.models and candidate.kind is not Kind.ORACLE),
+        key=lambda candidate: outcome.choosing.figure(candidate, "worse").value,
     )
-    other = "" if best.kind.eligible else f" On the choosing faces, {best.name} did as well or better."
-    return f"Chosen: {row.name}. On faces that it was not chosen on, {'; '.join(against)}.{other}"
+    note = "" if best.kind.eligible else f" On the choosing faces, {best.name} did as well or better."
+    return f"Chosen: {row.name}. On faces that it was not chosen on, {'; '.join(differences)}.{note}"
 
 
 def _measures(seeds: int) -> tuple[Column, ...]:
