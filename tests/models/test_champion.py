@@ -87,7 +87,7 @@ def test_a_champion_that_is_gone_is_an_error_not_another_model(ours: str, models
 def test_a_file_that_names_nobody_is_an_error(models: Path, text: str) -> None:
     models.mkdir()
     (models / champion.FILE).write_text(text)
-    with pytest.raises(ModelError, match="does not say which model is champion"):
+    with pytest.raises(ModelError, match="does not name a champion"):
         champion.champion()
 
 

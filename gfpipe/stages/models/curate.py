@@ -1,6 +1,6 @@
-"""A training set out of the crops that a lake keeps: the faces a model is sure of, well chosen.
+"""Curates a training set of pseudo-labelled faces from the crops of a lake.
 
-crops -> candidates -> those that the rules choose -> rows, card, pictures in LAKE/sets/NAME
+crops -> candidates -> selection by the rules -> rows, card and figures in LAKE/sets/NAME
 """
 
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ from gfpipe.progress import OnProgress, no_progress
 
 @dataclass(frozen=True)
 class Config:
-    """What is to be made.
+    """The set to curate.
 
     Attributes:
         lake: on this machine.
         name: of the set.
-        soft: whether a classifier is to learn the probabilities themselves.
-        replace: also where a set of this name is there.
-        contact_sheets: also draw sheets of the faces, which are copies of crops.
-        dry_run: write nothing.
+        soft: store probabilities as soft labels.
+        replace: replace a set of this name.
+        contact_sheets: also draw contact sheets, which contain copies of crops.
+        dry_run: write no files.
     """
 
     lake: Path
@@ -39,13 +39,13 @@ class Config:
 
 @dataclass(frozen=True)
 class Summary:
-    """What came of it.
+    """The curated set.
 
     Attributes:
-        folder: of the set; on a dry run, where it would be.
-        card: everything that is recorded of the set.
-        pictures: that were drawn.
-        written: whether the set is there now.
+        folder: of the set, written or not.
+        card: its metadata.
+        pictures: figures and contact sheets.
+        written: False for a dry run.
     """
 
     folder: Path
@@ -55,42 +55,41 @@ class Summary:
 
 
 def run(config: Config, on_progress: OnProgress = no_progress) -> Summary:
-    """Choose faces and write the set, whole or not at all.
+    """Select faces and write the set atomically.
 
     Args:
-        config: what is to be made.
-        on_progress: receives the crops read, and how many there are.
+        config: the set to curate.
+        on_progress: receives the crops read and their total.
 
     Raises:
-        UsageError: the set is there already; the lake is elsewhere or keeps no crops that may be used; or no women or
-            no men are left.
+        UsageError: the set exists; the lake is remote or has no usable crops; or no women or no men are left.
         LakeError: the lake cannot be read or written.
     """
     folder = sets.folder_of(config.lake.resolve(), config.name)
     sets.refuse_existing(folder, config.replace)
-    found = lakes.read(config.lake, on_progress)
-    selection = select(found.candidates, config.rules)
-    source = _source(config.lake, found, selection)
-    card = sets.card_of(found.candidates, selection, config.rules, source, config.soft)
+    crops = lakes.read(config.lake, on_progress)
+    selection = select(crops.candidates, config.rules)
+    source = _source(config.lake, crops, selection)
+    card = sets.card_of(crops.candidates, selection, config.rules, source, config.soft)
     if not len(selection.chosen):
         raise UsageError(_nothing_left(card))
     if config.dry_run:
         return Summary(folder, card, written=False)
     with sets.replacing(folder, config.replace) as pending:
-        sets.write(pending, found.candidates, selection, config.rules, source, config.soft)
-        drawn = figures.write(pending, found.candidates, selection, config.rules, config.contact_sheets)
+        sets.write(pending, crops.candidates, selection, config.rules, source, config.soft)
+        drawn = figures.write(pending, crops.candidates, selection, config.rules, config.contact_sheets)
     return Summary(folder, sets.read_card(folder), tuple(folder / path.name for path in drawn))
 
 
-def _source(lake: Path, found: CropCandidates, selection: Selection) -> Source:
-    until = found.expires_at[selection.chosen]
+def _source(lake: Path, crops: CropCandidates, selection: Selection) -> Source:
+    until = crops.expires_at[selection.chosen]
     first: datetime | None = until.min().item().replace(tzinfo=UTC) if len(until) else None
-    return Source(f"crops of {lake.resolve()}", found.models, found.left_out, first)
+    return Source(f"crops of {lake.resolve()}", crops.models, crops.left_out, first)
 
 
 def _nothing_left(card: Card) -> str:
-    """Why no pair could be made, and what to do."""
-    unsure = next(each for each in card.dropped if each.reason == UNSURE)
+    """The message for an empty selection."""
+    unsure = next(dropped for dropped in card.dropped if dropped.reason == UNSURE)
     women, men = card.candidates["female"] - unsure.female, card.candidates["male"] - unsure.male
     left_out = "".join(f"; {count:,} more were left out: {why}" for why, count in card.source.left_out.items())
     return (

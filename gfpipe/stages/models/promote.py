@@ -1,6 +1,6 @@
-"""Decides whether a candidate becomes champion, and keeps the decision with its figures in the candidate's card.
+"""Decides whether a candidate becomes champion, and records the decision in the candidate's card.
 
-answers of both on the same faces (from evaluate) -> checks -> decision -> the candidate's card -> champion.json
+predictions of both on the same faces (from evaluate) -> checks -> decision -> candidate's card -> champion.json
 """
 
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ from gfpipe.models import champion, store
 
 @dataclass(frozen=True)
 class Config:
-    """Who is to be champion, and what it takes.
+    """A candidate for promotion.
 
     Attributes:
         candidate: a model's id.
-        margins: how much worse it may be than the champion, in points.
-        force_reason: why it is to be champion whatever the checks say; None where they decide.
+        margins: non-inferiority margins, in points.
+        force_reason: reason to promote it whatever the checks say; None to let them decide.
     """
 
     candidate: str
@@ -32,24 +32,24 @@ class Config:
 
     def __post_init__(self) -> None:
         if self.force_reason is not None and not self.force_reason.strip():
-            raise UsageError("a promotion against the gate needs a reason, which is kept in the model's card")
+            raise UsageError("a promotion against the gate needs a reason, which is recorded in the model's card")
 
 
 def run(config: Config, trials: Sequence[Path], *, dry_run: bool = False) -> Decision:
-    """Decide on the faces of some trials, in which candidate and champion have answered.
+    """Decide on trials with the predictions of candidate and champion.
 
     Args:
-        config: who is to be champion.
-        trials: ``answers.parquet`` of `evaluate`, one a data set; they must hold no face that either was trained on.
-        dry_run: only say what would be decided; nothing is kept.
+        config: the candidate.
+        trials: ``answers.parquet`` of `evaluate`, one per data set, without faces that either was trained on.
+        dry_run: decide without recording.
 
     Returns:
-        The decision; without checks where the candidate is champion already, and then nothing is kept.
+        The decision; without checks, and not recorded, if the candidate is the champion already.
 
     Raises:
-        UsageError: the candidate is no classifier of perceived gender or not in the models folder, a trial is not
-            what the gate needs, or not what `evaluate` wrote.
-        ModelError: the champion's weights are not those that were promoted, or a file cannot be written.
+        UsageError: the candidate is not a classifier of perceived gender or not in the models folder, or a trial is not
+            a file of `evaluate` or does not suit the gate.
+        ModelError: the champion's weights are not the promoted ones, or a file cannot be written.
     """
     card = store.card(champion.resolve(config.candidate))
     if all(head.attribute is not Attribute.PERCEIVED_GENDER for head in card.heads):
@@ -57,9 +57,9 @@ def run(config: Config, trials: Sequence[Path], *, dry_run: bool = False) -> Dec
     reigning = champion.champion()
     if card.id == reigning:
         return Decision(card.id, reigning, passed=True, checks=())
-    found = decide([Trial.read(path) for path in trials], card.id, reigning, config.margins)
+    decision = decide([Trial.read(path) for path in trials], card.id, reigning, config.margins)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    decision = replace(found, forced=config.force_reason, on=now)
+    decision = replace(decision, forced=config.force_reason, on=now)
     if not dry_run:
         champion.record(config.candidate, decision)
     return decision
