@@ -123,7 +123,7 @@ def test_a_champion_with_other_weights_is_an_error(trial: Path) -> None:
 def test_wrong_use_is_said(trial: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="at least one data set"):
         promote.run(promote.Config("ours"), [])
-    with pytest.raises(UsageError, match="holds no answers that gfpipe evaluate wrote"):
+    with pytest.raises(UsageError, match="was not written by gfpipe evaluate"):
         promote.run(promote.Config("ours"), [tmp_path / "nowhere.parquet"])
     save("old", 3, AGE)
     with pytest.raises(UsageError, match="only one for perceived gender can be champion"):
