@@ -1,4 +1,4 @@
-"""Tables: the same numbers for a terminal, for programs, for Markdown and for LaTeX."""
+"""Tables as text, CSV, Markdown and LaTeX."""
 
 import csv
 import io
@@ -38,7 +38,7 @@ def test_text_is_aligned_and_says_percent_points_and_sign() -> None:
     ]
 
 
-def test_csv_holds_the_numbers_as_they_are() -> None:
+def test_csv_holds_unrounded_numbers() -> None:
     first, second = csv.DictReader(io.StringIO(TABLE.csv()))
     assert (first["accuracy"], first["accuracy_low"], first["accuracy_high"]) == ("0.92531", "0.92034", "0.93001")
     assert first["faces"] == "11512"
@@ -53,7 +53,7 @@ def test_markdown_has_a_cell_for_each_column() -> None:
     assert note == TABLE.note
 
 
-def test_latex_has_balanced_braces_and_nothing_that_it_would_read_otherwise() -> None:
+def test_latex_is_escaped_and_has_balanced_braces() -> None:
     text = TABLE.latex()
     bare = re.sub(r"\\[{}%_&#$]", "", text)
     assert bare.count("{") == bare.count("}")
@@ -85,7 +85,7 @@ def test_latex_has_balanced_braces_and_nothing_that_it_would_read_otherwise() ->
         (NUMBER, np.nan, "–"),
     ],
 )
-def test_values_are_written_as_people_read_them(form: Format, value: Value, written: str) -> None:
+def test_formats_of_values(form: Format, value: Value, written: str) -> None:
     assert form.text(value) == written
 
 

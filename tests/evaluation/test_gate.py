@@ -1,4 +1,4 @@
-"""The gate: a candidate must be shown to be no worse, by the margin, in everything that is asked of it."""
+"""The promotion gate: non-inferiority tests of a candidate."""
 
 from dataclasses import replace
 
@@ -100,7 +100,7 @@ def test_the_worst_group_counts_even_where_the_mean_gains() -> None:
     assert worst.note.startswith("asian, female / ")
 
 
-def test_groups_of_fewer_than_twenty_faces_are_not_called_the_worst() -> None:
+def test_the_worst_cell_has_at_least_twenty_faces() -> None:
     some = trial(2000, {"new": np.arange(19), "old": NOBODY})
     rare = replace(some.labels, ethnicity=np.where(np.arange(2000) < 30, "rare", "common"))
     worst = check(decide([replace(some, labels=rare)], "new", "old"), "worst cell")
@@ -119,7 +119,7 @@ def test_a_face_without_an_answer_is_an_error() -> None:
     assert check(decide([some], "new", "old"), "accuracy").candidate == 75
 
 
-def test_every_set_must_pass() -> None:
+def test_every_data_set_must_pass() -> None:
     good = trial(400, {"new": NOBODY, "old": np.arange(40)}, name="good")
     bad = trial(400, {"new": np.arange(100), "old": np.arange(40)}, name="bad")
     assert decide([good], "new", "old").passed
@@ -139,7 +139,7 @@ def test_the_same_faces_give_the_same_decision() -> None:
     assert decide([some], "new", "old") == decide([some], "new", "old")
 
 
-def test_what_cannot_decide_is_refused() -> None:
+def test_too_few_faces_and_missing_answers_are_rejected() -> None:
     both = {"new": NOBODY, "old": NOBODY}
     with pytest.raises(UsageError, match="at least one data set"):
         decide([], "new", "old")

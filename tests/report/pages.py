@@ -1,4 +1,4 @@
-"""What a page says, read from its HTML."""
+"""Parses numbers, ids and text from the report's HTML."""
 
 import re
 from dataclasses import dataclass, field

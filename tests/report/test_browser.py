@@ -1,4 +1,4 @@
-"""The page as a reader has it: in Chromium, on a desk, on a phone and on paper."""
+"""The report in Chromium: desktop, phone and print."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

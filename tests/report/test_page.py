@@ -1,4 +1,4 @@
-"""The page, without a browser."""
+"""The report as HTML, without a browser."""
 
 import re
 from dataclasses import replace
@@ -27,7 +27,7 @@ def read(name: str) -> Page:
 
 
 @pytest.mark.parametrize("name", ["small", "large"])
-def test_every_number_is_shown_as_it_is_but_rounded(name: str) -> None:
+def test_every_number_is_its_exact_value_rounded(name: str) -> None:
     numbers = read(name).numbers
     assert len(numbers) > 50
     assert [number for number in numbers if not number.is_rounded] == []
@@ -75,7 +75,7 @@ def test_headline_says_why_there_is_no_correction_and_no_interval() -> None:
     assert "corrected" not in [heading.lower() for heading in re.findall(r"<th[^>]*>(\w+)</th>", read("small").html)]
 
 
-def test_text_of_the_archive_is_text_on_the_page() -> None:
+def test_names_from_the_archive_are_escaped() -> None:
     html = report.render(
         replace(contents("small"), facts=replace(contents("small").facts, lake="<b onclick=x>", models=("<i>",)))
     )
@@ -85,7 +85,7 @@ def test_text_of_the_archive_is_text_on_the_page() -> None:
     assert examples.EVIL in Page(html).text
 
 
-def test_names_in_figures_are_text_too() -> None:
+def test_names_in_figures_are_escaped() -> None:
     evil = examples.large(channels=2, months=3, programmes=1)
     channels = evil.channels.to_pylist()
     channels[0]["channel"] = "<script>alert(1)</script>"
@@ -93,7 +93,7 @@ def test_names_in_figures_are_text_too() -> None:
 
 
 @pytest.mark.parametrize("name", ["small", "large"])
-def test_nothing_is_fetched_from_anywhere(name: str) -> None:
+def test_no_resources_are_loaded(name: str) -> None:
     page = read(name)
     assert "://" not in page.html
     assert "@import" not in page.html
@@ -151,17 +151,17 @@ def test_programmes_are_those_with_most_hours_and_the_rest_is_counted() -> None:
     assert "And 10 more programmes" in page.text
 
 
-def test_one_month_makes_no_trend() -> None:
+def test_a_single_month_has_no_trend_figure() -> None:
     assert "A trend needs at least two months" in read("small").text
     assert '<figure id="trend-by-channel">' not in read("small").html
 
 
-def test_several_models_are_said_aloud() -> None:
+def test_several_models_are_mentioned() -> None:
     assert "More than one model was used" in read("large").text
     assert "More than one model was used" not in read("small").text
 
 
-def test_says_what_it_must_not_be_used_for() -> None:
+def test_excluded_uses_are_listed() -> None:
     for name in ("small", "large"):
         text = " ".join(read(name).text.split())
         assert "must not be used for" in text

@@ -141,7 +141,7 @@ def test_a_scale_holds_the_intervals() -> None:
     assert high >= 0.47
 
 
-def test_numbers_are_written_for_people() -> None:
+def test_formats_of_numbers() -> None:
     assert PERCENT.text(0.41327) == "41.3 %"
     assert DIFFERENCE.text(-0.84) == "\N{MINUS SIGN}0.8"
     assert DIFFERENCE.text(1.26) == "+1.3"
@@ -155,7 +155,7 @@ def test_numbers_are_written_for_people() -> None:
     ]
 
 
-def test_numbers_that_nobody_knows_are_a_dash() -> None:
+def test_unknown_numbers_are_a_dash() -> None:
     assert number({"share": None}, "share", PERCENT) == "–"
     assert number({}, "share", PERCENT) == "–"
     assert number({"share": float("nan")}, "share", PERCENT) == "–"

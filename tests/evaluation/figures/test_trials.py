@@ -1,4 +1,4 @@
-"""The pictures of an evaluation show the figures that were measured, and can be read in a paper's column."""
+"""Figures of an evaluation: plotted values, labels and sizes."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How evenly groups are served, and how evenly seeds come out."""
+"""Dispersion over ethnicities and over seeds."""
 
 import math
 from dataclasses import replace

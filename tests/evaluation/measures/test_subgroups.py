@@ -1,4 +1,4 @@
-"""Groups of people: sorted, measured, and compared without tiny ones deciding."""
+"""Accuracy by group, and the exclusion of small groups."""
 
 from dataclasses import replace
 

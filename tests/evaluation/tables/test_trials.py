@@ -1,4 +1,4 @@
-"""The tables of an evaluation: each holds what it says, for one model or many, one data set or two."""
+"""Tables of an evaluation, for one or several models and data sets."""
 
 import csv
 import io
