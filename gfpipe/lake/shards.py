@@ -7,7 +7,6 @@ before that leaves no row in ``recordings``, and what nobody vouches for is neve
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,47 +25,14 @@ from numpy.typing import NDArray
 from gfpipe import __version__
 from gfpipe.errors import LakeError
 from gfpipe.lake import schema
+from gfpipe.lake.provenance import Provenance
 from gfpipe.lake.storage import Storage
 from gfpipe.lake.tables import TableWriter
 from gfpipe.recording import Recording, Status, Summary, in_zone
 
-# Raised by one whenever the same file and the same models would give other rows than before. Where that is because
-# other samples or faces are found, `reclassify` must leave the rows of earlier methods alone.
-METHOD: Final = 2
-# The sampling of faces that another program found: the frames that they are on cannot be found again.
-IMPORTED: Final = "imported"
-# Counting thresholds were part of the digest before they were applied when publishing. The defaults of that time stay
-# in it, so that those shards are not stale.
-_COUNTED: Final = {"min_face": 24.0, "min_score": 0.9}
 _ROW_TABLES: Final = ("samples", "faces", "attributes")
 _CROPS_AT_ONCE: Final = 100  # in a row group: one crop is read with its neighbours, a megabyte or two
 _KEY: Final = ("recording_id", "config_digest")
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """How rows came about; columns of ``recordings``, and metadata of every shard. Make one with :meth:`of`."""
-
-    config_digest: str
-    sampling: str
-    every_seconds: float
-    detector_id: str
-    detector_sha256: str
-    classifier_id: str
-    classifier_sha256: str
-    min_score: float = _COUNTED["min_score"]  # from which faces are stored; lakes of METHOD 1 do not say
-
-    @classmethod
-    def of(cls, **facts: Any) -> "Provenance":
-        """Give the digest to what rows come from: all fields but the digest, by name."""
-        what_matters = facts | _COUNTED | {"method": METHOD, "schema": schema.VERSION}
-        digest = hashlib.blake2b(json.dumps(what_matters, sort_keys=True).encode(), digest_size=8).hexdigest()
-        return cls(config_digest=digest, **facts)
-
-    def under(self, classifier_id: str, classifier_sha256: str) -> "Provenance":
-        """The same, but for the classifier (and with today's method)."""
-        facts = vars(self) | {"classifier_id": classifier_id, "classifier_sha256": classifier_sha256}
-        return Provenance.of(**{name: value for name, value in facts.items() if name != "config_digest"})
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gfpipe.lake import crops, shards
-from gfpipe.lake.shards import Provenance
+from gfpipe.lake.provenance import Provenance
 from gfpipe.recording import Recording, Status, Summary
 from tests.lake.pictures import jpeg
 

@@ -11,7 +11,8 @@ import pytest
 
 from gfpipe.errors import LakeError
 from gfpipe.lake import schedule, schema, shards, tables
-from gfpipe.lake.shards import Provenance, ShardWriter
+from gfpipe.lake.provenance import Provenance
+from gfpipe.lake.shards import ShardWriter
 from gfpipe.recording import Recording, Rejected, Status, Summary
 
 START = datetime(2001, 3, 31, 23, 30, tzinfo=UTC)

@@ -15,6 +15,7 @@ from gfpipe.labelling.design.queues import Item
 from gfpipe.labelling.labels import Box
 from gfpipe.labelling.page.session import SAME_FACE_IOU, iou
 from gfpipe.lake import shards
+from gfpipe.lake.provenance import IMPORTED
 from gfpipe.lake.shards import Stored
 from gfpipe.recording import REFERENCE_LINES, Recording, Status, in_zone
 from gfpipe.video.moment import Moment
@@ -88,7 +89,7 @@ class Detections:
     def moment(self, item: Item) -> Moment:
         """Return the position of the frame in the recording, for decoding."""
         stored = self._analysis(_recording(item))
-        if stored.provenance.sampling == shards.IMPORTED:
+        if stored.provenance.sampling == IMPORTED:
             raise LakeError(
                 f"{stored.recording.path}: its faces were imported; only faces that gfpipe detected can be labelled"
             )
@@ -107,7 +108,7 @@ class Detections:
             if answer["model_id"] == row["classifier_id"]
         }
         # Less certain detections count as missed, as in the figures; scores of imported faces are on other scales.
-        is_detected = pc.scalar(row["sampling"] == shards.IMPORTED) | (
+        is_detected = pc.scalar(row["sampling"] == IMPORTED) | (
             pc.field("detector_score") >= np.float32(_COUNTING.min_score)
         )
         detected = faces.filter((pc.field("sample_index") == sample) & is_detected)

@@ -26,7 +26,8 @@ from gfpipe.faces.crops import CropSampler
 from gfpipe.faces.detector import Detections, Detector
 from gfpipe.faces.tracks import Tracker, Tracks
 from gfpipe.lake import crops, shards
-from gfpipe.lake.shards import Provenance, ShardWriter
+from gfpipe.lake.provenance import Provenance
+from gfpipe.lake.shards import ShardWriter
 from gfpipe.models import store
 from gfpipe.recording import REFERENCE_LINES, Clock, Recording, Status, Summary, Timings
 from gfpipe.settings import Analysis, CropRetention

@@ -25,7 +25,8 @@ from gfpipe.faces.alignment import chips_for
 from gfpipe.faces.detector import Detections
 from gfpipe.faces.tracks import Tracker
 from gfpipe.lake import crops, shards
-from gfpipe.lake.shards import Provenance, Stored
+from gfpipe.lake.provenance import IMPORTED, Provenance
+from gfpipe.lake.shards import Stored
 from gfpipe.models import store
 from gfpipe.recording import Clock, Recording, Status, Summary
 from gfpipe.settings import Analysis
@@ -76,7 +77,7 @@ def run(recording: Recording, lake: str, config: Analysis) -> Summary:
     found = shards.stored(lake, recording)
     if found is None or found.row["status"] == Status.FAILED:
         raise LakeError(f"{recording.path}: no analysis of it in {lake}; run: gfpipe analyse ARCHIVE --lake {lake}")
-    if found.provenance.sampling == shards.IMPORTED:
+    if found.provenance.sampling == IMPORTED:
         raise LakeError(f"{lake} holds faces that {found.provenance.detector_id} found: they cannot be cut out again")
     provenance = _wanted(found, config)
     if found.provenance == provenance:

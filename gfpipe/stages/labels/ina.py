@@ -17,7 +17,8 @@ from gfpipe.labelling.imports.external import ImportSummary
 from gfpipe.labelling.imports.inaface import Faces, Samples
 from gfpipe.labelling.imports.recordings import KnownRecording
 from gfpipe.lake import schedule, shards
-from gfpipe.lake.shards import Provenance, Stored
+from gfpipe.lake.provenance import IMPORTED, Provenance
+from gfpipe.lake.shards import Stored
 from gfpipe.lake.storage import Storage
 from gfpipe.progress import OnProgress
 from gfpipe.recording import REFERENCE_LINES, Recording, Timings
@@ -77,7 +78,7 @@ def _analysis(lake: str, recording: Recording | None, path: str) -> Stored:
 
 def _refuse_own_analysis(into: str, recording: Recording) -> None:
     stored = shards.stored(into, recording)
-    if stored and stored.provenance.sampling != shards.IMPORTED:
+    if stored and stored.provenance.sampling != IMPORTED:
         raise UsageError(f"{into} contains gfpipe's own analysis of {recording.path}: give another folder")
 
 
@@ -86,7 +87,7 @@ def _write(into: str, stored: Stored, path: Path, fps: float | None) -> int:
     faces, row = inaface.read(path), stored.row
     samples = inaface.samples(path, faces, row["analysed_seconds"], row["frame_seconds"], fps)
     provenance = Provenance.of(
-        sampling=shards.IMPORTED,
+        sampling=IMPORTED,
         every_seconds=inaface.step(row["frame_seconds"], fps) * row["frame_seconds"],
         min_score=0.0,
         detector_id=inaface.MODEL,

@@ -1,0 +1,43 @@
+"""The configuration that wrote the rows of a shard, and its digest."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gfpipe.lake import schema
+
+# Incremented whenever the same file and models would give other rows than before. If the samples or faces differ,
+# `reclassify` must not touch the rows of earlier methods.
+METHOD: Final = 2
+# Sampling of faces imported from another program: their frames cannot be decoded again.
+IMPORTED: Final = "imported"
+# Counting thresholds were part of the digest before they were applied when publishing. The defaults of that time stay
+# in it, so that those shards are not stale.
+_COUNTED: Final = {"min_face": 24.0, "min_score": 0.9}
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Configuration that wrote rows: columns of ``recordings`` and metadata of every shard. Create it with :meth:`of`."""
+
+    config_digest: str
+    sampling: str
+    every_seconds: float
+    detector_id: str
+    detector_sha256: str
+    classifier_id: str
+    classifier_sha256: str
+    min_score: float = _COUNTED["min_score"]  # from which faces are stored; lakes of METHOD 1 do not say
+
+    @classmethod
+    def of(cls, **facts: Any) -> "Provenance":
+        """Create it from all fields except the digest, which is computed."""
+        content = facts | _COUNTED | {"method": METHOD, "schema": schema.VERSION}
+        digest = hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=8).hexdigest()
+        return cls(config_digest=digest, **facts)
+
+    def under(self, classifier_id: str, classifier_sha256: str) -> "Provenance":
+        """The same configuration under another classifier and the current method."""
+        facts = vars(self) | {"classifier_id": classifier_id, "classifier_sha256": classifier_sha256}
+        return Provenance.of(**{name: value for name, value in facts.items() if name != "config_digest"})
