@@ -19,7 +19,7 @@ _COUNTED: Final = {"min_face": 24.0, "min_score": 0.9}
 
 @dataclass(frozen=True)
 class Provenance:
-    """Configuration that wrote rows: columns of ``recordings`` and metadata of every shard. Create it with :meth:`of`."""
+    """Configuration that wrote rows: columns of ``recordings``, metadata of shards. Create it with :meth:`of`."""
 
     config_digest: str
     sampling: str

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gfpipe import __version__, warehouse
+from gfpipe import __version__, files, warehouse
 from gfpipe.errors import LakeError
 from gfpipe.estimates.published import estimates, grouping
 from gfpipe.estimates.question import Question, counting
@@ -92,11 +92,7 @@ def _facts(db: Warehouse, lake: str, question: Question) -> Facts:
 
 
 def _write(out: Path, page: str) -> None:
-    """Put the page in its place in one step."""
-    unfinished = out.with_name(f".{out.name}.tmp")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(page, encoding="utf-8")
-        unfinished.replace(out)
+        files.write(out, page)
     except OSError as exc:
         raise LakeError(f"{out}: cannot be written: {exc.strerror or exc}; choose another --out") from exc
