@@ -1,8 +1,8 @@
-"""Shows where classifiers look: one panel of pictures, each beside the maps of what spoke for each model's answer.
+"""Explains predictions of classifiers: a panel of pictures, each beside one Grad-CAM map per model.
 
 pictures -> the face in the middle -> each model's chip -> Grad-CAM -> panel and table
 
-For benchmark pictures that a user gives; nothing is kept but the panel.
+For benchmark pictures; only the panel is written.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,21 +30,21 @@ from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.settings import Analysis
 from gfpipe.tables import Column, Table
 
-_PIPELINE: Final = Analysis()  # faces are found here as they are in recordings
+_PIPELINE: Final = Analysis()  # the same face detection as for recordings
 _KINDS: Final = (".png", ".svg")
 _SCALE: Final = 3  # pixels of a PNG for each of the panel
-_MOST: Final = 40  # pictures of one panel: more are no figure, but an archive
+_MOST: Final = 40  # pictures in one panel
 
 
 @dataclass(frozen=True)
 class Config:
-    """What to explain.
+    """Models and pictures to explain.
 
     Attributes:
         models: their ids, or folders with a card and weights.
         images: a face in the middle of each.
         out: the panel, ``.png`` or ``.svg``.
-        detector: the model that finds the faces.
+        detector: the face detector.
         device: ``auto``, ``cpu`` or ``cuda``.
     """
 
@@ -57,12 +57,12 @@ class Config:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one model said of one picture.
+    """A model's prediction for one picture.
 
     Attributes:
-        perceived_gender: ``female`` or ``male``, the answer that the map explains.
-        share_inside: the share of the map's weight inside the face's box; NaN where no part of the chip speaks for it.
-        even_share: what it would be if the map were the same everywhere: the share of the chip that the box covers.
+        perceived_gender: ``female`` or ``male``, the prediction that the map explains.
+        share_inside: share of the map's weight inside the face's box; NaN for an empty map.
+        even_share: share of the chip inside the box, which a uniform map would give.
     """
 
     image: Path
@@ -75,11 +75,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Explained:
-    """What came out.
+    """The result.
 
     Attributes:
         panel: the file written.
-        answers: one a picture and model, in the order in which they were given.
+        answers: one per picture and model, in the order of the config.
         skipped: pictures that are not in the panel, each with the reason.
     """
 
@@ -107,10 +107,10 @@ class Explained:
 
 
 def run(config: Config, on_progress: OnProgress = no_progress) -> Explained:
-    """Explain ``config.models`` on ``config.images``; ``progress`` is told the pictures done and in all.
+    """Explain ``config.models`` on ``config.images``; `on_progress` receives the pictures done and in all.
 
     Raises:
-        UsageError: no model or picture is given, no picture shows a face, or the panel is not to be a PNG or SVG.
+        UsageError: there is no model or picture, no picture shows a face, or the panel is neither PNG nor SVG.
         ModelError: a model is unknown, cannot be fetched, or cannot be explained.
     """
     _check(config)
@@ -164,7 +164,7 @@ def _check(config: Config) -> None:
 def _load(model: str, device: torch.device) -> Classifier:
     classify = portraits.open_classifier(model, device)
     nothing = torch.zeros(0, 3, classify.chip_size, classify.chip_size)
-    gradcam.explain(classify, nothing)  # refused now, not after the faces were found
+    gradcam.explain(classify, nothing)  # fails now, before faces are detected
     return classify
 
 
@@ -191,7 +191,7 @@ def _caption(answer: Answer) -> tuple[str, ...]:
 
 
 def _chips(found: Portraits, wanted: InputSpec, device: torch.device) -> Pixels:
-    """What a classifier sees of each face, (F, D, D, 3), as fine as it is shown."""
+    """Each face's chip at the panel's resolution, (F, D, D, 3)."""
     template = tuple((x * DETAIL / _size(wanted), y * DETAIL / _size(wanted)) for x, y in wanted.template)
     shown = replace(wanted, size=DETAIL, template=template, half_pixel_views=False, flipped_view=False)
     cut = portraits.chips(found, shown, device)

@@ -1,12 +1,12 @@
-"""Distinct faces and the parts they belong to, by their content: the same on every machine, whatever files are called.
+"""Deduplicates faces and splits them by content, independent of file names and machines.
 
-data sets -> every file's sha256 -> each picture once, its labels agreed upon -> strata -> train, validation, test
+data sets -> every file's sha256 -> each picture once, with consistent labels -> strata -> train, validation, test
 """
 
 import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Final, TypeVar
@@ -14,27 +14,28 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from gfpipe.arrays import array_dataclass
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.measures.ages import age_band
 from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.training.data.datasets import Dataset, LabelledImage, Skipped
 
 PARTS: Final = ("train", "validation", "test")
-_THREADS: Final = 8  # reading small files waits for the disk
-_CHUNK: Final = 2048  # files under way at once
-_BYTES: Final = 8  # of the sha256 that are kept
+_THREADS: Final = 8  # reading small files is bound by the disk
+_CHUNK: Final = 2048  # files read at once
+_BYTES: Final = 8  # of the sha256 that identify a picture
 
 _T = TypeVar("_T")
 Picture = tuple[str, LabelledImage]  # with the name of its data set
 
 
-@dataclass(frozen=True, eq=False)
+@array_dataclass
 class Faces:
-    """Distinct pictures, with what they are known by.
+    """Distinct pictures.
 
     Attributes:
         digests: (N,) first 8 bytes of the sha256 of each file, big-endian.
-        dataset: (N,) name of the data set that each came from.
+        dataset: (N,) names of their data sets.
         skipped: duplicates, conflicting labels and unreadable files.
     """
 
@@ -50,26 +51,26 @@ class Faces:
 
     @cached_property
     def ethnicity(self) -> NDArray[np.str_]:
-        """(N,) empty where it is not known."""
+        """(N,) empty if unknown."""
         return np.array([image.ethnicity or "" for image in self.images], np.str_)
 
     @cached_property
     def pseudo(self) -> NDArray[np.bool_]:
-        """(N,) whether the label is a model's answer."""
+        """(N,) whether the label is a model's prediction."""
         return np.array([image.pseudo for image in self.images], np.bool_)
 
     @cached_property
     def age_band(self) -> NDArray[np.str_]:
-        """(N,) tens of years; empty where the age is not known."""
+        """(N,) decades; empty if the age is unknown."""
         return np.array([age_band(image.age_years) for image in self.images], np.str_)
 
 
 def distinct(datasets: Sequence[Dataset], on_progress: OnProgress = no_progress) -> Faces:
-    """Read every file once, and keep every picture once; ``progress`` is told the files done and in all.
+    """Read every file and keep every picture once; `on_progress` receives the files done and in all.
 
-    Of copies, within a data set or across them, one is kept: that of the data set whose name comes first. Where they
-    do not agree on perceived gender, all are dropped; on age or ethnicity, that label is. If one copy is held back for
-    testing, so is the picture. What people said of a picture counts, and not what a model said of a copy.
+    Of copies, within a data set or across them, the one of the data set whose name comes first is kept. Copies that
+    disagree on perceived gender are all dropped; on age or ethnicity, that label is dropped. A picture with a copy in a
+    test split is a test picture. People's labels take precedence over a model's.
 
     Raises:
         UsageError: two data sets have the same name, or not one file can be read.
@@ -100,14 +101,13 @@ def distinct(datasets: Sequence[Dataset], on_progress: OnProgress = no_progress)
 
 
 def parts(faces: Faces, validation: float = 0.05, test: float = 0.15) -> NDArray[np.str_]:
-    """(N,) the part of each face: ``train``, ``validation`` or ``test``.
+    """(N,) the split of each face: ``train``, ``validation`` or ``test``.
 
-    Drawn by hash, by data set × perceived gender × ethnicity × tens of years, so that every stratum and every data set
-    has its shares to within one face. What a data set says itself is obeyed; a part for which it names faces gets no
-    others.
+    Drawn by hash, stratified by data set × perceived gender × ethnicity × decade, so that every stratum and every data
+    set has its shares to within one face. A data set's own splits are used as they are.
 
     Raises:
-        UsageError: the shares are no shares, or leave nothing to train on.
+        UsageError: the shares are not valid, or leave no training faces.
     """
     if validation < 0 or test < 0 or validation + test >= 1:
         raise UsageError(
@@ -128,9 +128,9 @@ def parts(faces: Faces, validation: float = 0.05, test: float = 0.15) -> NDArray
 
 
 def shuffled(digests: NDArray[np.uint64], *purpose: object) -> NDArray[np.uint64]:
-    """(N,) a number for each face, as good as drawn by lot, anew for each purpose; the same on every machine.
+    """(N,) a pseudorandom number for each face and purpose, the same on every machine.
 
-    SplitMix64's mixing (Steele, Lea and Flood 2014, figure 17), which maps no two digests to one number.
+    SplitMix64's mixing (Steele, Lea and Flood 2014, figure 17), which is a bijection.
     """
     salt = hashlib.sha256("/".join(map(str, purpose)).encode()).digest()
     mixed = digests + np.uint64(int.from_bytes(salt[:_BYTES], "big"))
@@ -140,7 +140,7 @@ def shuffled(digests: NDArray[np.uint64], *purpose: object) -> NDArray[np.uint64
 
 
 def joined(*columns: NDArray[np.str_]) -> NDArray[np.str_]:
-    """(N,) one word for each combination of what the columns say."""
+    """(N,) one word for each combination of values."""
     words = columns[0]
     for column in columns[1:]:
         words = np.strings.add(np.strings.add(words, "|"), column)
@@ -155,9 +155,9 @@ def _hold_back(
     part: str,
     share: float,
 ) -> None:
-    """Give a part its share of the free faces of one data set: in each stratum, those that are ranked first.
+    """Assign a split its share of the free faces of one data set: in each stratum, those that rank first.
 
-    Strata are rounded one after the other, each with what the ones before left over, so that the sum is right too.
+    Rounding errors carry over from stratum to stratum, so that the sum is right too.
     """
     _, stratum, sizes = np.unique(strata[free], return_inverse=True, return_counts=True)
     ordered = free[np.lexsort((rank[free], stratum))]
@@ -168,7 +168,7 @@ def _hold_back(
 
 
 def _digests(images: Sequence[LabelledImage], on_progress: OnProgress) -> Iterator[int | str]:
-    """For each picture its number, or why it has none; a few files at a time are in memory."""
+    """The digest of each picture, or the reason that it cannot be read; a few files at a time are in memory."""
     with ThreadPoolExecutor(_THREADS) as threads:
         for start in range(0, len(images), _CHUNK):
             yield from threads.map(_digest, images[start : start + _CHUNK])
@@ -186,7 +186,7 @@ def _digest(image: LabelledImage) -> int | str:
 def _merged(
     pictures: Sequence[Picture], digests: NDArray[np.uint64], skipped: list[Skipped]
 ) -> tuple[list[Picture], NDArray[np.uint64]]:
-    """Each picture once, in the order in which it is first met."""
+    """Each picture once, in order of first occurrence."""
     _, first, inverse, copies = np.unique(digests, return_index=True, return_inverse=True, return_counts=True)
     groups: dict[int, list[Picture]] = {int(number): [] for number in np.flatnonzero(copies > 1)}
     for picture, number in zip(pictures, inverse.tolist(), strict=True):
@@ -203,7 +203,7 @@ def _merged(
 
 
 def _agreed(copies: Sequence[Picture], skipped: list[Skipped]) -> Picture | None:
-    """One picture for all copies, with the labels that none of them contradicts; None where none is left."""
+    """One picture for all copies, with the labels on which they agree; None if they disagree on perceived gender."""
     copies = _of_people(copies, skipped)
     (name, image), *others = copies
     if not others:
@@ -228,7 +228,7 @@ def _agreed(copies: Sequence[Picture], skipped: list[Skipped]) -> Picture | None
 
 
 def _of_people(copies: Sequence[Picture], skipped: list[Skipped]) -> Sequence[Picture]:
-    """Those that people labelled; all, where a model labelled all."""
+    """The copies labelled by people; all of them, if a model labelled all."""
     human = [copy for copy in copies if not copy[1].pseudo]
     if human and len(human) < len(copies):
         skipped.extend(
@@ -240,6 +240,6 @@ def _of_people(copies: Sequence[Picture], skipped: list[Skipped]) -> Sequence[Pi
 
 
 def _only(said: set[_T | None]) -> _T | None:
-    """The one thing that is said; None where that is nothing, or more than one thing."""
+    """The only value; None for no value or several."""
     known = said - {None}
     return known.pop() if len(known) == 1 else None

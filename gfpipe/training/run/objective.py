@@ -1,8 +1,8 @@
-"""What a network is asked to learn: what is wanted of every output, and one loss.
+"""Training targets and the loss.
 
-Labels, smoothing, a teacher's answers and mixed faces all are distributions over the classes of a head, so the loss is
-the sum over heads of the cross-entropy, each with its weight; of an age in years it is the squared error. What is
-unknown of a face is a row of zeros (or no number) and adds nothing.
+Labels, smoothing, a teacher's predictions and mixup are all distributions over the classes of a head, so the loss is
+the weighted sum of the heads' cross-entropies; for an age in years it is the squared error. Unknown labels are rows of
+zeros (or NaN) and do not contribute.
 """
 
 from collections.abc import Sequence
@@ -18,33 +18,34 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gfpipe.arrays import array_dataclass
 from gfpipe.attributes.spec import FEMALE, MALE, Activation, Attribute, Head
 from gfpipe.training.tables import Heads
 
 AGES: Final = 81  # 0 to 80 years, as cydral-age-v1 has them
-_AGE_SIGMA: Final = 3.0  # years; an age is a bell over its neighbours (Gao et al. 2017, label distribution learning)
-_CENTURY: Final = 100.0  # years; what a head for the age in years counts in, so that its error is of the others' size
+_AGE_SIGMA: Final = 3.0  # years; the width of the bell over an age (Gao et al. 2017, label distribution learning)
+_CENTURY: Final = 100.0  # years; unit of the head for age in years, so that its error has the size of the others
 GENDERS: Final = (FEMALE, MALE)
 
 
 class Kind(Enum):
-    """How the loss of a head is reckoned; each sums over (B, classes)."""
+    """The loss of a head, summed over (B, classes)."""
 
     CLASSES = "cross-entropy"
     YES_OR_NO = "binary cross-entropy"
     NUMBER = "squared error"
 
 
-@dataclass(frozen=True)
+@array_dataclass
 class Examples:
-    """N faces and what is known of them.
+    """N faces with their labels.
 
     Attributes:
-        pixels: (N, 3, C, C) uint8 RGB chips with a margin, maybe on disk.
-        female: (N,) bool, the perceived gender.
-        age_years: (N,) float32, NaN where unknown.
-        ethnicity: (N,) names; empty where unknown.
-        p_female: (N,) float32 soft labels, NaN where there is only a plain one; None where there is none at all.
+        pixels: (N, 3, C, C) uint8 RGB chips with a margin, possibly memory-mapped.
+        female: (N,) bool, whether perceived as female.
+        age_years: (N,) float32, NaN if unknown.
+        ethnicity: (N,) names, empty if unknown.
+        p_female: (N,) float32 soft labels, NaN for hard ones; None if no face has any.
     """
 
     pixels: NDArray[np.uint8]
@@ -67,12 +68,12 @@ class Examples:
 
 @dataclass(frozen=True)
 class Learned:
-    """A head while it learns.
+    """A head in training.
 
     Attributes:
         classes: one output each.
         weight: in the loss.
-        kind: how its loss is reckoned.
+        kind: of its loss.
     """
 
     name: str
@@ -87,7 +88,7 @@ class Objective:
 
     Attributes:
         wanted: the recipe's heads.
-        ethnicities: the classes of the last head; empty for no such head.
+        ethnicities: the classes of the ethnicity head; empty for no such head.
     """
 
     wanted: Heads
@@ -99,7 +100,7 @@ class Objective:
 
     @cached_property
     def heads(self) -> tuple[Learned, ...]:
-        """Those that have a weight."""
+        """The heads with a weight above 0."""
         gender = Kind.YES_OR_NO if self._sigmoids else Kind.CLASSES
         ages = Kind.NUMBER if self.wanted.age_as == "years" else Kind.CLASSES
         heads = (
@@ -111,7 +112,7 @@ class Objective:
 
     @property
     def outputs(self) -> int:
-        """How many numbers the network gives for a chip."""
+        """The number of outputs of the network."""
         return len(self.labels)
 
     @property
@@ -120,7 +121,7 @@ class Objective:
         return tuple(f"{head.name}: {each}" for head in self.heads for each in head.classes)
 
     def kept(self, temperature: float = 1.0) -> tuple[Head, ...]:
-        """The heads of the stored model, which come first in the outputs; ethnicity is not among them."""
+        """The heads of the stored model, without ethnicity; they come first in the outputs."""
         activation = Activation.SIGMOID if self._sigmoids else Activation.SOFTMAX
         heads = []
         if self.wanted.perceived_gender:
@@ -132,7 +133,7 @@ class Objective:
         return tuple(heads)
 
     def margins(self, outputs: Tensor) -> Tensor | None:
-        """The log of the odds of female over male, (B,); None where there is no head for perceived gender."""
+        """The log odds of female over male, (B,); None without a head for perceived gender."""
         if not self.wanted.perceived_gender:
             return None
         logits = F.logsigmoid(outputs[:, :2]) if self._sigmoids else outputs
@@ -146,17 +147,16 @@ class Objective:
         teacher: NDArray[np.float32] | None = None,
         teacher_weight: float = 0.0,
     ) -> Tensor:
-        """What is wanted of some faces, heads side by side: distributions over classes, numbers; NaN is unknown.
+        """Targets of some faces, heads side by side: distributions over classes, or numbers with NaN for unknown.
 
-        A soft label is a distribution already, (p, 1 - p) over female and male: it stands as it is, and is not
-        smoothed on top. Smoothing stands for a doubt that nobody measured; a soft label's doubt was.
+        A soft label is used as it is, (p, 1 - p) over female and male, without smoothing.
 
         Args:
             examples: N faces.
             which: (B,) of them.
             label_smoothing: share of a label that is spread evenly (Szegedy et al. 2016), not for ages.
-            teacher: (N,) another model's p_female; NaN where it gave none.
-            teacher_weight: share of the label that the teacher's answer takes (Hinton et al. 2015).
+            teacher: (N,) another model's p_female; NaN for no prediction.
+            teacher_weight: weight of the teacher's prediction in the target (Hinton et al. 2015).
 
         Returns:
             (B, outputs) float32.
@@ -182,8 +182,8 @@ class Objective:
 
         Args:
             outputs: the network's.
-            targets: what is wanted.
-            learns: the names of the heads that count; empty for all.
+            targets: as :meth:`targets`.
+            learns: names of the heads in the loss; empty for all.
         """
         total = outputs.new_zeros(())
         lengths = [len(head.classes) for head in self.heads]
@@ -195,7 +195,7 @@ class Objective:
 
     @property
     def divides_by_temperature(self) -> bool:
-        """Whether a temperature scales the odds of female: so it does under a softmax, not between two sigmoids."""
+        """Whether a temperature applies: to a softmax over perceived gender, not to two sigmoids."""
         return self.wanted.perceived_gender > 0 and not self._sigmoids
 
     @property
@@ -204,13 +204,13 @@ class Objective:
 
     @property
     def _ages(self) -> tuple[tuple[str, ...], tuple[float, ...]]:
-        """The outputs of the head for age, and the years that each stands for."""
+        """Names of the outputs for age, and the years that each represents."""
         if self.wanted.age_as == "years":
             return ("centuries",), (_CENTURY,)
         if self.wanted.age_as == "bell":
             return tuple(map(str, range(AGES))), tuple(map(float, range(AGES)))
         starts = self.wanted.age_bands
-        # The last band has no end: it is taken to be as long as the one before.
+        # The open last band is taken to be as long as the one before.
         ends = (*starts[1:], 2 * starts[-1] - starts[-2] if len(starts) > 1 else _CENTURY)
         names = (*(f"{a:g}–{b - 1:g}" for a, b in pairwise(starts)), f"{starts[-1]:g}+")
         return names, tuple((a + b) / 2 for a, b in zip(starts, ends, strict=True))
@@ -227,7 +227,7 @@ class Objective:
 
 
 def age_targets(years: Tensor) -> Tensor:
-    """Ages (B,) as bells over 0 to 80 years, (B, 81); zeros where the age is NaN, 80 for all that are older."""
+    """Ages (B,) as bells over 0 to 80 years, (B, 81); zeros for NaN, and older ages count as 80."""
     centres = torch.arange(AGES, dtype=torch.float32)
     known = years.isfinite()
     mean = torch.where(known, years, torch.zeros_like(years)).clamp(0, AGES - 1)
@@ -236,7 +236,7 @@ def age_targets(years: Tensor) -> Tensor:
 
 
 def _genders(examples: Examples, which: NDArray[np.int64], label_smoothing: float) -> Tensor:
-    """(B, 2) female and male, soft labels as they are."""
+    """(B, 2) targets of female and male."""
     female = torch.from_numpy(examples.female[which]).float()
     gender = _smooth(torch.stack([female, 1 - female], dim=1), label_smoothing)
     if examples.p_female is None:
