@@ -88,5 +88,5 @@ def test_the_command_skips_finished_recordings_and_other_channels(prefect_server
 def test_wrong_use_is_reported_before_anything_starts(lake: Path, other: str, tmp_path: Path) -> None:
     with pytest.raises(LakeError, match="nothing has been analysed yet"):
         flow_runs.reclassify(job(tmp_path / "nowhere", other))
-    with pytest.raises(UsageError, match="no channel 'three'; there are one, two"):
+    with pytest.raises(UsageError, match="no channel 'three'; choose one of one, two"):
         flow_runs.reclassify(job(lake, other, channels=["three"]))
