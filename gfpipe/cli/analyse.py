@@ -10,6 +10,7 @@ from shutil import which
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from typer import Argument, Option
 
 from gfpipe.choices import DEFAULT_DETECTOR, DEFAULT_EVERY_SECONDS, DEFAULT_PATTERN, Sampling
 from gfpipe.cli import console
@@ -34,7 +35,7 @@ Try next:
 
 @command(app, "gfpipe demo --out demo")
 def demo(
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of the demo's archive and lake.")] = Path("demo"),
+    out: Annotated[Path, Option(metavar="FOLDER", help="Folder of the demo's archive and lake.")] = Path("demo"),
 ) -> None:
     """Make a small archive of real footage with known screen time, and run the whole pipeline on it."""
     from gfpipe.cli import flow_runs  # noqa: PLC0415
@@ -121,33 +122,31 @@ def _line(programme: "Programme", row: Mapping[str, float] | None) -> dict[str, 
 )
 def analyse(
     *,
-    archive: Annotated[str, typer.Argument(help="Folder of recordings, or a CSV or Parquet manifest.")],
+    archive: Annotated[str, Argument(help="Folder of recordings, or a CSV or Parquet manifest.")],
     lake: Lake,
-    pattern: Annotated[str, typer.Option(help="Pattern of the paths in a folder.")] = DEFAULT_PATTERN,
+    pattern: Annotated[str, Option(help="Pattern of the paths in a folder.")] = DEFAULT_PATTERN,
     timezone: Annotated[
-        str | None, typer.Option(metavar="ZONE", help="Time zone of start times that have none, such as Europe/Paris.")
+        str | None, Option(metavar="ZONE", help="Time zone of start times that have none, such as Europe/Paris.")
     ] = None,
     sampling: Annotated[
-        Sampling, typer.Option(help="Which frames are analysed: keyframes, or one every --every.")
+        Sampling, Option(help="Which frames are analysed: keyframes, or one every --every.")
     ] = Sampling.KEYFRAMES,
-    every: Annotated[float, typer.Option(help="Longest time that one frame represents, in seconds.")] = (
+    every: Annotated[float, Option(help="Longest time that one frame represents, in seconds.")] = (
         DEFAULT_EVERY_SECONDS
     ),
-    detector: Annotated[str, typer.Option(metavar="MODEL", help="Face detector: see gfpipe models list.")] = (
+    detector: Annotated[str, Option(metavar="MODEL", help="Face detector: see gfpipe models list.")] = (
         DEFAULT_DETECTOR
     ),
     classifier: Annotated[
-        str, typer.Option(metavar="MODEL", help="Perceived-gender classifier; champion: the promoted one.")
+        str, Option(metavar="MODEL", help="Perceived-gender classifier; champion: the promoted one.")
     ] = "champion",
-    keep_crops: Annotated[
-        bool, typer.Option("--keep-crops", help="Store pictures of some faces; needs --expires.")
-    ] = False,
+    keep_crops: Annotated[bool, Option(help="Store pictures of some faces; needs --expires.")] = False,
     expires: Annotated[
-        str | None, typer.Option(metavar="TERM", help="How long crops are stored: 12h, 30d or 2w; at most a year.")
+        str | None, Option(metavar="TERM", help="How long crops are stored: 12h, 30d or 2w; at most a year.")
     ] = None,
-    crops_per_track: Annotated[int | None, typer.Option(help="Most crops per track; default: 1.")] = None,
-    crops_per_recording: Annotated[int | None, typer.Option(help="Most crops per recording; default: 200.")] = None,
-    crops_per_day: Annotated[int | None, typer.Option(help="Most crops per channel and day; default: 2000.")] = None,
+    crops_per_track: Annotated[int | None, Option(help="Most crops per track; default: 1.")] = None,
+    crops_per_recording: Annotated[int | None, Option(help="Most crops per recording; default: 200.")] = None,
+    crops_per_day: Annotated[int | None, Option(help="Most crops per channel and day; default: 2000.")] = None,
     period: PeriodOptions,
     compute: ComputeOptions,
 ) -> None:
@@ -209,7 +208,7 @@ def reclassify(
     *,
     lake: Lake,
     classifier: Annotated[
-        str, typer.Option(metavar="MODEL", help="Perceived-gender classifier; champion: the promoted one.")
+        str, Option(metavar="MODEL", help="Perceived-gender classifier; champion: the promoted one.")
     ],
     period: PeriodOptions,
     compute: ComputeOptions,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
+from typer import Option
 
 from gfpipe.choices import DEFAULT_MIN_FACE, DEFAULT_MIN_SCORE
 from gfpipe.cli import console
@@ -43,9 +44,9 @@ def publish(
     *,
     lake: Lake,
     min_face: Annotated[
-        float, typer.Option(help="Lowest face that counts, in lines of a 360-line picture.")
+        float, Option(help="Lowest face that counts, in lines of a 360-line picture.")
     ] = DEFAULT_MIN_FACE,
-    min_score: Annotated[float, typer.Option(help="Lowest detector score that counts.")] = DEFAULT_MIN_SCORE,
+    min_score: Annotated[float, Option(help="Lowest detector score that counts.")] = DEFAULT_MIN_SCORE,
 ) -> None:
     """Build the warehouse LAKE/gfpipe.duckdb from the lake, and print screen time by channel."""
     from gfpipe.cli import flow_runs  # noqa: PLC0415
@@ -73,15 +74,12 @@ def stats(
     lake: Lake,
     by: By = "channel",
     form: Annotated[
-        Form, typer.Option("--format", metavar="FORMAT", help="table (main columns only), csv, json or parquet.")
+        Form, Option("--format", metavar="FORMAT", help="table (main columns only), csv, json or parquet.")
     ] = "table",
-    out: Annotated[Path | None, typer.Option(dir_okay=False, help="Write to this file.")] = None,
+    out: Annotated[Path | None, Option(dir_okay=False, help="Write to this file.")] = None,
     options: QuestionOptions,
     sensitivity: Annotated[
-        bool,
-        typer.Option(
-            "--sensitivity", help="Show how the share depends on sampling, face size, undecided faces and tracks."
-        ),
+        bool, Option(help="Show how the share depends on sampling, face size, undecided faces and tracks.")
     ] = False,
 ) -> None:
     """Print screen time with 95 % intervals, corrected for the classifier's errors where labels allow it.
@@ -119,9 +117,9 @@ def stats(
 def report(
     *,
     lake: Lake,
-    out: Annotated[
-        Path, typer.Option(dir_okay=False, metavar="FILE", help="The page; an existing file is replaced.")
-    ] = (Path("report.html")),
+    out: Annotated[Path, Option(dir_okay=False, metavar="FILE", help="The page; an existing file is replaced.")] = (
+        Path("report.html")
+    ),
     options: QuestionOptions,
 ) -> None:
     """Write one self-contained HTML page: figures, intervals, coverage, method and limits."""
@@ -139,17 +137,15 @@ def report(
 def export(
     *,
     lake: Lake,
-    out: Annotated[
-        Path, typer.Option(file_okay=False, metavar="FOLDER", help="Output folder; existing files are replaced.")
-    ],
+    out: Annotated[Path, Option(file_okay=False, metavar="FOLDER", help="Output folder; existing files are replaced.")],
     shape: Annotated[
         list[Shape] | None,
-        typer.Option(help=f"INA's open data, tidy CSV with one row per figure, or Parquet; default: all. {MORE}"),
+        Option(help=f"INA's open data, tidy CSV with one row per figure, or Parquet; default: all. {MORE}"),
     ] = None,
     by: By = "channel,month",
     country: Annotated[
         str | None,
-        typer.Option(metavar="CODE", help="Country whose public holidays INA's civil_holyday marks: FR, or DE-BY."),
+        Option(metavar="CODE", help="Country whose public holidays INA's civil_holyday marks: FR, or DE-BY."),
     ] = None,
     options: QuestionOptions,
 ) -> None:
@@ -175,11 +171,11 @@ def sql(
     *,
     lake: Lake,
     statement: Annotated[
-        str | None, typer.Option("-c", "--command", metavar="SQL", help="One query; default: a prompt.")
+        str | None, Option("-c", "--command", metavar="SQL", help="One query; default: a prompt.")
     ] = None,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print a JSON array of records.")] = False,
-    parquet: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result to a Parquet file.")] = None,
+    csv: Annotated[bool, Option(help="Print CSV.")] = False,
+    json: Annotated[bool, Option(help="Print a JSON array of records.")] = False,
+    parquet: Annotated[Path | None, Option(metavar="FILE", help="Write the result to a Parquet file.")] = None,
 ) -> None:
     """Query the warehouse in SQL: one query, queries from standard input, or a prompt."""
     if sum((csv, json, parquet is not None)) > 1:

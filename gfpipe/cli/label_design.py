@@ -4,6 +4,7 @@ import math
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from typer import Option
 
 from gfpipe.cli import console
 from gfpipe.cli.options import DryRun, Format, Lake, PeriodOptions, Replace, command
@@ -32,21 +33,21 @@ _MEASURES: Final = {"kappa": "Cohen's kappa", "alpha": "Krippendorff's alpha"}
 def sample(
     *,
     lake: Lake,
-    name: Annotated[str, typer.Option(help="Name of the queue.")],
-    faces: Annotated[int, typer.Option(min=0, help="Single faces.")] = 500,
-    frames: Annotated[int, typer.Option(min=0, help="Whole pictures, for faces that the detector missed.")] = 0,
+    name: Annotated[str, Option(help="Name of the queue.")],
+    faces: Annotated[int, Option(min=0, help="Single faces.")] = 500,
+    frames: Annotated[int, Option(min=0, help="Whole pictures, for faces that the detector missed.")] = 0,
     repeats: Annotated[
-        float, typer.Option(min=0, max=0.5, help="Share of the faces that are shown a second time, much later.")
+        float, Option(min=0, max=0.5, help="Share of the faces that are shown a second time, much later.")
     ] = 0.05,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the random draws.")] = 0,
+    seed: Annotated[int, Option(min=0, help="Seed of the random draws.")] = 0,
     by: Annotated[
-        str | None, typer.Option(metavar="LIST", help=f"{_STRATA} Default: {_BY}; with --active: {_BY_NEED}.")
+        str | None, Option(metavar="LIST", help=f"{_STRATA} Default: {_BY}; with --active: {_BY_NEED}.")
     ] = None,
     min_per_stratum: Annotated[
-        float, typer.Option(min=0, help="Fewest faces of a stratum, as far as half of the faces suffices.")
+        float, Option(min=0, help="Fewest faces of a stratum, as far as half of the faces suffices.")
     ] = 1.0,
     active: Annotated[
-        bool, typer.Option("--active", help="Draw more faces where they narrow the interval most; see label plan.")
+        bool, Option(help="Draw more faces where they narrow the interval most; see label plan.")
     ] = False,
     period: PeriodOptions,
     dry_run: DryRun = False,
@@ -95,10 +96,9 @@ def plan(
     *,
     lake: Lake,
     width: Annotated[
-        float,
-        typer.Option(min=0.0001, max=1, help="Target width of the 95 % interval; 0.01 is one percentage point."),
+        float, Option(min=0.0001, max=1, help="Target width of the 95 % interval; 0.01 is one percentage point.")
     ],
-    by: Annotated[str, typer.Option(metavar="LIST", help=_STRATA)] = _BY_NEED,
+    by: Annotated[str, Option(metavar="LIST", help=_STRATA)] = _BY_NEED,
     period: PeriodOptions,
     form: Format = "table",
 ) -> None:
@@ -138,7 +138,7 @@ def plan(
 def agreement(
     *,
     lake: Lake,
-    queue: Annotated[str | None, typer.Option(help="Only labels of this queue.")] = None,
+    queue: Annotated[str | None, Option(help="Only labels of this queue.")] = None,
     form: Format = "table",
 ) -> None:
     """Show how well annotators agree: each pair, all together, and each with their own repeated labels.

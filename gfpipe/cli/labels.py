@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from gfpipe.cli import console, label_design
 from gfpipe.cli.options import By, Draws, DryRun, Lake, command, split
@@ -17,7 +18,7 @@ speech = typer.Typer(
 )
 ina = typer.Typer(help="Import inaFaceAnalyzer's results, and compare them with gfpipe's.", no_args_is_help=True)
 
-Sources = Annotated[list[Path], typer.Argument(metavar="FOLDER_OR_FILES...", help="CSV files, or folders of them.")]
+Sources = Annotated[list[Path], Argument(metavar="FOLDER_OR_FILES...", help="CSV files, or folders of them.")]
 
 
 @command(
@@ -28,10 +29,7 @@ Sources = Annotated[list[Path], typer.Argument(metavar="FOLDER_OR_FILES...", hel
     "north/2024-03-07/1900_news.mp4,12.5,700,88,790,204,male,250,AB,true",
     name="import",
 )
-def label_import(
-    file: Annotated[Path, typer.Argument(help="CSV of labels.", dir_okay=False)],
-    lake: Lake,
-) -> None:
+def label_import(file: Annotated[Path, Argument(help="CSV of labels.", dir_okay=False)], lake: Lake) -> None:
     """Import labels of faces; importing the same file again replaces its labels.
 
     One row per face: recording (recording_id, path, or the end of the path), seconds (from the start of the recording),
@@ -63,18 +61,16 @@ def label_import(
 )
 def label_serve(
     lake: Lake,
-    queue: Annotated[str, typer.Option(help="Queue to label: see gfpipe label sample.")],
+    queue: Annotated[str, Option(help="Queue to label: see gfpipe label sample.")],
     annotator: Annotated[
-        str, typer.Option(metavar="NAME", help="Name or initials; labels and progress are stored per annotator.")
+        str, Option(metavar="NAME", help="Name or initials; labels and progress are stored per annotator.")
     ],
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free port.")] = 8765,
+    port: Annotated[int, Option(min=0, max=65535, help="Port to listen on; 0: any free port.")] = 8765,
     host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Address to listen on; by default only this machine can connect.")
+        str, Option(metavar="ADDRESS", help="Address to listen on; by default only this machine can connect.")
     ] = "127.0.0.1",
-    show_answers: Annotated[
-        bool, typer.Option("--show-answers", help="Show the classifier's answer after each of the annotator's.")
-    ] = False,
-    no_open: Annotated[bool, typer.Option("--no-open", help="Print the address, and open no browser.")] = False,
+    show_answers: Annotated[bool, Option(help="Show the classifier's answer after each of the annotator's.")] = False,
+    no_open: Annotated[bool, Option(help="Print the address, and open no browser.")] = False,
 ) -> None:
     """Serve a page on which an annotator labels a queue, single faces and whole frames, until Ctrl-C.
 
@@ -125,7 +121,7 @@ def label_list(lake: Lake) -> None:
 
 @command(label, "gfpipe label remove labels.csv --lake lake --dry-run", name="remove")
 def label_remove(
-    source: Annotated[Path, typer.Argument(help='CSV of labels, or "queue NAME by ANNOTATOR", as listed.')],
+    source: Annotated[Path, Argument(help='CSV of labels, or "queue NAME by ANNOTATOR", as listed.')],
     lake: Lake,
     dry_run: DryRun = False,
 ) -> None:
@@ -174,9 +170,9 @@ def speech_import(sources: Sources, lake: Lake) -> None:
 def ina_import(
     sources: Sources,
     lake: Lake,
-    into: Annotated[str, typer.Option(metavar="FOLDER", help="Lake to write: another folder than --lake.")],
+    into: Annotated[str, Option(metavar="FOLDER", help="Lake to write: another folder than --lake.")],
     fps: Annotated[
-        float | None, typer.Option(help="Value of --fps in inaFaceAnalyzer's run; default: every frame was analysed.")
+        float | None, Option(help="Value of --fps in inaFaceAnalyzer's run; default: every frame was analysed.")
     ] = None,
 ) -> None:
     """Write inaFaceAnalyzer's results for the recordings of one lake as another lake.
@@ -214,9 +210,9 @@ def _exit_on_problems(problems: Sequence[tuple[Path, str]]) -> None:
 )
 def ina_compare(
     lake: Lake,
-    other: Annotated[str, typer.Option("--with", metavar="LAKE", help="Lake to compare with; both are published.")],
+    other: Annotated[str, Option("--with", metavar="LAKE", help="Lake to compare with; both are published.")],
     by: By = "channel",
-    out: Annotated[Path | None, typer.Option(dir_okay=False, metavar="FILE", help="Write all columns as CSV.")] = None,
+    out: Annotated[Path | None, Option(dir_okay=False, metavar="FILE", help="Write all columns as CSV.")] = None,
     draws: Draws = 2000,
 ) -> None:
     """Print the figures of two lakes side by side, for the recordings that are in both."""

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+from typer import Argument, Option
 
 from gfpipe.choices import DEFAULT_DETECTOR, LEAST_LABELS, Device
 from gfpipe.cli import console
@@ -29,15 +30,13 @@ app = typer.Typer()
 
 _CONFIDENCE: Final = "Least confidence of the model, |2p - 1|, from 0 to below 1"
 
-Recipe = Annotated[str, typer.Argument(help="Name of a recipe of gfpipe/recipes, or a TOML file.")]
-GateData = Annotated[
-    list[str], typer.Option(metavar="NAME=PATH", help="Labelled faces that the gate decides on, as --data.")
-]
-NewModel = Annotated[str | None, typer.Option("--model", help="Id of the new model.")]
+Recipe = Annotated[str, Argument(help="Name of a recipe of gfpipe/recipes, or a TOML file.")]
+GateData = Annotated[list[str], Option(metavar="NAME=PATH", help="Labelled faces that the gate decides on, as --data.")]
+NewModel = Annotated[str | None, Option("--model", help="Id of the new model.")]
 RunFolder = Annotated[
-    Path | None, typer.Option(file_okay=False, metavar="FOLDER", help="Folder of the run; default: runs/MODEL.")
+    Path | None, Option(file_okay=False, metavar="FOLDER", help="Folder of the run; default: runs/MODEL.")
 ]
-Limit = Annotated[int, typer.Option(min=0, help="Most faces of the set; 0: no limit.")]
+Limit = Annotated[int, Option(min=0, help="Most faces of the set; 0: no limit.")]
 
 
 @command(
@@ -53,10 +52,8 @@ def train(
     device: DeviceOption = Device.AUTO,
     detector: Detector = DEFAULT_DETECTOR,
     replace: Replace = False,
-    reduced: Annotated[
-        bool, typer.Option("--reduced", help="Use the recipe's reduced setting, for two cores and ten minutes.")
-    ] = False,
-    restart: Annotated[bool, typer.Option("--restart", help="Start again instead of resuming.")] = False,
+    reduced: Annotated[bool, Option(help="Use the recipe's reduced setting, for two cores and ten minutes.")] = False,
+    restart: Annotated[bool, Option(help="Start again instead of resuming.")] = False,
     keep_chips: KeepChips = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -143,27 +140,23 @@ def retrain(
 )
 def curate(
     lake: Lake,
-    name: Annotated[str, typer.Option(help="Name of the set; it is written to LAKE/sets/NAME.")],
-    threshold: Annotated[float, typer.Option(min=0, max=0.999, help=f"{_CONFIDENCE}.")] = 0.9,
+    name: Annotated[str, Option(help="Name of the set; it is written to LAKE/sets/NAME.")],
+    threshold: Annotated[float, Option(min=0, max=0.999, help=f"{_CONFIDENCE}.")] = 0.9,
     threshold_female: Annotated[
-        float | None, typer.Option(min=0, max=0.999, help="Threshold for faces perceived as women's.")
+        float | None, Option(min=0, max=0.999, help="Threshold for faces perceived as women's.")
     ] = None,
     threshold_male: Annotated[
-        float | None, typer.Option(min=0, max=0.999, help="Threshold for faces perceived as men's.")
+        float | None, Option(min=0, max=0.999, help="Threshold for faces perceived as men's.")
     ] = None,
     limit: Limit = 0,
     balance: Annotated[
-        str, typer.Option(metavar="LIST", help="Strata to match women and men by, the most important first.")
+        str, Option(metavar="LIST", help="Strata to match women and men by, the most important first.")
     ] = "confidence,channel,programme,face_size,hour",
-    validation: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Share of programmes held out for validation.")
-    ] = 0.1,
-    seed: Annotated[int, typer.Option(help="Seed of the random draws.")] = 0,
-    soft: Annotated[bool, typer.Option("--soft", help="Train on probabilities instead of hard labels.")] = False,
+    validation: Annotated[float, Option(min=0, max=0.9, help="Share of programmes held out for validation.")] = 0.1,
+    seed: Annotated[int, Option(help="Seed of the random draws.")] = 0,
+    soft: Annotated[bool, Option(help="Train on probabilities instead of hard labels.")] = False,
     replace: Replace = False,
-    contact_sheets: Annotated[
-        bool, typer.Option("--contact-sheets", help="Also draw contact sheets; they are copies of crops.")
-    ] = False,
+    contact_sheets: Annotated[bool, Option(help="Also draw contact sheets; they are copies of crops.")] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Select faces that the model is confident of, as many women as men, to train a classifier with.
@@ -217,20 +210,18 @@ def learn(
     lake: Lake,
     data: Data,
     gate_data: GateData,
-    recipe: Annotated[str, typer.Option(help="Recipe; it has a data set called curated.")] = "pseudo-labels",
+    recipe: Annotated[str, Option(help="Recipe; it has a data set called curated.")] = "pseudo-labels",
     begin_with: Annotated[
-        str, typer.Option(metavar="MODEL", help="Model to start from; empty: as the recipe says.")
+        str, Option(metavar="MODEL", help="Model to start from; empty: as the recipe says.")
     ] = "champion",
-    name: Annotated[str | None, typer.Option(help="Name of the curated set; default: the month.")] = None,
-    threshold: Annotated[float, typer.Option(min=0, max=0.999, help=f"{_CONFIDENCE}.")] = 0.9,
+    name: Annotated[str | None, Option(help="Name of the curated set; default: the month.")] = None,
+    threshold: Annotated[float, Option(min=0, max=0.999, help=f"{_CONFIDENCE}.")] = 0.9,
     limit: Limit = 0,
-    soft: Annotated[bool, typer.Option("--soft", help="Train on probabilities instead of hard labels.")] = False,
+    soft: Annotated[bool, Option(help="Train on probabilities instead of hard labels.")] = False,
     least_labels: Annotated[
-        int, typer.Option(min=MIN_DECISION_FACES, help="Labelled faces of the archive that the gate needs to use them.")
+        int, Option(min=MIN_DECISION_FACES, help="Labelled faces of the archive that the gate needs to use them.")
     ] = LEAST_LABELS,
-    reestimate: Annotated[
-        bool, typer.Option("--reestimate", help="Reclassify the whole lake if the model is promoted.")
-    ] = False,
+    reestimate: Annotated[bool, Option(help="Reclassify the whole lake if the model is promoted.")] = False,
     model: NewModel = None,
     out: RunFolder = None,
     device: DeviceOption = Device.AUTO,

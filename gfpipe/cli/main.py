@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Column, Table
 from rich.text import Text
+from typer import Option
 from typer.core import TyperGroup, TyperOption
 
 from gfpipe.cli import analyse, console, figures, labels, learning, models, research
@@ -41,7 +42,7 @@ _SITE_FILE: Final = Path("gfpipe.toml")
 _INTERRUPTED: Final = 130  # Typer's exit code on Ctrl-C
 
 
-SiteFile = Annotated[Path, typer.Option("--config", metavar="FILE", help="Settings of the site.")]
+SiteFile = Annotated[Path, Option("--config", metavar="FILE", help="Settings of the site.")]
 
 
 class _Commands(TyperGroup):
@@ -68,11 +69,7 @@ class _Commands(TyperGroup):
 
 config = typer.Typer(help="Show, check or create the settings of a site.", no_args_is_help=True)
 app = typer.Typer(
-    name="gfpipe",
-    cls=_Commands,
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
+    name="gfpipe", cls=_Commands, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False
 )
 for commands in (analyse.app, figures.app, models.app, learning.app):
     app.add_typer(commands)
@@ -98,7 +95,7 @@ def _print_version(requested: bool) -> None:
 @app.callback()
 def _gfpipe(
     version: Annotated[
-        bool, typer.Option("--version", metavar="", is_eager=True, callback=_print_version, help="Print the version.")
+        bool, Option("--version", metavar="", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
 ) -> None:
     """Measure screen time by perceived gender in television archives."""
@@ -107,7 +104,7 @@ def _gfpipe(
 @command(app, "gfpipe serve --config gfpipe.toml")
 def serve(
     file: SiteFile = _SITE_FILE,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of Prefect's UI on this machine.")] = 4200,
+    port: Annotated[int, Option(min=1, max=65535, help="Port of Prefect's UI on this machine.")] = 4200,
 ) -> None:
     """Run Prefect's server and UI, and analyse and publish on schedule, until Ctrl-C."""
     from gfpipe.flows.serve import serve as serve_site  # noqa: PLC0415
@@ -139,7 +136,7 @@ def config_check(file: SiteFile = _SITE_FILE) -> None:
 
 
 @command(config, "gfpipe config init", name="init")
-def config_init(force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False) -> None:
+def config_init(force: Annotated[bool, Option(help="Overwrite files that exist.")] = False) -> None:
     """Write gfpipe.toml, and prefect.yaml and limits.sh for a Prefect server elsewhere, into the current folder."""
     from gfpipe.files import write  # noqa: PLC0415
 
@@ -171,13 +168,13 @@ def _flat(value: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...],
 )
 def purge(
     lake: Lake,
-    expired: Annotated[bool, typer.Option("--expired", help="Expired crops.")] = False,
+    expired: Annotated[bool, Option(help="Expired crops.")] = False,
     recording: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help=f"Everything of one recording, by recording_id. {MORE}")
+        list[str] | None, Option(metavar="ID", help=f"Everything of one recording, by recording_id. {MORE}")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every picture of a face, and every list of them.")] = False,
+    everything: Annotated[bool, Option("--all", help="Every picture of a face, and every list of them.")] = False,
     dry_run: DryRun = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    yes: Annotated[bool, Option(help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Delete stored pictures of faces and all their copies, and count what is left.
 

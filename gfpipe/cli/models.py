@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Final, Literal
 
 import typer
+from typer import Argument, Option
 
 from gfpipe.choices import DEFAULT_DETECTOR, Device
 from gfpipe.cli import console
@@ -18,7 +19,7 @@ group = typer.Typer(help="List, show and fetch models.", no_args_is_help=True)
 _PICTURES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 
 ResultsFolder = Annotated[
-    Path | None, typer.Option(file_okay=False, metavar="FOLDER", help="Folder for tables, figures and predictions.")
+    Path | None, Option(file_okay=False, metavar="FOLDER", help="Folder for tables, figures and predictions.")
 ]
 
 
@@ -49,7 +50,7 @@ def models_list() -> None:
 
 
 @command(group, "gfpipe models show cydral-gender-v1", name="show")
-def models_show(model: Annotated[str, typer.Argument(help="Id of a model, or its folder.")]) -> None:
+def models_show(model: Annotated[str, Argument(help="Id of a model, or its folder.")]) -> None:
     """Print a model's card: source, licence, measured performance, intended use and limits."""
     from gfpipe.models import champion, store  # noqa: PLC0415
 
@@ -58,11 +59,9 @@ def models_show(model: Annotated[str, typer.Argument(help="Id of a model, or its
 
 @command(group, "gfpipe models pull --all", "gfpipe models pull retinaface-resnet50 --from weights.zip", name="pull")
 def models_pull(
-    names: Annotated[list[str] | None, typer.Argument(metavar="MODEL...", help="Ids of models.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All models that can be fetched.")] = False,
-    source: Annotated[
-        Path | None, typer.Option("--from", metavar="FILE", help="Downloaded file, for one model.")
-    ] = None,
+    names: Annotated[list[str] | None, Argument(metavar="MODEL...", help="Ids of models.")] = None,
+    everything: Annotated[bool, Option("--all", help="All models that can be fetched.")] = False,
+    source: Annotated[Path | None, Option("--from", metavar="FILE", help="Downloaded file, for one model.")] = None,
 ) -> None:
     """Fetch models into the models folder; copy that folder to machines without network access."""
     from gfpipe.models import store  # noqa: PLC0415
@@ -93,28 +92,27 @@ def models_pull(
 def evaluate(
     data: Data,
     models: Annotated[
-        list[str] | None, typer.Argument(metavar="MODEL...", help="Ids or folders of models, or champion.")
+        list[str] | None, Argument(metavar="MODEL...", help="Ids or folders of models, or champion.")
     ] = None,
     by: Annotated[
-        str, typer.Option(metavar="LIST", help="Groups, separated by commas: ethnicity, age, gender (as perceived).")
+        str, Option(metavar="LIST", help="Groups, separated by commas: ethnicity, age, gender (as perceived).")
     ] = "",
     part: Annotated[
         Literal["unseen", "train", "validation", "test", "all"],
-        typer.Option(help="Split to evaluate on; unseen: faces that no compared model was trained on."),
+        Option(help="Split to evaluate on; unseen: faces that no compared model was trained on."),
     ] = "unseen",
-    min_age: Annotated[float | None, typer.Option(min=0, help="Also evaluate on faces of this age and above.")] = None,
+    min_age: Annotated[float | None, Option(min=0, help="Also evaluate on faces of this age and above.")] = None,
     sizes: Annotated[
-        str, typer.Option(metavar="LIST", help="Also evaluate on faces reduced to these heights in pixels: 10,20,40.")
+        str, Option(metavar="LIST", help="Also evaluate on faces reduced to these heights in pixels: 10,20,40.")
     ] = "",
     predictions: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=FILE", help=f"CSV of another tool's predictions: columns file and label. {MORE}"),
+        Option(metavar="NAME=FILE", help=f"CSV of another tool's predictions: columns file and label. {MORE}"),
     ] = None,
     detector: Detector = DEFAULT_DETECTOR,
     device: DeviceOption = Device.AUTO,
     form: Annotated[
-        Literal["text", "csv", "markdown", "latex"],
-        typer.Option("--format", help="text: a summary; others: every table."),
+        Literal["text", "csv", "markdown", "latex"], Option("--format", help="text: a summary; others: every table.")
     ] = "text",
     out: ResultsFolder = None,
 ) -> None:
@@ -158,10 +156,9 @@ def evaluate(
     "gfpipe explain champion faces/*.jpg --out panel.png",
 )
 def explain(
-    arguments: Annotated[list[str], typer.Argument(metavar="MODEL... IMAGE...", help="Models, then pictures.")],
+    arguments: Annotated[list[str], Argument(metavar="MODEL... IMAGE...", help="Models, then pictures.")],
     out: Annotated[
-        Path,
-        typer.Option(dir_okay=False, metavar="FILE", help="Output, .png or .svg; an existing file is replaced."),
+        Path, Option(dir_okay=False, metavar="FILE", help="Output, .png or .svg; an existing file is replaced.")
     ] = Path("panel.png"),
     detector: Detector = DEFAULT_DETECTOR,
     device: DeviceOption = Device.AUTO,
@@ -187,11 +184,11 @@ def explain(
 )
 def promote(
     *,
-    model: Annotated[str, typer.Argument(help="Id of the model to promote.")],
+    model: Annotated[str, Argument(help="Id of the model to promote.")],
     data: Data,
     margins: MarginOptions,
     force: Annotated[
-        str | None, typer.Option(metavar="REASON", help="Promote whatever the checks give; the reason is recorded.")
+        str | None, Option(metavar="REASON", help="Promote whatever the checks give; the reason is recorded.")
     ] = None,
     detector: Detector = DEFAULT_DETECTOR,
     device: DeviceOption = Device.AUTO,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, ParamSpec, TypeVar, get_args, get_type_hints
 
 import typer
+from typer import Option
 from typer.models import OptionInfo
 
 from gfpipe.choices import Device
@@ -72,12 +73,14 @@ def expand(function: Callable[..., T]) -> Callable[..., T]:
 
 
 def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
-    """A parameter for Typer; options without a metavar get a short one, so that help fits into 80 columns."""
+    """A parameter for Typer, with a short metavar, so that help fits into 80 columns; flags have no ``--no-`` form."""
     kind, info, *_ = get_args(annotation)
+    info = copy(info)
     if info.metavar is None:
         value = next((argument for argument in get_args(kind) if argument in _METAVARS), kind)
-        info = copy(info)
         info.metavar = _METAVARS.get(value) if isinstance(info, OptionInfo) else name.upper()
+    if kind is bool and info.default is ...:  # Typer stores the first name in `default`
+        info.param_decls = (f"--{name.replace('_', '-')}",)
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info])
 
 
@@ -97,34 +100,33 @@ MORE: Final = "May be repeated."
 _FILE: Final[dict[str, Any]] = {"exists": True, "dir_okay": False, "readable": True, "metavar": "FILE"}
 _DAY: Final[dict[str, Any]] = {"parser": _day, "metavar": "YYYY-MM-DD"}
 
-Lake = Annotated[str, typer.Option("--lake", help="Lake: the folder or URL of the Parquet shards.")]
-DeviceOption = Annotated[Device, typer.Option("--device", help="Device that runs the networks.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and change nothing.")]
-Replace = Annotated[bool, typer.Option("--replace", help="Replace what exists under this name.")]
-Format = Annotated[Literal["table", "csv", "json"], typer.Option("--format", help="Output format.")]
+Lake = Annotated[str, Option("--lake", help="Lake: the folder or URL of the Parquet shards.")]
+DeviceOption = Annotated[Device, Option("--device", help="Device that runs the networks.")]
+DryRun = Annotated[bool, Option("--dry-run", help="Print what would be done, and change nothing.")]
+Replace = Annotated[bool, Option("--replace", help="Replace what exists under this name.")]
+Format = Annotated[Literal["table", "csv", "json"], Option("--format", help="Output format.")]
 By = Annotated[
     str,
-    typer.Option(
+    Option(
         "--by",
         metavar="LIST",
         help="Columns to group by, separated by commas: channel, programme, date, week, month, year, weekday, hour, "
         "model, and columns of --programmes and --channels. Empty: one row in all.",
     ),
 ]
-Draws = Annotated[int, typer.Option(min=200, help="Bootstrap resamples of recordings and labels, for intervals.")]
+Draws = Annotated[int, Option(min=200, help="Bootstrap resamples of recordings and labels, for intervals.")]
 Data = Annotated[
     list[str],
-    typer.Option(
+    Option(
         metavar="NAME=PATH",
         help="Labelled faces; or NAME:FORM=PATH if the name is not the form: utkface, fairface, aaf, kaggle, adience, "
         f"lfw, folders, csv, parquet, lake, curated. {MORE}",
     ),
 ]
 Detector = Annotated[
-    str,
-    typer.Option(metavar="MODEL", help="Face detector; left at the default, a recipe or model may name another one."),
+    str, Option(metavar="MODEL", help="Face detector; left at the default, a recipe or model may name another one.")
 ]
-KeepChips = Annotated[bool, typer.Option("--keep-chips", help="Do not delete the cut faces from the run's folder.")]
+KeepChips = Annotated[bool, Option("--keep-chips", help="Do not delete the cut faces from the run's folder.")]
 
 
 @dataclass(frozen=True)
@@ -132,9 +134,9 @@ class ComputeOptions:
     """Where networks and workers run."""
 
     device: DeviceOption = Device.AUTO
-    workers: Annotated[int, typer.Option(min=0, help="Worker processes; 0: one a core.")] = 0
+    workers: Annotated[int, Option(min=0, help="Worker processes; 0: one a core.")] = 0
     scheduler: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler, whose workers are used instead.")
+        str | None, Option(metavar="ADDRESS", help="Dask scheduler, whose workers are used instead.")
     ] = None
 
 
@@ -142,9 +144,9 @@ class ComputeOptions:
 class PeriodOptions:
     """Which recordings: days on air and channels."""
 
-    since: Annotated[date | None, typer.Option(help="First day on air, local time.", **_DAY)] = None
-    until: Annotated[date | None, typer.Option(help="Last day on air.", **_DAY)] = None
-    channel: Annotated[list[str] | None, typer.Option(help=f"Only this channel. {MORE}")] = None
+    since: Annotated[date | None, Option(help="First day on air, local time.", **_DAY)] = None
+    until: Annotated[date | None, Option(help="Last day on air.", **_DAY)] = None
+    channel: Annotated[list[str] | None, Option(help=f"Only this channel. {MORE}")] = None
 
     @property
     def selection(self) -> dict[str, Any]:
@@ -165,26 +167,24 @@ class QuestionOptions(PeriodOptions):
     """Which recordings and faces, and how they are measured."""
 
     min_face: Annotated[
-        float | None, typer.Option(min=0, help="Lowest face that counts, in lines of a 360-line picture.")
+        float | None, Option(min=0, help="Lowest face that counts, in lines of a 360-line picture.")
     ] = None
-    min_score: Annotated[float | None, typer.Option(help="Lowest detector score that counts.")] = None
+    min_score: Annotated[float | None, Option(help="Lowest detector score that counts.")] = None
     exclude: Annotated[
         Path | None,
-        typer.Option(help="CSV of intervals to leave out, such as commercials: channel, start, end, reason.", **_FILE),
+        Option(help="CSV of intervals to leave out, such as commercials: channel, start, end, reason.", **_FILE),
     ] = None
     programmes: Annotated[
-        Path | None, typer.Option(help="CSV of programmes: programme, genre and other classes.", **_FILE)
+        Path | None, Option(help="CSV of programmes: programme, genre and other classes.", **_FILE)
     ] = None
     channels: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             help="CSV of channels: channel, media_type, channel_code, channel_name, is_public_channel, group, …",
             **_FILE,
         ),
     ] = None
-    mix_models: Annotated[
-        bool, typer.Option("--mix-models", help="Allow figures of several classifiers in one series.")
-    ] = False
+    mix_models: Annotated[bool, Option(help="Allow figures of several classifiers in one series.")] = False
     draws: Draws = 2000
 
 
@@ -192,13 +192,11 @@ class QuestionOptions(PeriodOptions):
 class MarginOptions:
     """How much worse than the champion a model may be, to be promoted."""
 
-    accuracy_margin: Annotated[float, typer.Option(min=0, help="Largest loss of accuracy, in points.")] = 0.5
-    gap_margin: Annotated[
-        float, typer.Option(min=0, help="Largest growth of the gap between women and men, in points.")
-    ] = 2.0
-    worst_margin: Annotated[
-        float, typer.Option(min=0, help="Largest loss of accuracy in the worst group, in points.")
-    ] = 2.0
+    accuracy_margin: Annotated[float, Option(min=0, help="Largest loss of accuracy, in points.")] = 0.5
+    gap_margin: Annotated[float, Option(min=0, help="Largest growth of the gap between women and men, in points.")] = (
+        2.0
+    )
+    worst_margin: Annotated[float, Option(min=0, help="Largest loss of accuracy in the worst group, in points.")] = 2.0
 
     @property
     def margins(self) -> "Margins":

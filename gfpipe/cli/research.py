@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Option
 
 from gfpipe.choices import DEFAULT_DETECTOR, Device
 from gfpipe.cli import console
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Find out what helps a classifier, with fair controls and intervals.", no_args_is_help=True)
 
-Benchmark = Annotated[str, typer.Option("--data", help="One benchmark, as for gfpipe train; never broadcasts.")]
-Folder = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder of the study.")]
+Benchmark = Annotated[str, Option("--data", help="One benchmark, as for gfpipe train; never broadcasts.")]
+Folder = Annotated[Path, Option("--out", file_okay=False, help="Folder of the study.")]
 
 
 @command(
@@ -29,37 +30,32 @@ Folder = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder of 
 )
 def thresholds(
     model: Annotated[
-        str, typer.Option(help="Source model: its predictions become labels, and every training starts from it.")
+        str, Option(help="Source model: its predictions become labels, and every training starts from it.")
     ],
-    data: Annotated[list[str], typer.Option(help="Labelled source faces, as for gfpipe train. Repeatable.")],
+    data: Annotated[list[str], Option(help="Labelled source faces, as for gfpipe train. Repeatable.")],
     unlabelled: Annotated[
-        str | None,
-        typer.Option(help="Faces in place of an archive, such as ethnicity=asian: their labels are hidden."),
+        str | None, Option(help="Faces in place of an archive, such as ethnicity=asian: their labels are hidden.")
     ] = None,
     lake: Annotated[
-        Path | None, typer.Option(exists=True, file_okay=False, help="Lake of a real archive, with crops.")
+        Path | None, Option(exists=True, file_okay=False, help="Lake of a real archive, with crops.")
     ] = None,
     test: Annotated[
         list[str] | None,
-        typer.Option(help="With --lake: labelled faces similar to the archive's, half to choose, half to report on."),
+        Option(help="With --lake: labelled faces similar to the archive's, half to choose, half to report on."),
     ] = None,
     at: Annotated[
-        str, typer.Option("--thresholds", help="Lowest confidence |2p - 1| of pseudo-labels, a setting each.")
+        str, Option("--thresholds", help="Lowest confidence |2p - 1| of pseudo-labels, a setting each.")
     ] = "0,0.3,0.6,0.9",
     per_class: Annotated[
-        str, typer.Option(help="Settings with different thresholds for women and men: F:M, separated by commas.")
+        str, Option(help="Settings with different thresholds for women and men: F:M, separated by commas.")
     ] = "",
-    soft: Annotated[
-        str, typer.Option(help="Thresholds to train with probabilities instead of labels, such as 0,0.6.")
-    ] = "",
-    oracle: Annotated[
-        bool, typer.Option("--oracle", help="Also train on the true labels: the upper bound. Not with --lake.")
-    ] = False,
-    recipe: Annotated[str, typer.Option(help="Recipe of fine-tuning, on labelled + curated.")] = "pseudo-labels",
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each setting; several give mean and SD.")] = 1,
-    held_out: Annotated[float, typer.Option(help="Share of the unlabelled group to measure on.")] = 0.5,
+    soft: Annotated[str, Option(help="Thresholds to train with probabilities instead of labels, such as 0,0.6.")] = "",
+    oracle: Annotated[bool, Option(help="Also train on the true labels: the upper bound. Not with --lake.")] = False,
+    recipe: Annotated[str, Option(help="Recipe of fine-tuning, on labelled + curated.")] = "pseudo-labels",
+    seeds: Annotated[int, Option(min=1, help="Trainings of each setting; several give mean and SD.")] = 1,
+    held_out: Annotated[float, Option(help="Share of the unlabelled group to measure on.")] = 0.5,
     reported: Annotated[
-        float, typer.Option(help="Share of the measured faces to report on; a setting is chosen on the others.")
+        float, Option(help="Share of the measured faces to report on; a setting is chosen on the others.")
     ] = 0.5,
     out: Folder = Path("study"),
     detector: Detector = DEFAULT_DETECTOR,
@@ -108,21 +104,20 @@ def thresholds(
 def heads(
     embedder: Annotated[
         str,
-        typer.Option(
+        Option(
             help="Source of features: a stored model (its penultimate layer), arcface:FILE.onnx, dlib, or pixels:48 "
             "for grey values."
         ),
     ],
     data: Benchmark,
     chosen: Annotated[
-        str, typer.Option("--heads", help="Heads, or families of heads, separated by commas. Empty: all.")
+        str, Option("--heads", help="Heads, or families of heads, separated by commas. Empty: all.")
     ] = "",
     unit: Annotated[
-        bool | None,
-        typer.Option("--unit/--as-is", help="Scale features to length 1; by default only for arcface and dlib."),
+        bool | None, Option("--unit/--as-is", help="Scale features to length 1; by default only for arcface and dlib.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(file_okay=False, help="Folder for the table, the predictions and the figures.")
+        Path | None, Option(file_okay=False, help="Folder for the table, the predictions and the figures.")
     ] = None,
     detector: Detector = DEFAULT_DETECTOR,
     device: DeviceOption = Device.AUTO,
@@ -145,28 +140,25 @@ def heads(
 def systems(
     data: Benchmark,
     chosen: Annotated[
-        str,
-        typer.Option("--systems", help="Names, or groups (ours, 1, 2, 3, 4, 5), separated by commas. Empty: all."),
+        str, Option("--systems", help="Names, or groups (ours, 1, 2, 3, 4, 5), separated by commas. Empty: all.")
     ] = "",
     full: Annotated[
         bool | None,
-        typer.Option(
+        Option(
             "--full/--reduced",
             help="Train as published, or small enough for two cores; by default as published if there is a GPU.",
         ),
     ] = None,
     embedder: Annotated[
-        str, typer.Option(help="Source of the features that heads are fitted on, as for gfpipe study heads.")
+        str, Option(help="Source of the features that heads are fitted on, as for gfpipe study heads.")
     ] = "resnet18-scratch",
     predictions: Annotated[
         list[str] | None,
-        typer.Option(help="Predictions of another tool for these pictures: ina=FILE.csv for inaFaceAnalyzer's."),
+        Option(help="Predictions of another tool for these pictures: ina=FILE.csv for inaFaceAnalyzer's."),
     ] = None,
-    train: Annotated[bool, typer.Option("--train", help="Also train our own recipes that have no stored model.")] = (
-        False
-    ),
+    train: Annotated[bool, Option(help="Also train our own recipes that have no stored model.")] = (False),
     out: Folder = Path("systems"),
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of every training; by default the recipe's.")] = None,
+    seed: Annotated[int | None, Option(min=0, help="Seed of every training; by default the recipe's.")] = None,
     detector: Detector = DEFAULT_DETECTOR,
     device: DeviceOption = Device.AUTO,
     keep_chips: KeepChips = False,
@@ -202,16 +194,12 @@ def systems(
     "gfpipe study masking --data utkface=UTKFace --light --device cuda",
 )
 def masking(
-    data: Annotated[
-        str, typer.Option(help="One benchmark with ethnicity and age, as for gfpipe train; never broadcasts.")
-    ],
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each masking, for mean and SD.")] = 3,
+    data: Annotated[str, Option(help="One benchmark with ethnicity and age, as for gfpipe train; never broadcasts.")],
+    seeds: Annotated[int, Option(min=1, help="Trainings of each masking, for mean and SD.")] = 3,
     reduced: Annotated[
-        bool, typer.Option("--reduced", help="Train at the recipes' setting for two cores and a few minutes each.")
+        bool, Option(help="Train at the recipes' setting for two cores and a few minutes each.")
     ] = False,
-    light: Annotated[
-        bool, typer.Option("--light", help="Also the light variant: masking during fine-tuning, no pre-training.")
-    ] = False,
+    light: Annotated[bool, Option(help="Also the light variant: masking during fine-tuning, no pre-training.")] = False,
     out: Folder = Path("masking"),
     detector: Detector = DEFAULT_DETECTOR,
     device: DeviceOption = Device.AUTO,

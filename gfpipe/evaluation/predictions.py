@@ -24,10 +24,7 @@ _FILES: Final = ("file", "path", "filename", "frame", "image")
 _LABELS: Final = ("perceived_gender", "gender", "sex_label", "label", "prediction")
 _AGES: Final = ("age_years", "age_label")
 _P_FEMALE, _LOGIT_MALE, _BOX = "p_female", "sex_decfunc", "bbox"
-_WORDS: Final = {
-    **dict.fromkeys(("female", "f", "woman", "1"), 1.0),
-    **dict.fromkeys(("male", "m", "man", "0"), 0.0),
-}
+_WORDS: Final = {**dict.fromkeys(("female", "f", "woman", "1"), 1.0), **dict.fromkeys(("male", "m", "man", "0"), 0.0)}
 _FRAME: Final = re.compile(r"\d+(\.0)?")
 _NUMBER: Final = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?")
 

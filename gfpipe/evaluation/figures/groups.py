@@ -9,13 +9,7 @@ import numpy as np
 
 from gfpipe.drawing import WHITE, Datum, Plan, layered, share_axis
 from gfpipe.evaluation.answers import Trial
-from gfpipe.evaluation.figures.plotting import (
-    WIDTH,
-    exact,
-    figure,
-    plain_axis,
-    styles_of,
-)
+from gfpipe.evaluation.figures.plotting import WIDTH, exact, figure, plain_axis, styles_of
 from gfpipe.evaluation.measures import subgroups
 from gfpipe.evaluation.measures.resampling import DRAWS
 from gfpipe.evaluation.measures.subgroups import MIN_GROUP_FACES, Groups

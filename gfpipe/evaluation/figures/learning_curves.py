@@ -68,10 +68,7 @@ def learning_curves(epochs: Sequence[Epoch]) -> Plan:
         }
     )
     loss = _rows(
-        {
-            _TRAINING: [epoch.train_loss for epoch in epochs],
-            _VALIDATION: [epoch.validation_loss for epoch in epochs],
-        }
+        {_TRAINING: [epoch.train_loss for epoch in epochs], _VALIDATION: [epoch.validation_loss for epoch in epochs]}
     )
     accuracies = [row["value"] for row in accuracy if row["value"] is not None]
     lowest = min(accuracies, default=0.5)
@@ -99,11 +96,7 @@ def learning_curves(epochs: Sequence[Epoch]) -> Plan:
         f"Learning curves: {'accuracy of perceived gender, and ' * bool(accuracies)}loss",
         f"{subtitle}; dashed: a new stage" if len(stages) > 1 else subtitle,
         parts,
-        {
-            "accuracy": accuracy,
-            "loss": loss,
-            "stages": stages,
-        },
+        {"accuracy": accuracy, "loss": loss, "stages": stages},
         {name: _STYLES[name] for name in shown},
     )
 

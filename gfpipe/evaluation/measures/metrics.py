@@ -65,11 +65,7 @@ class Tally:
     """Counts N faces by outcome in G cells."""
 
     def __init__(
-        self,
-        female: NDArray[np.bool_],
-        p_female: Floats,
-        cell: NDArray[np.int64] | None = None,
-        cells: int = 1,
+        self, female: NDArray[np.bool_], p_female: Floats, cell: NDArray[np.int64] | None = None, cells: int = 1
     ) -> None:
         """Assign faces to outcomes and cells.
 

@@ -27,12 +27,7 @@ from gfpipe.evaluation.tables.columns import (
 from gfpipe.formats import COUNT, NUMBER, P_VALUE, POINTS, RATE, Interval, Value
 from gfpipe.tables import Column, Table
 
-_ACCURACY: Final = (
-    ACCURACY,
-    Column("accuracy_female", "women, %", RATE),
-    Column("accuracy_male", "men, %", RATE),
-    GAP,
-)
+_ACCURACY: Final = (ACCURACY, Column("accuracy_female", "women, %", RATE), Column("accuracy_male", "men, %", RATE), GAP)
 _MEASURES: Final = (
     Column("balanced_accuracy", "balanced accuracy, %", RATE),
     Column("precision", "precision, %", RATE),
