@@ -23,7 +23,7 @@ from gfpipe.flows.publish import publish_lake
 from gfpipe.flows.reclassify import reclassify_lake
 from gfpipe.flows.retrain import retrain_model, show, verdict
 from gfpipe.flows.training_jobs import LearnJob, RetrainJob
-from gfpipe.lake.retention import What
+from gfpipe.lake.retention import PurgeScope
 from gfpipe.models import champion, store
 from gfpipe.stages.analysis import purge
 from gfpipe.stages.models import curate
@@ -33,7 +33,7 @@ from gfpipe.training.data import datasets, splits
 @task(task_run_name="remove expired crops", cache_policy=NO_CACHE)
 def purge_expired(lake: str) -> State[purge.Summary]:
     """Remove expired crops, so that no model is trained on them."""
-    summary = purge.run(lake, What(expired=True))
+    summary = purge.run(lake, PurgeScope(expired=True))
     if summary.after:
         problems = "\n".join(f"- {held.name}: {held.problem}" for held in summary.after)
         create_markdown_artifact(problems, "left-after-expiry", "Expired pictures that could not be removed")

@@ -19,7 +19,7 @@ from gfpipe.labelling.design.queues import Item, Queue
 from gfpipe.labelling.page import answer_file
 from gfpipe.labelling.store import LABELS_FOLDER
 from gfpipe.lake import images
-from gfpipe.lake.retention import What
+from gfpipe.lake.retention import PurgeScope
 from gfpipe.lake.tables import file_of
 from gfpipe.stages.analysis import purge
 from gfpipe.stages.figures import publish
@@ -121,7 +121,7 @@ def answer(lake: Path, queue: Queue, items: Iterable[Item]) -> None:
 def purged(lake: Path) -> dict[str, str]:
     """Purge everything; count images in all files before and after."""
     before, count = size(lake), pictures(lake)
-    spent, summary = timed(lambda: purge.run(str(lake), What(everything=True)))
+    spent, summary = timed(lambda: purge.run(str(lake), PurgeScope(everything=True)))
     return {
         "seconds": f"{spent:.1f}",
         "pictures before": f"{count:,}",

@@ -26,7 +26,7 @@ from gfpipe.cli.options import MORE, DryRun, Lake, command
 from gfpipe.errors import GfpipeError, UsageError
 
 if TYPE_CHECKING:
-    from gfpipe.lake.retention import Place, What
+    from gfpipe.lake.retention import Place, PurgeScope
     from gfpipe.stages.analysis.purge import Total
 
 PANELS: Final = {
@@ -181,10 +181,10 @@ def purge(
     Deletes crops, rows and pictures of curated sets, chips of training runs and unfinished files; with --recording and
     --all also label queues. Labels hold no picture and are not deleted. Exit code 1: something is left, and is listed.
     """
-    from gfpipe.lake.retention import What  # noqa: PLC0415
+    from gfpipe.lake.retention import PurgeScope  # noqa: PLC0415
     from gfpipe.stages.analysis import purge as stage  # noqa: PLC0415
 
-    selection = What(expired, tuple(recording or ()), everything)
+    selection = PurgeScope(expired, tuple(recording or ()), everything)
     if not (dry_run or yes or console.is_terminal()):
         raise UsageError("purge asks before it deletes, and there is no terminal to ask at: give --yes or --dry-run")
     items = stage.plan(lake, selection)
@@ -208,7 +208,7 @@ def purge(
         raise typer.Exit(1)
 
 
-def _as_option(selection: "What") -> str:
+def _as_option(selection: "PurgeScope") -> str:
     if selection.recordings:
         return " ".join(f"--recording {recording}" for recording in selection.recordings)
     return "--expired" if selection.expired else "--all"

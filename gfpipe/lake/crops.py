@@ -1,8 +1,8 @@
-"""Pictures of faces that a lake keeps: what there is, one of them at a time, and none beyond its date.
+"""Reads stored crops of faces; expired ones are never returned.
 
     LAKE/crops/v1/channel=<channel>/month=YYYY-MM/<recording_id>.parquet
 
-:class:`gfpipe.lake.shards.ShardWriter` writes them, in one step with the rows they belong to; `retention` removes them.
+:class:`gfpipe.lake.shards.ShardWriter` writes them together with the rows of their faces; `retention` removes them.
 """
 
 import re
@@ -32,87 +32,82 @@ _FACE: Final = ("recording_id", "config_digest", "sample_index", "face_index")
 
 
 def columns(
-    kept: Sequence[Mapping[str, Any]], now: datetime, term: timedelta
+    crops: Sequence[Mapping[str, Any]], now: datetime, term: timedelta
 ) -> tuple[dict[str, list[Any]], int, datetime]:
-    """What :meth:`ShardWriter.crops` takes: columns, rows and date of expiry.
+    """Arguments of :meth:`ShardWriter.crops` for new crops: columns, number of rows and expiry.
 
     Args:
-        kept: sample_index, face_index, track_id, jpeg, width and height of each crop.
-        now: when they are kept.
-        term: for how long.
+        crops: sample_index, face_index, track_id, jpeg, width and height of each crop.
+        now: time at which they are stored.
+        term: how long they are stored.
     """
-    given = ("sample_index", "face_index", "track_id", "jpeg", "width", "height")
-    found: dict[str, list[Any]] = {name: [row[name] for row in kept] for name in given}
+    names = ("sample_index", "face_index", "track_id", "jpeg", "width", "height")
+    values: dict[str, list[Any]] = {name: [crop[name] for crop in crops] for name in names}
     expires_at = now + term
-    return found | {"kept_at": [now] * len(kept), "expires_at": [expires_at] * len(kept)}, len(kept), expires_at
+    return values | {"kept_at": [now] * len(crops), "expires_at": [expires_at] * len(crops)}, len(crops), expires_at
 
 
 def has(lake: str, recording: Recording, config_digest: str) -> bool:
-    """Whether crops of this analysis are there (maybe none, as there was no face to keep) and have not expired.
+    """Whether the shard of crops of an analysis exists, even without rows, and has not expired.
 
     Raises:
-        LakeError: the shard is there but cannot be read.
+        LakeError: the shard cannot be read.
     """
     storage, parts = Storage(lake), shards.crops_place(recording)
     if not storage.exists(*parts):
         return False
-    said = metadata(storage, *parts)
-    return said.get(b"gfpipe.config_digest") == config_digest.encode() and not is_past(said, datetime.now(UTC))
+    facts = metadata(storage, *parts)
+    return facts.get(b"gfpipe.config_digest") == config_digest.encode() and not is_past(facts, datetime.now(UTC))
 
 
 def of(lake: str, recording: Recording, config_digest: str) -> pa.Table | None:
-    """The crops of one analysis, pictures included; None where there are none, or they have expired.
+    """Read the crops of an analysis, with pictures; None if there is no shard or it has expired.
 
     Raises:
-        LakeError: the shard is there but cannot be read.
+        LakeError: the shard cannot be read.
     """
     return Storage(lake).read_table(*shards.crops_place(recording)) if has(lake, recording, config_digest) else None
 
 
-def again(kept: pa.Table, track_id: NDArray[np.int32]) -> tuple[dict[str, Any], int, datetime]:
-    """What :meth:`ShardWriter.crops` takes to keep crops of :func:`of` under a new analysis: their dates stay.
+def again(crops: pa.Table, track_id: NDArray[np.int32]) -> tuple[dict[str, Any], int, datetime]:
+    """Arguments of :meth:`ShardWriter.crops` for N crops of :func:`of` under a new analysis, with the same dates.
 
     Args:
-        kept: N crops.
-        track_id: (N,) of the same faces, by that analysis.
+        crops: N rows.
+        track_id: (N,) tracks of the same faces by the new analysis.
     """
-    until = datetime.fromisoformat(kept.schema.metadata[b"gfpipe.expires_at"].decode())
+    until = datetime.fromisoformat(crops.schema.metadata[b"gfpipe.expires_at"].decode())
     same = ("sample_index", "face_index", "jpeg", "width", "height", "kept_at", "expires_at")
-    return {name: kept[name].combine_chunks() for name in same} | {"track_id": track_id}, len(kept), until
+    return {name: crops[name].combine_chunks() for name in same} | {"track_id": track_id}, len(crops), until
 
 
 def present(lake: str) -> pa.Table:
-    """Every crop that has not expired: all columns but the picture, and the columns ``path`` and ``row``.
-
-    Shards are read whatever their analysis: join with ``config_digest`` of ``recordings`` where faces are meant.
-
-    Returns:
-        A table that may be empty; ``path`` is the shard's, absolute, and ``row`` the crop's row there.
+    """All crops that have not expired, of any analysis, without pictures but with ``path`` and ``row`` of the shard.
 
     Raises:
         LakeError: a shard cannot be read.
     """
     storage, now = Storage(lake), datetime.now(UTC)
     empty = pa.schema([*(schema.CROPS.field(name) for name in _KEYS), ("path", pa.string()), ("row", pa.int64())])
-    found = [empty.empty_table()]
+    tables = [empty.empty_table()]
     for name in names(storage):
         table = faces(storage, name)
         table = table.append_column("path", pa.array([storage.path(name)] * len(table), pa.string()))
         table = table.append_column("row", pa.array(range(len(table)), pa.int64()))
-        found.append(table.filter(pc.field("expires_at") > pa.scalar(now, schema.CROPS.field("expires_at").type)))
-    return pa.concat_tables([table.cast(empty) for table in found])
+        tables.append(table.filter(pc.field("expires_at") > pa.scalar(now, schema.CROPS.field("expires_at").type)))
+    return pa.concat_tables([table.cast(empty) for table in tables])
 
 
 def jpeg(lake: str, recording_id: str, sample_index: int, face_index: int, config_digest: str) -> bytes | None:
-    """The picture of one face; None where it was not kept, belongs to another analysis, or has expired.
+    """The crop of a face; None if it was not stored, is of another analysis, or has expired.
 
-    What was read is remembered until the shard changes, so that the next face of the same recording takes no time.
+    Index and row groups are cached until the shard changes.
 
     Raises:
-        LakeError: the shard is there but cannot be read.
+        LakeError: the shard cannot be read.
     """
     storage = Storage(lake)
-    for name in _places(storage, recording_id):
+    for name in _shards_of(storage, recording_id):
         stamp = storage.stamp(name)
         index = _index(lake, name, stamp) if stamp else None
         row = index.rows.get((recording_id, config_digest, sample_index, face_index)) if index else None
@@ -122,21 +117,21 @@ def jpeg(lake: str, recording_id: str, sample_index: int, face_index: int, confi
 
 
 def names(storage: Storage) -> list[str]:
-    """The files of crops within the lake; those that are still being written are none."""
+    """Names of the finished shards of crops within the lake."""
     return [name for name in storage.files(*FOLDER) if is_shard(name)]
 
 
 def is_shard(name: str) -> bool:
-    """Whether a file of that name is a finished one."""
+    """Whether the name is that of a finished shard."""
     last = PurePosixPath(name).name
     return last.endswith(".parquet") and last[0] not in "._"
 
 
 def faces(storage: Storage, name: str) -> pa.Table:
-    """Whose the crops of one file are: all columns but the picture, in the order of the rows.
+    """Read a shard of crops without the pictures.
 
     Raises:
-        LakeError: it cannot be read, or is no file of crops.
+        LakeError: it cannot be read, or is not a shard of crops.
     """
     with _parquet(storage, name) as file:
         if missing := set(_KEYS) - set(file.schema_arrow.names):
@@ -145,30 +140,26 @@ def faces(storage: Storage, name: str) -> pa.Table:
 
 
 def holds_crops(storage: Storage, name: str) -> bool:
-    """Whether a Parquet file, wherever it lies, has the columns of crops."""
+    """Whether a Parquet file has the columns of crops."""
     with _parquet(storage, name) as file:
         return set(schema.CROPS.names) <= set(file.schema_arrow.names)
 
 
 def metadata(storage: Storage, *parts: str) -> dict[bytes, bytes]:
-    """What a shard says of itself.
-
-    Raises:
-        LakeError: it cannot be read.
-    """
+    """Read a shard's metadata; raises LakeError if it cannot be read."""
     with _parquet(storage, *parts) as file:
         return dict(file.schema_arrow.metadata or {})
 
 
-def is_past(said: Mapping[bytes, bytes], now: datetime) -> bool:
-    """Whether the day of a shard has come, by its :func:`metadata`; one without a day should never have been."""
-    until = said.get(b"gfpipe.expires_at")
+def is_past(facts: Mapping[bytes, bytes], now: datetime) -> bool:
+    """Whether a shard with this :func:`metadata` has expired; one without an expiry has."""
+    until = facts.get(b"gfpipe.expires_at")
     return until is None or datetime.fromisoformat(until.decode()) <= now
 
 
 @dataclass(frozen=True)
 class _Index:
-    """Where the crops of a file are in it."""
+    """Rows of the crops in a shard."""
 
     rows: Mapping[tuple[str, str, int, int], int]
     expires_at: Sequence[datetime]
@@ -198,20 +189,19 @@ def _pictures(lake: str, name: str, _stamp: str, group: int) -> Any:
         return file.read_row_group(group, columns=["jpeg"])["jpeg"]
 
 
-def _places(storage: Storage, recording_id: str) -> list[str]:
-    """Where the crops of a recording are: its id says the month, and not quite the channel, but channels are few."""
-    said = _MONTH.search(recording_id)
-    found = []
+def _shards_of(storage: Storage, recording_id: str) -> list[str]:
+    """Shards of a recording in any channel; its id contains the month, but not the exact channel."""
+    match = _MONTH.search(recording_id)
+    shards = []
     for channel in storage.folders(*FOLDER):
-        months = [f"month={said[1]}-{said[2]}"] if said else storage.folders(*FOLDER, channel)
-        places = ("/".join((*FOLDER, channel, month, f"{recording_id}.parquet")) for month in months)
-        found += [place for place in places if storage.exists(place)]
-    return found
+        months = [f"month={match[1]}-{match[2]}"] if match else storage.folders(*FOLDER, channel)
+        paths = ("/".join((*FOLDER, channel, month, f"{recording_id}.parquet")) for month in months)
+        shards += [path for path in paths if storage.exists(path)]
+    return shards
 
 
 @contextmanager
 def _parquet(storage: Storage, *parts: str) -> Iterator[pq.ParquetFile]:
-    """A file of the lake, open for reading."""
     try:
         with storage.open(*parts) as data, pq.ParquetFile(data) as file:
             yield file

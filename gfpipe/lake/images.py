@@ -1,4 +1,4 @@
-"""Pictures wherever they are: what a file holds is looked up in its bytes, never concluded from its name."""
+"""Finds pictures in files by their bytes, not by the names of the files."""
 
 import re
 from collections.abc import Iterator
@@ -7,37 +7,37 @@ from typing import Any, BinaryIO, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-# JPEG (its first marker with what must follow: JFIF, Exif, Adobe or a table of quantisation), PNG, GIF, WebP.
+# JPEG (first marker and JFIF, Exif, Adobe, ICC or quantisation table), PNG, GIF, WebP.
 _SIGNATURE: Final = re.compile(
     rb"\xff\xd8\xff(?:\xe0..JFIF|\xe1..Exif|\xe1..http|\xee\x00\x0eAdobe|\xdb\x00[\x43\x84]|\xe2..ICC_)"
     rb"|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBP",
     re.DOTALL,
 )
-_LONGEST: Final = 16  # bytes of a signature, at most
+_LONGEST: Final = 16  # bytes of the longest signature
 _AT_ONCE: Final = 1 << 22
 
 
 def is_image(data: bytes | None) -> bool:
-    """Whether these bytes begin as a picture does."""
+    """Whether the bytes begin with the signature of a picture."""
     return data is not None and (data[:3] == b"\xff\xd8\xff" or _SIGNATURE.match(data) is not None)
 
 
 def in_stream(file: BinaryIO) -> int:
-    """How many pictures begin somewhere in a file; it is read in parts."""
-    found, tail = 0, b""
+    """Count the signatures of pictures anywhere in a file."""
+    count, tail = 0, b""
     while data := file.read(_AT_ONCE):
         window = tail + data
-        # One that begins in the tail and ends in the tail was counted with it.
-        found += sum(match.end() > len(tail) for match in _SIGNATURE.finditer(window))
+        # A signature that ends in the tail was counted before.
+        count += sum(match.end() > len(tail) for match in _SIGNATURE.finditer(window))
         tail = window[-_LONGEST:]
-    return found
+    return count
 
 
 def in_parquet(file: BinaryIO) -> tuple[int, int]:
-    """How many cells of a Parquet file are pictures, and their bytes; columns of text and numbers are not read.
+    """Number and bytes of the cells of a Parquet file that are pictures; only binary columns are read.
 
     Raises:
-        OSError, pyarrow.ArrowException: it is no Parquet file.
+        OSError, pyarrow.ArrowException: it is not a Parquet file.
     """
     images = size = 0
     with pq.ParquetFile(file) as parquet:
@@ -51,9 +51,9 @@ def in_parquet(file: BinaryIO) -> tuple[int, int]:
 
 
 def may_hold_images(kind: pa.DataType) -> bool:
-    """Whether cells of this type are bytes, or hold bytes."""
+    """Whether cells of this type are or contain bytes."""
     if pa.types.is_nested(kind):
-        return any(may_hold_images(kind.field(place).type) for place in range(kind.num_fields))
+        return any(may_hold_images(kind.field(index).type) for index in range(kind.num_fields))
     return any(is_kind(kind) for is_kind in _BYTES)
 
 
@@ -66,13 +66,13 @@ _BYTES: Final[tuple[Any, ...]] = (
 
 
 def _cells(column: Any) -> Iterator[bytes]:
-    """Every value of bytes in a column, however deep."""
-    waiting = column.to_pylist()
-    while waiting:
-        value = waiting.pop()
+    """All values of type bytes in a nested column."""
+    values = column.to_pylist()
+    while values:
+        value = values.pop()
         if isinstance(value, bytes):
             yield value
         elif isinstance(value, dict):
-            waiting += value.values()
+            values += value.values()
         elif isinstance(value, list | tuple):
-            waiting += value
+            values += value

@@ -1,4 +1,4 @@
-"""What an archive should hold, written down before anything is decoded: the floor under coverage."""
+"""The recordings that an archive lists, written before the analysis: the denominator of coverage."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -12,13 +12,13 @@ from gfpipe.recording import Recording, Rejected, zone_name
 
 
 def record(lake: str, source: str, recordings: Iterable[Recording], rejected: Iterable[Rejected] = ()) -> None:
-    """Write what ``source`` holds today; what an earlier look at the same source wrote is replaced.
+    """Write the listing of ``source``, replacing its earlier listing.
 
     Raises:
         LakeError: the lake cannot be written.
     """
     now = datetime.now(UTC)
-    rows = [{"recording_id": each.recording_id, **schema.recording_columns(each)} for each in recordings]
+    rows = [{"recording_id": item.recording_id, **schema.recording_columns(item)} for item in recordings]
     rows += [
         {
             "path": row.path,
@@ -40,12 +40,12 @@ def record(lake: str, source: str, recordings: Iterable[Recording], rejected: It
 
 
 def copy(lake: str, into: str) -> None:
-    """Give another lake the schedule of this one; an earlier copy is replaced, and no schedule is no error.
+    """Copy the schedule, if any, into another lake, replacing an earlier copy.
 
     Raises:
         LakeError: the schedule cannot be read, or the other lake cannot be written.
     """
     folder = ("schedule", f"v{schema.VERSION}")
-    found = Storage(lake).scan(folder, schema.SCHEDULE, schema.SCHEDULE.names, ds.field("path").is_valid())
-    if found is not None:
-        write_whole(Storage(into), (*folder, file_of(lake)), schema.SCHEDULE, found.to_pylist(), source=lake)
+    table = Storage(lake).scan(folder, schema.SCHEDULE, schema.SCHEDULE.names, ds.field("path").is_valid())
+    if table is not None:
+        write_whole(Storage(into), (*folder, file_of(lake)), schema.SCHEDULE, table.to_pylist(), source=lake)

@@ -1,7 +1,7 @@
-"""The lake's tables, column by column. Columns are only ever added; anything else is a new version.
+"""Schemas of the lake's tables. Columns may be added; any other change is a new version.
 
-Every row carries the ``config_digest`` of the run that wrote it, so that shards of two configurations
-that were interrupted half-way can be told apart by a join and are never counted together.
+Every row has the ``config_digest`` of the run that wrote it, so that rows of an interrupted run under another
+configuration do not join.
 """
 
 from datetime import UTC
@@ -65,7 +65,7 @@ SAMPLES: Final = pa.schema(
         pa.field("seconds", pa.float64(), nullable=False),
         pa.field("step_seconds", pa.float64(), nullable=False),
         pa.field("aired_at", _UTC, nullable=False),
-        pa.field("shot", pa.int32()),  # filled once shots are found; null means not looked for
+        pa.field("shot", pa.int32()),  # null if shots were not detected
         pa.field("face_count", pa.int32(), nullable=False),
     ]
 )
@@ -82,7 +82,7 @@ FACES: Final = pa.schema(
         pa.field("landmarks", pa.list_(pa.float32(), 10), nullable=False),  # x, y of eyes, nose, mouth corners
         pa.field("detector_score", pa.float32(), nullable=False),
         pa.field("height_360", pa.float32(), nullable=False),  # face height, the frame scaled to 360 lines
-        pa.field("track_id", pa.int32()),  # filled once tracks are found; null means not looked for
+        pa.field("track_id", pa.int32()),  # null if it has none
     ]
 )
 
@@ -97,8 +97,8 @@ ATTRIBUTES: Final = pa.schema(
     ]
 )
 
-# Pictures of faces: only where a site asked for them, and never without a date of expiry. One shard a recording, one
-# expiry a shard. No table of the warehouse: it must never hold a copy of them, so they are not among TABLES.
+# Pictures of faces, stored only if configured, with one expiry per shard. Not in TABLES, because the warehouse must not
+# contain copies of them.
 CROPS: Final = pa.schema(
     [
         *_KEY,
@@ -113,11 +113,10 @@ CROPS: Final = pa.schema(
     ]
 )
 
-# What the archive holds by its folder or manifest, with what could not be scheduled and why:
-# the floor under coverage, written before anything is decoded.
+# Recordings listed by the archive's folder or manifest, and rejected rows with their problems.
 SCHEDULE: Final = pa.schema(
     [
-        pa.field("recording_id", pa.string()),  # null where a row could not be understood
+        pa.field("recording_id", pa.string()),  # null for a rejected row
         pa.field("path", pa.string(), nullable=False),
         pa.field("channel", pa.string()),
         pa.field("programme", pa.string()),
@@ -129,27 +128,26 @@ SCHEDULE: Final = pa.schema(
     ]
 )
 
-# What people said of faces on screen. Without a config_digest: an answer outlives the analysis, and is matched with
-# whatever face stands there today.
+# Human answers about faces on screen. Without config_digest: answers are matched with the faces of any analysis.
 LABELS: Final = pa.schema(
     [
         pa.field("recording_id", pa.string(), nullable=False),
-        pa.field("seconds", pa.float64(), nullable=False),  # the moment looked at, from the recording's start
+        pa.field("seconds", pa.float64(), nullable=False),  # moment labelled, from the start of the recording
         pa.field("x1", pa.float32(), nullable=False),  # pixels of the source frame
         pa.field("y1", pa.float32(), nullable=False),
         pa.field("x2", pa.float32(), nullable=False),
         pa.field("y2", pa.float32(), nullable=False),
         pa.field("answer", pa.string(), nullable=False),  # female, male, undecided or no_face
-        pa.field("weight", pa.float64(), nullable=False),  # how many faces of the archive this one stands for
+        pa.field("weight", pa.float64(), nullable=False),  # number of faces of the archive that it represents
         pa.field("annotator", pa.string()),
-        pa.field("whole_picture", pa.bool_(), nullable=False),  # every face of the picture was marked
-        pa.field("queue", pa.string()),  # that asked for it; null where it came from a file
-        pa.field("position", pa.int32()),  # … and where in it; a frame's faces share one
+        pa.field("whole_picture", pa.bool_(), nullable=False),  # every face of the picture was labelled
+        pa.field("queue", pa.string()),  # null if imported from a file
+        pa.field("position", pa.int32()),  # in the queue; the faces of a frame share one
         pa.field("imported_at", _UTC, nullable=False),
     ]
 )
 
-# What inaSpeechSegmenter heard.
+# Segments of inaSpeechSegmenter.
 SPEECH: Final = pa.schema(
     [
         pa.field("recording_id", pa.string(), nullable=False),
@@ -172,7 +170,7 @@ TABLES: Final = {
 
 
 def recording_columns(recording: Recording) -> dict[str, Any]:
-    """What ``recordings`` and ``schedule`` both say of a recording, by column."""
+    """The columns that ``recordings`` and ``schedule`` have in common."""
     return {
         "path": recording.path,
         "channel": recording.channel,

@@ -1,9 +1,8 @@
-"""The shards of one recording: four small Parquet files, the last of which marks it as finished; a fifth holds crops.
+"""The shards of a recording: four Parquet files, and a fifth for crops.
 
     LAKE/<table>/v1/channel=<channel>/month=YYYY-MM/<recording_id>.parquet
 
-Order is everything: samples, faces and attributes take their places first, the ``recordings`` row last. A kill
-before that leaves no row in ``recordings``, and what nobody vouches for is never counted.
+The row in ``recordings`` is written last and marks the others as complete: rows without it are not counted.
 """
 
 import hashlib
@@ -31,13 +30,13 @@ from gfpipe.lake.tables import TableWriter
 from gfpipe.recording import Recording, Status, Summary, in_zone
 
 _ROW_TABLES: Final = ("samples", "faces", "attributes")
-_CROPS_AT_ONCE: Final = 100  # in a row group: one crop is read with its neighbours, a megabyte or two
+_CROPS_AT_ONCE: Final = 100  # crops per row group, which is read as a whole: a megabyte or two
 _KEY: Final = ("recording_id", "config_digest")
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What the lake holds of a recording: its row of ``recordings``, and how it came about."""
+    """A finished analysis: its row in ``recordings``, and its configuration."""
 
     recording: Recording
     row: Mapping[str, Any]
@@ -45,7 +44,7 @@ class Stored:
 
     @property
     def summary(self) -> Summary:
-        """What the run that wrote it came to."""
+        """The summary of the run that wrote it."""
         return Summary(
             self.recording,
             Status(self.row["status"]),
@@ -60,18 +59,18 @@ class Stored:
 
 
 def stored(lake: str, recording: Recording) -> Stored | None:
-    """The marks of a finished analysis, whatever its configuration; None where there are none.
+    """Read the row in ``recordings`` under any configuration; None if there is none.
 
     Raises:
-        LakeError: the shard is there but cannot be read.
+        LakeError: the shard cannot be read.
     """
     storage, parts = Storage(lake), _parts("recordings", recording)
     if not storage.exists(*parts):
         return None
     table = storage.read_table(*parts)
-    said = {field.name: table.schema.metadata.get(f"gfpipe.{field.name}".encode()) for field in fields(Provenance)}
+    facts = {field.name: table.schema.metadata.get(f"gfpipe.{field.name}".encode()) for field in fields(Provenance)}
     kinds: dict[str, Any] = {field.name: field.type for field in fields(Provenance)}
-    provenance = Provenance(**{name: kinds[name](value.decode()) for name, value in said.items() if value is not None})
+    provenance = Provenance(**{name: kinds[name](value.decode()) for name, value in facts.items() if value is not None})
     return Stored(recording, table.to_pylist()[0], provenance)
 
 
@@ -82,45 +81,43 @@ def finished(lake: str, recording: Recording, config_digest: str, min_score: flo
     tried again: it fails fast, and its cause may have gone.
 
     Raises:
-        LakeError: the shard is there but cannot be read.
+        LakeError: the shard cannot be read.
     """
-    found = stored(lake, recording)
-    if found is None or found.provenance.config_digest != config_digest or found.summary.status is Status.FAILED:
+    analysis = stored(lake, recording)
+    if analysis is None or analysis.provenance.config_digest != config_digest:
         return None
-    if found.provenance.min_score > min_score or found.row["source_fingerprint"] not in (
-        None,
-        fingerprint(recording.path),
-    ):
+    if analysis.summary.status is Status.FAILED or analysis.provenance.min_score > min_score:
         return None
-    return found.summary
+    known = analysis.row["source_fingerprint"]
+    return analysis.summary if known is None or known == fingerprint(recording.path) else None
 
 
 def analysed(lake: str) -> list[Recording]:
-    """Every recording of which the lake holds samples, in order of air time.
+    """All successfully analysed recordings, in order of air time.
 
     Raises:
         LakeError: there is no such lake, or it cannot be read.
     """
     columns = ("path", "channel", "programme", "started_at", "timezone", "scheduled_seconds")
-    wanted = ds.field("status") != str(Status.FAILED)
-    found = Storage(lake).scan(("recordings", f"v{schema.VERSION}"), schema.RECORDINGS, columns, wanted)
-    if found is None:
+    successful = ds.field("status") != str(Status.FAILED)
+    table = Storage(lake).scan(("recordings", f"v{schema.VERSION}"), schema.RECORDINGS, columns, successful)
+    if table is None:
         raise LakeError(f"{lake}: nothing has been analysed yet; run: gfpipe analyse ARCHIVE --lake {lake}")
-    return sorted((_recording(**row) for row in found.to_pylist()), key=lambda each: each.start)
+    return sorted((_recording(**row) for row in table.to_pylist()), key=lambda recording: recording.start)
 
 
-def rows(lake: str, found: Stored, table: str) -> pa.Table:
-    """The rows of a table that the mark vouches for, in the order in which they were written.
+def rows(lake: str, analysis: Stored, table: str) -> pa.Table:
+    """Read an analysis' rows of a table, in the order in which they were written.
 
     Raises:
         LakeError: the shard is missing or cannot be read.
     """
-    of_all_runs = Storage(lake).read_table(*_parts(table, found.recording))
-    return of_all_runs.filter(pc.field("config_digest") == found.provenance.config_digest)
+    shard = Storage(lake).read_table(*_parts(table, analysis.recording))
+    return shard.filter(pc.field("config_digest") == analysis.provenance.config_digest)
 
 
 def fingerprint(path: str) -> str | None:
-    """Size and both ends of a file, hashed: notices a file that was replaced or has grown; None if unreadable."""
+    """Hash of the size and both ends of a file, to detect replaced or grown files; None if it is unreadable."""
     try:
         with Path(path).open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -133,7 +130,7 @@ def fingerprint(path: str) -> str | None:
 
 
 class ShardWriter:
-    """Takes rows batch by batch, and lets all four shards appear at the end; memory does not grow with length."""
+    """Writes the shards of a recording in batches; they appear with :meth:`finish`."""
 
     def __init__(self, lake: str, recording: Recording, provenance: Provenance) -> None:
         self._storage, self._recording, self._provenance = Storage(lake), recording, provenance
@@ -156,14 +153,14 @@ class ShardWriter:
 
         Args:
             seconds: (N,) start of each sample, from the recording's start.
-            step_seconds: (N,) how much time each stands for.
-            face_sample: (F,) which of the N samples each face is in, ascending.
-            faces: columns of the ``faces`` table but for the keys, each (F, …).
-            attributes: columns of the ``attributes`` table but for the keys, each (F, …).
-            shot: (N,) which shot each sample is part of; None where nobody looked.
+            step_seconds: (N,) time that each sample represents.
+            face_sample: (F,) index of each face's sample in the batch, ascending.
+            faces: columns of ``faces`` except the keys, (F, …) each.
+            attributes: columns of ``attributes`` except the keys, (F, …) each.
+            shot: (N,) shot of each sample; None if shots were not detected.
 
         Raises:
-            LakeError: the disk is full or the folder forbidden.
+            LakeError: the lake cannot be written.
         """
         per_sample = np.bincount(face_sample, minlength=len(seconds))
         first_face = np.cumsum(per_sample) - per_sample
@@ -188,51 +185,49 @@ class ShardWriter:
         self.analysed_seconds += float(step_seconds.sum())
 
     def keep(self, attributes: pa.Table) -> None:
-        """Append rows of ``attributes`` that other models left, of the same faces.
+        """Append rows of ``attributes`` by other models for the same faces.
 
         Raises:
-            LakeError: the disk is full or the folder forbidden.
+            LakeError: the lake cannot be written.
         """
         columns = {name: attributes[name].combine_chunks() for name in attributes.column_names if name not in _KEY}
         self._append("attributes", **columns)
 
     def crops(self, columns: Mapping[str, Any], rows: int, expires_at: datetime) -> None:
-        """Have crops of these faces appear with the other shards; at most once, before :meth:`finish`.
-
-        A shard of no rows is written too: it says that crops were asked for, and there was no face to keep.
+        """Write the shard of crops, even without rows; at most once, before :meth:`finish`.
 
         Args:
-            columns: of the ``crops`` table but for the keys, each (rows, …).
-            rows: how many.
-            expires_at: until when all of them may be kept.
+            columns: columns of ``crops`` except the keys, (rows, …) each.
+            rows: number of crops.
+            expires_at: expiry of all crops.
 
         Raises:
-            LakeError: the disk is full or the folder forbidden.
+            LakeError: the lake cannot be written.
         """
         parts, metadata = crops_place(self._recording), self._metadata | {"expires_at": expires_at.isoformat()}
         self._tables["crops"] = TableWriter(self._storage, parts, schema.CROPS, metadata, _CROPS_AT_ONCE)
-        self._tables["recordings"] = self._tables.pop("recordings")  # takes its place last
+        self._tables["recordings"] = self._tables.pop("recordings")  # committed last
         self._append_to("crops", dict(columns), rows)
 
     def finish(self, summary: Summary, **facts: Any) -> None:
-        """Put the shards in their places, the mark of completion last; ``facts`` are more columns of ``recordings``.
+        """Commit the shards, ``recordings`` last; ``facts`` are further columns of it.
 
         Raises:
-            LakeError: the disk is full or the folder forbidden.
+            LakeError: the lake cannot be written.
         """
         row = _recording_row(self._recording, self._provenance, summary) | self._source | facts
         self._append("recordings", **{column: [value] for column, value in row.items()})
         for table in self._tables.values():
             table.close()
-        # A mark left by another configuration must not vouch for the rows that come now.
+        # An old row in `recordings` must not mark the new rows as complete.
         self._storage.delete(*_parts("recordings", self._recording))
-        if "crops" not in self._tables:  # by their numbers, crops that were kept before may show other faces
+        if "crops" not in self._tables:  # the indices of old crops may be those of other faces now
             self._storage.delete(*crops_place(self._recording))
         for table in self._tables.values():
             table.commit()
 
     def discard(self) -> None:
-        """Forget everything that was not finished."""
+        """Remove everything that was not finished."""
         for table in self._tables.values():
             table.discard()
 
@@ -253,7 +248,7 @@ class ShardWriter:
 
 @contextmanager
 def writer(lake: str, recording: Recording, provenance: Provenance) -> Iterator[ShardWriter]:
-    """Open the shards of one recording; whatever was not finished is gone when the block ends.
+    """Open the shards of a recording; without :meth:`ShardWriter.finish` nothing is written.
 
     Raises:
         LakeError: the lake cannot be written.
@@ -266,12 +261,12 @@ def writer(lake: str, recording: Recording, provenance: Provenance) -> Iterator[
 
 
 def crops_place(recording: Recording) -> tuple[str, ...]:
-    """Where the crops of a recording are, within the lake."""
+    """Path of the crops of a recording within the lake."""
     return _parts("crops", recording)
 
 
 def _parts(table: str, recording: Recording) -> tuple[str, ...]:
-    """Where a shard belongs: Hive folders, by channel and by month of air time in UTC."""
+    """Path of a shard: Hive folders by channel and month of air time (UTC)."""
     channel = quote(recording.channel, safe="")
     month = recording.start.astimezone(UTC)
     return (

@@ -1,6 +1,5 @@
-"""Files of the lake, on this machine or on an object store: written whole or not at all."""
+"""Files of a lake, on this machine or in an object store."""
 
-import os
 import shutil
 import tempfile
 import time
@@ -17,12 +16,13 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from gfpipe import files
 from gfpipe.errors import LakeError
 
 
 @dataclass(frozen=True)
 class Storage:
-    """One lake's folder behind fsspec: ``/mnt/lake``, ``s3://bucket/lake``, ``memory://lake``."""
+    """A lake in any file system of fsspec: ``/mnt/lake``, ``s3://bucket/lake``, ``memory://lake``."""
 
     url: str
 
@@ -32,19 +32,15 @@ class Storage:
         return "://" not in self.url or self.url.startswith("file://")
 
     def path(self, *parts: str) -> str:
-        """Where a file of the lake is, for the file system behind it."""
+        """Path of a file of the lake in its file system."""
         return str(PurePosixPath(self._split()[1], *parts))
 
     def exists(self, *parts: str) -> bool:
-        """Whether the file is there."""
+        """Whether the file exists."""
         return bool(self._split()[0].exists(self.path(*parts)))
 
     def read_table(self, *parts: str) -> Any:
-        """A whole, small Parquet file as a pyarrow table.
-
-        Raises:
-            LakeError: the file is not Parquet; a shard is never half-written, so something else wrote there.
-        """
+        """Read a small Parquet file as a pyarrow table; raises LakeError if it is not Parquet."""
         path = self.path(*parts)
         try:
             with self._split()[0].open(path, "rb") as file:
@@ -53,66 +49,63 @@ class Storage:
             raise LakeError(f"{path}: cannot be read as Parquet: {exc}") from exc
 
     def scan(self, folder: tuple[str, ...], schema: pa.Schema, columns: Sequence[str], only: ds.Expression) -> Any:
-        """Some columns of every Parquet file below a folder as one pyarrow table; None where there is no folder.
+        """Read columns of every Parquet file below a folder as one pyarrow table; None if there is no folder.
 
         Raises:
             LakeError: a file is not Parquet.
         """
-        files, path = self._split()[0], self.path(*folder)
-        if not files.exists(path):
+        system, path = self._split()[0], self.path(*folder)
+        if not system.exists(path):
             return None
         try:
-            return ds.dataset(path, schema, format="parquet", filesystem=files).to_table(list(columns), filter=only)
+            return ds.dataset(path, schema, format="parquet", filesystem=system).to_table(list(columns), filter=only)
         except (OSError, pa.ArrowException) as exc:
             raise LakeError(f"{path}: cannot be read as Parquet: {exc}") from exc
 
     def delete(self, *parts: str) -> None:
-        """Remove a file; one that is gone already is no error."""
+        """Remove a file if it exists."""
         with suppress(FileNotFoundError):
             self._split()[0].rm_file(self.path(*parts))
 
     def files(self, *folder: str) -> dict[str, int]:
-        """Every file in a folder and the folders in it, hidden ones too: its name within the lake, and its bytes."""
-        files, root = self._split()
-        files.invalidate_cache()
-        found = files.find(self.path(*folder), detail=True)
-        return {str(PurePosixPath(path).relative_to(root)): facts["size"] for path, facts in sorted(found.items())}
+        """Sizes in bytes of all files below a folder, hidden ones too, by their names within the lake."""
+        system, root = self._split()
+        system.invalidate_cache()
+        details = system.find(self.path(*folder), detail=True)
+        return {str(PurePosixPath(path).relative_to(root)): info["size"] for path, info in sorted(details.items())}
 
     def folders(self, *folder: str) -> list[str]:
-        """The names of the folders in a folder, sorted; none where it is not there."""
-        files, path = self._split()[0], self.path(*folder)
-        if not files.isdir(path):
-            return []
-        return sorted(
-            PurePosixPath(each["name"]).name for each in files.ls(path, detail=True) if each["type"] == "directory"
-        )
+        """Sorted names of the folders in a folder; empty if it does not exist."""
+        system, path = self._split()[0], self.path(*folder)
+        entries = system.ls(path, detail=True) if system.isdir(path) else []
+        return sorted(PurePosixPath(entry["name"]).name for entry in entries if entry["type"] == "directory")
 
     def open(self, *parts: str) -> Any:
-        """A file of the lake for reading bytes, to be closed by the caller; raises OSError where there is none."""
+        """Open a file for reading bytes; raises OSError if it does not exist."""
         return self._split()[0].open(self.path(*parts), "rb")
 
     def stamp(self, *parts: str) -> str | None:
-        """Something that changes whenever the file is written anew; None where there is no such file."""
-        files = self._split()[0]
-        files.invalidate_cache()
+        """A value that changes whenever the file is written; None if it does not exist."""
+        system = self._split()[0]
+        system.invalidate_cache()
         try:
-            facts = files.info(self.path(*parts))
+            info = system.info(self.path(*parts))
         except FileNotFoundError:
             return None
-        said = ("ino", "mtime", "size", "created", "LastModified", "ETag", "updated")
-        return repr([facts.get(name) for name in said])
+        names = ("ino", "mtime", "size", "created", "LastModified", "ETag", "updated")
+        return repr([info.get(name) for name in names])
 
     def age(self, *parts: str) -> float:
-        """Seconds since the file was last written to; 0 where nobody can say."""
-        facts = self._split()[0].info(self.path(*parts))
-        return max(time.time() - facts["mtime"], 0.0) if "mtime" in facts else 0.0
+        """Seconds since the file was last written; 0 if unknown."""
+        info = self._split()[0].info(self.path(*parts))
+        return max(time.time() - info["mtime"], 0.0) if "mtime" in info else 0.0
 
     def prune(self, *folder: str) -> None:
-        """Remove the empty folders below a folder, and itself if nothing is left; object stores have none."""
+        """Remove the empty folders below a local folder, and the folder itself if it is empty then."""
         if not self.is_local:
             return
         top = Path(self.path(*folder))
-        with suppress(OSError):  # one that is not empty, or that somebody writes to at this moment
+        with suppress(OSError):  # not empty, or being written to
             for below in sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True):
                 with suppress(OSError):
                     below.rmdir()
@@ -124,10 +117,9 @@ class Storage:
 
 
 class Pending:
-    """A file that is being written beside its place (or, for an object store, on this machine's disk).
+    """A temporary file that :meth:`commit` moves into the lake: beside the target, or, for an object store, local.
 
-    ``commit`` puts it in its place in one step; until then nobody can take it for a shard, as its name starts
-    with a dot and ends in ``.tmp``.
+    Its name starts with a dot and ends in ``.tmp``, so that it is never read as a shard.
     """
 
     def __init__(self, storage: Storage, *parts: str) -> None:
@@ -142,14 +134,11 @@ class Pending:
             self.path = Path(tempfile.gettempdir()) / name
 
     def commit(self) -> None:
-        """Flush to the disk, then rename (or upload): the file appears whole."""
+        """Flush and rename the file, or upload it."""
         target = self._storage.path(*self._parts)
         with disk_errors(target):
             if self._storage.is_local:
-                with self.path.open("rb") as file:
-                    os.fsync(file.fileno())
-                self.path.replace(target)
-                _sync_folder(self.path.parent)
+                files.put_in_place(self.path, Path(target))
             else:
                 fs, _ = fsspec.core.url_to_fs(self._storage.url)
                 fs.makedirs(str(PurePosixPath(target).parent), exist_ok=True)
@@ -158,26 +147,32 @@ class Pending:
                 self.path.unlink()
 
     def discard(self) -> None:
-        """Leave nothing behind."""
+        """Remove the temporary file."""
         self.path.unlink(missing_ok=True)
 
 
 @contextmanager
-def disk_errors(where: str | Path) -> Iterator[None]:
-    """Say what a full or forbidden disk means, and what to do."""
+def replacing(storage: Storage, name: str) -> Iterator[Path]:
+    """Yield a temporary path, whose file becomes the lake's file `name` when the body succeeds.
+
+    Raises:
+        LakeError: the file cannot be written.
+    """
+    pending = Pending(storage, *PurePosixPath(name).parts)
+    try:
+        with disk_errors(storage.path(name)):
+            yield pending.path
+        pending.commit()
+    finally:
+        pending.discard()
+
+
+@contextmanager
+def disk_errors(path: str | Path) -> Iterator[None]:
+    """Turn an OSError into a LakeError that says what to do."""
     try:
         yield
     except OSError as exc:
         if exc.errno in (ENOSPC, EDQUOT):
-            raise LakeError(f"{where}: no space left on the lake's disk; free some, then run again") from exc
-        raise LakeError(f"{where}: cannot be written: {exc.strerror or exc}; check the lake's folder") from exc
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself survive a power cut, where the system lets folders be synced."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            raise LakeError(f"{path}: no space left on the lake's disk; free some, then run again") from exc
+        raise LakeError(f"{path}: cannot be written: {exc.strerror or exc}; check the lake's folder") from exc

@@ -1,4 +1,4 @@
-"""One Parquet file of the lake, written batch by batch and appearing whole."""
+"""Writes a Parquet file of the lake in batches; it appears when it is complete."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,12 @@ from gfpipe.lake.storage import Pending, Storage, disk_errors
 
 Row = Mapping[str, Any]
 
-# Rows held back before they are written: large row groups are what readers want, and memory stays bounded.
+# Rows per row group: large enough to be read fast, small enough for memory.
 _ROW_GROUP: Final = 100_000
 
 
 class TableWriter:
-    """Appends batches to a file that takes its place only with :meth:`commit`."""
+    """Appends batches to a file that appears with :meth:`commit`."""
 
     def __init__(
         self,
@@ -36,11 +36,11 @@ class TableWriter:
             self._writer = pq.ParquetWriter(self._pending.path, self._schema, **encoding(self._schema))
 
     def append(self, columns: Mapping[str, Any], rows: int) -> None:
-        """Add rows; a column that is not given is null.
+        """Append rows; missing columns are null.
 
         Raises:
             LakeError: the disk is full or the folder forbidden.
-            ValueError: a column has another length, or one is unknown to the schema.
+            ValueError: a column has another length or is not in the schema.
         """
         if unknown := set(columns) - set(self._schema.names):
             raise ValueError(f"{self._pending.path.name}: the schema has no column {', '.join(sorted(unknown))}")
@@ -50,18 +50,18 @@ class TableWriter:
             self._flush()
 
     def close(self) -> None:
-        """Write what is held back, and the footer."""
+        """Write the buffered rows and the footer."""
         self._flush()
         with disk_errors(self._pending.path):
             self._writer.close()
 
     def commit(self) -> None:
-        """Let the file appear in its place."""
+        """Move the file to its path in the lake."""
         self._pending.commit()
 
     def discard(self) -> None:
-        """Leave nothing behind of a file that was not committed."""
-        with suppress(OSError):  # a full disk has been reported already
+        """Remove the file if it was not committed."""
+        with suppress(OSError):  # already reported, such as a full disk
             self._writer.close()
         self._pending.discard()
 
@@ -72,13 +72,13 @@ class TableWriter:
             self._held.clear()
 
 
-def write_whole(storage: Storage, parts: tuple[str, ...], schema: pa.Schema, rows: Sequence[Row], **said: Any) -> None:
-    """Write one file at once; `said` goes into its metadata, and a column that a row lacks is null.
+def write_whole(storage: Storage, parts: tuple[str, ...], schema: pa.Schema, rows: Sequence[Row], **facts: Any) -> None:
+    """Write a file with `facts` as metadata; missing columns are null.
 
     Raises:
         LakeError: the disk is full or the folder forbidden.
     """
-    table = TableWriter(storage, parts, schema, said)
+    table = TableWriter(storage, parts, schema, facts)
     try:
         table.append({name: [row.get(name) for row in rows] for name in schema.names}, len(rows))
         table.close()
@@ -88,10 +88,7 @@ def write_whole(storage: Storage, parts: tuple[str, ...], schema: pa.Schema, row
 
 
 def encoding(schema: pa.Schema) -> dict[str, Any]:
-    """How columns are written: pictures as they are.
-
-    They are compressed already, and whoever searches a disk for pictures can so see them for what they are.
-    """
+    """Encoding of columns; pictures are not compressed again, so that searches of a disk find their signatures."""
     pictures = {
         field.name for field in schema if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type)
     }
@@ -103,7 +100,7 @@ def encoding(schema: pa.Schema) -> dict[str, Any]:
 
 
 def file_of(source: str) -> str:
-    """What the file is called that keeps what came from `source`: the same each time, so that it is replaced."""
+    """File name for rows from `source`, always the same, so that a new version replaces the file."""
     return f"{hashlib.blake2b(source.encode(), digest_size=8).hexdigest()}.parquet"
 
 

@@ -1,7 +1,4 @@
-"""Where outside of the lake faces are that were cut from its crops: trainings say so, that a purge may reach them.
-
-LAKE/uses/<digest>.json
-"""
+"""Register of the folders outside a lake that hold faces cut from its crops, for purges: LAKE/uses/<digest>.json."""
 
 import hashlib
 import json
@@ -15,6 +12,7 @@ from typing import Final
 
 import pyarrow.compute as pc
 
+from gfpipe import files
 from gfpipe.errors import LakeError
 from gfpipe.lake import crops
 from gfpipe.lake.storage import Storage, disk_errors
@@ -27,8 +25,8 @@ class Use:
     """A folder that holds faces of a lake.
 
     Attributes:
-        folder: absolute, on the machine ``host``.
-        until: the shards of crops that were used, by their names in the lake, and when the first of each expires.
+        folder: absolute path on the machine ``host``.
+        until: first expiry (ISO time) of each shard used, by the shard's name within the lake.
     """
 
     folder: str
@@ -37,47 +35,36 @@ class Use:
 
     @property
     def is_here(self) -> bool:
-        """Whether this machine wrote it."""
+        """Whether the folder is on this machine."""
         return self.host == platform.node()
 
 
 def register(folder: Path, pictures: Iterable[Path]) -> None:
-    """Note in every lake of whose crops some are used that ``folder`` will hold faces cut from them.
-
-    Args:
-        folder: where they will be.
-        pictures: files that are read; those that are no shards of crops are left alone.
+    """Register ``folder`` in every lake that has shards of crops among ``pictures``.
 
     Raises:
-        LakeError: a lake cannot be written, so its crops may not be used: no purge would find the copies.
+        LakeError: a lake cannot be written; its crops must not be used, because no purge would find the copies.
     """
     for lake, names in _by_lake(pictures).items():
         use = Use(str(folder.resolve()), platform.node(), _until(lake, names))
         path = lake / _name(folder)
         with disk_errors(path):
-            path.parent.mkdir(exist_ok=True)
-            part = path.with_name(f".{path.name}.tmp")
-            part.write_text(json.dumps(asdict(use), indent=1), encoding="utf-8")
-            part.replace(path)
+            files.write_json(path, asdict(use))
 
 
 def forget(folder: Path, pictures: Iterable[Path]) -> None:
-    """Say that ``folder``, of which :func:`register` was told, is gone."""
+    """Remove what :func:`register` wrote."""
     for lake in _by_lake(pictures):
         (lake / _name(folder)).unlink(missing_ok=True)
 
 
 def names(storage: Storage) -> list[str]:
-    """The notes of a lake, as files within it."""
+    """Names of the register's files within a lake."""
     return [name for name in storage.files(FOLDER) if PurePosixPath(name).suffix == ".json"]
 
 
 def read(storage: Storage, name: str) -> Use:
-    """One note.
-
-    Raises:
-        LakeError: it cannot be read.
-    """
+    """Read one file of the register; raises LakeError if it is invalid."""
     try:
         with storage.open(name) as file:
             return Use(**json.load(file))
@@ -88,25 +75,24 @@ def read(storage: Storage, name: str) -> Use:
 
 
 def _by_lake(pictures: Iterable[Path]) -> dict[Path, set[str]]:
-    found: dict[Path, set[str]] = defaultdict(set)
+    shards: dict[Path, set[str]] = defaultdict(set)
     for path in {picture.resolve() for picture in set(pictures)}:
         if lake := _lake_of(path):
-            found[lake].add(path.relative_to(lake).as_posix())
-    return found
+            shards[lake].add(path.relative_to(lake).as_posix())
+    return shards
 
 
 def _until(lake: Path, names: set[str]) -> dict[str, str]:
-    """When the first crop of each shard expires."""
     storage, now = Storage(str(lake)), datetime.now(UTC)
     first = {name: pc.min(crops.faces(storage, name)["expires_at"]).as_py() for name in sorted(names)}
-    return {name: (moment or now).isoformat() for name, moment in first.items()}
+    return {name: (expiry or now).isoformat() for name, expiry in first.items()}
 
 
 def _lake_of(path: Path) -> Path | None:
-    """The lake of which a file is a shard of crops."""
+    """The lake that a shard of crops is in; None for another file."""
     folders = path.parts
-    places = [at for at in range(len(folders) - 1) if folders[at : at + 2] == crops.FOLDER]
-    return Path(*folders[: places[-1]]) if places else None
+    indices = [index for index in range(len(folders) - 1) if folders[index : index + 2] == crops.FOLDER]
+    return Path(*folders[: indices[-1]]) if indices else None
 
 
 def _name(folder: Path) -> str:

@@ -16,7 +16,7 @@ import torch
 from gfpipe import warehouse
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake import copies, crops, uses
-from gfpipe.lake.retention import Place, What
+from gfpipe.lake.retention import Place, PurgeScope
 from gfpipe.lake.storage import Storage
 from gfpipe.recording import Recording
 from gfpipe.stages.analysis import purge
@@ -25,7 +25,7 @@ from tests.conftest import Command
 from tests.lake.kept import MONTH, keep, recording
 from tests.lake.pictures import jpeg, pictures
 
-EXPIRED, ALL = What(expired=True), What(everything=True)
+EXPIRED, ALL = PurgeScope(expired=True), PurgeScope(everything=True)
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_what_expired_goes_from_crops_and_sets_and_queues_stay_whole(
 
 
 def test_a_recording_goes_from_everywhere(lake: Path, news: Recording, film: Recording) -> None:
-    summary = purge.run(str(lake), What(recordings=(film.recording_id,)))
+    summary = purge.run(str(lake), PurgeScope(recordings=(film.recording_id,)))
     assert summary.after == ()
     assert {place: total.rows for place, total in purge.totals(summary.before).items()} == {
         Place.CROPS: 0,
@@ -133,7 +133,7 @@ def test_a_recording_goes_from_everywhere(lake: Path, news: Recording, film: Rec
     assert (pq.read_schema(lake / "queues/v1/march.parquet").metadata or {})[b"gfpipe.seed"] == b"7"
     assert ids(lake / "labels/v1/march-ab.parquet") == {news.recording_id, film.recording_id}
     assert summary.answers == 5
-    assert purge.run(str(lake), What(recordings=(film.recording_id,))).before == ()
+    assert purge.run(str(lake), PurgeScope(recordings=(film.recording_id,))).before == ()
 
 
 def test_everything_leaves_no_byte_of_a_picture(lake: Path, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_plan_changes_nothing(lake: Path) -> None:
 
 @pytest.mark.parametrize("what", [EXPIRED, ALL], ids=["expired", "all"])
 def test_an_interrupted_purge_is_gone_on_with(
-    lake: Path, tmp_path: Path, what: What, monkeypatch: pytest.MonkeyPatch
+    lake: Path, tmp_path: Path, what: PurgeScope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whichever deletion it is that Ctrl-C comes before: the next purge finds what is left of the same."""
     train_on(tmp_path / "run" / "chips", list((lake / "crops").rglob("*.parquet")))
@@ -306,7 +306,7 @@ def test_an_object_store_is_purged_alike(store: str, tmp_path: Path) -> None:
 
 def test_what_is_not_there_is_said(lake: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nobody: the lake has no such recording"):
-        purge.run(str(lake), What(recordings=("nobody",)))
+        purge.run(str(lake), PurgeScope(recordings=("nobody",)))
     with pytest.raises(LakeError, match="there is no such lake"):
         purge.run(str(tmp_path / "nowhere"), ALL)
 

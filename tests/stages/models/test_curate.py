@@ -9,7 +9,7 @@ import pytest
 from gfpipe.curation import sets
 from gfpipe.curation.selection import Rules
 from gfpipe.errors import UsageError
-from gfpipe.lake.retention import What
+from gfpipe.lake.retention import PurgeScope
 from gfpipe.stages.analysis import purge
 from gfpipe.stages.models import curate
 from gfpipe.training.data.records import LabelledImage
@@ -66,7 +66,7 @@ def test_no_picture_of_a_face_is_in_a_set_unless_sheets_are_asked_for(lake: Path
 def test_the_card_says_how_many_faces_purges_have_left(lake: Path) -> None:
     made = curate.run(curate.Config(lake, "march", RULES))
     for recording in made.card.recordings[:2]:
-        purge.run(str(lake), What(recordings=(recording,)))
+        purge.run(str(lake), PurgeScope(recordings=(recording,)))
         card, rows = sets.read_card(made.folder), pq.read_table(made.folder / "faces.parquet").to_pylist()
         assert card.chosen == made.card.chosen
         assert card.left == {

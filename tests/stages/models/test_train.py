@@ -15,7 +15,7 @@ from gfpipe.attributes import classifier
 from gfpipe.attributes.spec import Attribute
 from gfpipe.errors import ModelError, UsageError
 from gfpipe.lake import uses
-from gfpipe.lake.retention import Place, What
+from gfpipe.lake.retention import Place, PurgeScope
 from gfpipe.lake.storage import Storage
 from gfpipe.models import store
 from gfpipe.models.lineage import Lineage
@@ -268,7 +268,7 @@ def test_chips_cut_from_a_lake_are_noted_there_until_they_are_gone(
     train.run(config)
     assert uses.names(Storage(str(lake))) == []
     train.run(replace(config, keep_chips=True, restart=True, replace=True))
-    summary = purge.run(str(lake), What(recordings=(of.recording_id,)))
+    summary = purge.run(str(lake), PurgeScope(recordings=(of.recording_id,)))
     assert purge.totals(summary.before)[Place.CHIPS].images > 10
     assert summary.after == ()
     assert not config.folder.chips.exists()
