@@ -11,27 +11,10 @@ from gfpipe import files
 from gfpipe.formats import TEXT, Format, Interval, Value, known
 
 _LATEX: Final = str.maketrans(
-    {
-        "\\": r"\textbackslash{}",
-        "{": r"\{",
-        "}": r"\}",
-        "%": r"\%",
-        "_": r"\_",
-        "&": r"\&",
-        "#": r"\#",
-        "$": r"\$",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "<": "$<$",
-        ">": "$>$",
-        "≥": r"$\geq$",
-        "|": "$|$",
-        "−": "$-$",
-        "×": r"$\times$",
-        "–": "--",
-        "…": r"\ldots{}",
-        "’": "'",
-    }
+    {char: rf"\{char}" for char in "{}%_&#$"}
+    | {char: f"${math}$" for char, math in zip("<>|−≥×", ("<", ">", "|", "-", r"\geq", r"\times"), strict=True)}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"–": "--", "…": r"\ldots{}", "’": "'"}
 )
 
 
@@ -61,9 +44,7 @@ class Table:
 
     Attributes:
         name: stem of its files, and its LaTeX label.
-        title: caption.
         rows: a value for each column; None or NaN where there is none.
-        note: footnote.
     """
 
     name: str

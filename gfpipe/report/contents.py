@@ -13,13 +13,10 @@ class Facts:
     """Facts about the analysis; None and empty values are omitted from the page.
 
     Attributes:
-        lake: name of the lake.
         period: first and last day on air; by default from the coverage.
         models: ids of the classifiers of perceived gender.
-        detector: id of the face detector.
         sampling: sampling of pictures, as a phrase.
         min_face: minimum face height, in lines of a picture of 360 lines.
-        min_score: minimum detector score.
         undecided: the values of `p_female` between which a face is undecided.
         exclusions: excluded material, one phrase each, such as "commercials (412 intervals)".
         versions: program to version.
@@ -53,7 +50,6 @@ class Contents:
         sensitivity: `sensitivity_overall`: variant, share, difference (percentage points from the first).
         recall: `detector_recall`.
         confusion: `confusion`: channel, size, answer, perceived_gender, faces.
-        facts: facts about the analysis.
     """
 
     headline: Mapping[str, Any]

@@ -53,6 +53,14 @@ def trend(rows: Sequence[Row], name: str, size: Size) -> Plan:
     labels = month_labels(months, plot // 36)
     domain = share_domain(rows, [name])
     y = _share_y(domain, share_axis(domain, 6, minExtent=left, maxExtent=left))
+    totals = [
+        {
+            "month": month,
+            "scheduled": known(row.get("hours_scheduled")),
+            "analysed": known(row.get("hours_analysed")) or 0,
+        }
+        for month, row in zip(months, rows, strict=True)
+    ]
     share = _share_layers(category_x("month", months, None), y, domain, crowded=len(months) > plot // 16)
     hours = _hours_layers(category_x("month", months, labels), left)
     return Plan(
@@ -61,7 +69,7 @@ def trend(rows: Sequence[Row], name: str, size: Size) -> Plan:
             hours.properties(width=plot, height=62, title="Hours analysed (dark), scheduled (light)"),
             spacing=16,
         ),
-        {"points": _points(rows, name), "parity": [{"half": 0.5}], "hours": _hours(rows)},
+        {"points": _points(rows, name), "parity": [{"half": 0.5}], "hours": totals},
     )
 
 
@@ -74,15 +82,11 @@ def trend_by_channel(panels: Mapping[str, Sequence[Row]], name: str, size: Size)
     x = category_x("month", months, month_labels(months, plot // 48))
     layers = _share_layers(x, _share_y(domain, share_axis(domain, 4)), domain, crowded=True)
     panel = alt.Facet("panel:N", sort=list(panels), title=None, header=alt.Header(labelLimit=int(plot * 0.85)))
-    return Plan(
-        layers.properties(width=plot, height=100).facet(
-            facet=panel, columns=columns, data=alt.NamedData("points"), spacing={"row": 14, "column": 18}
-        ),
-        {
-            "points": [{**point, "panel": panel} for panel in panels for point in _points(panels[panel], name)],
-            "parity": [{"half": 0.5}],
-        },
+    chart = layers.properties(width=plot, height=100).facet(
+        facet=panel, columns=columns, data=alt.NamedData("points"), spacing={"row": 14, "column": 18}
     )
+    points = [{**point, "panel": panel} for panel in panels for point in _points(panels[panel], name)]
+    return Plan(chart, {"points": points, "parity": [{"half": 0.5}]})
 
 
 def weekday_hours(rows: Sequence[Row], name: str, size: Size) -> Plan:
@@ -225,17 +229,6 @@ def _points(rows: Sequence[Row], name: str) -> list[Row]:
             }
         )
     return points
-
-
-def _hours(rows: Sequence[Row]) -> list[Row]:
-    return [
-        {
-            "month": row["month"],
-            "scheduled": known(row.get("hours_scheduled")),
-            "analysed": known(row.get("hours_analysed")) or 0,
-        }
-        for row in rows
-    ]
 
 
 def _hours_layers(x: alt.X, left: int) -> alt.LayerChart:

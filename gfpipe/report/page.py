@@ -39,7 +39,6 @@ class Figure:
         identity: id in the page.
         sentence: summary, which is also the text alternative.
         drawing: None if the sentence suffices.
-        table: the numbers of the figure.
         notes: caption; empty notes are dropped.
         legend: name, shape and colour of each entry.
     """
@@ -49,7 +48,7 @@ class Figure:
     drawing: Drawing | None
     table: DataTable
     notes: Sequence[str] = ()
-    legend: tuple[tuple[str, str, str], ...] = ()
+    legend: Sequence[tuple[str, str, str]] = ()
 
 
 def render(contents: Contents) -> str:
@@ -91,21 +90,16 @@ def _trend(months: Sequence[Row]) -> Figure | None:
     if not rows:
         return None
     name = _measure(rows)
+    sentence, table = sentences.trend(rows, name), tables.months(rows, name)
     if _with_value(rows, name) < 2:
-        return Figure("trend", sentences.trend(rows, name), None, tables.months(rows, name))
+        return Figure("trend", sentence, None, table)
     scale = _scale_note(share_domain(rows, [name]))
     notes = [_method(rows, name), *_interval_notes(rows, name, "Bars or shading"), scale]
     if any((known(row.get("coverage")) or 1) < figures.LOW_COVERAGE for row in rows):
         notes.append(f"Hollow dots: coverage below {_percent(figures.LOW_COVERAGE)}.")
     if any(not known(row.get("hours_analysed")) for row in rows):
         notes.append("×: no time analysed in this month.")
-    return Figure(
-        "trend",
-        sentences.trend(rows, name),
-        draw("trend", lambda size: figures.trend(rows, name, size)),
-        tables.months(rows, name),
-        notes,
-    )
+    return Figure("trend", sentence, draw("trend", lambda size: figures.trend(rows, name, size)), table, notes)
 
 
 def _trend_by_channel(months: Sequence[Row], channels: Sequence[Row]) -> Figure | None:
@@ -121,13 +115,9 @@ def _trend_by_channel(months: Sequence[Row], channels: Sequence[Row]) -> Figure 
     notes = [_method(rows, name), *_interval_notes(rows, name, "Shading"), "Hollow dots and gaps as above."]
     if more > 0:
         notes.append(f"The {len(shown)} channels with the most hours; {more} more channels are not shown.")
-    return Figure(
-        "trend-by-channel",
-        sentences.trend_by_channel(panels, name),
-        draw("trend-by-channel", lambda size: figures.trend_by_channel(panels, name, size)),
-        tables.months([row for row in rows if "channel" in row], name),
-        notes,
-    )
+    drawing = draw("trend-by-channel", lambda size: figures.trend_by_channel(panels, name, size))
+    table = tables.months([row for row in rows if "channel" in row], name)
+    return Figure("trend-by-channel", sentences.trend_by_channel(panels, name), drawing, table, notes)
 
 
 def _kinds_of_time(headline: Row, channels: Sequence[Row]) -> Figure | None:
@@ -135,14 +125,11 @@ def _kinds_of_time(headline: Row, channels: Sequence[Row]) -> Figure | None:
     everything = {**headline, "channel": "all"}
     if not known(headline.get("analysed_seconds")):
         return None
-    return Figure(
-        "kinds-of-time",
-        sentences.kinds_of_time(headline),
-        draw("kinds-of-time", lambda size: figures.kinds_of_time([everything, *rows], size)),
-        tables.kinds_of_time(headline, rows),
-        ("In % of the time analysed. Women and men: at least one face of each at the same time.",),
-        tuple((words, "square", colour) for words, colour in figures.KINDS_OF_TIME.values()),
-    )
+    drawing = draw("kinds-of-time", lambda size: figures.kinds_of_time([everything, *rows], size))
+    notes = ["In % of the time analysed. Women and men: at least one face of each at the same time."]
+    legend = tuple((words, "square", colour) for words, colour in figures.KINDS_OF_TIME.values())
+    table = tables.kinds_of_time(headline, rows)
+    return Figure("kinds-of-time", sentences.kinds_of_time(headline), drawing, table, notes, legend)
 
 
 def _weekday_hours(table: pa.Table) -> Figure | None:
@@ -154,21 +141,13 @@ def _weekday_hours(table: pa.Table) -> Figure | None:
     if any(known(row.get(name)) is not None and not figures.is_certain(row, name) for row in rows):
         points = round(100 * figures.UNCERTAIN)
         notes.append(f"In brackets: no 95 % interval, or one wider than {points} points.")
-    return Figure(
-        "weekday-hours",
-        sentences.weekday_hours(rows, name),
-        draw("weekday-hours", lambda size: figures.weekday_hours(rows, name, size)),
-        tables.weekday_hours(rows, name),
-        notes,
-        _week_legend(rows, name),
-    )
-
-
-def _week_legend(rows: Sequence[Row], name: str) -> tuple[tuple[str, str, str], ...]:
     analysed = [row for row in rows if known(row.get("hours_analysed"))]
-    not_analysed = (("no time analysed", "dot", GREY),) if len(analysed) < 7 * 24 else ()
-    no_share = _with_value(analysed, name) < len(analysed)
-    return (*not_analysed, *((("time analysed, no share", "square", figures.NO_FACE),) if no_share else ()))
+    legend = [("no time analysed", "dot", GREY)] if len(analysed) < 7 * 24 else []
+    if _with_value(analysed, name) < len(analysed):
+        legend.append(("time analysed, no share", "square", figures.NO_FACE))
+    sentence, table = sentences.weekday_hours(rows, name), tables.weekday_hours(rows, name)
+    drawing = draw("weekday-hours", lambda size: figures.weekday_hours(rows, name, size))
+    return Figure("weekday-hours", sentence, drawing, table, notes, legend)
 
 
 def _channels(channels: Sequence[Row]) -> Figure | None:
@@ -180,14 +159,9 @@ def _channels(channels: Sequence[Row]) -> Figure | None:
     notes = [*_interval_notes(order, name, "Bars"), _scale_note(share_domain(order, methods))]
     if 0 < _with_value(order, CORRECTED) < _with_value(order, SHARE):
         notes.append("Corrected figures need enough labelled faces.")
-    return Figure(
-        "channels",
-        sentences.channels(order, name),
-        draw("channels", lambda size: figures.channels(order, methods, size)),
-        tables.channels(order, methods),
-        notes,
-        tuple(METHODS[method] for method in methods),
-    )
+    drawing = draw("channels", lambda size: figures.channels(order, methods, size))
+    legend = [METHODS[method] for method in methods]
+    return Figure("channels", sentences.channels(order, name), drawing, tables.channels(order, methods), notes, legend)
 
 
 def _coverage(table: pa.Table, headline: Row) -> Figure | None:
@@ -202,18 +176,11 @@ def _coverage(table: pa.Table, headline: Row) -> Figure | None:
         notes.append("On phones the calendar has several lines per channel.")
     if calendar.undated:
         notes.append(f"{calendar.undated} entries of the schedule have no date and are not shown.")
-    return Figure(
-        "coverage",
-        sentences.coverage(calendar, headline),
-        draw("coverage", lambda size: coverage_calendar(calendar, size)),
-        tables.coverage(calendar),
-        notes,
-        tuple(
-            (words, {"nothing": "cross", "none": "line"}.get(state, "square"), colour)
-            for state, (words, colour) in STATES.items()
-            if state in states
-        ),
-    )
+    shapes = {"nothing": "cross", "none": "line"}
+    legend = [(STATES[state][0], shapes.get(state, "square"), STATES[state][1]) for state in STATES if state in states]
+    drawing = draw("coverage", lambda size: coverage_calendar(calendar, size))
+    sentence, table = sentences.coverage(calendar, headline), tables.coverage(calendar)
+    return Figure("coverage", sentence, drawing, table, notes, legend)
 
 
 def _sensitivity(table: pa.Table, headline: Row) -> Figure | None:
@@ -223,14 +190,9 @@ def _sensitivity(table: pa.Table, headline: Row) -> Figure | None:
     notes = ["As counted, not corrected."]
     if elements.has_interval(headline, SHARE):
         notes.append("Grey band: 95 % interval of the headline.")
-    scale = _scale_note(share_domain([*({SHARE: row.get("share")} for row in rows), headline], [SHARE]))
-    return Figure(
-        "sensitivity",
-        sentences.sensitivity(rows),
-        draw("sensitivity", lambda size: figures.sensitivity(rows, headline, size)),
-        tables.sensitivity(rows),
-        [*notes, scale],
-    )
+    notes.append(_scale_note(share_domain([*({SHARE: row.get("share")} for row in rows), headline], [SHARE])))
+    drawing = draw("sensitivity", lambda size: figures.sensitivity(rows, headline, size))
+    return Figure("sensitivity", sentences.sensitivity(rows), drawing, tables.sensitivity(rows), notes)
 
 
 def _programmes(table: pa.Table) -> Mapping[str, Any]:

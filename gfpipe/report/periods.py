@@ -69,8 +69,6 @@ class Calendar:
     """Coverage by channel and day, week or month.
 
     Attributes:
-        unit: duration of a cell.
-        channels: rows of the calendar.
         starts: first day of each cell, without gaps.
         cells: channel, start, coverage_hours_scheduled, coverage_hours_analysed, coverage_share (by the day on which
             recordings began, unlike the hours of `estimates`), state, and `short`: whether the cell has less than half

@@ -19,33 +19,29 @@ def trend(rows: Sequence[Row], name: str) -> Markup:
     valued = [row for row in rows if known(row.get(name)) is not None]
     if not valued:
         return Markup("No month has a share.")
-    first, last, (low, high) = valued[0], valued[-1], _extremes(valued, name)
+    first, last = ((month_name(row["month"]), _share(row, name, ("month",))) for row in (valued[0], valued[-1]))
     if len(valued) == 1:
-        text = Markup("In {} women had {} of face time. A trend needs at least two months.")
-        sentence = text.format(*_month(first, name))
-    elif len(valued) == 2:
-        sentence = Markup("Women had {1} of face time in {0} and {3} in {2}.").format(
-            *_month(first, name), *_month(last, name)
-        )
+        sentence = Markup("In {} women had {} of face time. A trend needs at least two months.").format(*first)
     else:
-        sentence = Markup(
-            "Women had {1} of face time in {0} and {3} in {2}; the lowest month was {4} ({5}), the highest {6} ({7})."
-        ).format(*_month(first, name), *_month(last, name), *_bare(low, name), *_bare(high, name))
+        sentence = Markup("Women had {1} of face time in {0} and {3} in {2}").format(*first, *last)
+        if len(valued) > 2:
+            low, high = (
+                (month_name(row["month"]), number(row, name, PERCENT, group_of(row, ("month",))))
+                for row in _extremes(valued, name)
+            )
+            sentence += Markup("; the lowest month was {} ({}), the highest {} ({})").format(*low, *high)
+        sentence += "."
     return sentence + _missing("No value for", len(rows) - len(valued), len(rows), "months")
 
 
 def trend_by_channel(panels: dict[str, list[Row]], name: str) -> Markup:
     """Range of the latest values of all channels."""
-    lasts = {panel: _last(rows, name) for panel, rows in panels.items()}
-    latest = [row for row in lasts.values() if row is not None]
+    valued = ([row for row in rows if known(row.get(name)) is not None] for rows in panels.values())
+    latest = [rows[-1] for rows in valued if rows]
     if not latest:
         return Markup("No channel has a share.")
-    low, high = _extremes(latest, name)
     return Markup("In the latest month of each channel, women’s share ranges from {} on {} to {} on {}.").format(
-        _share(low, name, ("channel", "month")),
-        low["channel"],
-        _share(high, name, ("channel", "month")),
-        high["channel"],
+        *_range(latest, name, ("channel", "month"))
     )
 
 
@@ -72,18 +68,12 @@ def channels(rows: Sequence[Row], name: str) -> Markup:
     valued = [row for row in rows if known(row.get(name)) is not None]
     if not valued:
         return Markup("No channel has a share.")
-    low, high = _extremes(valued, name)
+    share, channel, *highest = _range(valued, name, ("channel",))
     method = METHODS[name][0]
-    if low is high:
-        return Markup("On {} women had {} of face time, {}.").format(
-            low.get("channel") or UNKNOWN, _share(low, name, ("channel",)), method
-        )
+    if len(valued) == 1:
+        return Markup("On {} women had {} of face time, {}.").format(channel, share, method)
     return Markup("Women’s share of face time, {}, ranges from {} on {} to {} on {}.").format(
-        method,
-        _share(low, name, ("channel",)),
-        low.get("channel") or UNKNOWN,
-        _share(high, name, ("channel",)),
-        high.get("channel") or UNKNOWN,
+        method, share, channel, *highest
     )
 
 
@@ -121,26 +111,21 @@ def sensitivity(rows: Sequence[Row]) -> Markup:
     valued = [row for row in rows if known(row.get("share")) is not None]
     if not valued:
         return Markup("No variant has a share.")
-    low, high = _extremes(valued, "share")
-    return Markup("With these {} variants, women’s share ranges from {} ({}) to {} ({}).").format(
-        element(float(len(valued)), "variants", COUNT),
-        number(low, "share", PERCENT, group_of(low, ["variant"])),
-        low["variant"],
-        number(high, "share", PERCENT, group_of(high, ["variant"])),
-        high["variant"],
+    low, high = (
+        Markup("{} ({})").format(number(row, "share", PERCENT, group_of(row, ["variant"])), row["variant"])
+        for row in _extremes(valued, "share")
     )
+    count = element(float(len(valued)), "variants", COUNT)
+    return Markup("With these {} variants, women’s share ranges from {} to {}.").format(count, low, high)
 
 
 def _missing(what: str, count: int, total: int, things: str) -> Markup:
     return Markup(" {} {} of {} {}.").format(what, count, total, things) if count else Markup()
 
 
-def _month(row: Row, name: str) -> tuple[str, Markup]:
-    return month_name(row["month"]), _share(row, name, ("month",))
-
-
-def _bare(row: Row, name: str) -> tuple[str, Markup]:
-    return month_name(row["month"]), number(row, name, PERCENT, group_of(row, ("month",)))
+def _range(rows: Sequence[Row], name: str, keys: tuple[str, ...]) -> list[Markup | str]:
+    """Share and channel of the minimum, and of the maximum."""
+    return [part for row in _extremes(rows, name) for part in (_share(row, name, keys), row.get("channel") or UNKNOWN)]
 
 
 def _hour(row: Row) -> str:
@@ -151,10 +136,6 @@ def _share(row: Row, name: str, keys: tuple[str, ...]) -> Markup:
     group = group_of(row, keys)
     ends = interval(row, name, PERCENT, group)
     return number(row, name, PERCENT, group) + (Markup(" ({})").format(ends) if ends else Markup())
-
-
-def _last(rows: Iterable[Row], name: str) -> Row | None:
-    return next((row for row in reversed(list(rows)) if known(row.get(name)) is not None), None)
 
 
 def _extremes(rows: Iterable[Row], name: str) -> tuple[Row, Row]:

@@ -104,9 +104,8 @@ def sensitivity(rows: Iterable[Row]) -> DataTable:
 
 def programmes(rows: Iterable[Row], corrected: bool) -> DataTable:
     """Programmes with channel, hours, coverage, and shares with intervals."""
-    columns = [Column("As counted", SHARE, PERCENT, with_interval=True)]
-    if corrected:
-        columns.append(Column("Corrected", CORRECTED, PERCENT, with_interval=True))
+    names = {"As counted": SHARE} | ({"Corrected": CORRECTED} if corrected else {})
+    columns = [Column(heading, name, PERCENT, with_interval=True) for heading, name in names.items()]
     shown = []
     for row in rows:
         name = escape(row.get("programme") or UNKNOWN) + _UNDER.format(row.get("channel") or UNKNOWN)
@@ -195,7 +194,7 @@ def _share(name: str) -> Column:
 
 
 def _of(rows: Iterable[Row], keys: tuple[str, ...], columns: Sequence[Column]) -> DataTable:
-    headings = (*(key.capitalize() for key in keys), *(column.heading for column in columns))
+    headings = (*map(str.capitalize, keys), *(column.heading for column in columns))
     return DataTable(headings, tuple(_row(row, keys, columns, {}) for row in rows), len(keys))
 
 

@@ -13,15 +13,8 @@ from gfpipe.tables import Column, Table
 
 def errors(trials: Sequence[Trial]) -> Table | None:
     """Mean absolute error in years: a row for each data set and model that predicts age; None without such models."""
-    columns = (
-        DATA,
-        MODEL,
-        FACES,
-        Column("unanswered", "without a prediction", COUNT),
-        Column("overall", "overall", YEARS),
-        Column("women", "women", YEARS),
-        Column("men", "men", YEARS),
-    )
+    years = (Column(name, name, YEARS) for name in ("overall", "women", "men"))
+    columns = (DATA, MODEL, FACES, Column("unanswered", "without a prediction", COUNT), *years)
     rows: list[tuple[Value, ...]] = []
     for trial in trials:
         aged = np.isfinite(trial.labels.age_years)

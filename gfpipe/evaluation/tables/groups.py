@@ -8,14 +8,16 @@ from gfpipe.evaluation.measures import subgroups
 from gfpipe.evaluation.measures.subgroups import Groups
 from gfpipe.evaluation.tables.columns import (
     DATA,
+    ERROR_RATES,
     ERRORS,
     FACES,
-    FALSE_NEGATIVES,
-    FALSE_POSITIVES,
+    GROUP,
+    GROUPS_BY,
     INTERVALS,
     MODEL,
     UNDETECTED,
     UNWEIGHTED,
+    WORST_ACCURACY,
 )
 from gfpipe.evaluation.tables.models import per_model
 from gfpipe.evaluation.tables.spread import DISPERSION
@@ -40,17 +42,9 @@ def disparity(trials: Sequence[Trial], by: Sequence[str] | None = None) -> Table
     """Dispersion of accuracy over groups, and the worst group: a row for each grouping, model and data set."""
     mean, deviation, variation = DISPERSION
     columns = (
-        DATA,
-        Column("groups_by", "groups by"),
-        MODEL,
-        Column("groups", "groups", COUNT),
-        mean,
-        deviation,
-        Column("spread", "spread, points", RATE),
-        variation,
-        Column("worst", "worst group"),
-        Column("worst_accuracy", "its accuracy, %", RATE),
-        Column("worst_faces", "its faces", COUNT),
+        *(DATA, GROUPS_BY, MODEL, Column("groups", "groups", COUNT)),
+        *(mean, deviation, Column("spread", "spread, points", RATE), variation),
+        *(Column("worst", "worst group"), WORST_ACCURACY, Column("worst_faces", "its faces", COUNT)),
     )
     rows: list[tuple[Value, ...]] = [
         (trial.data, _heading(attributes), answers.model_id, *_disparity(result))
@@ -64,16 +58,7 @@ def disparity(trials: Sequence[Trial], by: Sequence[str] | None = None) -> Table
 
 def rates(trials: Sequence[Trial], by: Sequence[str] | None = None) -> Table:
     """False-positive and false-negative rates by group, as in table 2 of "Fairness by self-supervision"."""
-    columns = (
-        DATA,
-        Column("groups_by", "groups by"),
-        Column("group", "group"),
-        MODEL,
-        FACES,
-        UNDETECTED,
-        FALSE_POSITIVES,
-        FALSE_NEGATIVES,
-    )
+    columns = (DATA, GROUPS_BY, GROUP, MODEL, FACES, UNDETECTED, *ERROR_RATES)
     rows: list[tuple[Value, ...]] = [
         (
             *(trial.data, _heading(attributes), name, answers.model_id),

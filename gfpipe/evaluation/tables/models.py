@@ -14,35 +14,36 @@ from gfpipe.evaluation.measures.metrics import Tally
 from gfpipe.evaluation.measures.resampling import DRAWS
 from gfpipe.evaluation.tables.columns import (
     ACCURACY,
+    BALANCED_ACCURACY,
     DATA,
+    ERROR_RATES,
     ERRORS,
     FACES,
-    FALSE_NEGATIVES,
-    FALSE_POSITIVES,
     GAP,
     INTERVALS,
+    MEN,
     MODEL,
+    ROC_AUC,
     UNDETECTED,
+    WOMEN,
 )
 from gfpipe.formats import COUNT, NUMBER, P_VALUE, POINTS, RATE, Interval, Value
 from gfpipe.tables import Column, Table
 
-_ACCURACY: Final = (ACCURACY, Column("accuracy_female", "women, %", RATE), Column("accuracy_male", "men, %", RATE), GAP)
 _MEASURES: Final = (
-    Column("balanced_accuracy", "balanced accuracy, %", RATE),
+    BALANCED_ACCURACY,
     Column("precision", "precision, %", RATE),
     Column("recall", "recall, %", RATE),
     Column("f1", "F1, %", RATE),
-    Column("roc_auc", "ROC AUC", NUMBER),
-    FALSE_POSITIVES,
-    FALSE_NEGATIVES,
+    ROC_AUC,
+    *ERROR_RATES,
 )
 
 
 def accuracy(trials: Sequence[Trial]) -> Table:
     """Accuracy overall and by perceived gender."""
     note = f"The gap is women’s accuracy minus men’s. {ERRORS} {INTERVALS}"
-    return _estimates("accuracy", "Accuracy by perceived gender", trials, _ACCURACY, note)
+    return _estimates("accuracy", "Accuracy by perceived gender", trials, (ACCURACY, WOMEN, MEN, GAP), note)
 
 
 def measures(trials: Sequence[Trial]) -> Table:
@@ -53,15 +54,8 @@ def measures(trials: Sequence[Trial]) -> Table:
 
 def bias(trials: Sequence[Trial]) -> Table:
     """Bias as defined by inaFaceAnalyzer's paper."""
-    columns = (
-        DATA,
-        MODEL,
-        ACCURACY,
-        Column("gender_bias", "gender bias, points", POINTS),
-        Column("ethnicity_bias", "ethnicity bias, points", POINTS),
-        Column("age_bias", "age bias, points", POINTS),
-        FACES,
-    )
+    attributes = (Column(f"{name}_bias", f"{name} bias, points", POINTS) for name in ("gender", "ethnicity", "age"))
+    columns = (DATA, MODEL, ACCURACY, *attributes, FACES)
     rows: list[tuple[Value, ...]] = []
     for trial, answers in _answers(trials):
         overall = float(metrics.accuracy(Tally(trial.labels.female, answers.p_female).counts)[0])
@@ -78,9 +72,7 @@ def bias(trials: Sequence[Trial]) -> Table:
 def calibration(trials: Sequence[Trial]) -> Table:
     """Expected calibration error before and after temperature scaling."""
     columns = (
-        DATA,
-        MODEL,
-        FACES,
+        *(DATA, MODEL, FACES),
         Column("calibration_error", "ECE, %", RATE),
         Column("temperature", "temperature", NUMBER),
         Column("calibration_error_scaled", "ECE after scaling, %", RATE),
@@ -116,9 +108,7 @@ def sizes(trial: Trial) -> Table:
 def pairs(trials: Sequence[Trial]) -> Table:
     """McNemar's test and the paired difference of accuracy for every pair of models."""
     columns = (
-        DATA,
-        Column("first", "first"),
-        Column("second", "second"),
+        *(DATA, Column("first", "first"), Column("second", "second")),
         Column("only_first", "only first correct", COUNT),
         Column("only_second", "only second correct", COUNT),
         Column("difference", "accuracy, first − second, points", POINTS),

@@ -11,19 +11,16 @@ from gfpipe.evaluation.figures import curves, matrices
 from gfpipe.evaluation.measures import comparison, metrics, subgroups
 from gfpipe.evaluation.measures.metrics import Tally
 from gfpipe.evaluation.measures.resampling import DRAWS
+from gfpipe.evaluation.tables.columns import ACCURACY, BALANCED_ACCURACY, GAP, ROC_AUC, WORST, WORST_ACCURACY
 from gfpipe.formats import COUNT, NUMBER, POINTS, RATE, Value
 from gfpipe.tables import Column, Table
 
 OWN: Final = "own head"  # the network's own predictions
 _COLUMNS: Final = (
     Column("head", "head"),
-    Column("accuracy", "accuracy, %", RATE),
+    ACCURACY,
     Column("against_own", "against own head, points", POINTS),
-    Column("gap", "gap, points", POINTS),
-    Column("worst", "worst cell"),
-    Column("worst_accuracy", "its accuracy, %", RATE),
-    Column("balanced_accuracy", "balanced accuracy, %", RATE),
-    Column("roc_auc", "ROC AUC", NUMBER),
+    *(GAP, WORST, WORST_ACCURACY, BALANCED_ACCURACY, ROC_AUC),
     Column("fit_seconds", "fit, CPU s", NUMBER),
     Column("ask_microseconds", "answer, CPU µs a face", COUNT),
     Column("published", "published accuracy, %", RATE),

@@ -12,19 +12,16 @@ from gfpipe.evaluation.measures.age_errors import mean_absolute_error
 from gfpipe.evaluation.measures.metrics import Tally
 from gfpipe.evaluation.measures.resampling import DRAWS
 from gfpipe.evaluation.tables import groups
-from gfpipe.formats import COUNT, NUMBER, POINTS, RATE, YEARS, Interval, Value
+from gfpipe.evaluation.tables.columns import ACCURACY, GAP, GROUP, ROC_AUC, WORST
+from gfpipe.formats import COUNT, RATE, YEARS, Interval, Value
 from gfpipe.studies.systems.outcome import REDUCED, Outcome, Published, Row
 from gfpipe.tables import Column, Table
 
 _SYSTEM: Final = Column("system", "system")
 _SETTING: Final = Column("setting", "setting")
 _RIGHT: Final = (
-    Column("accuracy", "accuracy, %", RATE),
-    Column("gap", "gap, points", POINTS),
-    Column("worst_accuracy", "worst", RATE),
-    Column("worst", "worst cell"),
-    Column("balanced_accuracy", "balanced", RATE),
-    Column("roc_auc", "ROC AUC", NUMBER),
+    *(ACCURACY, GAP, Column("worst_accuracy", "worst", RATE), WORST),
+    *(Column("balanced_accuracy", "balanced", RATE), ROC_AUC),
     Column("age_error", "age", YEARS),
 )
 _COSTS: Final = (
@@ -69,7 +66,7 @@ class Tables:
 
     def whole(self) -> Table:
         """All columns."""
-        columns = (Column("group", "group"), _SYSTEM, _SETTING, *_RIGHT, *_COSTS, _PUBLISHED, Column("note", "note"))
+        columns = (GROUP, _SYSTEM, _SETTING, *_RIGHT, *_COSTS, _PUBLISHED, Column("note", "note"))
         rows = tuple(
             (
                 row.system.group,

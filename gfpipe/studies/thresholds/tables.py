@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from gfpipe.evaluation.measures.resampling import DRAWS
+from gfpipe.evaluation.tables.columns import ACCURACY, GAP, MEN, WOMEN
 from gfpipe.formats import COUNT, POINTS, RATE, Interval, Value
 from gfpipe.studies.thresholds.measures import Kind, Measures, Outcome, Row
 from gfpipe.tables import Column, Table
@@ -82,17 +83,12 @@ def choosing(outcome: Outcome) -> Table:
     """The measures that the choice is based on."""
     columns = (_SETTING, *_measures(1), Column("worse", "worse of both, %", RATE))
     rows = tuple(
-        (
-            _starred(row, outcome.chosen),
-            *_figures(outcome.choosing, row, 1),
-            outcome.choosing.figure(row, "worse"),
-        )
+        (_starred(row, outcome.chosen), *_figures(outcome.choosing, row, 1), outcome.choosing.figure(row, "worse"))
         for row in outcome.rows
     )
     note = f"None of these faces is among those reported on. {_ERRORS} {_INTERVALS}"
-    return Table(
-        "threshold_choosing", f"Choice of the setting, on {_on(outcome.choosing, outcome)}", columns, rows, note
-    )
+    title = f"Choice of the setting, on {_on(outcome.choosing, outcome)}"
+    return Table("threshold_choosing", title, columns, rows, note)
 
 
 def all_tables(outcome: Outcome) -> Iterator[Table]:
@@ -119,13 +115,7 @@ def verdict(outcome: Outcome) -> str:
 
 def _measures(seeds: int) -> tuple[Column, ...]:
     several = (Column("accuracy_sd", "SD of seeds", RATE),) if seeds > 1 else ()
-    return (
-        Column("accuracy", "accuracy, %", RATE),
-        *several,
-        Column("accuracy_female", "women, %", RATE),
-        Column("accuracy_male", "men, %", RATE),
-        Column("gap", "gap, points", POINTS),
-    )
+    return (ACCURACY, *several, WOMEN, MEN, GAP)
 
 
 def _figures(measures: Measures, row: Row, seeds: int) -> tuple[Value, ...]:
@@ -148,16 +138,12 @@ def _on(measures: Measures, outcome: Outcome) -> str:
     return f"{len(measures.trial.labels):,} faces, {outcome.group}"
 
 
-def _points(interval: Interval) -> str:
-    return POINTS.text(interval)
-
-
 def _gain(outcome: Outcome, row: Row, base: Row) -> str:
     gained = outcome.reporting.difference(row, base, "accuracy")
     shrunk = outcome.reporting.difference(row, base, "absolute_gap")
     return (
-        f"accuracy {_points(gained)} points{_proof(gained, higher=True)}, "
-        f"size of the gap {_points(shrunk)} points{_proof(shrunk, higher=False)}"
+        f"accuracy {POINTS.text(gained)} points{_proof(gained, higher=True)}, "
+        f"size of the gap {POINTS.text(shrunk)} points{_proof(shrunk, higher=False)}"
     )
 
 
