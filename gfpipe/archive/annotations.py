@@ -12,15 +12,9 @@ from gfpipe.recording import zone
 
 
 def classes(path: Path, key: str, taken: Iterable[str] = ()) -> pa.Table:
-    """Read one row per programme or channel.
+    """Read a CSV file of one row per programme or channel: the column `key`, followed by the others, as text.
 
-    Args:
-        path: the CSV file.
-        key: the required column, ``programme`` or ``channel``.
-        taken: reserved column names.
-
-    Returns:
-        `key`, followed by the other columns, as text.
+    Column names in `taken` are reserved.
 
     Raises:
         UsageError: the file cannot be read, lacks `key` or another column, or repeats a row.
@@ -38,17 +32,16 @@ def classes(path: Path, key: str, taken: Iterable[str] = ()) -> pa.Table:
 
 
 def exclusions(path: Path, zones: Sequence[tuple[str, str]]) -> pa.Table:
-    """Read excluded intervals: ``channel, start, end, reason``.
+    """Read a CSV file of excluded intervals: ``channel, start, end, reason``.
 
     Times without a time zone are in that of the channel's recordings. Rows without a channel apply to all channels.
-    Overlapping intervals are merged.
 
     Args:
         path: the CSV file.
         zones: channel and time zone of the recordings (IANA name or +HH:MM).
 
     Returns:
-        ``channel, timezone, starts, ends``, ordered and without overlap.
+        ``channel, timezone, starts, ends``, ordered and merged.
 
     Raises:
         UsageError: the file cannot be read, a time is not valid, or an end is before its start.

@@ -97,7 +97,12 @@ class _Naive:
 
 
 def _folder_rows(folder: Path, pattern: Pattern) -> list[_Naive | Rejected]:
-    rows = [_folder_row(folder, path, pattern) for path in sorted(_media_files(folder))]
+    rows: list[_Naive | Rejected] = []
+    for path in sorted(_media_files(folder)):
+        if match := pattern.match(path.relative_to(folder).as_posix()):
+            rows.append(_Naive(str(path), match.channel, match.programme, match.start))
+        else:
+            rows.append(Rejected(str(path), f"the path does not fit the pattern {pattern.text!r}"))
     if not rows:
         raise UsageError(f"{folder}: no recordings in it; their extensions are {', '.join(sorted(MEDIA))}")
     if all(isinstance(row, Rejected) for row in rows):
@@ -113,12 +118,6 @@ def _media_files(folder: Path) -> Iterator[Path]:
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if not hidden and path.suffix.lower().lstrip(".") in MEDIA and not path.is_dir():
             yield path
-
-
-def _folder_row(folder: Path, path: Path, pattern: Pattern) -> _Naive | Rejected:
-    if match := pattern.match(path.relative_to(folder).as_posix()):
-        return _Naive(str(path), match.channel, match.programme, match.start)
-    return Rejected(str(path), f"the path does not fit the pattern {pattern.text!r}")
 
 
 def _manifest_rows(path: Path) -> list[_Naive | Rejected]:

@@ -67,8 +67,7 @@ class Pattern:
 
     def match(self, path: str) -> Match | None:
         """Match a path relative to the archive, with forward slashes; None without a match or with an invalid date."""
-        match = self._regex.fullmatch(path)
-        if match is None:
+        if (match := self._regex.fullmatch(path)) is None:
             return None
         fields = {name: text or "" for name, text in match.groupdict().items()}
         date, time = (

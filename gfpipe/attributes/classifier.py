@@ -79,17 +79,13 @@ class Classifier:
         return frozenset(head.attribute for head in self.spec.heads)
 
     def __call__(self, chips: Tensor) -> Attributes:
-        """Classify chips.
+        """Classify chips: (F, 3, S, S) float32, RGB in 0..255, S = ``chip_size``, on any device; F may be 0.
 
-        Args:
-            chips: (F, 3, S, S) float32, RGB in 0..255, S = ``chip_size``, on any device; F may be 0.
-                Or (F, V, 3, S, S): V views of each face, whose outputs are averaged.
+        Or (F, V, 3, S, S): V views of each face, whose outputs are averaged.
         """
         if chips.ndim == 5:
-            faces, views = chips.shape[:2]
-            return self._attributes(
-                self._outputs(chips.flatten(0, 1)).view(faces, views, self.spec.outputs).mean(dim=1)
-            )
+            outputs = self._outputs(chips.flatten(0, 1)).view(*chips.shape[:2], self.spec.outputs)
+            return self._attributes(outputs.mean(dim=1))
         return self._attributes(self._outputs(chips))
 
     def _outputs(self, chips: Tensor) -> Tensor:

@@ -51,9 +51,8 @@ def pretext_of(network: nn.Module) -> Pretext:
 class CydralGender(nn.Module):
     """Four convolutions and two dense layers on 32x32 chips: dlib's ``dnn_gender_classifier_v1``.
 
-    Affine layers are folded into the convolutions, and dlib's ``multiply`` layers (dropout at inference) into the dense
-    layers, so the outputs equal the published network's: logits of female and male, (N, 2). Newly trained networks may
-    have more outputs.
+    dlib's affine layers are folded into the convolutions, and its ``multiply`` layers (dropout at inference) into the
+    dense layers. Outputs: logits of female and male, (N, 2); newly trained networks may have more.
     """
 
     def __init__(self, outputs: int = 2) -> None:
@@ -76,11 +75,9 @@ class CydralGender(nn.Module):
 class CoarseAndFine(nn.Module):
     """Sum of two networks' logits of perceived gender, the first two outputs.
 
-    The coarse network is :class:`CydralGender` with frozen weights, on the chip reduced to 32 pixels. The fine network,
-    on the full chip, learns the residual, as in boosting (Friedman 2001, algorithm 1). The weight of the coarse logits
-    is learned too.
-
-    Input: chips of any size with FairFace's margin (dlib's padding 0.25), normalised as for ImageNet.
+    A frozen :class:`CydralGender`, on the chip reduced to 32 pixels, with a learned weight, and a fine network on the
+    full chip, which learns the residual, as in boosting (Friedman 2001, algorithm 1). Input: chips of any size with
+    FairFace's margin (dlib's padding 0.25), normalised as for ImageNet.
     """
 
     _MEAN, _STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
@@ -219,7 +216,8 @@ def restore(name: str, outputs: int, weights: Mapping[str, Tensor], device: torc
     """
     if name == ONNX:
         if GRAPH not in weights:
-            raise ModelError(f"no ONNX graph among the weights {_some(weights)}")
+            names = ", ".join([*weights][:4]) + (" …" if len(weights) > 4 else "")
+            raise ModelError(f"no ONNX graph among the weights {names}")
         return OnnxGraph(weights[GRAPH].numpy().tobytes(), device)
     network = build(name, outputs)
     try:
@@ -232,8 +230,3 @@ def restore(name: str, outputs: int, weights: Mapping[str, Tensor], device: torc
 def _pad_end(x: Tensor, shape: list[int]) -> Tensor:
     channels, rows, columns = (new - old for new, old in zip(shape, x.shape[1:], strict=True))
     return F.pad(x, (0, columns, 0, rows, 0, channels)) if channels or rows or columns else x
-
-
-def _some(weights: Mapping[str, Tensor]) -> str:
-    names = list(weights)
-    return ", ".join(names[:4]) + (" …" if len(names) > 4 else "")

@@ -37,8 +37,7 @@ class InputSpec:
         template: positions of eyes, nose and mouth corners (left to right in the frame) in pixels of the chip.
         box_scale: if positive, the chip is not aligned to the template but is the upright square around the centre of
             the detector's box; its side is the longer side of the box times this factor. inaFaceAnalyzer uses 1.1
-            (Doukhan et al., face_preprocessing.py: smallest square, enlarged, 224 pixels), rotates by the eyes of
-            dlib's 68 landmarks, and pads with black.
+            (Doukhan et al., face_preprocessing.py), but rotates by the eyes, and pads with black.
     """
 
     size: int | None
@@ -88,11 +87,9 @@ class Head:
     """A range of the network's outputs; heads follow one another in the outputs.
 
     Attributes:
-        attribute: what the head predicts.
         classes: one name per output. Perceived gender needs ``female`` and ``male``, or with a sigmoid (or as a
             probability) one of them alone.
         years: for age, the years of each class; the prediction is their expectation.
-        activation: how the outputs become probabilities.
         temperature: divisor of the outputs, which calibrates the probabilities (Guo et al. 2017, equation 9).
     """
 
@@ -119,15 +116,10 @@ class Head:
 
 @dataclass(frozen=True)
 class ClassifierSpec:
-    """A classifier without its weights.
+    """A classifier without its weights."""
 
-    Attributes:
-        model_id: stored with every prediction.
-        network: name of a network in :mod:`gfpipe.attributes.networks`.
-    """
-
-    model_id: str
-    network: str
+    model_id: str  # stored with every prediction
+    network: str  # name in gfpipe.attributes.networks
     input: InputSpec
     heads: tuple[Head, ...]
 

@@ -1,9 +1,6 @@
 """Aligned chips: faces resampled to a fixed size with their five landmarks near the positions of a template.
 
 landmarks -> similarity to the template -> sampling grid -> bilinear samples -> averages
-
-The default template is that of dlib's chips, adapted to RetinaFace's landmarks. A classifier may use the upright square
-around the detector's box instead, which is also a similarity.
 """
 
 import math
@@ -19,7 +16,7 @@ from torch import Tensor
 
 from gfpipe.attributes.spec import InputSpec, Point
 
-# RetinaFace's landmarks in a chip of 32 pixels: eyes, nose, corners of the mouth.
+# RetinaFace's landmarks in dlib's chip of 32 pixels: eyes, nose, corners of the mouth.
 TEMPLATE_SIZE: Final = 32
 TEMPLATE: Final[tuple[Point, ...]] = ((9.51, 9.15), (21.81, 9.27), (15.61, 16.87), (10.34, 21.54), (21.00, 21.68))
 
@@ -48,10 +45,7 @@ def cut_chips(
         landmarks: (F, 5, 2) x and y in pixels of the frame, with pixel centres at 0.5.
         size: side of the chip, S pixels.
         template: positions of the landmarks in the chip; None for :data:`TEMPLATE`, scaled to S.
-        device: of the chips.
-
-    Returns:
-        (F, 3, S, S) float32, RGB in 0..255.
+        device: of the chips, (F, 3, S, S) float32, RGB in 0..255.
     """
     similarities = fit_similarity(landmarks, _template(template, size))
     return _cut_each(pixels, frame_index, invert(similarities, landmarks, size), size, device)
@@ -108,15 +102,11 @@ def fit_similarity(points: NDArray[np.floating], target: NDArray[np.floating]) -
     Umeyama (1991), equations 34 to 42, which in two dimensions reduce to a division of complex numbers: with centred
     points z and targets w, ``a = sum(conj(z) w) / sum(|z|^2)``, without reflection.
 
-    Args:
-        points: (F, K, 2).
-        target: (K, 2).
-
     Returns:
-        (F, 2) complex a and b with ``w = a z + b``; a is 0 if all points coincide or are not finite.
+        (F, 2) complex a and b with ``w = a z + b``, for points (F, K, 2) and target (K, 2); a is 0 if all points
+        coincide or are not finite.
     """
-    z = _complex(points)
-    w = _complex(target)
+    z, w = _complex(points), _complex(target)
     z_mean, w_mean = z.mean(axis=1), w.mean()
     centred = z - z_mean[:, None]
     spread = (np.abs(centred) ** 2).sum(axis=1)
@@ -223,7 +213,8 @@ def _cut(frame: NDArray[np.uint8], scale: complex, shift: complex, size: int, de
         [scale.real * size / width, -scale.imag * size / width, 2 * centre.real / width - 1],
         [scale.imag * size / height, scale.real * size / height, 2 * centre.imag / height - 1],
     ]
-    times = _oversampling(abs(scale) / step, size)
+    # Samples per side of a chip pixel, which covers abs(scale) / step pixels of the region.
+    times = min(max(math.ceil(abs(scale) / step), math.ceil(_MIN_SAMPLES / size)), _MAX_OVERSAMPLING)
     shape = [1, 3, size * times, size * times]
     grid = F.affine_grid(torch.tensor([theta], device=device), shape, align_corners=False)
     samples = F.grid_sample(region.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
@@ -234,8 +225,3 @@ def _span(values: NDArray[np.float64], limit: int) -> tuple[int, int]:
     """Range of pixels covered by ``values``, with a margin of one for bilinear sampling, within the frame."""
     first = min(max(math.floor(values.min()) - 1, 0), limit - 1)
     return first, max(min(math.ceil(values.max()) + 1, limit), first + 1)
-
-
-def _oversampling(frame_pixels: float, size: int) -> int:
-    """Samples per side of a chip pixel that covers ``frame_pixels`` pixels of the frame."""
-    return min(max(math.ceil(frame_pixels), math.ceil(_MIN_SAMPLES / size)), _MAX_OVERSAMPLING)

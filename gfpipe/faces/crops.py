@@ -76,14 +76,9 @@ class CropSampler:
         counts: NDArray[np.bool_],
         first_sample: int,
     ) -> None:
-        """Add the faces of the next batch.
+        """Add the F faces of the next batch, whose first sample has the index ``first_sample`` within the recording.
 
-        Args:
-            frames: N frames.
-            detections: their F faces.
-            tracks: of the same faces.
-            counts: (F,) whether a face may be selected.
-            first_sample: index of the batch's first sample within the recording.
+        Faces may be selected if ``counts``, (F,), is true.
         """
         first_face = np.searchsorted(detections.frame_index, np.arange(len(frames)))
         for index in np.flatnonzero(counts):
@@ -134,9 +129,8 @@ class CropSampler:
 def share_of_day(recording: Recording, seconds: float, per_day: int) -> int:
     """A recording's share of the crops of its channel and day.
 
-    Recordings are analysed in parallel and independently, so each gets a share proportional to its duration. A
-    channel's day (UTC) has ``per_day`` evenly spaced ticks, with a phase drawn by hash, and a recording gets those
-    within its air time. Recordings of one channel that do not overlap never exceed ``per_day`` together.
+    A channel's day (UTC) has ``per_day`` evenly spaced ticks, with a phase drawn by hash, and a recording gets those
+    within its air time. So recordings that do not overlap, analysed independently, never exceed ``per_day`` together.
     """
     start = recording.start.astimezone(UTC)
     end = start + timedelta(seconds=seconds)
@@ -156,13 +150,9 @@ def _crop(pixels: NDArray[np.uint8], box: NDArray[np.float32], sample: int, face
 
 
 def cut(pixels: NDArray[np.uint8], box: NDArray[np.float32]) -> tuple[bytes, int, int]:
-    """Cut the upright square around a face; returns its JPEG, width and height.
+    """Cut the upright square around a box (4,) of a frame (H, W, 3) RGB; returns its JPEG, width and height.
 
     Beyond the frame, border pixels are repeated; mirroring would repeat half of the face.
-
-    Args:
-        pixels: (H, W, 3) uint8 RGB, the frame.
-        box: (4,) x1, y1, x2, y2 of the face in pixels.
     """
     (x1, y1, x2, y2), (height, width, _) = box.tolist(), pixels.shape
     side = max(round(_MARGIN * max(x2 - x1, y2 - y1)), 2)

@@ -108,7 +108,9 @@ class Detector:
         limits = torch.tensor([width, height], device=self.device)
         corners = (boxes.view(-1, 2, 2) * to_frame).clamp(min=torch.zeros_like(limits), max=limits)
         inside = (corners[:, 1] > corners[:, 0]).all(dim=1)
-        return _on_cpu(frame[inside], corners.flatten(1)[inside], (landmarks * to_frame)[inside], scores[inside])
+        floats = (corners.flatten(1)[inside], (landmarks * to_frame)[inside], scores[inside])
+        arrays = (tensor.to("cpu", torch.float32).numpy() for tensor in floats)
+        return Detections(frame[inside].to("cpu", torch.int64).numpy(), *arrays)
 
     def prepare(self, pixels: NDArray[np.uint8]) -> Tensor:
         """Resize with anti-aliasing and normalise ``pixels``; (N, 3, h, w) float32."""
@@ -177,20 +179,12 @@ def working_size(height: int, width: int, area: int, upscaling: float = MAX_UPSC
 
 
 def _mean_landmarks(frame: Tensor, boxes: Tensor, landmarks: Tensor, scores: Tensor, faces: Tensor) -> Tensor:
-    """Landmarks of the faces, (F, 5, 2): the mean over all anchors of the same face, weighted by score.
-
-    Box voting (Gidaris & Komodakis, ICCV 2015) applied to landmarks: single anchors jitter, and chips with them. Adds
-    0.1 percentage points of accuracy on UTKFace. Faces from the default counting score are averaged over anchors from
-    that score, so that their landmarks do not depend on the score threshold.
-    """
+    """Mean landmarks over all anchors of each face, (F, 5, 2), weighted by score (Gidaris & Komodakis, ICCV 2015)."""
+    # Faces from the default counting score are averaged over anchors from that score, so that their landmarks do not
+    # depend on the score threshold.
     same = (frame[faces, None] == frame[None]) & (box_iou(boxes[faces], boxes) >= _SAME_FACE)
     certain = (scores >= Counting.min_score)[None] | (scores[faces] < Counting.min_score)[:, None]
     weights = same * certain * scores
     weights = weights / weights.sum(dim=1, keepdim=True)
     mean: Tensor = weights @ landmarks.flatten(1)
     return mean.view(-1, 5, 2)
-
-
-def _on_cpu(frame: Tensor, boxes: Tensor, landmarks: Tensor, scores: Tensor) -> Detections:
-    floats = (tensor.to("cpu", torch.float32).numpy() for tensor in (boxes, landmarks, scores))
-    return Detections(frame.to("cpu", torch.int64).numpy(), *floats)

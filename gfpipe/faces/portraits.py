@@ -132,12 +132,9 @@ def open_classifier(
 
 
 def find(pictures: Iterable[Picture], detect: FaceDetector, unreadable: list[tuple[int, str]]) -> Iterator[Portraits]:
-    """Detect the face of every image, in batches of consecutive images of one size.
+    """Detect the face near the centre of every image, in batches of consecutive images of one size.
 
-    Args:
-        pictures: images of one face each, near the centre.
-        detect: see :func:`open_detector`.
-        unreadable: list to which the position and the error of each unreadable image are appended.
+    The position and the error of each unreadable image are appended to ``unreadable``.
     """
     for index, pixels in _batches(pictures, unreadable):
         count, height, width, _ = pixels.shape
@@ -156,11 +153,7 @@ def chips(
 ) -> Tensor:
     """Cut a classifier's chips of the detected faces, in the order of ``index[detected]``.
 
-    Args:
-        portraits: B images.
-        spec: the classifier's input.
-        device: of the chips.
-        face_pixels: reduce each image first until its face's box is this high in pixels; smaller faces are unchanged.
+    With ``face_pixels``, each image is reduced first until its face's box is this high; smaller faces are unchanged.
 
     Returns:
         (F, 3, S, S) or (F, V, 3, S, S) float32, RGB in 0..255; see :func:`gfpipe.faces.alignment.chips_for`.
@@ -209,11 +202,7 @@ def _reduced(
     tensor = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
     small = F.interpolate(tensor, size, mode="bilinear", antialias=True).round().clamp(0, 255).to(torch.uint8)
     scale = np.array([size[1] / pixels.shape[1], size[0] / pixels.shape[0]], np.float32)
-    return (
-        small[0].permute(1, 2, 0).contiguous().numpy()[None],
-        (landmarks * scale)[None],
-        (box * np.tile(scale, 2))[None],
-    )
+    return small.permute(0, 2, 3, 1).contiguous().numpy(), (landmarks * scale)[None], (box * np.tile(scale, 2))[None]
 
 
 def _batches(
@@ -225,7 +214,8 @@ def _batches(
         try:
             decoded = _padded(picture.read())
         except (OSError, ValueError, Image.DecompressionBombError) as exc:
-            unreadable.append((index, _reason(exc)))
+            details = "" if isinstance(exc, UnidentifiedImageError) else f": {exc}"  # its message names an object
+            unreadable.append((index, f"not a readable image{details}"))
             continue
         if batch and (len(batch) == _BATCH or decoded.shape != pixels[0].shape):
             yield batch, np.stack(pixels)
@@ -234,11 +224,6 @@ def _batches(
         pixels.append(decoded)
     if batch:
         yield batch, np.stack(pixels)
-
-
-def _reason(exc: Exception) -> str:
-    # UnidentifiedImageError's message names an object in memory
-    return "not a readable image" + ("" if isinstance(exc, UnidentifiedImageError) else f": {exc}")
 
 
 def _padded(data: bytes) -> NDArray[np.uint8]:

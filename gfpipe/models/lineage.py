@@ -9,22 +9,15 @@ from pydantic.dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TrainedStage:
-    """One stage of the training.
-
-    Attributes:
-        data: the mixture of data sets, as in the recipe.
-        only, without: filters of training and validation faces: values by attribute, as in the recipe.
-        female, male: training faces.
-        pseudo: of these, faces labelled by a model.
-        epochs: as trained.
-    """
+    """One stage of the training."""
 
     name: str
-    data: str
-    female: int
+    data: str  # the mixture of data sets, as in the recipe
+    female: int  # training faces
     male: int
     epochs: int
-    pseudo: int = 0
+    pseudo: int = 0  # of the training faces, those labelled by a model
+    # Filters of training and validation faces: values by attribute, as in the recipe.
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     without: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -39,28 +32,19 @@ class TrainedStage:
 
 @dataclass(frozen=True)
 class Lineage:
-    """How a model was trained.
+    """How a model was trained."""
 
-    Attributes:
-        summary: the same in words; always generated from the other fields.
-        recipe, digest: the recipe's name and its SHA-256.
-        initial: ids or files of the models that training started from; empty for random weights.
-        datasets: the data sets by name, with the origin of labels that are not people's.
-        validation, test: faces of these splits.
-        detector: the detector of the faces, if not the pipeline's.
-    """
-
-    summary: str = field(default="", kw_only=True)
+    summary: str = field(default="", kw_only=True)  # the same in words; always generated from the other fields
     recipe: str
-    digest: str
+    digest: str  # the recipe's SHA-256
     seed: int
     network: str
-    initial: tuple[str, ...]
+    initial: tuple[str, ...]  # ids or files of the models that training started from; empty for random weights
     stages: tuple[TrainedStage, ...]
-    datasets: Mapping[str, str]
-    validation: int
+    datasets: Mapping[str, str]  # by name, with the origin of labels that are not people's
+    validation: int  # faces of the split
     test: int
-    detector: str = ""
+    detector: str = ""  # of the faces, if not the pipeline's
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "summary", self._summary())

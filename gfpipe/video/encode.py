@@ -46,27 +46,12 @@ def write_video(
     index_first: bool = True,
     options: dict[str, str] | None = None,
 ) -> Path:
-    """Encode RGB frames into a file; its extension (.mp4 .mov .ts .mpg .mkv) selects the container.
+    """Encode frames, (H, W, 3) uint8 RGB of equal, even size; returns ``path``.
 
-    Args:
-        path: the file to write; its folder must exist.
-        frames: (H, W, 3) uint8 RGB, of equal size; height and width are even.
-        fps: frames per second.
-        codec: the encoder.
-        bit_rate: bits per second; 0 uses the encoder's default (x264: constant quality).
-        gop: maximum number of frames between keyframes.
-        keyframes: indices of further keyframes, such as the first frames of shots.
-        times: presentation time of each frame in seconds; by default ``index / fps``.
-        start_seconds: timestamp of the first frame.
-        pixel_aspect: width of a pixel divided by its height.
-        interlaced: encode two fields, top field first.
-        open_gop: allow frames before a keyframe to refer to frames after it.
-        b_frames: maximum number of consecutive B-frames.
-        index_first: write an MP4's index before its frames, so that a truncated file can be opened.
-        options: further options of the encoder.
-
-    Returns:
-        ``path``.
+    The extension (.mp4 .mov .ts .mpg .mkv) selects the container. Options that are not FFmpeg's: ``keyframes`` are
+    indices of further keyframes, ``times`` presentation times in seconds (by default ``index / fps``),
+    ``start_seconds`` is the timestamp of the first frame, ``interlaced`` encodes two fields, top field first, and
+    ``index_first`` writes an MP4's index before its frames, so that a truncated file can be opened.
 
     Raises:
         UsageError: there are no frames, or the extension is unknown.

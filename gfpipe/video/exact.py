@@ -61,15 +61,9 @@ class ExactReader(SampleReader):
             frame_count = video_stream(container, self.path).frames
             if len(container.streams.video) > 1:
                 return None  # decord may choose another stream
-        width, height = self._size
+        path, (width, height) = str(Path(self.path).absolute()), self._size
         try:
-            frames = decord.VideoReader(
-                str(Path(self.path).absolute()),
-                width=width,
-                height=height,
-                num_threads=self._threads,
-                fault_tol=_FAULTS,
-            )
+            frames = decord.VideoReader(path, width=width, height=height, num_threads=self._threads, fault_tol=_FAULTS)
             starts, end = _frame_times(frames)
         except (decord.DECORDError, RuntimeError, AssertionError):  # the last if decord counts no frame
             return None

@@ -19,22 +19,14 @@ INDEXED: Final = frozenset({MP4, "avi", "mxf"})
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """Metadata of a container's video stream.
+    """Metadata of a container's video stream."""
 
-    Attributes:
-        width, height: size of the coded frame in pixels, which need not be square.
-        display_width: width in square pixels at the same height.
-        duration_seconds: from the container; None if it has none.
-        frame_seconds: nominal frame duration.
-        codec, container: FFmpeg's names.
-    """
-
-    width: int
+    width: int  # of the coded frame in pixels, which need not be square
     height: int
-    display_width: int
-    duration_seconds: float | None
-    frame_seconds: float
-    codec: str
+    display_width: int  # in square pixels at the same height
+    duration_seconds: float | None  # None if the container has none
+    frame_seconds: float  # nominal
+    codec: str  # FFmpeg's name, as of the container
     container: str
 
 

@@ -1,11 +1,9 @@
 """Sampling by keyframes, the cheapest frames to decode; each represents the time until the next sample.
 
-Encoders start a new shot with a keyframe, so the time from one keyframe to the next belongs to the first one's shot.
-
-From each sample, the next is the last keyframe at most ``every_seconds`` plus half a frame later. If there is none, the
-group of pictures (GOP) is longer, and its other frames are decoded; the next sample is the last of them within reach.
-So no sample represents more than ``every_seconds`` plus one frame, two consecutive samples together represent more than
-``every_seconds``, and a cut is misplaced by at most one step.
+Encoders start new shots with a keyframe. From each sample, the next is the last keyframe at most ``every_seconds`` plus
+half a frame later. If there is none, the group of pictures (GOP) is longer, and its other frames are decoded; the next
+sample is the last of them within reach. So no sample represents more than ``every_seconds`` plus one frame, two
+consecutive samples together represent more than ``every_seconds``, and a cut is misplaced by at most one step.
 """
 
 from __future__ import annotations  # PyAV's Packet is generic in its stubs only
@@ -53,10 +51,6 @@ class _Group:
         self.size = 0
         self.is_decoding = False
         self.is_broken = False
-
-    def append(self, packet: Packet[VideoStream]) -> None:
-        self.packets.append(packet)
-        self.size += packet.size
 
 
 class KeyframeReader(SampleReader):
@@ -117,7 +111,8 @@ class _Selector:
             if group.is_decoding:
                 yield from self._decode(packet, group)
             elif not group.is_broken:
-                group.append(packet)
+                group.packets.append(packet)
+                group.size += packet.size
                 if seconds > group.begin + self._reach or group.size > _GROUP_BYTES or packet.is_discard:
                     yield from self._start_decoding(group)
         yield from self._finish(group)

@@ -16,11 +16,11 @@ class LossDetector:
     """Compares decoded frames with the packets sent to the decoder.
 
     A range is lost where the file has no packet, where a packet yields no frame, and from a damaged reference frame
-    to the next intra frame.
+    to the next intra frame. Up to ``tolerance`` missing frames in a row are tolerated: the second field of a frame may
+    yield none.
     """
 
     def __init__(self, packets: Packets, tolerance: float) -> None:
-        """Tolerate up to ``tolerance`` missing frames in a row: the second field of a frame may yield none."""
         self._packets = packets
         self._tolerance = tolerance * packets.info.frame_seconds
         self._expected: list[float] = []

@@ -35,31 +35,20 @@ _CLOCK_SECONDS: Final = 2.0  # a reset clock differs by more than the group of p
 
 @dataclass(frozen=True)
 class Moment:
-    """A sample as stored in the lake.
+    """A sample as stored in the lake, with the settings of its analysis."""
 
-    Attributes:
-        seconds: start of its interval, from the recording's start.
-        sampling, every_seconds: settings of the analysis.
-        recording_seconds: duration found by the analysis, lost time included.
-    """
-
-    seconds: float
+    seconds: float  # start of its interval, from the recording's start
     sampling: Sampling
     every_seconds: float
-    recording_seconds: float
+    recording_seconds: float  # duration found by the analysis, lost time included
 
 
 @array_dataclass
 class Still:
-    """One frame of a recording.
+    """One frame of a recording."""
 
-    Attributes:
-        pixels: (H, W, 3) uint8 RGB, square pixels, identical to the analysed frame.
-        source_width, source_height: size of the coded frame, to which the lake's boxes refer.
-    """
-
-    pixels: NDArray[np.uint8]
-    source_width: int
+    pixels: NDArray[np.uint8]  # (H, W, 3) RGB, square pixels, identical to the analysed frame
+    source_width: int  # of the coded frame, to which the lake's boxes refer
     source_height: int
 
 
@@ -73,8 +62,7 @@ def still(path: str | Path, moment: Moment) -> Still:
     with open_container(path) as container:
         stream = video_stream(container, path)
         info = video_info(container, stream)
-        frame = _seek(container, stream, info, path, moment)
-        if frame is not None:
+        if (frame := _seek(container, stream, info, path, moment)) is not None:
             return Still(to_rgb(frame, output_size(info), VideoReformatter()), info.width, info.height)
     return _read(path, moment)
 
@@ -100,8 +88,10 @@ def _seek(
     origin = _origin(path) if tick and _has_continuous_clock(info, moment) else None
     if tick is None or origin is None:
         return None
-    is_exact = moment.sampling is Sampling.EXACT
-    seconds = _middle(path, moment) if is_exact else moment.seconds + _SAME_SECONDS
+    seconds = moment.seconds + _SAME_SECONDS
+    if is_exact := moment.sampling is Sampling.EXACT:
+        reader = ExactReader(path, moment.every_seconds, None, 1)
+        seconds = reader.middle(int(moment.seconds / moment.every_seconds + 1e-6))
     for back in _BACK_SECONDS:
         start = max(0.0, seconds - back)
         try:
@@ -157,8 +147,3 @@ def _origin(path: str | Path) -> int | None:
     with Packets(path) as packets:
         next(iter(packets))
         return None if packets.clock_restarts else packets.origin
-
-
-def _middle(path: str | Path, moment: Moment) -> float:
-    reader = ExactReader(path, moment.every_seconds, None, 1)
-    return reader.middle(int(moment.seconds / moment.every_seconds + 1e-6))

@@ -9,7 +9,6 @@ from __future__ import annotations  # PyAV's Packet is generic in its stubs only
 import heapq
 from collections import deque
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from fractions import Fraction
 from pathlib import Path
 from typing import Final, Self
@@ -33,15 +32,8 @@ _MAX_UNREADABLE: Final = 1000  # consecutive read errors after which a truncated
 _STILL_SECONDS: Final = 2.0  # longest frame that is not a gap, in containers other than MPEG streams
 
 
-class Packets(AbstractContextManager["Packets"]):
+class Packets:
     """One pass over the video packets of a file, in decoding order, with corrected timestamps.
-
-    Attributes:
-        info: the container's metadata.
-        stream: the stream that decodes the packets.
-        gaps: ordered time ranges without packets; complete at least up to the current packet.
-        end_seconds: end of the last frame so far; the recording's duration after the last packet.
-        clock_restarts: number of times the stream's clock was reset.
 
     Raises:
         RecordingError: the file cannot be opened or, during iteration, has no readable video packet.
@@ -56,7 +48,7 @@ class Packets(AbstractContextManager["Packets"]):
         self.stream.codec_context.thread_count = threads
         self.stream.codec_context.thread_type = "AUTO" if threads != 1 else "NONE"
         self.tick: Fraction = self.stream.time_base or Fraction(1, 90_000)
-        self.clock_restarts = 0
+        self.clock_restarts = 0  # number of times the stream's clock was reset
         frame = self.info.frame_seconds
         self._tolerance = 1.5 * frame if self.info.container in MPEG_STREAMS else max(_STILL_SECONDS, 1.5 * frame)
         self._is_indexed = self.info.container in INDEXED
@@ -65,8 +57,8 @@ class Packets(AbstractContextManager["Packets"]):
         self._last_dts: int | None = None
         self._step = max(1, round(frame / self.tick))
         self._shown: list[tuple[float, float]] = []
-        self.gaps: list[LostRange] = []
-        self.end_seconds = 0.0
+        self.gaps: list[LostRange] = []  # ordered ranges without packets; complete at least up to the current packet
+        self.end_seconds = 0.0  # of the last frame so far; the recording's duration after the last packet
 
     def __enter__(self) -> Self:
         return self
@@ -217,7 +209,6 @@ class Packets(AbstractContextManager["Packets"]):
 
 
 def _dts(packet: Packet[VideoStream]) -> int:
-    """Decoding timestamp in ticks, which increases in an undamaged stream."""
     return packet.dts if packet.dts is not None else packet.pts or 0
 
 

@@ -43,12 +43,7 @@ def probe(path: str | Path) -> VideoInfo:
 
 
 def open_container(path: str | Path) -> InputContainer:
-    """Open a media file for reading.
-
-    Raises:
-        RecordingError: the file is missing, unreadable, empty, not a media file, or an MP4 without its index.
-        TransientError: the storage failed.
-    """
+    """Open a media file for reading; raises as :func:`probe` does."""
     if check_readable(path) == 0:
         raise RecordingError(f"{path}: the file is empty (0 bytes); copy it again from the original")
     try:
@@ -111,7 +106,7 @@ def video_stream(container: InputContainer, path: str | Path) -> VideoStream:
 
 
 def video_info(container: InputContainer, stream: VideoStream) -> VideoInfo:
-    """Metadata of one stream."""
+    """Read the metadata of a stream."""
     rate = stream.average_rate or stream.guessed_rate or stream.base_rate or Fraction(25)
     aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
     return VideoInfo(

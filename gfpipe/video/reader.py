@@ -16,19 +16,10 @@ def open_video(
     *,
     threads: int = 1,
 ) -> Reader:
-    """Open a recording for sampling; decoding starts with the first batch.
+    """Open a recording for sampling; decoding starts with the first batch. Raises as the readers do.
 
-    Args:
-        path: the media file.
-        sampling: keyframes, or the frame at the middle of each interval.
-        every_seconds: distance between samples.
-        scheduled_seconds: scheduled duration; a file that ends much earlier has lost its end.
-        threads: decoder threads; 0 lets the decoder choose. 1 is fastest with one recording per core.
-
-    Raises:
-        UsageError: ``every_seconds`` is not positive.
-        RecordingError: the file cannot be opened as a video or, during iteration, no frame can be decoded.
-        TransientError: the storage failed.
+    A file that ends much earlier than scheduled has lost its end. With 0 ``threads`` the decoder chooses their number;
+    1 is fastest with one recording per core.
     """
     reader = {Sampling.KEYFRAMES: KeyframeReader, Sampling.EXACT: ExactReader}[Sampling(sampling)]
     return reader(path, every_seconds, scheduled_seconds, threads)

@@ -31,10 +31,6 @@ class Sample:
 class SampleReader(ABC):
     """One pass over one recording; subclasses choose the samples.
 
-    Attributes:
-        info: the container's metadata.
-        lost: ordered ranges that are missing or cannot be decoded; complete once iteration has ended.
-
     Raises:
         UsageError: ``every_seconds`` is not positive.
         RecordingError: the file cannot be opened or, during iteration, no frame can be decoded.
@@ -46,7 +42,7 @@ class SampleReader(ABC):
             raise UsageError(f"a sample every {every_seconds:g} s is impossible; give a time above zero")
         self.path = path
         self.info: VideoInfo = probe(path)
-        self.lost: tuple[LostRange, ...] = ()
+        self.lost: tuple[LostRange, ...] = ()  # missing or undecodable, in order; complete once iteration has ended
         self._every = every_seconds
         self._scheduled = scheduled_seconds
         self._threads = threads

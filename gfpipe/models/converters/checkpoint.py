@@ -11,7 +11,6 @@ import torch
 from gfpipe.errors import ModelError
 
 WRAPPERS = ("state_dict", "model_state_dict", "model")  # keys under which training scripts nest the weights
-PREFIXES = ("module.", "_orig_mod.")  # of DataParallel and torch.compile
 RACES = 7  # first outputs of FairFace
 
 
@@ -30,14 +29,13 @@ def state_dict(data: bytes) -> dict[str, torch.Tensor]:
         ) from exc
     except Exception as exc:  # zip, pickle and torch raise different exceptions for damaged files
         raise ModelError(f"not a PyTorch checkpoint: {exc}") from exc
-    return {_bare(name): tensor.contiguous() for name, tensor in _weights(content).items()}
+    # Prefixes of DataParallel and torch.compile.
+    bare = {key.removeprefix("module.").removeprefix("_orig_mod."): w for key, w in _weights(content).items()}
+    return {name: tensor.contiguous() for name, tensor in bare.items()}
 
 
 def fairface(data: bytes) -> dict[str, torch.Tensor]:
-    """Read FairFace's ResNet-34 without its race outputs.
-
-    The 18 outputs are race (7), gender (2), age (9), as in FairFace's ``predict.py``. gfpipe does not predict
-    ethnicity, so the race rows of ``fc`` are removed.
+    """Read FairFace's ResNet-34 (outputs: race 7, gender 2, age 9, as in its ``predict.py``) without the race outputs.
 
     Raises:
         ModelError: the checkpoint is not FairFace's.
@@ -64,13 +62,6 @@ def _weights(content: Any) -> Mapping[str, torch.Tensor]:
             content = content[wrapper]
     if not isinstance(content, Mapping) or not content:
         raise ModelError(f"the checkpoint is a {type(content).__name__}, not a state dict")
-    others = [str(name) for name, value in content.items() if not isinstance(value, torch.Tensor)]
-    if others:
+    if others := [str(name) for name, value in content.items() if not isinstance(value, torch.Tensor)]:
         raise ModelError(f"the checkpoint's entries {', '.join(others[:5])} are not tensors: not a state dict")
     return content
-
-
-def _bare(name: str) -> str:
-    for prefix in PREFIXES:
-        name = name.removeprefix(prefix)
-    return name

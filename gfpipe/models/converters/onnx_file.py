@@ -41,9 +41,9 @@ def _is_keras(data: bytes) -> bool:
     return data.startswith(b"\x89HDF\r\n\x1a\n")
 
 
-def initialisers(data: bytes) -> dict[str, NDArray[Any]]:
+def initialisers(model: onnx.ModelProto) -> dict[str, NDArray[Any]]:
     """Named weights of an ONNX graph."""
-    return {tensor.name: np.asarray(onnx.numpy_helper.to_array(tensor)) for tensor in load(data).graph.initializer}
+    return {tensor.name: np.asarray(onnx.numpy_helper.to_array(tensor)) for tensor in model.graph.initializer}
 
 
 def load(data: bytes) -> onnx.ModelProto:

@@ -3,7 +3,6 @@
 import re
 
 import torch
-from onnx import numpy_helper
 from torch import Tensor
 
 from gfpipe.errors import ModelError
@@ -19,7 +18,7 @@ def from_onnx(graph: bytes) -> dict[str, Tensor]:
         ModelError: not an ONNX graph, or it has an unknown convolution.
     """
     model = onnx_file.load(graph)
-    values = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    values = onnx_file.initialisers(model)
     weights: dict[str, Tensor] = {}
     for node in model.graph.node:
         # Context modules use one convolution twice; its second use has an alias and is skipped.
