@@ -22,7 +22,7 @@ from gfpipe.lake import crops, shards
 from gfpipe.lake.storage import Storage
 from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.recording import Recording, in_zone
-from gfpipe.training.data.adapters.crops import Face, answered
+from gfpipe.training.data.adapters.crops import Face, labelled_faces
 
 NOT_ANALYSED: Final = "recording not in the lake"
 EARLIER: Final = "detected by an earlier analysis"
@@ -68,7 +68,7 @@ def read(lake: Path, on_progress: OnProgress = no_progress) -> CropCandidates:
     lake = lake.resolve()
     present = _present(lake)
     recordings = {recording.recording_id: recording for recording in shards.analysed(str(lake))}
-    reader = _Reader(lake, answered(lake))
+    reader = _Reader(lake, labelled_faces(lake))
     done = 0
     for (path, recording_id), rows in present.groupby(["path", "recording_id"], sort=True):
         reader.add(Path(str(path)), rows.sort_values("row"), recordings.get(str(recording_id)))

@@ -26,11 +26,12 @@ from gfpipe.curation.strata import STRATA
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake.storage import Storage, disk_errors
 from gfpipe.lake.tables import write_whole
+from gfpipe.training.data.adapters import curated
 from gfpipe.validation import parse
 
 FOLDER: Final = "sets"
-FACES: Final = "faces.parquet"
-CARD: Final = "card.json"
+FACES: Final = curated.FACES
+CARD: Final = curated.CARD
 FORMAT: Final = 1
 LABELS: Final = "a model's own: good to learn from with care, never to evaluate on"
 

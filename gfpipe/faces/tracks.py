@@ -13,6 +13,7 @@ from scipy.optimize import linear_sum_assignment
 
 from gfpipe.arrays import array_dataclass
 from gfpipe.counting import Counting
+from gfpipe.faces.boxes import iou
 from gfpipe.faces.detector import Detections
 from gfpipe.video.frames import FrameBatch
 
@@ -139,27 +140,17 @@ def match(previous: NDArray[np.float32], current: NDArray[np.float32]) -> tuple[
     Maximises the sum of overlaps, as SORT does (Bewley et al., ICIP 2016), of boxes with a buffer, so that a face may
     move by more than its width (C-BIoU, Yang et al., WACV 2023). Independent of the units of x and y.
     """
-    iou = _iou(_buffered(previous), _buffered(current))
+    overlaps = iou(_buffered(previous), _buffered(current))
     growth = (current[:, 3] - current[:, 1]) / (previous[:, 3] - previous[:, 1])[:, None]
-    iou[(growth > _MAX_GROWTH) | (growth < 1 / _MAX_GROWTH)] = 0
-    rows, columns = linear_sum_assignment(iou, maximize=True)
-    is_match = iou[rows, columns] > _MIN_IOU
+    overlaps[(growth > _MAX_GROWTH) | (growth < 1 / _MAX_GROWTH)] = 0
+    rows, columns = linear_sum_assignment(overlaps, maximize=True)
+    is_match = overlaps[rows, columns] > _MIN_IOU
     return rows[is_match], columns[is_match]
 
 
 def _buffered(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
     margin = _BUFFER * (boxes[:, 2:] - boxes[:, :2])
     return np.hstack((boxes[:, :2] - margin, boxes[:, 2:] + margin))
-
-
-def _iou(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Intersection over union of every pair of boxes, (F, S)."""
-    low = np.maximum(first[:, None, :2], second[:, :2])
-    high = np.minimum(first[:, None, 2:], second[:, 2:])
-    intersection = np.clip(high - low, 0, None).prod(axis=2)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (first, second)]
-    iou: NDArray[np.float32] = intersection / (areas[0][:, None] + areas[1] - intersection)
-    return iou
 
 
 def _colour_table() -> NDArray[np.int32]:

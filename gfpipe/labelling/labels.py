@@ -4,10 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 ANSWERS: Final = ("female", "male", "undecided", "no_face")
-CORNERS: Final = ("x1", "y1", "x2", "y2")
 MIN_BOX_SIDE: Final = 2.0  # pixels; smaller boxes are mistakes
-
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gfpipe.labelling.design import queues
 from gfpipe.labelling.design.queues import Item, Queue
-from gfpipe.labelling.labels import CORNERS
+from gfpipe.faces.boxes import CORNERS
 from gfpipe.models import champion
 from gfpipe.recording import Recording
 from gfpipe.settings import Analysis

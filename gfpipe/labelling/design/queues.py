@@ -13,7 +13,7 @@ import fsspec
 import pyarrow as pa
 
 from gfpipe.errors import LakeError, UsageError
-from gfpipe.labelling.labels import CORNERS, Box
+from gfpipe.faces.boxes import CORNERS, Box
 from gfpipe.lake import schema
 from gfpipe.lake.storage import Storage
 from gfpipe.lake.tables import write_whole

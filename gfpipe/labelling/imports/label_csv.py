@@ -16,7 +16,8 @@ from typing import Final, TypeVar
 from gfpipe.errors import UsageError
 from gfpipe.labelling.imports import external
 from gfpipe.labelling.imports.recordings import KnownRecording, Recordings
-from gfpipe.labelling.labels import CORNERS, MIN_BOX_SIDE, Box, Label
+from gfpipe.faces.boxes import CORNERS, Box
+from gfpipe.labelling.labels import MIN_BOX_SIDE, Label
 
 _SYNONYMS: Final = {
     "female": ("female", "f", "woman", "women"),

@@ -12,8 +12,7 @@ from gfpipe.choices import Sampling
 from gfpipe.counting import Counting
 from gfpipe.errors import LakeError
 from gfpipe.labelling.design.queues import Item
-from gfpipe.labelling.labels import Box
-from gfpipe.labelling.page.session import SAME_FACE_IOU, iou
+from gfpipe.faces.boxes import SAME_FACE_IOU, Box, iou
 from gfpipe.lake import shards
 from gfpipe.lake.provenance import IMPORTED
 from gfpipe.lake.shards import Stored
@@ -131,8 +130,9 @@ class Detections:
         box = item.box
         if box is None:
             return None
-        best = max(self.frame(item).faces, key=lambda face: iou(box, face.box), default=None)
-        return best.p_female if best and iou(box, best.box) >= SAME_FACE_IOU else None
+        faces = self.frame(item).faces
+        overlaps = iou(box, [face.box for face in faces])[0]
+        return faces[overlaps.argmax()].p_female if overlaps.max(initial=0) >= SAME_FACE_IOU else None
 
     def _analysis(self, recording: Recording) -> Stored:
         stored = self._stored(recording)

@@ -5,7 +5,7 @@ from typing import Any
 
 from gfpipe.errors import UsageError
 from gfpipe.labelling.design.queues import Item
-from gfpipe.labelling.labels import Box
+from gfpipe.faces.boxes import Box
 from gfpipe.labelling.page.detections import Detection, Frame
 from gfpipe.labelling.page.session import FaceAnswer, Reply
 

@@ -10,9 +10,9 @@ from typing import Final
 
 from gfpipe.errors import UsageError
 from gfpipe.labelling.design.queues import FACE, FRAME, Item, Queue
-from gfpipe.labelling.labels import ANSWERS, MIN_BOX_SIDE, Box
+from gfpipe.faces.boxes import Box, SAME_FACE_IOU, iou
+from gfpipe.labelling.labels import ANSWERS, MIN_BOX_SIDE
 
-SAME_FACE_IOU: Final = 0.5  # boxes that overlap at least this much are one face, in the warehouse too
 _LONGEST_GAP: Final = timedelta(minutes=2)  # a longer gap between answers is a break
 _TICK: Final = timedelta(microseconds=1)
 
@@ -136,7 +136,7 @@ class Session:
         faces = list(detected)
         for face in missed:
             box = _clipped(face.box, size)
-            if any(iou(box, other.box) >= SAME_FACE_IOU for other in faces):
+            if iou(box, [other.box for other in faces]).max(initial=0) >= SAME_FACE_IOU:
                 raise UsageError("a marked face overlaps an existing one: answer that one")
             faces.append(FaceAnswer(box, face.answer))
         for face in faces:
@@ -192,15 +192,6 @@ class Session:
     def _timestamp(self, now: datetime) -> datetime:
         """Return `now`, or the time just after the latest reply if the clock was set back: the order matters."""
         return max(now, self.latest.at + _TICK) if self.latest else now
-
-
-def iou(one: Box, other: Box) -> float:
-    """Intersection over union of two boxes (x1, y1, x2, y2)."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    common = max(width, 0.0) * max(height, 0.0)
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
-    return common / (areas - common) if areas > common else 0.0
 
 
 def _checked(answer: str) -> str:

@@ -35,8 +35,8 @@ ADAPTERS: Final[Mapping[str, Adapter]] = {
     "folders": Adapter(folders.classes, "FOLDER", "a folder per class: female, male; also in train, validation, test"),
     "csv": Adapter(tables.read, "FILE", "columns file, perceived_gender; may have age, ethnicity, part"),
     "parquet": Adapter(tables.read, "FILE", "the same columns in Parquet"),
-    "curated": Adapter(curated.read, "FOLDER", "a set of gfpipe curate, labelled by a model: only to learn from"),
-    "lake": Adapter(crops.read, "LAKE", "the crops that a lake kept, with people's answers about them", broadcast=True),
+    "curated": Adapter(curated.read, "FOLDER", "a set of gfpipe curate, labelled by a model: for training only"),
+    "lake": Adapter(crops.read, "LAKE", "crops stored in a lake, with labels of annotators", broadcast=True),
 }
 _NAME: Final = re.compile(r"[A-Za-z][\w.-]*")
 
@@ -86,19 +86,19 @@ def read(name: str) -> Dataset:
     if form not in ADAPTERS:
         raise UsageError(f"{name!r}: {form!r} is not a form of data set: write {_forms()}")
     adapter = ADAPTERS[form]
-    found = adapter.read(Path(path).expanduser())
-    if not found.images:
-        first = f"; the first of {len(found.skipped)}: " if found.skipped else ""
-        first += f"{found.skipped[0].name}: {found.skipped[0].reason}" if found.skipped else ""
+    result = adapter.read(Path(path).expanduser())
+    if not result.images:
+        first = f"; the first of {len(result.skipped)}: " if result.skipped else ""
+        first += f"{result.skipped[0].name}: {result.skipped[0].reason}" if result.skipped else ""
         raise UsageError(f"{path}: no labelled image found{first}")
     return Dataset(
         name=label,
         adapter=form,
-        images=tuple(found.images),
-        skipped=tuple(found.skipped),
-        licence=found.licence or adapter.licence,
-        broadcast=adapter.broadcast or found.broadcast,
-        about=found.about,
+        images=tuple(result.images),
+        skipped=tuple(result.skipped),
+        licence=result.licence or adapter.licence,
+        broadcast=adapter.broadcast or result.broadcast,
+        about=result.about,
     )
 
 
@@ -111,12 +111,12 @@ def read_to_measure(name: str) -> Dataset:
     dataset = read(name)
     if dataset.pseudo:
         raise UsageError(
-            f"{dataset.name} is a curated set: its labels are a model's own answers, on which any accuracy would only "
-            "say how alike two models are; measure on faces that people labelled"
+            f"{dataset.name} is a curated set: its labels are a model's predictions, which measure the agreement of two "
+            "models only; evaluate on faces labelled by people"
         )
     return dataset
 
 
 def _forms() -> str:
-    known = "\n".join(f"  {form}={adapter.takes}: {adapter.says}" for form, adapter in ADAPTERS.items())
+    known = "\n".join(f"  {form}={adapter.takes}: {adapter.form}" for form, adapter in ADAPTERS.items())
     return f"NAME:ADAPTER=PATH, or ADAPTER=PATH, where ADAPTER is one of\n{known}"

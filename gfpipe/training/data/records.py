@@ -72,7 +72,7 @@ class Skipped:
 
 
 @dataclass(frozen=True)
-class Found:
+class AdapterResult:
     """The result of an adapter.
 
     Attributes:
@@ -99,14 +99,14 @@ class Adapter:
     Attributes:
         read: lists the images of a folder or file without opening them.
         takes: placeholder of its argument: ``FOLDER``, ``FILE`` or ``LAKE``.
-        says: the form in a few words.
+        form: the layout in a few words.
         licence: the publisher's terms.
         broadcast: whether the faces are from broadcasts, whose ethnicity is never used.
     """
 
-    read: Callable[[Path], Found]
+    read: Callable[[Path], AdapterResult]
     takes: str
-    says: str
+    form: str
     licence: str = "not stated"
     broadcast: bool = False
 

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gfpipe.errors import UsageError
+from gfpipe.faces.boxes import iou
 from gfpipe.labelling.design.queues import FACE, FRAME, Item, Queue
-from gfpipe.labelling.page.session import FaceAnswer, Outcome, Session, iou
+from gfpipe.labelling.page.session import FaceAnswer, Outcome, Session
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 BOX = (10.0, 10.0, 50.0, 60.0)

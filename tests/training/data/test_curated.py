@@ -95,7 +95,7 @@ def test_a_face_is_read_from_its_crop_with_the_model_s_label(tmp_path: Path) -> 
         "crops of a lake, labelled by source-v1 where it was confident (|2p - 1| at least 0.6 for female faces and 0.9 "
         "for male faces)"
     )
-    assert "a model's answers" in found.licence
+    assert "a model's predictions" in found.licence
 
 
 def test_only_a_soft_set_gives_soft_labels(tmp_path: Path) -> None:
@@ -107,11 +107,11 @@ def test_only_a_soft_set_gives_soft_labels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kept", "row", "reason"),
     [
-        ([crop(0, config_digest="later")], 0, "of another analysis by now"),
+        ([crop(0, config_digest="later")], 0, "now of another analysis"),
         ([crop(0, expires_at=datetime(2001, 1, 1, tzinfo=UTC))], 0, "has expired"),
         ([crop(0, expires_at=None)], 0, "has expired"),
-        ([crop(0)], 1, "its shard was written anew"),
-        ([crop(5)], 0, "another face is there"),
+        ([crop(0)], 1, "was removed"),
+        ([crop(5)], 0, "replaced by another face"),
     ],
 )
 def test_a_crop_that_may_not_be_used_is_named_with_the_reason(
@@ -131,8 +131,8 @@ def test_a_purged_crop_or_a_lost_picture_is_left_out(tmp_path: Path) -> None:
     rows = face("crops/v1/gone.parquet", 0), face("gone.jpg", None), face(str(other), None)
     found = datasets.read(f"curated={curated(tmp_path, *rows)}")
     assert [skipped.reason for skipped in found.skipped] == [
-        "the crop is gone: its shard was removed",
-        "the picture is gone",
+        "the crop was removed",
+        "the image does not exist any more",
     ]
 
 
@@ -155,13 +155,13 @@ def test_what_is_no_set_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="give the folder of a set that gfpipe curate wrote"):
         datasets.read(f"curated={tmp_path}")
     pq.write_table(pa.table({"path": ["a"]}), tmp_path / "faces.parquet")
-    with pytest.raises(UsageError, match="no set of gfpipe curate: it has no column row"):
+    with pytest.raises(UsageError, match="not a set of gfpipe curate: it has no column row"):
         datasets.read(f"curated={tmp_path}")
 
 
 def test_nothing_is_measured_on_a_model_s_own_labels(tmp_path: Path) -> None:
     data = f"march:curated={by_hand(tmp_path, 'fm')}"
-    with pytest.raises(UsageError, match="march is a curated set: its labels are a model's own answers"):
+    with pytest.raises(UsageError, match="march is a curated set: its labels are a model's predictions"):
         evaluate.run(evaluate.Config(("cydral-gender-v1",), (data,), part="all"))
 
 

@@ -1,1 +1,1 @@
-"""One small reader for each form of data set: from names, lists and tables to labelled images."""
+"""Adapters that read data sets in various layouts into labelled images."""

@@ -1,16 +1,15 @@
-"""Sets that `gfpipe curate` chose: faces whose labels are a model's own answers.
+"""Curated sets of ``gfpipe curate``: faces whose labels are a model's predictions.
 
-    SET/faces.parquet      a row a face: where its picture is, what the model said, train or validation
-    SET/card.json          what was chosen from what, by which model
+    SET/faces.parquet      a row per face: path of its image, the model's output, train or validation
+    SET/card.json          documentation of the selection and of the model
 
-No pixels are copied into a set. A row whose picture is gone, expired, or of another analysis by now is left out with
-the reason. No row is ever a test face: a model's answers measure nothing.
+Images are not copied into a set: rows whose image is missing, expired or of another analysis are left out. No row is a
+test face, as a model's predictions must not measure accuracy.
 """
 
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -20,11 +19,11 @@ import pyarrow.parquet as pq
 
 from gfpipe.attributes.spec import FEMALE, MALE
 from gfpipe.errors import UsageError
-from gfpipe.training.data.records import Found, LabelledImage
+from gfpipe.training.data.adapters import crops
+from gfpipe.training.data.records import AdapterResult, LabelledImage
 
 FACES: Final = "faces.parquet"
-_CARD: Final = "card.json"
-_SOFT, _ROOT = b"gfpipe.soft", b"gfpipe.root"
+CARD: Final = "card.json"
 _COLUMNS: Final = ("path", "row", "perceived_gender", "p_female", "part")
 _FACE: Final = ("recording_id", "sample_index", "face_index", "config_digest")
 _PARTS: Final = ("train", "validation")
@@ -32,144 +31,107 @@ _PARTS: Final = ("train", "validation")
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class _Shard:
-    """What a shard of crops holds by now, row by row; or why it holds nothing."""
-
-    rows: tuple[Row, ...] = ()
-    reason: str = ""
-
-    def problem(self, wanted: Row, now: datetime) -> str:
-        """Why a row of it may not be used; empty where it may."""
-        if self.reason:
-            return self.reason
-        if not 0 <= wanted["row"] < len(self.rows):
-            return "the crop is gone: its shard was written anew"
-        there = self.rows[wanted["row"]]
-        if wanted["config_digest"] and there["config_digest"] != wanted["config_digest"]:
-            return "the crop is of another analysis by now"
-        if any(there[name] != wanted[name] for name in _FACE[:3]):
-            return "the crop is gone: its shard was written anew, and another face is there"
-        if there["expires_at"] is None or _in_utc(there["expires_at"]) <= now:
-            return "the crop has expired, so it may not be used"
-        return ""
-
-
-def read(place: Path) -> Found:
-    """Every face of a set whose picture may still be used.
+def read(path: Path) -> AdapterResult:
+    """List the usable faces of a set.
 
     Args:
-        place: the set's folder, or its ``faces.parquet``.
+        path: the set's folder, or its ``faces.parquet``.
 
     Raises:
         UsageError: there is no set, or it cannot be read.
     """
-    file = place / FACES if place.is_dir() else place
+    file = path / FACES if path.is_dir() else path
     table = _table(file)
-    said = table.schema.metadata or {}
-    roots = _roots(file, said)
-    soft = said.get(_SOFT) == b"true"
-    rows = [{**row, "path": _found(row["path"], roots)} for row in table.to_pylist()]
-    reasons = _reasons(rows)
-    found = Found(
-        licence="of its pictures, where they come from; its labels are a model's answers",
-        about=_about(file.with_name(_CARD)),
+    metadata = table.schema.metadata or {}
+    # Paths are relative to the lake that contains the set, which may have moved since it was written.
+    written_at = metadata.get(b"gfpipe.root", b"").decode()
+    roots = [file.absolute().parents[2], *([Path(written_at)] if written_at else [])]
+    is_soft = metadata.get(b"gfpipe.soft") == b"true"
+    rows = [{**row, "path": _existing(row["path"], roots)} for row in table.to_pylist()]
+    result = AdapterResult(
+        licence="of the sources of its images; its labels are a model's predictions",
+        about=_about(file.with_name(CARD)),
         broadcast=any(row["row"] is not None for row in rows),
     )
-    for row, reason in zip(rows, reasons, strict=True):
+    for row, reason in zip(rows, _reasons(rows), strict=True):
+        p_female = row["p_female"] if is_soft else None
+        label, part, number = row["perceived_gender"], row["part"], row["row"]
+        image = LabelledImage(row["path"], label, part=part, row=number, pseudo=True, p_female=p_female)
         if reason:
-            found.skip(_name(row), reason)
+            result.skip(str(image), reason)
         else:
-            found.images.append(
-                LabelledImage(
-                    row["path"],
-                    row["perceived_gender"],
-                    part=row["part"],
-                    row=row["row"],
-                    pseudo=True,
-                    p_female=row["p_female"] if soft else None,
-                )
-            )
-    return found
+            result.images.append(image)
+    return result
 
 
 def _table(file: Path) -> pa.Table:
     if not file.is_file():
-        raise UsageError(f"{file} is not there: give the folder of a set that gfpipe curate wrote")
+        raise UsageError(f"{file} does not exist: give the folder of a set that gfpipe curate wrote")
     try:
         table = pq.ParquetFile(file).read()
     except (OSError, pa.ArrowException) as exc:
         raise UsageError(f"{file} cannot be read as Parquet: {exc}") from exc
     if missing := [name for name in (*_COLUMNS, *_FACE) if name not in table.column_names]:
-        raise UsageError(f"{file} is no set of gfpipe curate: it has no column {', '.join(missing)}")
+        raise UsageError(f"{file} is not a set of gfpipe curate: it has no column {', '.join(missing)}")
     return table
 
 
-def _roots(file: Path, said: Mapping[bytes, bytes]) -> tuple[Path, ...]:
-    """From where relative paths may count: the lake that the set lies in, then where the lake was at its writing."""
-    written = said.get(_ROOT, b"").decode()
-    return (file.absolute().parent.parent.parent, *([Path(written)] if written else []))
-
-
-def _found(path: str, roots: tuple[Path, ...]) -> Path:
-    places = [root / path for root in roots]
-    return next((place for place in places if place.is_file()), places[0])
+def _existing(path: str, roots: Sequence[Path]) -> Path:
+    paths = [root / path for root in roots]
+    return next((path for path in paths if path.is_file()), paths[0])
 
 
 def _reasons(rows: Sequence[Row]) -> list[str]:
-    """For each row why it cannot be used; empty where it can."""
-    reasons = [_wrong(row) for row in rows]
+    """The reason why each row cannot be used; empty for usable ones."""
+    reasons = [_row_problem(row) for row in rows]
     by_shard: dict[Path, list[int]] = defaultdict(list)
-    for place, row in enumerate(rows):
-        if not reasons[place] and row["row"] is not None:
-            by_shard[row["path"]].append(place)
+    for index, row in enumerate(rows):
+        if not reasons[index] and row["row"] is not None:
+            by_shard[row["path"]].append(index)
     now = datetime.now(UTC)
-    for path, places in by_shard.items():
-        shard = _shard(path)
-        for place in places:
-            reasons[place] = shard.problem(rows[place], now)
+    for path, indices in by_shard.items():
+        try:
+            stored, problem = list(crops.scan([path], "crops", [*_FACE, "expires_at"])) if path.is_file() else [], ""
+        except UsageError as exc:
+            stored, problem = [], f"the shard of its crop cannot be read: {exc}"
+        for index in indices:
+            reasons[index] = problem or _crop_problem(rows[index], stored, now)
     return reasons
 
 
-def _wrong(row: Row) -> str:
+def _row_problem(row: Row) -> str:
     if row["perceived_gender"] not in (FEMALE, MALE):
         return f"its label is {row['perceived_gender']!r}, not female or male"
     if row["part"] not in _PARTS:
-        return f"its part is {row['part']!r}; of labels that a model gave, there is only train and validation"
+        return f"its part is {row['part']!r}, not train or validation"
     if row["p_female"] is None or not 0 <= row["p_female"] <= 1:
-        return f"its p_female is {row['p_female']}, no probability"
+        return f"its p_female is {row['p_female']}, not a probability"
     if row["row"] is None and not row["path"].is_file():
-        return "the picture is gone"
+        return "the image does not exist any more"
     return ""
 
 
-def _shard(path: Path) -> _Shard:
-    if not path.is_file():
-        return _Shard(reason="the crop is gone: its shard was removed")
-    try:
-        columns = [*_FACE, "expires_at"]
-        return _Shard(tuple(pq.ParquetFile(path).read(columns=columns).select(columns).to_pylist()))
-    except (OSError, KeyError, pa.ArrowException) as exc:
-        return _Shard(reason=f"the shard of its crop cannot be read: {exc}")
+def _crop_problem(row: Row, stored: Sequence[Row], now: datetime) -> str:
+    """Compare a row with the crops that its shard contains now."""
+    if not 0 <= row["row"] < len(stored):
+        return "the crop was removed"
+    crop = stored[row["row"]]
+    if row["config_digest"] and crop["config_digest"] != row["config_digest"]:
+        return "the crop is now of another analysis"
+    if any(crop[name] != row[name] for name in _FACE[:3]):
+        return "the crop was replaced by another face"
+    return "the crop has expired" if crop["expires_at"] is None or crop["expires_at"] <= now else ""
 
 
 def _about(card: Path) -> str:
-    """What the set's card says of its labels, for the cards of models."""
+    """The origin of the labels, for the cards of models."""
     try:
-        said = json.loads(card.read_text(encoding="utf-8"))
-        models = " and ".join(model["id"] for model in said["source"]["models"])
-        least = [f"{said['rules'][f'threshold_{gender}']:g} for {gender} faces" for gender in (FEMALE, MALE)]
+        content = json.loads(card.read_text(encoding="utf-8"))
+        models = " and ".join(model["id"] for model in content["source"]["models"])
+        thresholds = [f"{content['rules'][f'threshold_{gender}']:g} for {gender} faces" for gender in (FEMALE, MALE)]
         return (
-            f"{said['source']['material']}, labelled by {models} where it was confident (|2p - 1| at least "
-            f"{' and '.join(least)}){', soft labels' if said['soft'] else ''}"
+            f"{content['source']['material']}, labelled by {models} where it was confident (|2p - 1| at least "
+            f"{' and '.join(thresholds)}){', soft labels' if content['soft'] else ''}"
         )
     except (OSError, ValueError, KeyError, TypeError):
-        return "labels are a model's answers"
-
-
-def _name(row: Row) -> str:
-    return str(row["path"]) if row["row"] is None else f"{row['path']}, row {row['row']}"
-
-
-def _in_utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+        return "labels are a model's predictions"

@@ -1,4 +1,4 @@
-"""Tables of paths and labels, in CSV or Parquet."""
+"""Tables of image paths and labels, in CSV or Parquet."""
 
 import csv
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from gfpipe.errors import UsageError
 from gfpipe.training.data.adapters import words
-from gfpipe.training.data.records import Found, LabelledImage
+from gfpipe.training.data.records import AdapterResult, LabelledImage
 
 _FILE: Final = ("file", "path")
 _GENDER: Final = ("perceived_gender", "gender")
@@ -29,12 +29,12 @@ Row = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Table:
-    """A table that is being read.
+    """An open table.
 
     Attributes:
-        columns: their names, in lower case.
-        rows: the number of each row, as an editor counts lines, and its cells by column; empty where nothing stands.
-        licence: what a Parquet file says of it under ``gfpipe.licence``; empty where it says nothing.
+        columns: names in lower case.
+        rows: line number of each row, and its cells by column; empty strings for missing values.
+        licence: ``gfpipe.licence`` in the metadata of a Parquet file; empty if not stated.
     """
 
     file: Path
@@ -43,25 +43,21 @@ class Table:
     licence: str = ""
 
     def column(self, *names: str) -> str:
-        """The first of the columns that is there.
-
-        Raises:
-            UsageError: none is.
-        """
-        if not (there := self.optional(*names)):
+        """Return the first of these names that is a column; raises UsageError if none is."""
+        if not (column := self.optional(*names)):
             raise UsageError(f"{self.file} has no column {' or '.join(names)}; it has {', '.join(self.columns)}")
-        return there
+        return column
 
     def optional(self, *names: str) -> str | None:
-        """The first of the columns that is there, or None."""
+        """Return the first of these names that is a column, or None."""
         return next((name for name in names if name in self.columns), None)
 
 
-def read(file: Path) -> Found:
-    """Columns ``file`` or ``path`` (from where the table is) and ``perceived_gender`` or ``gender``; others as known.
+def read(file: Path) -> AdapterResult:
+    """Read columns ``file`` or ``path`` (relative to the table) and ``perceived_gender`` or ``gender``.
 
-    ``age`` may be a number or a band; ``ethnicity`` may be called ``race``, and ``part`` ``split``. ``row`` is the row
-    of a Parquet shard whose column ``jpeg`` holds the picture; where it is empty, the file is the picture.
+    Optional: ``age`` (a number or a band), ``ethnicity`` or ``race``, ``part`` or ``split``, and ``row``, the row of a
+    Parquet shard whose column ``jpeg`` contains the image; where it is empty, the file is the image.
 
     Raises:
         UsageError: the table cannot be read, has no rows, or lacks a column.
@@ -69,24 +65,20 @@ def read(file: Path) -> Found:
     return labelled(file, file.parent)
 
 
-def labelled(file: Path, base: Path, part: Callable[[str], str | None] | None = None) -> Found:
-    """As :func:`read`, with paths from ``base``; ``part`` says from a picture's path where it belongs.
-
-    Raises:
-        UsageError: the table cannot be read, has no rows, or lacks a column.
-    """
+def labelled(file: Path, base: Path, part: Callable[[str], str | None] | None = None) -> AdapterResult:
+    """Read as :func:`read`, with paths relative to ``base``; ``part`` maps an image's path to its split."""
     with opened(file) as table:
-        found = Found(licence=table.licence)
-        place, label = table.column(*_FILE), table.column(*_GENDER)
+        result = AdapterResult(licence=table.licence)
+        path, label = table.column(*_FILE), table.column(*_GENDER)
         age, ethnicity, split = table.optional(*_AGE), table.optional(*_ETHNICITY), table.optional(*_PART)
         shard_row = table.optional(*_ROW)
         for number, row in table.rows:
-            name, gender = row[place], words.perceived_gender(row[label])
+            name, gender = row[path], words.perceived_gender(row[label])
             if not name:
-                found.skip(f"{file.name}, row {number}", f"no {place}")
+                result.skip(f"{file.name}, row {number}", f"no {path}")
                 continue
             if gender is None:
-                found.skip(name, f"{label} is {row[label]!r}, not female or male")
+                result.skip(name, f"{label} is {row[label]!r}, not female or male")
                 continue
             try:
                 image = LabelledImage(
@@ -98,15 +90,15 @@ def labelled(file: Path, base: Path, part: Callable[[str], str | None] | None = 
                     row=int(row[shard_row]) if shard_row and row[shard_row] else None,
                 )
             except ValueError as exc:
-                found.skip(name, str(exc))
+                result.skip(name, str(exc))
             else:
-                found.images.append(image)
-    return found
+                result.images.append(image)
+    return result
 
 
 @contextmanager
 def opened(file: Path) -> Iterator[Table]:
-    """A CSV (with commas, semicolons or tabs) or Parquet table, read row by row.
+    """Open a CSV (with commas, semicolons or tabs) or Parquet table, to be read row by row.
 
     Raises:
         UsageError: it cannot be read, or has no rows.
@@ -117,7 +109,7 @@ def opened(file: Path) -> Iterator[Table]:
         return
     with _cannot_be_read(file, "a CSV table"), file.open(newline="", encoding="utf-8-sig") as text:
         header = text.readline()
-        delimiter = max(",;\t", key=header.count)  # spreadsheets of some countries write semicolons
+        delimiter = max(",;\t", key=header.count)  # some locales of spreadsheets use semicolons
         columns = tuple(name.strip().casefold() for name in next(csv.reader([header], delimiter=delimiter), []))
         first = text.tell()
         if not text.readline():
@@ -140,21 +132,19 @@ def _csv_rows(text: Iterator[str], columns: tuple[str, ...], delimiter: str) -> 
 @contextmanager
 def _parquet(file: Path) -> Iterator[Table]:
     with _cannot_be_read(file, "a Parquet table"), pq.ParquetFile(file) as opened_file:
-        spelt = {name.strip().casefold(): name for name in opened_file.schema_arrow.names}
+        columns = {name.strip().casefold(): name for name in opened_file.schema_arrow.names}
         if not opened_file.metadata.num_rows:
             raise UsageError(f"{file} has no rows")
         licence = (opened_file.schema_arrow.metadata or {}).get(LICENCE, b"").decode()
-        yield Table(file, tuple(spelt), _parquet_rows(opened_file, spelt), licence)
+        yield Table(file, tuple(columns), _parquet_rows(opened_file, columns), licence)
 
 
-def _parquet_rows(file: pq.ParquetFile, spelt: Mapping[str, str]) -> Iterator[tuple[int, Row]]:
-    wanted = {name: column for name, column in spelt.items() if name in _KNOWN}
-    number = 0
-    for batch in file.iter_batches(columns=list(wanted.values())):
-        for row in batch.to_pylist():
-            number += 1
-            cells = {name: row[column] for name, column in wanted.items()}
-            yield number, {name: "" if cell is None else str(cell).strip() for name, cell in cells.items()}
+def _parquet_rows(file: pq.ParquetFile, columns: Mapping[str, str]) -> Iterator[tuple[int, Row]]:
+    known = {name: column for name, column in columns.items() if name in _KNOWN}
+    batches = file.iter_batches(columns=list(known.values()))
+    for number, row in enumerate((row for batch in batches for row in batch.to_pylist()), start=1):
+        cells = {name: row[column] for name, column in known.items()}
+        yield number, {name: "" if cell is None else str(cell).strip() for name, cell in cells.items()}
 
 
 @contextmanager
