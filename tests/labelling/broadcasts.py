@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
+from gfpipe.faces.boxes import CORNERS
 from gfpipe.labelling.design import queues
 from gfpipe.labelling.design.queues import Item, Queue
-from gfpipe.faces.boxes import CORNERS
 from gfpipe.models import champion
 from gfpipe.recording import Recording
 from gfpipe.settings import Analysis

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.measures.resampling import percentile_interval
+from gfpipe.faces.boxes import CORNERS
 from gfpipe.formats import Interval
 from gfpipe.labelling.design import queues
-from gfpipe.faces.boxes import CORNERS
 from gfpipe.labelling.labels import ANSWERS
 from gfpipe.lake import schema
 from gfpipe.lake.storage import Storage

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from gfpipe.errors import UsageError
+from gfpipe.faces.boxes import CORNERS, Box
 from gfpipe.labelling.imports import external
 from gfpipe.labelling.imports.recordings import KnownRecording, Recordings
-from gfpipe.faces.boxes import CORNERS, Box
 from gfpipe.labelling.labels import MIN_BOX_SIDE, Label
 
 _SYNONYMS: Final = {

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gfpipe.errors import UsageError
-from gfpipe.labelling.design.queues import FRAME, Item, Queue
 from gfpipe.faces.boxes import CORNERS
+from gfpipe.labelling.design.queues import FRAME, Item, Queue
 from gfpipe.labelling.page.session import FaceAnswer, Outcome, Reply
 from gfpipe.labelling.store import LABELS_FOLDER, lock
 from gfpipe.lake import schema

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from gfpipe.choices import Sampling
 from gfpipe.counting import Counting
 from gfpipe.errors import LakeError
-from gfpipe.labelling.design.queues import Item
 from gfpipe.faces.boxes import SAME_FACE_IOU, Box, iou
+from gfpipe.labelling.design.queues import Item
 from gfpipe.lake import shards
 from gfpipe.lake.provenance import IMPORTED
 from gfpipe.lake.shards import Stored

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gfpipe.errors import GfpipeError, RecordingError
-from gfpipe.labelling.design.queues import FACE, FRAME, Item
 from gfpipe.faces.boxes import Box
+from gfpipe.labelling.design.queues import FACE, FRAME, Item
 from gfpipe.labelling.page.detections import Detections
 from gfpipe.lake import crops, shards
 from gfpipe.video.moment import still

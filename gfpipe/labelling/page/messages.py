@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gfpipe.errors import UsageError
-from gfpipe.labelling.design.queues import Item
 from gfpipe.faces.boxes import Box
+from gfpipe.labelling.design.queues import Item
 from gfpipe.labelling.page.detections import Detection, Frame
 from gfpipe.labelling.page.session import FaceAnswer, Reply
 

@@ -9,8 +9,8 @@ from statistics import median
 from typing import Final
 
 from gfpipe.errors import UsageError
+from gfpipe.faces.boxes import SAME_FACE_IOU, Box, iou
 from gfpipe.labelling.design.queues import FACE, FRAME, Item, Queue
-from gfpipe.faces.boxes import Box, SAME_FACE_IOU, iou
 from gfpipe.labelling.labels import ANSWERS, MIN_BOX_SIDE
 
 _LONGEST_GAP: Final = timedelta(minutes=2)  # a longer gap between answers is a break

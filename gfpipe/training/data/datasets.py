@@ -111,8 +111,8 @@ def read_to_measure(name: str) -> Dataset:
     dataset = read(name)
     if dataset.pseudo:
         raise UsageError(
-            f"{dataset.name} is a curated set: its labels are a model's predictions, which measure the agreement of two "
-            "models only; evaluate on faces labelled by people"
+            f"{dataset.name} is a curated set: its labels are a model's predictions, which measure only the "
+            "agreement of two models; evaluate on faces labelled by people"
         )
     return dataset
 
