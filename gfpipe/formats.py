@@ -99,3 +99,10 @@ def clock(seconds: float | None) -> str:
         return "unknown"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def duration(seconds: float | None) -> str | None:
+    """``0.07 s``, ``18 s`` or ``3 min 05 s``; None if unknown."""
+    if seconds is None or seconds >= 60:
+        return None if seconds is None else f"{seconds // 60:,.0f} min {seconds % 60:02.0f} s"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.2g} s"

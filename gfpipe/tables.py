@@ -135,8 +135,19 @@ def _field(value: str | float | None) -> str:
     return "" if known(value) is None else f"{value:.8g}"
 
 
-def write(tables: Sequence[Table], folder: Path, name: str = "tables") -> list[Path]:
-    """Write all tables to ``NAME.txt`` and ``NAME.md``, and each to a ``.csv`` and a ``.tex`` of its own name.
+def contents(tables: Sequence[Table], name: str = "tables", closing: str = "") -> dict[str, str]:
+    """All tables as ``NAME.txt`` and ``NAME.md``, with a closing paragraph, and each as ``.csv`` and ``.tex``."""
+    closings = [closing] if closing else []
+    return {
+        f"{name}.txt": "\n\n".join([*(table.text() for table in tables), *closings]) + "\n",
+        f"{name}.md": "\n".join([*(table.markdown() for table in tables), *(f"{line}\n" for line in closings)]),
+        **{f"{table.name}.csv": table.csv() for table in tables},
+        **{f"{table.name}.tex": table.latex() for table in tables},
+    }
+
+
+def write(tables: Sequence[Table], folder: Path) -> list[Path]:
+    """Write all tables to ``tables.txt`` and ``tables.md``, and each to a ``.csv`` and a ``.tex`` of its own name.
 
     Returns:
         The files, in the order written.
@@ -144,12 +155,7 @@ def write(tables: Sequence[Table], folder: Path, name: str = "tables") -> list[P
     Raises:
         OSError: a file cannot be written.
     """
-    contents = {
-        f"{name}.txt": "\n\n".join(table.text() for table in tables) + "\n",
-        f"{name}.md": "\n".join(table.markdown() for table in tables),
-        **{f"{table.name}.csv": table.csv() for table in tables},
-        **{f"{table.name}.tex": table.latex() for table in tables},
-    }
-    for file, content in contents.items():
+    texts = contents(tables)
+    for file, content in texts.items():
         files.write(folder / file, content)
-    return [folder / file for file in contents]
+    return [folder / file for file in texts]

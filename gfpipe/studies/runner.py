@@ -30,7 +30,7 @@ from gfpipe.models import store
 from gfpipe.progress import OnProgress, no_progress
 from gfpipe.settings import Analysis
 from gfpipe.stages.models import evaluate, train
-from gfpipe.tables import Table
+from gfpipe.tables import Table, contents
 from gfpipe.training.data import cutting, material
 from gfpipe.training.data.splits import Faces
 from gfpipe.training.recipe import Recipe
@@ -78,14 +78,9 @@ class Report:
 
     @classmethod
     def of(cls, stem: str, tables: Sequence[Table], closing: str = "", **others: Any) -> "Report":
-        """``STEM.txt`` and ``STEM.md`` with all tables, and ``NAME.csv`` and ``NAME.tex`` of each."""
-        closings = [closing] if closing else []
-        text = "\n\n".join([*(table.text() for table in tables), *closings])
-        markdown = "\n".join([*(table.markdown() for table in tables), *(f"{closing}\n" for closing in closings)])
-        texts = {f"{stem}.txt": f"{text}\n", f"{stem}.md": markdown}
-        texts |= {f"{table.name}.csv": table.csv() for table in tables}
-        texts |= {f"{table.name}.tex": table.latex() for table in tables}
-        return cls(text, texts, **others)
+        """The report of some tables; see :func:`gfpipe.tables.contents`."""
+        texts = contents(tables, stem, closing)
+        return cls(texts[f"{stem}.txt"].rstrip("\n"), texts, **others)
 
     def write(self, folder: Path) -> tuple[Path, ...]:
         """Write all files and return their paths; raises UsageError if the folder cannot be written."""

@@ -120,6 +120,14 @@ def lines(data: str, x: alt.X, y: alt.Y, size: int = 40) -> list[alt.Chart]:
     ]
 
 
+def intervals(rows: alt.Chart, x: alt.X) -> alt.Chart:
+    """Pale bars from ``low`` to ``high``, in the rows' colour; `x` is of the field ``value``."""
+    bars = rows.transform_filter("isValid(datum.low)").transform_calculate(value="datum.low")
+    bars = bars.mark_rule(strokeWidth=5, opacity=0.4, clip=True)
+    chart: alt.Chart = bars.encode(x=x, x2="high:Q", color=alt.Color("colour:N", scale=None))
+    return chart
+
+
 def exact(domain: tuple[float, float]) -> alt.Scale:
     """A scale with exactly this domain."""
     return alt.Scale(domain=list(domain), nice=False, zero=False)

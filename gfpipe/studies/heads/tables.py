@@ -1,18 +1,24 @@
 """Table, ROC curves and confusion matrices of classical heads on one embedding."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Final
-
-import numpy as np
 
 from gfpipe.drawing import Plan
 from gfpipe.evaluation.answers import Answers, Trial
 from gfpipe.evaluation.figures import curves, matrices
-from gfpipe.evaluation.measures import comparison, metrics, subgroups
-from gfpipe.evaluation.measures.metrics import Tally
-from gfpipe.evaluation.measures.resampling import DRAWS
-from gfpipe.evaluation.tables.columns import ACCURACY, BALANCED_ACCURACY, GAP, ROC_AUC, WORST, WORST_ACCURACY
+from gfpipe.evaluation.measures import comparison, subgroups
+from gfpipe.evaluation.tables.columns import (
+    ACCURACY,
+    BALANCED_ACCURACY,
+    GAP,
+    INTERVALS,
+    ROC_AUC,
+    WORST,
+    WORST_ACCURACY,
+)
 from gfpipe.formats import COUNT, NUMBER, POINTS, RATE, Value
+from gfpipe.studies.measures import measure
 from gfpipe.tables import Column, Table
 
 OWN: Final = "own head"  # the network's own predictions
@@ -74,19 +80,13 @@ class Outcome:
 def table(outcome: Outcome) -> Table:
     """One row per head; differences from the network's own head are paired."""
     trial = outcome.trial
-    own = trial.of(OWN) if OWN in trial.models else None
-    rows = tuple(_row(trial, row, answers, own) for row, answers in zip(outcome.rows, trial.answers, strict=True))
+    rows = tuple(_row(trial, row, answers) for row, answers in zip(outcome.rows, trial.answers, strict=True))
     title = (
         f"Heads on {outcome.dimensions:,} features of {outcome.embedder}, {len(trial.labels):,} faces of {trial.data}"
     )
     columns = [index for index, _ in enumerate(_COLUMNS) if any(row[index] is not None for row in rows)]
-    return Table(
-        "heads",
-        title,
-        tuple(_COLUMNS[index] for index in columns),
-        tuple(tuple(row[index] for index in columns) for row in rows),
-        _note(outcome),
-    )
+    values = tuple(tuple(row[index] for index in columns) for row in rows)
+    return Table("heads", title, tuple(_COLUMNS[index] for index in columns), values, _note(outcome))
 
 
 def figures(outcome: Outcome) -> dict[str, Plan | None]:
@@ -100,39 +100,24 @@ def figures(outcome: Outcome) -> dict[str, Plan | None]:
     return plans
 
 
-def _row(trial: Trial, row: Row, answers: Answers, own: Answers | None) -> tuple[Value, ...]:
-    estimates = comparison.estimates(trial.labels, answers, ("accuracy", "gap"))
+def _row(trial: Trial, row: Row, answers: Answers) -> tuple[Value, ...]:
+    values = {name: value for name, value in measure(trial.labels, answers).items() if value not in ("", math.nan)}
     against = None
-    if own is not None and answers is not own:
-        against = comparison.difference(trial.labels, answers, own, comparison.MEASURES["accuracy"])
-    cells = subgroups.measure(trial.labels, answers, subgroups.cells(trial.labels).attributes)
-    worst = cells.worst
-    counts = Tally(trial.labels.female, answers.p_female).counts
-    curve = metrics.roc(trial.labels.female, answers.p_female)
-    return (
-        row.head,
-        estimates["accuracy"],
-        against,
-        estimates["gap"],
-        None if worst is None else cells.grouping.names[worst],
-        None if worst is None else cells.accuracy[worst].value,
-        float(metrics.balanced_accuracy(counts)[0]),
-        curve.area if curve else None,
-        row.fit_seconds,
-        None if row.predict_seconds is None else 1e6 * row.predict_seconds,
-        row.published,
-    )
+    if OWN in trial.models and row.head != OWN:
+        against = comparison.difference(trial.labels, answers, trial.of(OWN), comparison.MEASURES["accuracy"])
+    values |= {"head": row.head, "against_own": against, "fit_seconds": row.fit_seconds, "published": row.published}
+    values["ask_microseconds"] = None if row.predict_seconds is None else 1e6 * row.predict_seconds
+    return tuple(values.get(column.name) for column in _COLUMNS)
 
 
 def _note(outcome: Outcome) -> str:
     trial = outcome.trial
-    undetected = int(np.sum(~trial.answers[0].answered))
+    undetected = int((~trial.answers[0].answered).sum())
     seen = f" {trial.seen:,} more were left out: the network has learned from them." if trial.seen else ""
     return (
         f"Fitted on {outcome.learned:,} faces of the splits train and validation, evaluated on the split test."
         f"{seen} {undetected:,} faces were not found and count as errors. A picture takes "
         f"{1e3 * outcome.picture_seconds:.1f} ms to detect, cut and embed its face, "
         f"{1e3 * outcome.network_seconds:.1f} of them in the embedder. The worst cell is of ethnicity × perceived "
-        "gender, of 20 faces or more. In brackets "
-        f"95 % bootstrap intervals ({DRAWS:,} draws)."
+        f"gender, of {subgroups.MIN_GROUP_FACES} faces or more. {INTERVALS}"
     )

@@ -46,7 +46,10 @@ class Declarations:
 @cache
 def declared() -> Declarations:
     """Read ``systems.toml``."""
-    return parse(Declarations, tomllib.loads(_FILE.read_text(encoding="utf-8")), str(_FILE))
+    tables = tomllib.loads(_FILE.read_text(encoding="utf-8"))
+    groups = {group: table.pop("title") for group, table in tables.items()}
+    systems = [{"name": name, "group": group, **tables[group][name]} for group in groups for name in tables[group]]
+    return parse(Declarations, {"groups": groups, "systems": systems}, str(_FILE))
 
 
 @dataclass(frozen=True)

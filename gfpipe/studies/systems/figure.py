@@ -10,7 +10,7 @@ from typing import Final
 import altair as alt
 
 from gfpipe.drawing import BLUE, DARK_GREEN, INK, ORANGE, PURPLE, SKY, VERMILION, Plan, layered, share_axis
-from gfpipe.evaluation.figures.plotting import exact, figure, plain_axis
+from gfpipe.evaluation.figures.plotting import exact, figure, intervals, plain_axis
 from gfpipe.formats import Interval, Value, known
 from gfpipe.studies.systems.outcome import Outcome
 
@@ -22,21 +22,20 @@ _COLOURS: Final = (INK, BLUE, VERMILION, DARK_GREEN, ORANGE, PURPLE, SKY)  # of 
 def draw(outcome: Outcome, accuracy: Mapping[str, Value]) -> Plan:
     """Draw the systems that were run, with their accuracy by name."""
     colours = dict(zip(outcome.groups, _COLOURS, strict=False))
-    intervals = {name: value for name, value in accuracy.items() if isinstance(value, Interval)}
-    names = sorted(intervals, key=lambda name: -intervals[name].value)
+    estimates = {name: value for name, value in accuracy.items() if isinstance(value, Interval)}
+    names = sorted(estimates, key=lambda name: -estimates[name].value)
     rows = [
         {
             "system": row.system.name,
             "colour": colours.get(row.system.group, INK),
-            **{end: known(getattr(intervals[row.system.name], end)) for end in ("low", "high")},
-            "accuracy": known(intervals[row.system.name].value),
+            **{key: known(getattr(estimates[row.system.name], key)) for key in ("value", "low", "high")},
             "parameters": row.run.parameters,
             "train_seconds": row.run.train_seconds,
         }
         for row in outcome.rows
         if row.run
     ]
-    lowest = min(interval.low if math.isfinite(interval.low) else interval.value for interval in intervals.values())
+    lowest = min(value.low if math.isfinite(value.low) else value.value for value in estimates.values())
     panels = alt.HConcatChart(
         hconcat=[
             _accuracy(names, (math.floor(20 * lowest) / 20, 1.0)),
@@ -50,26 +49,18 @@ def draw(outcome: Outcome, accuracy: Mapping[str, Value]) -> Plan:
 
 
 def _accuracy(names: list[str], domain: tuple[float, float]) -> alt.LayerChart:
-    x = alt.X("accuracy:Q", scale=exact(domain), axis=share_axis(domain, 8, "accuracy"))
+    x = alt.X("value:Q", scale=exact(domain), axis=share_axis(domain, 8, "accuracy"))
     y = alt.Y("system:N", sort=names, title=None, axis=plain_axis(grid=True, tickBand="extent", labelLimit=190))
     base = alt.Chart(alt.NamedData("rows")).encode(y=y, color=alt.Color("colour:N", scale=None))
-    bars = base.transform_filter("isValid(datum.low)").transform_calculate(accuracy="datum.low")
-    return layered(
-        bars.mark_rule(strokeWidth=5, opacity=0.4, clip=True).encode(x=x, x2="high:Q"),
-        base.mark_point(size=46, filled=True, opacity=1).encode(x=x),
-    ).properties(width=_WIDE, height=_ROW_HEIGHT * len(names))
+    dots = base.mark_point(size=46, filled=True, opacity=1).encode(x=x)
+    return layered(intervals(base, x), dots).properties(width=_WIDE, height=_ROW_HEIGHT * len(names))
 
 
-def _logarithmic(name: str, title: str, names: list[str], written: str) -> alt.Chart:
-    axis = alt.Axis(title=title, tickCount=4, format=written)
+def _logarithmic(name: str, title: str, names: list[str], number: str) -> alt.Chart:
+    axis = alt.Axis(title=title, tickCount=4, format=number)
     rows = plain_axis(grid=True, tickBand="extent", labels=False)
+    x = alt.X(f"{name}:Q", scale=alt.Scale(type="log", nice=True), axis=axis)
+    y = alt.Y("system:N", sort=names, scale=alt.Scale(domain=names), title=None, axis=rows)
     dots = alt.Chart(alt.NamedData("rows"), mark=alt.MarkDef("point", size=46, filled=True, opacity=1))
-    return (
-        dots.transform_filter(f"datum.{name} > 0")
-        .encode(
-            x=alt.X(f"{name}:Q", scale=alt.Scale(type="log", nice=True), axis=axis),
-            y=alt.Y("system:N", sort=names, scale=alt.Scale(domain=names), title=None, axis=rows),
-            color=alt.Color("colour:N", scale=None),
-        )
-        .properties(width=_NARROW, height=_ROW_HEIGHT * len(names))
-    )
+    chart = dots.transform_filter(f"datum.{name} > 0").encode(x=x, y=y, color=alt.Color("colour:N", scale=None))
+    return chart.properties(width=_NARROW, height=_ROW_HEIGHT * len(names))

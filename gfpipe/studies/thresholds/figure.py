@@ -5,8 +5,8 @@ from typing import Final
 import altair as alt
 
 from gfpipe.drawing import BLUE, DARK_GREEN, GREY, INK, ORANGE, Datum, Plan, layered, share_axis
-from gfpipe.evaluation.figures.plotting import WIDTH, Style, exact, figure, plain_axis
-from gfpipe.formats import Interval, known
+from gfpipe.evaluation.figures.plotting import WIDTH, Style, exact, figure, intervals, plain_axis
+from gfpipe.formats import known
 from gfpipe.studies.thresholds.measures import Kind, Outcome, Row
 
 _ROW_HEIGHT: Final = 25  # pixels
@@ -20,7 +20,7 @@ _STYLES: Final = {
 def picture(outcome: Outcome) -> Plan:
     """Draw accuracy and gap on the reporting faces; dashed lines show the source model."""
     rows = [row for row in outcome.rows if row.models]
-    names = [_name(row, outcome) for row in rows]
+    names = [outcome.label(row) for row in rows]
     dots = [dot for row in rows for dot in _dots(row, outcome)]
     left = min(max(14 + 6.3 * max(map(len, names)), 70), 150)
     width = WIDTH - left - 16
@@ -46,43 +46,37 @@ def _panel(measure: str, names: list[str], domain: tuple[float, float], width: f
     y = alt.Y("setting:N", sort=names, title=None, axis=plain_axis(grid=True, tickBand="extent", labelLimit=160))
     only = f"datum.measure == '{measure}'"
     base = alt.Chart(alt.NamedData("dots")).transform_filter(only)
-    all_ = base.transform_filter("datum.faces == 'all'")
-    bars = all_.transform_filter("isValid(datum.low)").transform_calculate(value="datum.low")
     dashed = alt.Chart(alt.NamedData("source")).transform_filter(only)
     layers = [
         dashed.mark_rule(color=GREY, strokeDash=[4, 3]).encode(x=x),
-        bars.mark_rule(strokeWidth=5, opacity=0.4, clip=True).encode(
-            x=x, x2="high:Q", y=y, color=alt.Color("colour:N", scale=None)
-        ),
+        intervals(base.transform_filter("datum.faces == 'all'").encode(y=y), x),
     ]
     if measure == "gap":
         layers.insert(0, alt.Chart(alt.NamedData("equal")).mark_rule(color=INK, strokeWidth=1).encode(x=x))
     for name, size, offset in (("women", 34, -6), ("men", 26, 6), ("all", 46, 0)):  # side by side
-        marks = base.transform_filter(f"datum.faces == '{name}'").mark_point(
-            size=size, opacity=1, strokeWidth=0, yOffset=offset
-        )
-        layers.append(
-            marks.encode(x=x, y=y, shape=alt.Shape("shape:N", scale=None), fill=alt.Fill("colour:N", scale=None))
-        )
+        marks = base.transform_filter(f"datum.faces == '{name}'")
+        marks = marks.mark_point(size=size, opacity=1, strokeWidth=0, yOffset=offset)
+        shape, fill = alt.Shape("shape:N", scale=None), alt.Fill("colour:N", scale=None)
+        layers.append(marks.encode(x=x, y=y, shape=shape, fill=fill))
     return layered(*layers).properties(width=width, height=_ROW_HEIGHT * len(names))
 
 
 def _dots(row: Row, outcome: Outcome) -> list[Datum]:
-    measures, name = outcome.reporting, _name(row, outcome)
-    setting = {"setting": name, "kind": row.kind.value}
-    overall = _STYLES["all, 95 % interval"] | {"colour": BLUE if row is outcome.chosen else INK}
-    dots: list[Datum] = [
-        overall | {**setting, "measure": "accuracy", "faces": "all", **_ends(measures.figure(row, "accuracy"))},
-        overall | {**setting, "measure": "gap", "faces": "all", **_ends(measures.figure(row, "gap"))},
-    ]
-    for faces, measure in (("women", "accuracy_female"), ("men", "accuracy_male")):
-        value = known(measures.figure(row, measure).value)
-        dots.append(_STYLES[faces] | {**setting, "measure": "accuracy", "faces": faces, "value": value})
+    setting = {"setting": outcome.label(row), "kind": row.kind.value}
+    overall = Style(BLUE if row is outcome.chosen else INK, [1, 0], "circle")
+    dots: list[Datum] = []
+    for faces, measure, name in (
+        ("all", "accuracy", "accuracy"),
+        ("all", "gap", "gap"),
+        ("women", "accuracy", "accuracy_female"),
+        ("men", "accuracy", "accuracy_male"),
+    ):
+        interval = outcome.reporting.figure(row, name)
+        dot = {**setting, "measure": measure, "faces": faces, "value": known(interval.value)}
+        if faces == "all":
+            dot |= {"low": known(interval.low), "high": known(interval.high)}
+        dots.append(_STYLES.get(faces, overall) | dot)
     return dots
-
-
-def _ends(interval: Interval) -> Datum:
-    return {"value": known(interval.value), "low": known(interval.low), "high": known(interval.high)}
 
 
 def _domain(dots: list[Datum], measure: str) -> tuple[float, float]:
@@ -100,7 +94,3 @@ def _points_axis(domain: tuple[float, float]) -> alt.Axis:
     shared = share_axis(domain, 7, "gap: women’s accuracy minus men’s, points")
     shared.labelExpr = "(datum.value > 0.001 ? '+' : datum.value < -0.001 ? '−' : '') + round(abs(datum.value) * 100)"
     return shared
-
-
-def _name(row: Row, outcome: Outcome) -> str:
-    return f"{row.name} *" if row is outcome.chosen else row.name

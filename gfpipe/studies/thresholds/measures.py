@@ -12,35 +12,21 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gfpipe.evaluation.answers import Answers, Labels, Trial
-from gfpipe.evaluation.measures import resampling
-from gfpipe.evaluation.measures.metrics import (
-    Counts,
-    Metric,
-    Tally,
-    absolute_gap,
-    accuracy,
-    accuracy_female,
-    accuracy_male,
-    gap,
-)
+from gfpipe.evaluation.measures import metrics, resampling
+from gfpipe.evaluation.measures.metrics import Counts, Metric, Tally
 from gfpipe.evaluation.measures.resampling import DRAWS, Floats, Measured, percentile_interval
 from gfpipe.formats import Interval
 
 
 def worse(counts: Counts) -> Floats:
     """The lower of women's and men's accuracy."""
-    return np.minimum(accuracy_female(counts), accuracy_male(counts))
+    return np.minimum(metrics.accuracy_female(counts), metrics.accuracy_male(counts))
 
 
 FIGURES: Final[Mapping[str, Metric]] = {
-    "accuracy": accuracy,
-    "accuracy_female": accuracy_female,
-    "accuracy_male": accuracy_male,
-    "gap": gap,
-    "absolute_gap": absolute_gap,
+    **{name: metrics.METRICS[name] for name in ("accuracy", "accuracy_female", "accuracy_male", "gap", "absolute_gap")},
     "worse": worse,
 }
 
@@ -94,9 +80,9 @@ class Measures:
         if not row.models:
             return Interval(np.nan, np.nan, np.nan)
         value, drawn = self._measured[f"{row.name}: {name}"]
-        denominators = {"accuracy": np.ones(len(self.trial.labels), np.bool_), "accuracy_female": self._female}
-        faces = denominators.get(name, ~self._female if name == "accuracy_male" else None)
-        return percentile_interval(float(value), drawn, None if faces is None else float(faces.sum()))
+        female = self.trial.labels.female
+        faces = {"accuracy": len(female), "accuracy_female": female.sum(), "accuracy_male": (~female).sum()}.get(name)
+        return percentile_interval(float(value), drawn, None if faces is None else float(faces))
 
     def spread(self, row: Row, name: str) -> float:
         """Standard deviation over seeds; NaN for one seed."""
@@ -109,22 +95,18 @@ class Measures:
         """Paired difference from another row."""
         if not row.models or not base.models or row is base:
             return Interval(np.nan, np.nan, np.nan)
-        (one, drawn), (other, of_base) = (self._measured[f"{each.name}: {name}"] for each in (row, base))
+        (one, drawn), (other, of_base) = (self._measured[f"{side.name}: {name}"] for side in (row, base))
         return percentile_interval(float(one - other), drawn - of_base)
-
-    @property
-    def _female(self) -> NDArray[np.bool_]:
-        return self.trial.labels.female
 
     @cached_property
     def _measured(self) -> dict[str, tuple[Floats, Floats]]:
-        asked = {
+        figures = {
             f"{row.name}: {name}": _mean([self._of(model, name) for model in row.models])
             for row in self.rows
             if row.models
             for name in FIGURES
         }
-        return resampling.measure(asked, len(self.trial.labels), self.draws)
+        return resampling.measure(figures, len(self.trial.labels), self.draws)
 
     def _of(self, model: str, name: str) -> Measured:
         tally = Tally(self.trial.labels.female, self.trial.of(model).p_female)
@@ -171,24 +153,19 @@ class Outcome:
         trained = [row for row in self.rows if row.kind.eligible and row.models]
         return max(trained, key=lambda row: self.choosing.figure(row, "worse").value, default=None)
 
+    def label(self, row: Row) -> str:
+        """A row's name, with a star if it is chosen."""
+        return f"{row.name} *" if row is self.chosen else row.name
+
 
 def joined(name: str, *trials: Trial) -> Trial:
     """Concatenate trials of the same models."""
-    models = trials[0].models
-    labels = [trial.labels for trial in trials]
-    return Trial(
-        data=name,
-        detector_id=trials[0].detector_id,
-        labels=Labels(
-            *(
-                np.concatenate([getattr(each, column) for each in labels])
-                for column in ("names", "female", "age_years", "ethnicity")
-            )
-        ),
-        answers=tuple(
-            Answers(model, np.concatenate([trial.of(model).p_female for trial in trials])) for model in models
-        ),
+    columns = ("names", "female", "age_years", "ethnicity")
+    labels = Labels(*(np.concatenate([getattr(trial.labels, column) for trial in trials]) for column in columns))
+    answers = (
+        Answers(model, np.concatenate([trial.of(model).p_female for trial in trials])) for model in trials[0].models
     )
+    return Trial(name, trials[0].detector_id, labels, tuple(answers))
 
 
 def _mean(figures: Sequence[Measured]) -> Measured:

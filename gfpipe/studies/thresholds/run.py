@@ -88,7 +88,7 @@ class Thresholds(Config):
     def report(self, outcome: Outcome) -> Report:
         """All tables, the verdict and one figure."""
         figures = {"thresholds": figure.picture(outcome)}
-        return Report.of("study", list(tables.all_tables(outcome)), tables.verdict(outcome), figures=figures)
+        return Report.of("study", tables.all_tables(outcome), tables.verdict(outcome), figures=figures)
 
     def plan(self) -> str:
         """List what each setting learns from; the source model labels the archive, but nothing is trained."""

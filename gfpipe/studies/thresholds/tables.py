@@ -4,37 +4,34 @@ from collections.abc import Iterator
 from typing import Final
 
 from gfpipe.evaluation.measures.resampling import DRAWS
-from gfpipe.evaluation.tables.columns import ACCURACY, GAP, MEN, WOMEN
-from gfpipe.formats import COUNT, POINTS, RATE, Interval, Value
+from gfpipe.evaluation.tables.columns import ACCURACY, ERRORS, GAP, INTERVALS, MEN, WOMEN
+from gfpipe.formats import COUNT, POINTS, RATE, Value
 from gfpipe.studies.thresholds.measures import Kind, Measures, Outcome, Row
 from gfpipe.tables import Column, Table
 
-_DIFFERENCES: Final = ("accuracy", "absolute_gap")
 _SETTING: Final = Column("setting", "pseudo-labels")
-_ERRORS: Final = "The gap is women’s accuracy minus men’s. Undetected faces count as errors."
-_INTERVALS: Final = f"In brackets 95 % bootstrap intervals ({DRAWS:,} draws of faces)."
+_SPREAD: Final = Column("accuracy_sd", "SD of seeds", RATE)
+_NOTE: Final = f"The gap is women’s accuracy minus men’s. {ERRORS} {INTERVALS}"
+_NONE_TRAINED: Final = "No setting left faces enough to learn from."
 
 
 def main(outcome: Outcome) -> Table:
     """The paper's Table 4: pseudo-labels of each setting, and its results on the reporting faces."""
-    seeds = max(len(row.models) for row in outcome.rows)
     columns = (
         _SETTING,
         Column("women_used", "women", COUNT),
         Column("men_used", "men", COUNT),
         Column("wrong", "wrong, %", RATE),
-        *_measures(seeds),
+        *_columns(outcome),
     )
     rows: tuple[tuple[Value, ...], ...] = tuple(
-        (_starred(row, outcome.chosen), row.female, row.male, row.wrong, *_figures(outcome.reporting, row, seeds))
+        (outcome.label(row), row.female, row.male, row.wrong, *_values(outcome, outcome.reporting, row))
         for row in outcome.rows
     )
     known = any(row.wrong is not None for row in outcome.rows)
-    note = (
-        "Women, men: pseudo-labelled faces in training. "
-        + ("Wrong: share of wrong pseudo-labels, for information only. " if known else "")
-        + f"{_chosen(outcome)} {_ERRORS} {_INTERVALS}"
-    )
+    wrong = "Wrong: share of wrong pseudo-labels, for information only. " if known else ""
+    chosen = f"* chosen on {len(outcome.choosing.trial.labels):,} other faces." if outcome.chosen else _NONE_TRAINED
+    note = f"Women, men: pseudo-labelled faces in training. {wrong}{chosen} {_NOTE}"
     return Table("thresholds", f"Pseudo-labels by threshold, on {_on(outcome.reporting, outcome)}", columns, rows, note)
 
 
@@ -47,15 +44,9 @@ def differences(outcome: Outcome) -> Table:
         Column("accuracy_to_control", "accuracy − control, points", POINTS),
         Column("gap_to_control", "size of gap − control, points", POINTS),
     )
+    pairs = [(base, name) for base in (outcome.source, outcome.control) for name in ("accuracy", "absolute_gap")]
     rows: tuple[tuple[Value, ...], ...] = tuple(
-        (
-            _starred(row, outcome.chosen),
-            *(
-                outcome.reporting.difference(row, base, name)
-                for base in (outcome.source, outcome.control)
-                for name in _DIFFERENCES
-            ),
-        )
+        (outcome.label(row), *(outcome.reporting.difference(row, base, name) for base, name in pairs))
         for row in outcome.rows
     )
     note = f"A gap that shrinks has a negative difference. 95 % intervals of the paired bootstrap ({DRAWS:,} draws)."
@@ -65,42 +56,42 @@ def differences(outcome: Outcome) -> Table:
 
 def everyone(outcome: Outcome) -> Table:
     """The same models on all test faces."""
-    seeds = max(len(row.models) for row in outcome.rows)
-    columns = (_SETTING, *_measures(seeds), Column("accuracy_to_source", "accuracy − as it is", POINTS))
+    measures = outcome.everyone
+    columns = (_SETTING, *_columns(outcome), Column("accuracy_to_source", "accuracy − as it is", POINTS))
     rows = tuple(
         (
-            _starred(row, outcome.chosen),
-            *_figures(outcome.everyone, row, seeds),
-            outcome.everyone.difference(row, outcome.source, "accuracy"),
+            outcome.label(row),
+            *_values(outcome, measures, row),
+            measures.difference(row, outcome.source, "accuracy"),
         )
         for row in outcome.rows
     )
-    title = f"The same models on all {len(outcome.everyone.trial.labels):,} test faces"
-    return Table("threshold_everyone", title, columns, rows, f"{_ERRORS} {_INTERVALS}")
+    title = f"The same models on all {len(measures.trial.labels):,} test faces"
+    return Table("threshold_everyone", title, columns, rows, _NOTE)
 
 
 def choosing(outcome: Outcome) -> Table:
     """The measures that the choice is based on."""
-    columns = (_SETTING, *_measures(1), Column("worse", "worse of both, %", RATE))
-    rows = tuple(
-        (_starred(row, outcome.chosen), *_figures(outcome.choosing, row, 1), outcome.choosing.figure(row, "worse"))
-        for row in outcome.rows
+    measures = outcome.choosing
+    columns = (*(c for c in _columns(outcome) if c is not _SPREAD), Column("worse", "worse of both, %", RATE))
+    rows: tuple[tuple[Value, ...], ...] = tuple(
+        (outcome.label(row), *(measures.figure(row, column.name) for column in columns)) for row in outcome.rows
     )
-    note = f"None of these faces is among those reported on. {_ERRORS} {_INTERVALS}"
-    title = f"Choice of the setting, on {_on(outcome.choosing, outcome)}"
-    return Table("threshold_choosing", title, columns, rows, note)
+    title = f"Choice of the setting, on {_on(measures, outcome)}"
+    note = f"None of these faces is among those reported on. {_NOTE}"
+    return Table("threshold_choosing", title, (_SETTING, *columns), rows, note)
 
 
-def all_tables(outcome: Outcome) -> Iterator[Table]:
+def all_tables(outcome: Outcome) -> list[Table]:
     """Every table, the most important first."""
-    yield from (main(outcome), differences(outcome), everyone(outcome), choosing(outcome))
+    return [main(outcome), differences(outcome), everyone(outcome), choosing(outcome)]
 
 
 def verdict(outcome: Outcome) -> str:
     """The chosen setting compared with both rows without pseudo-labels."""
     row = outcome.chosen
     if row is None:
-        return "No setting left faces enough to learn from."
+        return _NONE_TRAINED
     differences = [
         f"against {name}: {_gain(outcome, row, base)}"
         for name, base in (("the model as it is", outcome.source), ("the same training without", outcome.control))
@@ -113,25 +104,14 @@ def verdict(outcome: Outcome) -> str:
     return f"Chosen: {row.name}. On faces that it was not chosen on, {'; '.join(differences)}.{note}"
 
 
-def _measures(seeds: int) -> tuple[Column, ...]:
-    several = (Column("accuracy_sd", "SD of seeds", RATE),) if seeds > 1 else ()
-    return (ACCURACY, *several, WOMEN, MEN, GAP)
+def _columns(outcome: Outcome) -> tuple[Column, ...]:
+    spread = (_SPREAD,) if any(len(row.models) > 1 for row in outcome.rows) else ()
+    return (ACCURACY, *spread, WOMEN, MEN, GAP)
 
 
-def _figures(measures: Measures, row: Row, seeds: int) -> tuple[Value, ...]:
-    several = (measures.spread(row, "accuracy"),) if seeds > 1 else ()
-    first, *others = (measures.figure(row, name) for name in ("accuracy", "accuracy_female", "accuracy_male", "gap"))
-    return (first, *several, *others)
-
-
-def _starred(row: Row, chosen: Row | None) -> str:
-    return f"{row.name} *" if row is chosen else row.name
-
-
-def _chosen(outcome: Outcome) -> str:
-    if outcome.chosen is None:
-        return "No setting left faces enough to learn from."
-    return f"* chosen on {len(outcome.choosing.trial.labels):,} other faces."
+def _values(outcome: Outcome, measures: Measures, row: Row) -> Iterator[Value]:
+    for column in _columns(outcome):
+        yield measures.spread(row, "accuracy") if column is _SPREAD else measures.figure(row, column.name)
 
 
 def _on(measures: Measures, outcome: Outcome) -> str:
@@ -139,14 +119,12 @@ def _on(measures: Measures, outcome: Outcome) -> str:
 
 
 def _gain(outcome: Outcome, row: Row, base: Row) -> str:
-    gained = outcome.reporting.difference(row, base, "accuracy")
-    shrunk = outcome.reporting.difference(row, base, "absolute_gap")
+    accuracy, gap = (outcome.reporting.difference(row, base, name) for name in ("accuracy", "absolute_gap"))
     return (
-        f"accuracy {POINTS.text(gained)} points{_proof(gained, higher=True)}, "
-        f"size of the gap {POINTS.text(shrunk)} points{_proof(shrunk, higher=False)}"
+        f"accuracy {POINTS.text(accuracy)} points{_proof(accuracy.low > 0)}, "
+        f"size of the gap {POINTS.text(gap)} points{_proof(gap.high < 0)}"
     )
 
 
-def _proof(interval: Interval, *, higher: bool) -> str:
-    shown = interval.low > 0 if higher else interval.high < 0
+def _proof(shown: bool, /) -> str:
     return " (shown)" if shown else " (not shown: the interval holds 0 or what is worse)"

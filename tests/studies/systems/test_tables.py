@@ -8,9 +8,9 @@ import pytest
 
 from gfpipe.evaluation.answers import Trial
 from gfpipe.formats import Interval, Value
+from gfpipe.studies.measures import measure
 from gfpipe.studies.runner import Report
 from gfpipe.studies.systems import figure as system_figure
-from gfpipe.studies.systems import tables as system_tables
 from gfpipe.studies.systems.outcome import Outcome, Published, Row, Run, System
 from gfpipe.studies.systems.tables import Tables
 from tests.evaluation import simulated
@@ -49,9 +49,9 @@ def outcome() -> Outcome:
 
 
 def column(outcome: Outcome, name: str) -> list[Value]:
-    found = Tables(outcome).whole()
-    place = [each.name for each in found.columns].index(name)
-    return [row[place] for row in found.rows]
+    table = Tables(outcome).whole()
+    index = [column.name for column in table.columns].index(name)
+    return [row[index] for row in table.rows]
 
 
 def test_figures_are_those_of_the_answers_and_unanswered_faces_are_errors(outcome: Outcome) -> None:
@@ -77,7 +77,7 @@ def test_figures_are_those_of_the_answers_and_unanswered_faces_are_errors(outcom
 
 def test_a_cell_of_few_faces_is_never_the_worst() -> None:
     labels = simulated.labels(60)
-    few = system_tables.figures(labels, simulated.answers(labels))
+    few = measure(labels, simulated.answers(labels))
     assert few["worst"] == ""
     assert np.isnan(few["worst_accuracy"])  # type: ignore[arg-type]
 
@@ -130,7 +130,7 @@ def test_rows_and_answers_belong_together(outcome: Outcome) -> None:
     with pytest.raises(ValueError, match="rows of"):
         Outcome(outcome.trial, outcome.rows[1:])
     with pytest.raises(ValueError, match="was not run"):
-        system_tables.figures(outcome.trial.labels, outcome.rows[2].answers)
+        measure(outcome.trial.labels, outcome.rows[2].answers)
 
 
 @pytest.mark.parametrize(
