@@ -2,8 +2,7 @@
 
 frames -> grey -> windows of many sizes through the cascade -> overlapping windows merged -> square boxes
 
-Boosted cascades of Haar features: Viola and Jones (2001). ``haarcascade_frontalface_alt2``: Lienhart and Maydt (2002),
-shipped in OpenCV's wheel. For pictures of one face each, not for broadcasts.
+Viola and Jones (2001); ``haarcascade_frontalface_alt2``: Lienhart and Maydt (2002). For pictures of one face each.
 """
 
 import hashlib

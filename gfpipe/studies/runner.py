@@ -1,4 +1,4 @@
-"""Runner of studies: trains what is missing, measures, writes tables and figures. A study itself only declares these.
+"""Runner of studies: trains what is missing, measures, writes tables and figures.
 
 OUT/study.json              what the study is about; another study in the same folder is refused
 OUT/chips/SIZE-KEY/         chips that several trainings share, while they are needed
@@ -45,7 +45,6 @@ class Training:
 
     Attributes:
         row: row of the study that needs it.
-        title: what is trained on what, in words.
         chip: input of its network; trainings of equal input share chips. None to cut its own.
     """
 
@@ -113,9 +112,6 @@ class Study(ABC, Generic[T]):
 
     Attributes:
         out: folder of the study; None to write nothing.
-        detector: face detector.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        on_progress: receives the progress of every step.
         say: receives a line at the beginning of each training.
     """
 
@@ -214,11 +210,7 @@ class Study(ABC, Generic[T]):
 
 
 def run(study: Study[T], *, keep_chips: bool = False) -> Written[T]:
-    """Train what is missing, measure, and write tables and figures.
-
-    Args:
-        study: its declaration.
-        keep_chips: leave the cut faces in the study's folder.
+    """Train what is missing, measure, write tables and figures, and delete the cut faces unless `keep_chips`.
 
     Raises:
         UsageError: the folder holds another study or cannot be written, or data are missing or unfit.

@@ -5,19 +5,15 @@ features (N, P) and labels -> a scikit-learn estimator -> p_female (M,), and pro
 The heads of table 1 in "ArcFace knows the gender, too!" (Farzaneh 2021, arXiv:2112.10101): presets of MATLAB's
 Classification Learner, in scikit-learn's terms:
 
-- Features are standardised for support vectors, neighbours and neural networks. Discriminants and trees do not depend
-  on scale.
+- Features are standardised for support vectors, neighbours and neural networks.
 - A kernel scale s divides the features: s = sqrt(P) ("medium"; "fine" is a quarter of it), so gamma is 1/P. MATLAB
   estimates s heuristically for linear and polynomial kernels.
-- Ensembles have 30 learners. Boosted trees have at most 20 splits and a learning rate of 0.1. A subspace is half of the
-  features. Splits of bagged trees consider a quarter of the features, MATLAB's all: on 9,800 faces and 512 features
-  that takes 50 seconds instead of 440.
-- MATLAB's logistic regression has no penalty; scikit-learn's has an L2 penalty of default weight, without which it may
-  not converge. Neural networks use Adam with early stopping on a tenth of the faces (at most 200 epochs), MATLAB's
-  L-BFGS with at most 1,000 steps.
+- Splits of bagged trees consider a quarter of the features, MATLAB's all: on 9,800 faces and 512 features that takes 50
+  seconds instead of 440.
+- MATLAB's logistic regression has no penalty; scikit-learn's may not converge without its L2 penalty. Neural networks
+  use Adam with early stopping on a tenth of the faces (at most 200 epochs), MATLAB's L-BFGS (at most 1,000 steps).
 
-Distances d of support vectors become ``1 / (1 + exp(-d))``: this keeps order and decision, but is not calibrated. Other
-heads give scikit-learn's probabilities; for neighbours and trees the share of women. 0.5 counts as a woman.
+Distances d of support vectors become ``1 / (1 + exp(-d))``, which is not calibrated.
 """
 
 import time
@@ -40,14 +36,13 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from gfpipe import extras
+from gfpipe.arrays import array_dataclass
 from gfpipe.errors import UsageError
 
 Features = NDArray[np.float32]
 
 _SEED: Final = 0
 _LEARNERS: Final = 30
-_RATE: Final = 0.1
-_SHARE: Final = 0.25
 
 
 @dataclass(frozen=True)
@@ -67,7 +62,7 @@ class Head:
     published: float | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@array_dataclass
 class Fitted:
     """Predictions of a fitted head for M faces.
 
@@ -135,18 +130,13 @@ def _svm(**kernel: Any) -> Any:
     return make_pipeline(StandardScaler(), SVC(**kernel))
 
 
-def _polynomial(features: int, degree: int) -> Any:
-    return _svm(kernel="poly", degree=degree, gamma=1 / features, coef0=1)
-
-
 def _neighbours(count: int, **options: Any) -> Any:
     return make_pipeline(StandardScaler(), KNeighborsClassifier(count, **options))
 
 
 def _inverse_square(distances: NDArray[np.float64]) -> NDArray[np.float64]:
     """Weights of MATLAB's weighted preset; an identical neighbour outweighs all others."""
-    weights: NDArray[np.float64] = 1 / np.maximum(distances, 1e-6) ** 2
-    return weights
+    return np.maximum(distances, 1e-6) ** -2
 
 
 def _layers(*sizes: int) -> Any:
@@ -164,18 +154,14 @@ def _subspaces() -> Any:
     return BaggingClassifier(discriminant, _LEARNERS, max_features=0.5, bootstrap=False, random_state=_SEED)
 
 
-def _bagged() -> Any:
-    return BaggingClassifier(_tree(share=_SHARE), _LEARNERS, random_state=_SEED)
-
-
-def _boosted() -> Any:
-    return AdaBoostClassifier(_tree(20), n_estimators=_LEARNERS, learning_rate=_RATE, random_state=_SEED)
+def _boosted(ensemble: Callable[..., Any] = AdaBoostClassifier) -> Any:
+    return ensemble(_tree(20), n_estimators=_LEARNERS, learning_rate=0.1, random_state=_SEED)
 
 
 def _rus_boosted() -> Any:
     with extras.needed_for("rusboosted-trees"):
         from imblearn.ensemble import RUSBoostClassifier  # noqa: PLC0415 - optional
-    return RUSBoostClassifier(_tree(20), n_estimators=_LEARNERS, learning_rate=_RATE, random_state=_SEED)
+    return _boosted(RUSBoostClassifier)
 
 
 LOGISTIC: Final = Head("logistic-regression", "linear", lambda _: LogisticRegression(max_iter=2000))
@@ -183,8 +169,8 @@ _SVM, _LINEAR, _KNN, _MLP, _ENSEMBLES, _OTHERS = FAMILIES = ("svm", "linear", "k
 HEADS: Final = (
     Head("svm-gaussian", _SVM, lambda p: _svm(gamma=1 / p), published=0.964),
     Head("svm-fine-gaussian", _SVM, lambda p: _svm(gamma=16 / p)),
-    Head("svm-quadratic", _SVM, lambda p: _polynomial(p, 2)),
-    Head("svm-cubic", _SVM, lambda p: _polynomial(p, 3)),
+    Head("svm-quadratic", _SVM, lambda p: _svm(kernel="poly", degree=2, gamma=1 / p, coef0=1)),
+    Head("svm-cubic", _SVM, lambda p: _svm(kernel="poly", degree=3, gamma=1 / p, coef0=1)),
     Head("svm-linear", _SVM, lambda p: _svm(kernel="linear", C=1 / p)),
     LOGISTIC,
     Head("linear-discriminant", _LINEAR, lambda _: LinearDiscriminantAnalysis()),
@@ -198,7 +184,7 @@ HEADS: Final = (
     Head("mlp-10-10", _MLP, lambda _: _layers(10, 10)),
     Head("mlp-100", _MLP, lambda _: _layers(100)),
     Head("subspace-discriminant", _ENSEMBLES, lambda _: _subspaces()),
-    Head("bagged-trees", _ENSEMBLES, lambda _: _bagged()),
+    Head("bagged-trees", _ENSEMBLES, lambda _: BaggingClassifier(_tree(share=0.25), _LEARNERS, random_state=_SEED)),
     Head("boosted-trees", _ENSEMBLES, lambda _: _boosted()),
     Head("rusboosted-trees", _ENSEMBLES, lambda _: _rus_boosted()),
     Head("naive-bayes", _OTHERS, lambda _: GaussianNB()),

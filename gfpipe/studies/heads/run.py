@@ -2,8 +2,7 @@
 
 a benchmark -> splits by hash -> every face embedded once -> each head fitted on train and validation -> the test faces
 
-Test faces that the network has learned from are left out: its features of them, and so the heads' predictions, would
-be better than of new faces. Embeddings stay in memory.
+Test faces that the network has learned from are left out: the heads would predict them better than new faces.
 """
 
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gfpipe.arrays import array_dataclass
 from gfpipe.attributes.device import resolve_device
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.answers import Answers, Labels, Trial
@@ -28,7 +28,7 @@ from gfpipe.training.run.folder import data_paths
 from gfpipe.training.tables import Split
 
 
-@dataclass(frozen=True, eq=False)
+@array_dataclass
 class Sample:
     """N faces of a benchmark, embedded once for all heads.
 
@@ -48,7 +48,7 @@ class Sample:
     seen: int
 
     def trial(self, *answers: Answers) -> Trial:
-        """Predictions for the test faces as a trial."""
+        """The trial of predictions for the test faces."""
         return Trial(self.data, self.detector, self.labels[self.test], answers, self.skipped, self.seen)
 
     @property
@@ -95,8 +95,8 @@ class Heads(Study[Outcome]):
         """Embed all faces, fit the heads and predict the test faces.
 
         Raises:
-            UsageError: the data set is missing, from broadcasts, labelled by a model, or has no test faces; or the head
-                or embedder is unknown.
+            UsageError: the data set is missing, from broadcasts, labelled by a model, or has no test faces; or a head
+                is unknown.
             ModelError: a model is not available.
         """
         heads, sample = classical.named(self.heads), self.sample()
@@ -111,15 +111,9 @@ class Heads(Study[Outcome]):
             seconds = fitted.predict_seconds / max(int(sample.test.sum()), 1)
             rows.append(Row(head.name, head.family, fitted.fit_seconds, seconds, head.published))
         pictures = len(sample.labels)
-        return Outcome(
-            embedder=self.embedder,
-            dimensions=sample.embedder.dimensions,
-            learned=sample.learned,
-            picture_seconds=embedded.seconds / pictures,
-            network_seconds=embedded.network_seconds / pictures,
-            rows=tuple(rows),
-            trial=sample.trial(*answers),
-        )
+        seconds_each = (embedded.seconds / pictures, embedded.network_seconds / pictures)
+        trial = sample.trial(*answers)
+        return Outcome(self.embedder, sample.embedder.dimensions, sample.learned, *seconds_each, tuple(rows), trial)
 
     def report(self, outcome: Outcome) -> Report:
         """One table; with a folder, two figures for each family of heads."""

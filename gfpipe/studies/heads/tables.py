@@ -38,7 +38,6 @@ class Row:
     """One head.
 
     Attributes:
-        head: its name in the trial.
         family: heads of one family share a figure.
         fit_seconds: processor time of fitting; None for the network's own head.
         predict_seconds: processor time per face, without embedding; None for the same.
@@ -57,7 +56,7 @@ class Outcome:
     """Heads on one embedding of one data set.
 
     Attributes:
-        embedder, dimensions: name of the embedder, number of its features.
+        dimensions: number of features.
         learned: faces that the heads were fitted on.
         picture_seconds: per picture, to detect, cut and embed the face.
         network_seconds: of these, in the embedder.

@@ -3,10 +3,10 @@
     chip -> patches + positions -> visible patches -> 12 blocks -> class token -> head
                                                         └> all positions -> 2 light blocks -> pixels of masked patches
 
-A masked autoencoder (He et al. 2022, "Masked Autoencoders Are Scalable Vision Learners") whose masking depends on which
-patches predict a sensitive attribute: while the network learns that attribute without masking, the class token's
-attention to the patches, averaged over heads and layers, is summed over batches in the buffer ``sensitivity``. The map
-is final once patches are masked, and survives a reset of the weights.
+He et al. (2022), "Masked Autoencoders Are Scalable Vision Learners", with masking that depends on which patches predict
+a sensitive attribute: while the network learns that attribute without masking, the class token's attention to the
+patches, averaged over heads and layers, is summed in the buffer ``sensitivity``. It is final once patches are masked,
+and survives a reset of the weights.
 """
 
 from typing import Any, Final
@@ -23,8 +23,7 @@ from gfpipe.errors import ModelError
 HIDDEN: Final = 0.75  # share of the patches, section 3
 _WIDTH, _HEADS = 192, 3  # of ViT-Tiny (Touvron et al. 2021, DeiT, table 1)
 _DECODER_WIDTH, _DECODER_DEPTH, _DECODER_HEADS = 96, 2, 3
-# Patch size in pixels, patches per side of the map, and blocks: for chips of 224 and of 48 pixels. For other chips the
-# map is resized.
+# Patch size in pixels, patches per side of the map (resized for other chips than of 224 and 48 pixels), and blocks.
 _SHAPES: Final = {"masked-vit-tiny": (16, 14, 12), "masked-vit-tiny-half": (8, 6, 6)}
 _LEAST: Final = 1e-6  # lowest weight of a patch
 
@@ -91,13 +90,13 @@ class MaskedViT(nn.Module):
         """Mean squared error of the masked patches' pixels, each patch normalised (He et al. 2022, section 3)."""
         rows = self._rows(x)
         visible = self.visible(len(x), rows)
-        seen = self.to_decoder(self._encoded(_chosen(self._embedded(x), visible)))[:, 1:]
-        places = visible[..., None].expand(-1, -1, _DECODER_WIDTH)
-        every = self.mask_token.to(seen.dtype).expand(len(x), rows**2, -1).scatter(1, places, seen)
-        every = every + _positions(rows, _DECODER_WIDTH, x)
+        encoded = self.to_decoder(self._encoded(_chosen(self._embedded(x), visible)))[:, 1:]
+        indices = visible[..., None].expand(-1, -1, _DECODER_WIDTH)
+        tokens = self.mask_token.to(encoded.dtype).expand(len(x), rows**2, -1).scatter(1, indices, encoded)
+        tokens = tokens + _positions(rows, _DECODER_WIDTH, x)
         for block in self.decoder:
-            every = block(every)
-        predicted = self.to_pixels(self.decoder_norm(every)).float()
+            tokens = block(tokens)
+        predicted = self.to_pixels(self.decoder_norm(tokens)).float()
         hidden = torch.ones(len(x), rows**2, device=x.device).scatter(1, visible, 0.0)
         errors = (predicted - self._pixels(x)).square().mean(dim=2)
         loss: Tensor = (errors * hidden).sum() / hidden.sum()
@@ -111,16 +110,14 @@ class MaskedViT(nn.Module):
         """
         if self.training:
             self.used.fill_(True)
-        race = torch.empty(faces, rows**2, device=self.sensitivity.device).exponential_() / self._weights(rows)
-        return race.argsort(dim=1)[:, round(HIDDEN * rows**2) :]
+        keys = torch.empty(faces, rows**2, device=self.sensitivity.device).exponential_() / self._weights(rows)
+        return keys.argsort(dim=1)[:, round(HIDDEN * rows**2) :]
 
     def _weights(self, rows: int) -> Tensor:
         """(rows²,) weights of being masked."""
-        seen = self.sensitivity.float()
-        if len(seen) != rows:
-            seen = F.interpolate(seen[None, None], (rows, rows), mode="bilinear", antialias=True)[0, 0]
+        attention = _resized(self.sensitivity.float(), rows)
         power = {"sensitive": 1, "other": -1}.get(self._masking, 0)
-        shares: Tensor = seen / seen.sum().clamp_min(_LEAST)
+        shares: Tensor = attention / attention.sum().clamp_min(_LEAST)
         return shares.clamp_min(_LEAST).flatten().pow(power)
 
     def _embedded(self, x: Tensor) -> Tensor:
@@ -144,11 +141,8 @@ class MaskedViT(nn.Module):
     @torch.no_grad()
     def _remember(self, attention: Tensor) -> None:
         """Add one batch's (P,) attention to the map."""
-        rows, side = round(len(attention) ** 0.5), len(self.sensitivity)
-        seen = attention.view(1, 1, rows, rows)
-        if rows != side:
-            seen = F.interpolate(seen, (side, side), mode="bilinear", antialias=True)
-        self.sensitivity += seen[0, 0]
+        rows = round(len(attention) ** 0.5)
+        self.sensitivity += _resized(attention.view(rows, rows), len(self.sensitivity))
 
     def _pixels(self, x: Tensor) -> Tensor:
         """(N, P, 3 * patch²): each patch with mean 0 and variance 1."""
@@ -169,14 +163,21 @@ def _attention(block: Any, y: Tensor) -> Tensor:  # Any: layers of timm's blocks
     inputs = block.norm1(y)
     queries = F.linear(inputs[:, :1], weight[:width], bias[:width])
     keys = F.linear(inputs, weight[width : 2 * width], bias[width : 2 * width])
-    q, k = (each.float().view(len(y), each.shape[1], _HEADS, -1).transpose(1, 2) for each in (queries, keys))
+    q, k = (x.float().view(len(y), x.shape[1], _HEADS, -1).transpose(1, 2) for x in (queries, keys))
     scores: Tensor = q @ k.transpose(2, 3) * block.attn.scale
     return scores.softmax(dim=-1)[:, :, 0, 1:].mean(dim=(0, 1))
 
 
-def _chosen(tokens: Tensor, places: Tensor) -> Tensor:
+def _resized(attention: Tensor, side: int) -> Tensor:
+    """(rows, rows) -> (side, side)."""
+    if len(attention) == side:
+        return attention
+    return F.interpolate(attention[None, None], (side, side), mode="bilinear", antialias=True)[0, 0]
+
+
+def _chosen(tokens: Tensor, indices: Tensor) -> Tensor:
     """(N, P, width) and (N, K) -> (N, K, width)."""
-    return tokens.gather(1, places[..., None].expand(-1, -1, tokens.shape[2]))
+    return tokens.gather(1, indices[..., None].expand(-1, -1, tokens.shape[2]))
 
 
 def _positions(rows: int, width: int, x: Tensor) -> Tensor:

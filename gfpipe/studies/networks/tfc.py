@@ -19,9 +19,8 @@ from torch import Tensor, nn
 _WIDTH: Final = 128
 _LAYERS, _HEADS = 2, 4
 _PROJECTED: Final = 128
-_TEMPERATURE: Final = 0.2  # of the contrastive loss, as in the authors' code
-_WITHIN: Final = 0.2  # lambda of equation 4, as in the authors' code
-_MARGIN: Final = 1.0  # delta of equation 3, as in the authors' code
+# As in the authors' code: temperature of the contrastive loss, lambda of equation 4, delta of equation 3.
+_TEMPERATURE, _WITHIN, _MARGIN = 0.2, 0.2, 1.0
 _JITTER, _SCALING = 0.3, 0.2  # standard deviations of jitter and scale, for features of variance 1
 _FREQUENCIES: Final = 0.1  # share of the frequencies removed, and of those added to
 _ADDED: Final = 0.1  # of the highest amplitude, at most
@@ -61,14 +60,14 @@ class Tfc(nn.Module):
         """
         steps = self._steps(x)
         spectrum = _spectrum(steps)
-        times = [_read(self.time, each) for each in (steps, _varied_time(steps))]
-        frequencies = [_read(self.frequency, each) for each in (spectrum, _varied_frequencies(spectrum))]
+        times = [_read(self.time, x) for x in (steps, _varied_time(steps))]
+        frequencies = [_read(self.frequency, x) for x in (spectrum, _varied_frequencies(spectrum))]
         within = nt_xent(*times) + nt_xent(*frequencies)  # equations 1 and 2
         t, t_varied = map(self.time_projector, times)
         f, f_varied = map(self.frequency_projector, frequencies)
         together = nt_xent(t, f)
         apart = (nt_xent(t, f_varied), nt_xent(t_varied, f), nt_xent(t_varied, f_varied))
-        consistency = sum((F.relu(together - each + _MARGIN) for each in apart), start=together.new_zeros(()))
+        consistency = sum((F.relu(together - loss + _MARGIN) for loss in apart), start=together.new_zeros(()))
         return _WITHIN * within + (1 - _WITHIN) * consistency
 
     def _steps(self, x: Tensor) -> Tensor:
@@ -78,16 +77,15 @@ class Tfc(nn.Module):
 
 def nt_xent(first: Tensor, second: Tensor) -> Tensor:
     """NT-Xent loss of N positive pairs, (N, D) each (Chen et al. 2020, SimCLR)."""
-    both = F.normalize(torch.cat((first, second)).float(), dim=1)
-    similarity = (both @ both.T / _TEMPERATURE).fill_diagonal_(-math.inf)
-    partner = torch.arange(len(both), device=both.device).roll(len(first))
+    pairs = F.normalize(torch.cat((first, second)).float(), dim=1)
+    similarity = (pairs @ pairs.T / _TEMPERATURE).fill_diagonal_(-math.inf)
+    partner = torch.arange(len(pairs), device=pairs.device).roll(len(first))
     return F.cross_entropy(similarity, partner)
 
 
 def _convolution(inputs: int, outputs: int) -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
-    )
+    convolution = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
 
 
 def _encoder() -> nn.TransformerEncoder:
@@ -106,8 +104,8 @@ def _projector() -> nn.Module:
 
 def _read(encoder: nn.TransformerEncoder, steps: Tensor) -> Tensor:
     """(N, steps, width) -> (N, width), the mean over steps with positional encodings."""
-    read: Tensor = encoder(steps + _positions(steps.shape[1], steps))
-    return read.mean(dim=1)
+    encoded: Tensor = encoder(steps + _positions(steps.shape[1], steps))
+    return encoded.mean(dim=1)
 
 
 def _positions(steps: int, like: Tensor) -> Tensor:
@@ -131,6 +129,6 @@ def _varied_time(steps: Tensor) -> Tensor:
 
 def _varied_frequencies(spectrum: Tensor) -> Tensor:
     """Remove some frequencies, then amplify some (section 4.2)."""
-    kept = spectrum * (torch.rand_like(spectrum) >= _FREQUENCIES)
+    remaining = spectrum * (torch.rand_like(spectrum) >= _FREQUENCIES)
     more = torch.rand_like(spectrum) * _ADDED * spectrum.amax(dim=(1, 2), keepdim=True)
-    return kept + more * (torch.rand_like(spectrum) < _FREQUENCIES)
+    return remaining + more * (torch.rand_like(spectrum) < _FREQUENCIES)

@@ -3,10 +3,8 @@
     3 @ 180x180 -> VGG16's 13 convolutions -> 512 @ 5x5 -> whole planes dropped -> mean of each plane -> 256 -> outputs
 
 ``vgg16-multi`` has the convolutions of Simonyan and Zisserman (2015, table 1, D); ``vgg16-multi-bn`` adds batch norm
-after every convolution, for short trainings from random weights.
-
-The published network has one output layer per attribute. Here they are rows of one layer, ``head``, which is
-equivalent.
+after every convolution, for short trainings from random weights. The published output layers, one per attribute, are
+rows of one layer here.
 """
 
 from typing import Final

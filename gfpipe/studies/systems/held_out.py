@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from gfpipe import files
+from gfpipe.arrays import array_dataclass
 from gfpipe.attributes.device import resolve_device
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.answers import Floats, Labels, Trial
@@ -26,15 +27,14 @@ from gfpipe.training.data.splits import Faces
 
 _ARRAYS: Final = ("p_female", "age_years")
 _TIMED: Final = 128  # faces whose predictions are timed
-_PASSES: Final = 3  # of which the fastest counts: other work on the machine only ever slows one down
+_PASSES: Final = 3  # of which the fastest counts
 
 
-@dataclass(frozen=True, eq=False)
+@array_dataclass
 class HeldOut:
     """The N test faces that every system is measured on: the test split by hash.
 
     Attributes:
-        data: the data set's name.
         everything: M faces, to learn from and to test on.
         test: (M,) mask of the test faces.
         labels: of the N test faces.

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gfpipe.arrays import array_dataclass
 from gfpipe.evaluation.answers import Answers, Floats, Trial
 
 RECIPE, HEAD, MODEL, FOREIGN = "recipe", "head", "model", "foreign"  # kinds of systems
@@ -15,8 +16,7 @@ class Published:
 
     Attributes:
         value: share in [0, 1], or years.
-        measure: ``accuracy``, ``balanced_accuracy``, ``roc_auc`` or ``age_error``, which are compared with ours; or
-            empty.
+        measure: ``accuracy``, ``balanced_accuracy``, ``roc_auc`` or ``age_error``, to compare with ours; or empty.
         what: description of any other measure.
     """
 
@@ -78,13 +78,13 @@ class System:
         return tuple(filter(None, (self.recipe, self.women, self.men)))
 
 
-@dataclass(frozen=True, eq=False)
+@array_dataclass
 class Run:
     """A system's predictions for the N test faces, and its costs.
 
     Attributes:
         setting: :data:`FULL`, :data:`REDUCED`, :data:`STORED` or :data:`OTHERS`.
-        p_female, age_years: as in :class:`gfpipe.evaluation.answers.Answers`.
+        p_female, age_years: (N,) as in :class:`gfpipe.evaluation.answers.Answers`.
         made_smaller: what a reduced setting changes, in words.
         parameters: of the networks, frozen ones included; None if unknown.
         train_seconds: of training alone; None if it was not trained here.
@@ -120,13 +120,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Systems on the same faces.
-
-    Attributes:
-        trial: predictions of all runs, under the systems' names.
-        rows: all systems of the study.
-        groups: titles of groups.
-    """
+    """Systems on the same faces: predictions of all runs, rows of all systems, and titles of groups."""
 
     trial: Trial
     rows: tuple[Row, ...]

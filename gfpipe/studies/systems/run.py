@@ -37,16 +37,11 @@ _PENDING: Final = np.zeros(0)  # predictions of a network that is not evaluated 
 
 @dataclass(frozen=True, eq=False)
 class _Network:
-    """A network to evaluate for a system.
-
-    Attributes:
-        models: its folder; in front of the folders of the networks for the ages of women and men, if any.
-        run: without predictions yet.
-    """
+    """A network to evaluate for a system."""
 
     system: System
-    models: tuple[Path, ...]
-    run: Run
+    models: tuple[Path, ...]  # its folder; then those of the networks for the ages of women and men, if any
+    run: Run  # without predictions yet
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,4 @@
-"""A benchmark in place of an archive: its pictures as candidates with a model's predictions; labels are not read.
-
-The hidden labels tell afterwards how many of the model's labels were wrong.
-"""
+"""A benchmark in place of an archive: its pictures as candidates with a model's predictions; labels are not read."""
 
 import hashlib
 from collections.abc import Sequence

@@ -4,6 +4,7 @@ OUT/data/labelled.parquet …   faces to learn from, and faces to measure on: ch
 OUT/sets/SETTING/             pseudo-labelled faces of a setting
 """
 
+import itertools
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -51,7 +52,7 @@ class Config(Study[Outcome]):
 
     Attributes:
         model: source model, id or folder; its predictions become labels, and training starts from its weights.
-        recipe: of fine-tuning, on `labelled + curated`; its network and initial model are replaced.
+        recipe: of fine-tuning, on `labelled + curated`; network and initial model are replaced.
         data: labelled source faces, ``NAME=PATH`` or ``NAME:FORM=PATH`` each.
         group: faces whose labels are hidden, in place of an archive; None with a lake.
         lake: lake with crops of a real archive; None with a group.
@@ -86,7 +87,7 @@ class Config(Study[Outcome]):
             raise UsageError("--lake and --test belong together: a model labelled the lake; --test names human labels")
         if self.lake and self.oracle:
             raise UsageError("--oracle needs true labels, which a lake does not have")
-        for threshold in (*self.thresholds, *self.soft, *(value for pair in self.per_class for value in pair)):
+        for threshold in itertools.chain(self.thresholds, self.soft, *self.per_class):
             if not 0 <= threshold < 1:
                 raise UsageError(f"a threshold is a confidence from 0 to below 1, not {threshold:g}")
         for name in ("held_out", "reported"):
@@ -99,9 +100,8 @@ class Config(Study[Outcome]):
         """Every row to train, the control first."""
         rows = [Setting("control", "fine-tuned without", Kind.CONTROL)]
         rows += [Setting(f"t{at:g}", f"≥ {at:g}", Kind.THRESHOLD, at, at) for at in self.thresholds]
-        rows += [
-            Setting(f"f{f:g}-m{m:g}", f"women ≥ {f:g}, men ≥ {m:g}", Kind.PER_CLASS, f, m) for f, m in self.per_class
-        ]
+        for f, m in self.per_class:
+            rows.append(Setting(f"f{f:g}-m{m:g}", f"women ≥ {f:g}, men ≥ {m:g}", Kind.PER_CLASS, f, m))
         rows += [Setting(f"soft{at:g}", f"≥ {at:g}, soft", Kind.SOFT, at, at, soft=True) for at in self.soft]
         rows += [Setting("oracle", "true labels", Kind.ORACLE, 0.0, 0.0)] if self.oracle else []
         return tuple({row.id: row for row in rows}.values())

@@ -96,17 +96,7 @@ def halves(faces: Faces, reported: float) -> NDArray[np.str_]:
 
 
 def write(path: Path, images: Iterable[LabelledImage], parts: Iterable[str | None], licence: str) -> Path:
-    """Write a table of pictures in the data-set form ``parquet``.
-
-    Args:
-        path: of the table.
-        images: picture files, or rows of shards.
-        parts: split of each picture, or None.
-        licence: for the cards of models.
-
-    Raises:
-        UsageError: the file cannot be written.
-    """
+    """Write a table of pictures and their splits in the data-set form ``parquet``; raises UsageError."""
     rows = [
         {
             "path": str(image.path.absolute()),

@@ -5,18 +5,16 @@
 
 Separation of data:
 
-- Part of the hidden group replaces the archive. No training reads its labels. They are used once, after all
-  selections, to count wrong pseudo-labels, and by the row `oracle`, the upper bound.
+- Part of the hidden group replaces the archive. Its labels are used only to count wrong pseudo-labels after all
+  selections, and by the row `oracle`, the upper bound.
 - The rest of the group is held out and split by hash: settings are chosen on one half and reported on the other.
-  Early stopping uses labelled validation faces, in every row; none of them is of the group.
-- The source model must not have learned from the group: a model whose list of seen faces has some of them is refused,
-  unless its card says that every stage left the group out.
+  Early stopping uses labelled validation faces of other groups.
+- A source model that may have learned from the group is refused.
 
-Every row but the source learns from the same labelled faces for the same number of steps (`epoch_faces` of the
-recipe). Benchmarks do not identify people: two pictures of one person may be in the archive and held out.
+Every row but the source learns from the same labelled faces for the same number of steps. Benchmarks do not identify
+people: two pictures of one person may be in the archive and held out.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -25,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gfpipe import files
+from gfpipe.arrays import array_dataclass
 from gfpipe.attributes.device import resolve_device
 from gfpipe.attributes.spec import FEMALE
 from gfpipe.curation import lakes, sets
@@ -46,7 +45,7 @@ from gfpipe.training.data.splits import Faces
 _FEWEST: Final = 8  # pseudo-labelled faces to train on
 
 
-@dataclass(frozen=True, eq=False)
+@array_dataclass
 class Prepared:
     """Data shared by all settings.
 
@@ -63,12 +62,6 @@ class Prepared:
     source: Source
     faces: Faces
     archive: int
-
-    def labelled(self, kind: Kind) -> Candidates:
-        """The candidates with the model's predictions, or with the true labels for the oracle."""
-        if kind is Kind.ORACLE and self.truth is not None:
-            return replace(self.candidates, p_female=self.truth.astype(np.float64))
-        return self.candidates
 
 
 @dataclass(frozen=True)
@@ -93,12 +86,23 @@ def prepare(config: Config) -> Prepared:
         ModelError: the model or the detector is not available.
     """
     sources = tuple(datasets.read(name) for name in config.data)
-    _check_sources(config, sources)
+    for data in sources:
+        if data.pseudo:
+            raise UsageError(f"{data.name} is a curated set: a study's source faces must be labelled by people")
+        if data.broadcast and config.group:
+            raise UsageError(
+                f"{data.name} holds faces from broadcasts: give the archive as --lake, without --unlabelled"
+            )
     faces = splits.distinct(sources, config.on_progress)
     hidden = np.zeros(len(faces.images), np.bool_)
     if config.group:
         hidden = config.group.members(faces)
-        _check_source(config.model, config.group, faces.digests[hidden])
+        if not _never_learned(config.model, config.group, faces.digests[hidden]):
+            raise UsageError(
+                f"{config.model} was trained on faces of these data sets, and its card does not say that "
+                f"{config.group} was left out: it may know their labels, so that no study of it would mean anything; "
+                f"choose a model trained without {config.group}"
+            )
     part = hiding.labelled_parts(faces, config.recipe.split, hidden)
     seen = store.seen(config.model)
     licence = hiding.licence(sources)
@@ -117,13 +121,13 @@ def curate(config: Config, prepared: Prepared, setting: Setting) -> Curated:
     folder = config.set_of(setting)
     if setting.female is None or setting.male is None:
         return Curated(0, 0, None)
-    candidates = prepared.labelled(setting.kind)
+    candidates, source = prepared.candidates, prepared.source
+    if setting.kind is Kind.ORACLE and prepared.truth is not None:
+        candidates = replace(candidates, p_female=prepared.truth.astype(np.float64))
+        source = replace(source, material=f"{source.material}, with the labels of people")
     rules = Rules(setting.female, setting.male, validation=0.0)  # labelled faces serve for early stopping
     selection = select(candidates, rules)
     if not (folder / sets.CARD).is_file():
-        source = prepared.source
-        if setting.kind is Kind.ORACLE:
-            source = replace(source, material=f"{source.material}, with the labels of people")
         sets.write(folder, candidates, selection, rules, source, setting.soft)
     wrong = None
     if prepared.truth is not None and len(selection.chosen):
@@ -133,34 +137,19 @@ def curate(config: Config, prepared: Prepared, setting: Setting) -> Curated:
     return Curated(counts["female"], counts["male"], wrong)
 
 
-def _check_sources(config: Config, sources: Sequence[Dataset]) -> None:
-    for data in sources:
-        if data.pseudo:
-            raise UsageError(f"{data.name} is a curated set: a study's source faces must be labelled by people")
-        if data.broadcast and config.group:
-            raise UsageError(
-                f"{data.name} holds faces from broadcasts: give the archive as --lake, without --unlabelled"
-            )
-
-
 def _from_group(config: Config, hidden: Faces, labelled: Faces, licence: str) -> Prepared:
     """Split the hidden group; label its archive."""
     role = hiding.roles(hidden, config.held_out, config.reported)
-    for name in (CHOOSING, REPORTING):
-        _write_measured(config, name, lessons.subset(hidden, np.flatnonzero(role == name)), licence)
+    _write_roles(config, hidden, role, licence)
     archive = lessons.subset(hidden, np.flatnonzero(role == ARCHIVE))
     p_female = _predictions(config, archive)
     candidates, indices = benchmarks.from_dataset(archive.images, p_female)
     card = store.card(config.model)
     left_out = {"no face was found, or the picture cannot be read": len(archive.images) - len(indices)}
     models = (Model(card.id, card.sha256, len(indices)),)
-    return Prepared(
-        candidates=candidates,
-        truth=archive.perceived_gender[indices] == FEMALE,
-        source=Source(f"faces with {config.group}, whose labels were hidden", models, left_out),
-        faces=_joined(labelled, archive),
-        archive=len(archive.images),
-    )
+    source = Source(f"faces with {config.group}, whose labels were hidden", models, left_out)
+    truth = archive.perceived_gender[indices] == FEMALE
+    return Prepared(candidates, truth, source, _joined(labelled, archive), len(archive.images))
 
 
 def _from_lake(config: Config, labelled: Faces, seen: NDArray[np.uint64]) -> Prepared:
@@ -175,37 +164,20 @@ def _from_lake(config: Config, labelled: Faces, seen: NDArray[np.uint64]) -> Pre
     tests = tuple(datasets.read_to_measure(name) for name in config.test)
     faces = splits.distinct(tests)
     candidates = lake.candidates
+    columns = (candidates.path.tolist(), candidates.perceived_gender.tolist(), candidates.row.tolist())
     images = tuple(
         LabelledImage(Path(path), gender, row=None if row < 0 else row)
-        for path, gender, row in zip(
-            candidates.path.tolist(), candidates.perceived_gender.tolist(), candidates.row.tolist(), strict=True
-        )
+        for path, gender, row in zip(*columns, strict=True)
     )
     crops = splits.distinct([Dataset("archive", CURATED, images, ())])
     known = np.isin(faces.digests, np.concatenate([seen, crops.digests]))
     unseen = lessons.subset(faces, np.flatnonzero(~known))
     if not len(unseen.images):
         raise UsageError("the model or the archive has every test face already: name other faces with --test")
-    role = hiding.halves(unseen, config.reported)
-    for name in (CHOOSING, REPORTING):
-        _write_measured(config, name, lessons.subset(unseen, np.flatnonzero(role == name)), hiding.licence(tests))
+    _write_roles(config, unseen, hiding.halves(unseen, config.reported), hiding.licence(tests))
     expires_at = lake.expires_at.min().astype("datetime64[s]").item() if len(candidates) else None
-    return Prepared(
-        candidates=candidates,
-        truth=None,
-        source=Source(f"crops of {config.lake}", lake.models, lake.left_out, expires_at),
-        faces=_joined(labelled, crops),
-        archive=len(candidates),
-    )
-
-
-def _check_source(model: str, group: Group, digests: NDArray[np.uint64]) -> None:
-    if not _never_learned(model, group, digests):
-        raise UsageError(
-            f"{model} was trained on faces of these data sets, and its card does not say that {group} was left "
-            "out: it may know their labels, so that no study of it would mean anything; choose a model trained "
-            f"without {group}"
-        )
+    source = Source(f"crops of {config.lake}", lake.models, lake.left_out, expires_at)
+    return Prepared(candidates, None, source, _joined(labelled, crops), len(candidates))
 
 
 def _never_learned(model: str, group: Group, digests: NDArray[np.uint64]) -> bool:
@@ -219,6 +191,11 @@ def _never_learned(model: str, group: Group, digests: NDArray[np.uint64]) -> boo
         return all(_never_learned(initial, group, digests) for initial in lineage.initial)
     except UnknownModelError:
         return False
+
+
+def _write_roles(config: Config, faces: Faces, role: NDArray[np.str_], licence: str) -> None:
+    for name in (CHOOSING, REPORTING):
+        _write_measured(config, name, lessons.subset(faces, np.flatnonzero(role == name)), licence)
 
 
 def _write_measured(config: Config, name: str, faces: Faces, licence: str) -> None:
