@@ -140,15 +140,11 @@ def _chips(note: str, use: Use) -> Held:
             f"it is on the machine {use.host}, and this is {platform.node()}: purge there, or delete the folder there "
             f"and then {note} in the lake"
         )
-    return Held(Place.CHIPS, use.folder, _count(folder), 0, sum(file.stat().st_size for file in files), problem=problem)
-
-
-def _count(folder: Path) -> int:
-    """Number of faces in a folder of chips."""
     try:
-        return int((np.load(folder / "state.npy", mmap_mode="r") == 1).sum())  # 1: cut; see gfpipe.training.data.chips
+        count = int((np.load(folder / "state.npy", mmap_mode="r") == 1).sum())  # 1: cut; see gfpipe.training.data.chips
     except (OSError, ValueError):
-        return 0
+        count = 0
+    return Held(Place.CHIPS, use.folder, count, 0, sum(file.stat().st_size for file in files), problem=problem)
 
 
 def _may_show_faces(storage: Storage, name: str) -> bool:
@@ -205,7 +201,5 @@ class _Remaining:
 
     def _within(self, path: str) -> str | None:
         """Name of a file within the lake; None if it is elsewhere."""
-        if not PurePosixPath(path).is_absolute():
-            return path
-        root = PurePosixPath(self.storage.path())
-        return str(PurePosixPath(path).relative_to(root)) if PurePosixPath(path).is_relative_to(root) else None
+        name = PurePosixPath(self.storage.path(), path)
+        return str(name.relative_to(self.storage.path())) if name.is_relative_to(self.storage.path()) else None

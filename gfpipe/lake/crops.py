@@ -34,13 +34,7 @@ _FACE: Final = ("recording_id", "config_digest", "sample_index", "face_index")
 def columns(
     crops: Sequence[Mapping[str, Any]], now: datetime, term: timedelta
 ) -> tuple[dict[str, list[Any]], int, datetime]:
-    """Arguments of :meth:`ShardWriter.crops` for new crops: columns, number of rows and expiry.
-
-    Args:
-        crops: sample_index, face_index, track_id, jpeg, width and height of each crop.
-        now: time at which they are stored.
-        term: how long they are stored.
-    """
+    """Arguments of :meth:`ShardWriter.crops` (columns, rows, expiry) for new crops, stored now and for ``term``."""
     names = ("sample_index", "face_index", "track_id", "jpeg", "width", "height")
     values: dict[str, list[Any]] = {name: [crop[name] for crop in crops] for name in names}
     expires_at = now + term
@@ -61,21 +55,12 @@ def has(lake: str, recording: Recording, config_digest: str) -> bool:
 
 
 def of(lake: str, recording: Recording, config_digest: str) -> pa.Table | None:
-    """Read the crops of an analysis, with pictures; None if there is no shard or it has expired.
-
-    Raises:
-        LakeError: the shard cannot be read.
-    """
+    """Read the crops of an analysis, with pictures; None if there is no shard or it has expired. Raises as `has`."""
     return Storage(lake).read_table(*shards.crops_place(recording)) if has(lake, recording, config_digest) else None
 
 
 def again(crops: pa.Table, track_id: NDArray[np.int32]) -> tuple[dict[str, Any], int, datetime]:
-    """Arguments of :meth:`ShardWriter.crops` for N crops of :func:`of` under a new analysis, with the same dates.
-
-    Args:
-        crops: N rows.
-        track_id: (N,) tracks of the same faces by the new analysis.
-    """
+    """As :func:`columns` for N crops of :func:`of` and ``track_id``, (N,), of a new analysis, with the same dates."""
     until = datetime.fromisoformat(crops.schema.metadata[b"gfpipe.expires_at"].decode())
     same = ("sample_index", "face_index", "jpeg", "width", "height", "kept_at", "expires_at")
     return {name: crops[name].combine_chunks() for name in same} | {"track_id": track_id}, len(crops), until
@@ -123,8 +108,7 @@ def names(storage: Storage) -> list[str]:
 
 def is_shard(name: str) -> bool:
     """Whether the name is that of a finished shard."""
-    last = PurePosixPath(name).name
-    return last.endswith(".parquet") and last[0] not in "._"
+    return name.endswith(".parquet") and PurePosixPath(name).name[0] not in "._"
 
 
 def faces(storage: Storage, name: str) -> pa.Table:
@@ -192,12 +176,11 @@ def _pictures(lake: str, name: str, _stamp: str, group: int) -> Any:
 def _shards_of(storage: Storage, recording_id: str) -> list[str]:
     """Shards of a recording in any channel; its id contains the month, but not the exact channel."""
     match = _MONTH.search(recording_id)
-    shards = []
+    paths: list[str] = []
     for channel in storage.folders(*FOLDER):
         months = [f"month={match[1]}-{match[2]}"] if match else storage.folders(*FOLDER, channel)
-        paths = ("/".join((*FOLDER, channel, month, f"{recording_id}.parquet")) for month in months)
-        shards += [path for path in paths if storage.exists(path)]
-    return shards
+        paths += ["/".join((*FOLDER, channel, month, f"{recording_id}.parquet")) for month in months]
+    return list(filter(storage.exists, paths))
 
 
 @contextmanager

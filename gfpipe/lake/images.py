@@ -54,15 +54,9 @@ def may_hold_images(kind: pa.DataType) -> bool:
     """Whether cells of this type are or contain bytes."""
     if pa.types.is_nested(kind):
         return any(may_hold_images(kind.field(index).type) for index in range(kind.num_fields))
-    return any(is_kind(kind) for is_kind in _BYTES)
-
-
-_BYTES: Final[tuple[Any, ...]] = (
-    pa.types.is_binary,
-    pa.types.is_large_binary,
-    pa.types.is_binary_view,
-    pa.types.is_fixed_size_binary,
-)
+    types = pa.types
+    tests = (types.is_binary, types.is_large_binary, types.is_binary_view, types.is_fixed_size_binary)
+    return any(test(kind) for test in tests)
 
 
 def _cells(column: Any) -> Iterator[bytes]:

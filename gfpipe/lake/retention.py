@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -62,24 +62,15 @@ class Place(StrEnum):
 
 @dataclass(frozen=True)
 class Held:
-    """A file or folder with content to remove.
-
-    Attributes:
-        name: of the file or folder: within the lake, or absolute.
-        images: number of pictures to remove.
-        rows: number of rows to remove that contain no picture.
-        size: bytes to remove.
-        whole: remove the whole file or folder.
-        problem: why it cannot be removed; empty if it can.
-    """
+    """A file or folder with content to remove."""
 
     place: Place
-    name: str
-    images: int = 0
-    rows: int = 0
-    size: int = 0
-    whole: bool = True
-    problem: str = ""
+    name: str  # within the lake, or absolute
+    images: int = 0  # number of pictures to remove
+    rows: int = 0  # number of rows to remove that contain no picture
+    size: int = 0  # bytes to remove
+    whole: bool = True  # remove the whole file or folder
+    problem: str = ""  # why it cannot be removed
 
 
 def find(lake: str, scope: PurgeScope) -> Iterator[Held]:
@@ -154,7 +145,8 @@ def _crops(storage: Storage, name: str, size: int, scope: PurgeScope, now: datet
     if is_mark or (len(faces) and going.all()):
         yield Held(Place.CROPS, name, len(faces), 0, size)
     elif going.any():
-        yield Held(Place.CROPS, name, int(going.sum()), 0, _bytes_of(storage, name, going), whole=False)
+        sizes = pc.binary_length(storage.read_table(name)["jpeg"]).to_numpy()
+        yield Held(Place.CROPS, name, int(going.sum()), 0, int(sizes[going].sum()), whole=False)
 
 
 def _unfinished(storage: Storage, name: str, size: int, scope: PurgeScope) -> Iterator[Held]:
@@ -201,14 +193,8 @@ def _pictures_in(storage: Storage, name: str) -> tuple[int, int]:
         return count, file.tell() if count else 0
 
 
-def _bytes_of(storage: Storage, name: str, rows: NDArray[np.bool_]) -> int:
-    sizes = pc.binary_length(storage.read_table(name)["jpeg"])
-    return int(np.asarray(sizes.to_numpy())[rows].sum())
-
-
 def answers(lake: str) -> int:
     """Number of human answers in the lake."""
-    folder: tuple[str, ...] = ("labels", f"v{schema.VERSION}")
     storage = Storage(lake)
-    tables: Iterator[Any] = (storage.read_table(name) for name in storage.files(*folder) if crops.is_shard(name))
-    return sum(len(table) for table in tables)
+    names = storage.files("labels", f"v{schema.VERSION}")
+    return sum(len(storage.read_table(name)) for name in names if crops.is_shard(name))

@@ -13,43 +13,39 @@ from gfpipe.recording import Recording
 
 VERSION: Final = 1
 
-_KEY: Final = [
-    pa.field("recording_id", pa.string(), nullable=False),
-    pa.field("config_digest", pa.string(), nullable=False),
-]
+
+def _required(kind: pa.DataType, *names: str) -> list[pa.Field]:
+    return [pa.field(name, kind, nullable=False) for name in names]
+
+
 _UTC: Final = pa.timestamp("us", tz="UTC")
+_KEY: Final = _required(pa.string(), "recording_id", "config_digest")
+_FACE: Final = [*_KEY, *_required(pa.int32(), "sample_index", "face_index")]
+_BOX: Final = _required(pa.float32(), "x1", "y1", "x2", "y2")  # pixels of the source frame
 
 RECORDINGS: Final = pa.schema(
     [
         *_KEY,
-        pa.field("path", pa.string(), nullable=False),
-        pa.field("channel", pa.string(), nullable=False),
-        pa.field("programme", pa.string(), nullable=False),
+        *_required(pa.string(), "path", "channel", "programme"),
         pa.field("started_at", _UTC, nullable=False),
         pa.field("timezone", pa.string(), nullable=False),  # IANA name or +HH:MM, for local hours and dates
         pa.field("scheduled_seconds", pa.float64()),
         pa.field("status", pa.string(), nullable=False),
         pa.field("reason", pa.string()),
         pa.field("duration_seconds", pa.float64()),
-        pa.field("analysed_seconds", pa.float64(), nullable=False),
-        pa.field("lost_seconds", pa.float64(), nullable=False),
+        *_required(pa.float64(), "analysed_seconds", "lost_seconds"),
         pa.field("lost_ranges", pa.list_(pa.struct([("start_seconds", pa.float64()), ("end_seconds", pa.float64())]))),
         pa.field("width", pa.int32()),
         pa.field("height", pa.int32()),
         pa.field("frame_seconds", pa.float64()),
         pa.field("codec", pa.string()),
         pa.field("container", pa.string()),
-        pa.field("sample_count", pa.int64(), nullable=False),
-        pa.field("face_count", pa.int64(), nullable=False),
+        *_required(pa.int64(), "sample_count", "face_count"),
         pa.field("sampling", pa.string(), nullable=False),
         pa.field("every_seconds", pa.float64(), nullable=False),
-        pa.field("detector_id", pa.string(), nullable=False),
-        pa.field("classifier_id", pa.string(), nullable=False),
-        pa.field("decode_seconds", pa.float64(), nullable=False),
-        pa.field("detect_seconds", pa.float64(), nullable=False),
-        pa.field("chips_seconds", pa.float64(), nullable=False),
-        pa.field("classify_seconds", pa.float64(), nullable=False),
-        pa.field("write_seconds", pa.float64(), nullable=False),
+        *_required(pa.string(), "detector_id", "classifier_id"),
+        *_required(pa.float64(), "decode_seconds", "detect_seconds", "chips_seconds"),
+        *_required(pa.float64(), "classify_seconds", "write_seconds"),
         pa.field("analysed_at", _UTC, nullable=False),
         pa.field("gfpipe_version", pa.string(), nullable=False),
         pa.field("source_bytes", pa.int64()),
@@ -62,8 +58,7 @@ SAMPLES: Final = pa.schema(
     [
         *_KEY,
         pa.field("sample_index", pa.int32(), nullable=False),
-        pa.field("seconds", pa.float64(), nullable=False),
-        pa.field("step_seconds", pa.float64(), nullable=False),
+        *_required(pa.float64(), "seconds", "step_seconds"),
         pa.field("aired_at", _UTC, nullable=False),
         pa.field("shot", pa.int32()),  # null if shots were not detected
         pa.field("face_count", pa.int32(), nullable=False),
@@ -72,13 +67,8 @@ SAMPLES: Final = pa.schema(
 
 FACES: Final = pa.schema(
     [
-        *_KEY,
-        pa.field("sample_index", pa.int32(), nullable=False),
-        pa.field("face_index", pa.int32(), nullable=False),
-        pa.field("x1", pa.float32(), nullable=False),  # pixels of the source frame
-        pa.field("y1", pa.float32(), nullable=False),
-        pa.field("x2", pa.float32(), nullable=False),
-        pa.field("y2", pa.float32(), nullable=False),
+        *_FACE,
+        *_BOX,
         pa.field("landmarks", pa.list_(pa.float32(), 10), nullable=False),  # x, y of eyes, nose, mouth corners
         pa.field("detector_score", pa.float32(), nullable=False),
         pa.field("height_360", pa.float32(), nullable=False),  # face height, the frame scaled to 360 lines
@@ -88,9 +78,7 @@ FACES: Final = pa.schema(
 
 ATTRIBUTES: Final = pa.schema(
     [
-        *_KEY,
-        pa.field("sample_index", pa.int32(), nullable=False),
-        pa.field("face_index", pa.int32(), nullable=False),
+        *_FACE,
         pa.field("model_id", pa.string(), nullable=False),
         pa.field("p_female", pa.float32(), nullable=False),
         pa.field("age_years", pa.float32()),
@@ -101,15 +89,11 @@ ATTRIBUTES: Final = pa.schema(
 # contain copies of them.
 CROPS: Final = pa.schema(
     [
-        *_KEY,
-        pa.field("sample_index", pa.int32(), nullable=False),
-        pa.field("face_index", pa.int32(), nullable=False),
+        *_FACE,
         pa.field("track_id", pa.int32()),
         pa.field("jpeg", pa.binary(), nullable=False),
-        pa.field("width", pa.int32(), nullable=False),  # pixels of the JPEG
-        pa.field("height", pa.int32(), nullable=False),
-        pa.field("kept_at", _UTC, nullable=False),
-        pa.field("expires_at", _UTC, nullable=False),
+        *_required(pa.int32(), "width", "height"),  # pixels of the JPEG
+        *_required(_UTC, "kept_at", "expires_at"),
     ]
 )
 
@@ -133,10 +117,7 @@ LABELS: Final = pa.schema(
     [
         pa.field("recording_id", pa.string(), nullable=False),
         pa.field("seconds", pa.float64(), nullable=False),  # moment labelled, from the start of the recording
-        pa.field("x1", pa.float32(), nullable=False),  # pixels of the source frame
-        pa.field("y1", pa.float32(), nullable=False),
-        pa.field("x2", pa.float32(), nullable=False),
-        pa.field("y2", pa.float32(), nullable=False),
+        *_BOX,
         pa.field("answer", pa.string(), nullable=False),  # female, male, undecided or no_face
         pa.field("weight", pa.float64(), nullable=False),  # number of faces of the archive that it represents
         pa.field("annotator", pa.string()),
@@ -152,8 +133,7 @@ SPEECH: Final = pa.schema(
     [
         pa.field("recording_id", pa.string(), nullable=False),
         pa.field("label", pa.string(), nullable=False),  # female, male, music, noise or noEnergy
-        pa.field("start_seconds", pa.float64(), nullable=False),
-        pa.field("stop_seconds", pa.float64(), nullable=False),
+        *_required(pa.float64(), "start_seconds", "stop_seconds"),
         pa.field("imported_at", _UTC, nullable=False),
     ]
 )
@@ -171,11 +151,5 @@ TABLES: Final = {
 
 def recording_columns(recording: Recording) -> dict[str, Any]:
     """The columns that ``recordings`` and ``schedule`` have in common."""
-    return {
-        "path": recording.path,
-        "channel": recording.channel,
-        "programme": recording.programme,
-        "started_at": recording.start.astimezone(UTC),
-        "timezone": recording.timezone,
-        "scheduled_seconds": recording.scheduled_seconds,
-    }
+    names = ("path", "channel", "programme", "timezone", "scheduled_seconds")
+    return {name: getattr(recording, name) for name in names} | {"started_at": recording.start.astimezone(UTC)}

@@ -32,6 +32,8 @@ from gfpipe.recording import Recording, Status, Summary, in_zone
 _ROW_TABLES: Final = ("samples", "faces", "attributes")
 _CROPS_AT_ONCE: Final = 100  # crops per row group, which is read as a whole: a megabyte or two
 _KEY: Final = ("recording_id", "config_digest")
+_OUTCOME: Final = ("reason", "duration_seconds", "analysed_seconds", "lost_seconds")
+_CONFIGURATION: Final = ("sampling", "every_seconds", "min_score", "detector_id", "classifier_id")
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,10 @@ class Stored:
         return Summary(
             self.recording,
             Status(self.row["status"]),
-            duration_seconds=self.row["duration_seconds"],
-            analysed_seconds=self.row["analysed_seconds"],
-            lost_seconds=self.row["lost_seconds"],
             samples=self.row["sample_count"],
             faces=self.row["face_count"],
-            reason=self.row["reason"],
             reused=True,
+            **{name: self.row[name] for name in _OUTCOME},
         )
 
 
@@ -103,7 +102,9 @@ def analysed(lake: str) -> list[Recording]:
     table = Storage(lake).scan(("recordings", f"v{schema.VERSION}"), schema.RECORDINGS, columns, successful)
     if table is None:
         raise LakeError(f"{lake}: nothing has been analysed yet; run: gfpipe analyse ARCHIVE --lake {lake}")
-    return sorted((_recording(**row) for row in table.to_pylist()), key=lambda recording: recording.start)
+    rows = table.to_pylist()
+    recordings = (Recording(start=in_zone(row.pop("started_at"), row.pop("timezone")), **row) for row in rows)
+    return sorted(recordings, key=lambda recording: recording.start)
 
 
 def rows(lake: str, analysis: Stored, table: str) -> pa.Table:
@@ -185,24 +186,14 @@ class ShardWriter:
         self.analysed_seconds += float(step_seconds.sum())
 
     def keep(self, attributes: pa.Table) -> None:
-        """Append rows of ``attributes`` by other models for the same faces.
-
-        Raises:
-            LakeError: the lake cannot be written.
-        """
+        """Append rows of ``attributes`` by other models for the same faces; raises as :meth:`write` does."""
         columns = {name: attributes[name].combine_chunks() for name in attributes.column_names if name not in _KEY}
         self._append("attributes", **columns)
 
     def crops(self, columns: Mapping[str, Any], rows: int, expires_at: datetime) -> None:
         """Write the shard of crops, even without rows; at most once, before :meth:`finish`.
 
-        Args:
-            columns: columns of ``crops`` except the keys, (rows, …) each.
-            rows: number of crops.
-            expires_at: expiry of all crops.
-
-        Raises:
-            LakeError: the lake cannot be written.
+        ``columns`` are those of ``crops`` except the keys, (rows, …) each. Raises as :meth:`write` does.
         """
         parts, metadata = crops_place(self._recording), self._metadata | {"expires_at": expires_at.isoformat()}
         self._tables["crops"] = TableWriter(self._storage, parts, schema.CROPS, metadata, _CROPS_AT_ONCE)
@@ -210,11 +201,7 @@ class ShardWriter:
         self._append_to("crops", dict(columns), rows)
 
     def finish(self, summary: Summary, **facts: Any) -> None:
-        """Commit the shards, ``recordings`` last; ``facts`` are further columns of it.
-
-        Raises:
-            LakeError: the lake cannot be written.
-        """
+        """Commit the shards, ``recordings`` last, with further columns ``facts``; raises as :meth:`write` does."""
         row = _recording_row(self._recording, self._provenance, summary) | self._source | facts
         self._append("recordings", **{column: [value] for column, value in row.items()})
         for table in self._tables.values():
@@ -267,40 +254,23 @@ def crops_place(recording: Recording) -> tuple[str, ...]:
 
 def _parts(table: str, recording: Recording) -> tuple[str, ...]:
     """Path of a shard: Hive folders by channel and month of air time (UTC)."""
-    channel = quote(recording.channel, safe="")
-    month = recording.start.astimezone(UTC)
-    return (
-        table,
-        f"v{schema.VERSION}",
-        f"channel={channel}",
-        f"month={month:%Y-%m}",
-        f"{recording.recording_id}.parquet",
-    )
+    channel, month = quote(recording.channel, safe=""), recording.start.astimezone(UTC)
+    folders = (table, f"v{schema.VERSION}", f"channel={channel}", f"month={month:%Y-%m}")
+    return (*folders, f"{recording.recording_id}.parquet")
 
 
 def _recording_row(recording: Recording, provenance: Provenance, summary: Summary) -> dict[str, Any]:
     return {
         **schema.recording_columns(recording),
         "status": str(summary.status),
-        "reason": summary.reason,
-        "duration_seconds": summary.duration_seconds,
-        "analysed_seconds": summary.analysed_seconds,
-        "lost_seconds": summary.lost_seconds,
+        **{name: getattr(summary, name) for name in _OUTCOME},
         "sample_count": summary.samples,
         "face_count": summary.faces,
-        "sampling": provenance.sampling,
-        "every_seconds": provenance.every_seconds,
-        "min_score": provenance.min_score,
-        "detector_id": provenance.detector_id,
-        "classifier_id": provenance.classifier_id,
+        **{name: getattr(provenance, name) for name in _CONFIGURATION},
         **{f"{step}_seconds": seconds for step, seconds in vars(summary.timings).items()},
         "analysed_at": datetime.now(UTC),
         "gfpipe_version": __version__,
     }
-
-
-def _recording(timezone: str, started_at: datetime, **known: Any) -> Recording:
-    return Recording(start=in_zone(started_at, timezone), **known)
 
 
 def _size(path: str) -> int | None:

@@ -105,11 +105,9 @@ class Storage:
         if not self.is_local:
             return
         top = Path(self.path(*folder))
-        with suppress(OSError):  # not empty, or being written to
-            for below in sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True):
-                with suppress(OSError):
-                    below.rmdir()
-            top.rmdir()
+        for path in (*sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True), top):
+            with suppress(OSError):  # not empty, or being written to
+                path.rmdir()
 
     def _split(self) -> tuple[Any, str]:
         fs, path = fsspec.core.url_to_fs(self.url)

@@ -89,14 +89,11 @@ def write_whole(storage: Storage, parts: tuple[str, ...], schema: pa.Schema, row
 
 def encoding(schema: pa.Schema) -> dict[str, Any]:
     """Encoding of columns; pictures are not compressed again, so that searches of a disk find their signatures."""
-    pictures = {
-        field.name for field in schema if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type)
-    }
-    rest = [name for name in schema.names if name not in pictures]
-    return {
-        "compression": {name: "none" if name in pictures else "zstd" for name in schema.names},
-        "use_dictionary": rest if pictures else True,
-    }
+    types = pa.types
+    pictures = {field.name for field in schema if types.is_binary(field.type) or types.is_large_binary(field.type)}
+    others = [name for name in schema.names if name not in pictures]
+    compression = {name: "none" if name in pictures else "zstd" for name in schema.names}
+    return {"compression": compression, "use_dictionary": others if pictures else True}
 
 
 def file_of(source: str) -> str:

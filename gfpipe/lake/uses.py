@@ -22,16 +22,11 @@ FOLDER: Final = "uses"
 
 @dataclass(frozen=True)
 class Use:
-    """A folder that holds faces of a lake.
+    """A folder that holds faces of a lake."""
 
-    Attributes:
-        folder: absolute path on the machine ``host``.
-        until: first expiry (ISO time) of each shard used, by the shard's name within the lake.
-    """
-
-    folder: str
+    folder: str  # absolute path on the machine ``host``
     host: str
-    until: Mapping[str, str]
+    until: Mapping[str, str]  # first expiry (ISO time) of each shard used, by the shard's name within the lake
 
     @property
     def is_here(self) -> bool:
@@ -69,15 +64,16 @@ def read(storage: Storage, name: str) -> Use:
         with storage.open(name) as file:
             return Use(**json.load(file))
     except (OSError, ValueError, TypeError) as exc:
-        raise LakeError(
-            f"{storage.path(name)}: cannot be read: {exc}; delete it with the folder that it names"
-        ) from exc
+        path = storage.path(name)
+        raise LakeError(f"{path}: cannot be read: {exc}; delete it with the folder that it names") from exc
 
 
 def _by_lake(pictures: Iterable[Path]) -> dict[Path, set[str]]:
     shards: dict[Path, set[str]] = defaultdict(set)
     for path in {picture.resolve() for picture in set(pictures)}:
-        if lake := _lake_of(path):
+        indices = [index for index in range(len(path.parts) - 1) if path.parts[index : index + 2] == crops.FOLDER]
+        if indices:
+            lake = Path(*path.parts[: indices[-1]])
             shards[lake].add(path.relative_to(lake).as_posix())
     return shards
 
@@ -86,13 +82,6 @@ def _until(lake: Path, names: set[str]) -> dict[str, str]:
     storage, now = Storage(str(lake)), datetime.now(UTC)
     first = {name: pc.min(crops.faces(storage, name)["expires_at"]).as_py() for name in sorted(names)}
     return {name: (expiry or now).isoformat() for name, expiry in first.items()}
-
-
-def _lake_of(path: Path) -> Path | None:
-    """The lake that a shard of crops is in; None for another file."""
-    folders = path.parts
-    indices = [index for index in range(len(folders) - 1) if folders[index : index + 2] == crops.FOLDER]
-    return Path(*folders[: indices[-1]]) if indices else None
 
 
 def _name(folder: Path) -> str:
