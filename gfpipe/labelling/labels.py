@@ -9,16 +9,11 @@ MIN_BOX_SIDE: Final = 2.0  # pixels; smaller boxes are mistakes
 
 @dataclass(frozen=True)
 class Label:
-    """A row of the lake's table ``labels``.
+    """A row of the lake's table ``labels`` (:data:`gfpipe.lake.schema.LABELS`).
 
     Attributes:
-        recording_id: id of the recording.
-        seconds: time of the frame, from the start of the recording.
-        x1, y1, x2, y2: box of the face in pixels of the source frame.
         answer: one of `ANSWERS`.
-        weight: number of faces in the archive that this one represents.
-        annotator: name of the annotator; None if unknown.
-        whole_picture: whether all faces of the frame were labelled.
+        annotator: None if unknown.
     """
 
     recording_id: str

@@ -26,13 +26,7 @@ LABELS_FOLDER: Final = ("labels", f"v{schema.VERSION}")
 
 @dataclass(frozen=True)
 class Import:
-    """A source of labels in the lake.
-
-    Attributes:
-        source: path of the imported file, or ``queue NAME by ANNOTATOR``.
-        labels: number of labels.
-        imported_at: time of the import; of a queue, time of the latest answer.
-    """
+    """A source of labels in the lake, their number, and the time of the import or of the latest answer."""
 
     source: str
     labels: int
@@ -40,10 +34,7 @@ class Import:
 
 
 def write_labels(lake: str, source: Path, labels: Sequence[Label]) -> int:
-    """Store the labels of a file, replacing those of an earlier import of it.
-
-    Returns:
-        The number of labels that were replaced.
+    """Store the labels of a file, replacing those of an earlier import of it; return the number replaced.
 
     Raises:
         LakeError: the lake cannot be written.
@@ -54,15 +45,9 @@ def write_labels(lake: str, source: Path, labels: Sequence[Label]) -> int:
 
 
 def remove_labels(lake: str, source: Path, dry_run: bool = False) -> int:
-    """Remove the labels of a source.
+    """Remove the labels of a source, or only count them with `dry_run`; return their number.
 
-    Args:
-        lake: the lake's folder or URL.
-        source: the imported file, which need not exist any more, or ``queue NAME by ANNOTATOR``.
-        dry_run: only count.
-
-    Returns:
-        The number of labels.
+    A source is an imported file, which need not exist any more, or ``queue NAME by ANNOTATOR``.
 
     Raises:
         UsageError: there are no labels of this source, or the queue is being answered at the moment.

@@ -20,15 +20,7 @@ def licence(datasets: Sequence[Dataset], initial: Initial | None) -> str:
 def lineage(
     recipe: Recipe, datasets: Sequence[Dataset], counts: Sequence[Count], history: Sequence[Epoch], detector: str = ""
 ) -> Lineage:
-    """The lineage of a finished training.
-
-    Args:
-        recipe: the recipe.
-        datasets: its data sets.
-        counts: faces by split and by stage, see :class:`gfpipe.training.data.lessons.Count`.
-        history: all epochs.
-        detector: the detector of the faces, if not the pipeline's.
-    """
+    """The lineage of a finished training; ``detector`` names the faces' detector, if it is not the pipeline's."""
     faces = {count.what: count for count in counts}
     stages = []
     for stage in recipe.stages:

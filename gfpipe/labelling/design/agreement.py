@@ -35,14 +35,7 @@ AnswersByAnnotator = dict[str, dict[Face, list[int]]]  # indices into `ANSWERS`,
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer about one face.
-
-    Attributes:
-        face: recording, time and box.
-        annotator: name of the annotator.
-        answer: one of `ANSWERS`.
-        at: time of the answer.
-    """
+    """One answer, of `ANSWERS`, about one face: its recording, time and box."""
 
     face: Face
     annotator: str
@@ -70,11 +63,7 @@ class Agreement:
 
 
 def read(lake: str, queue: str | None = None) -> tuple[Answer, ...]:
-    """Read the answers of a lake, in order of time.
-
-    Args:
-        lake: the lake's folder or URL.
-        queue: only answers to this queue.
+    """Read the answers of a lake, or to one queue, in order of time.
 
     Raises:
         UsageError: `queue` is not a valid name.
@@ -120,10 +109,9 @@ def kappa(table: Counts) -> float:
 
 
 def alpha(units: Counts) -> float:
-    """Krippendorff's alpha for nominal data; NaN if all answers are identical.
+    """Krippendorff's alpha of (N, C) counts of answers by face and kind; NaN if all answers are identical.
 
-    Args:
-        units: (N, C) number of answers by face and kind; faces with fewer than two answers are ignored.
+    Faces with fewer than two answers are ignored.
     """
     units = units[units.sum(1) > 1].astype(float)
     answers = units.sum(1)

@@ -51,17 +51,14 @@ class Item:
     """A face or a frame to label.
 
     Attributes:
-        position: position in the queue, from 0.
+        position: in the queue, from 0.
         kind: ``face`` or ``frame``.
-        recording_id, path, channel, programme: of the recording.
         started_at: start of the recording.
-        sample_index: index of the sample in the recording.
         seconds: start of the sample, from the start of the recording.
-        face_index: index of the face in the sample; None for a frame.
-        x1, y1, x2, y2: box of the face in pixels of the source frame; None for a frame.
+        face_index, x1, y1, x2, y2: None for a frame; boxes are in pixels of the source frame.
         config_digest: of the analysis that detected the face.
-        stratum: stratum that it was drawn from; not for annotators, as it may reveal the model's output.
-        inclusion_probability: probability that it was drawn, in (0, 1].
+        stratum: not for annotators, as it may reveal the model's output.
+        inclusion_probability: in (0, 1].
         weight: number of faces or frames that it represents.
         is_repeat: whether it is an earlier item of the queue again.
 
@@ -107,14 +104,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Queue:
-    """The items to label, in order.
-
-    Attributes:
-        name: name of the queue.
-        items: ordered by position.
-        seed: seed of the draw.
-        created: time of the draw, UTC.
-    """
+    """The items to label, by position; seed and time (UTC) of the draw."""
 
     name: str
     items: tuple[Item, ...]

@@ -30,14 +30,7 @@ Row = Mapping[str, Any]
 
 @array_dataclass
 class Allocation:
-    """Sample sizes of H strata.
-
-    Attributes:
-        strata: (H,) names.
-        population: (H,) int, sizes of the strata.
-        expected: (H,) float, expected sample sizes.
-        taken: (H,) int, sample sizes: `expected` rounded up or down.
-    """
+    """Names, populations and sample sizes of H strata, (H,) each; `taken` is `expected` rounded up or down."""
 
     strata: tuple[str, ...]
     population: Integers
@@ -64,14 +57,9 @@ def checked_by(by: str, allowed: Sequence[str]) -> tuple[str, ...]:
 
 
 def proportional(population: Integers, size: int, least: float) -> Floats:
-    """Allocate in proportion to the population, with a minimum per stratum.
+    """Allocate a sample of `size` in proportion to the population, (H,), with a minimum per stratum.
 
     Minima that would take more than half of the sample are reduced to half of it.
-
-    Args:
-        population: (H,) sizes of the strata.
-        size: size of the sample.
-        least: minimum size per stratum.
 
     Returns:
         (H,) float, at most `population`, adding up to `size` or to the population if that is smaller.
@@ -84,17 +72,10 @@ def proportional(population: Integers, size: int, least: float) -> Floats:
 
 
 def by_need(population: Integers, need: Floats, size: int, mixed: float = 0.1) -> Floats:
-    """Allocate in proportion to need.
+    """Allocate as :func:`proportional`, but to need, (H,): population times standard deviation (Neyman 1934).
 
-    Args:
-        population: (H,) sizes of the strata.
-        need: (H,) population times standard deviation, as in Neyman (1934).
-        size: size of the sample.
-        mixed: share of the sample that is allocated in proportion to the population, so that a stratum whose need is
-            underestimated does not get extreme weights (Hesterberg 1995).
-
-    Returns:
-        (H,) float, as :func:`proportional`.
+    A share `mixed` of the sample is allocated in proportion to the population, so that a stratum whose need is
+    underestimated does not get extreme weights (Hesterberg 1995).
     """
     size = min(size, int(population.sum()))
     needed = need / need.sum() if need.sum() else population / population.sum()
@@ -120,10 +101,9 @@ def queue_items(faces: Sequence[Row], frames: Sequence[Row], repeats: float, see
     The first half of a queue is a random half. Repeats follow half a queue after their first appearance.
 
     Args:
-        faces: rows of the query ``drawn_faces``.
-        frames: rows of the query ``drawn_frames``.
+        faces, frames: rows of the queries ``drawn_faces`` and ``drawn_frames``.
         repeats: share of the faces that is repeated, 0 to 0.5.
-        seed: determines the order.
+        seed: of the random order.
     """
     rows: list[tuple[str, Row]] = [*((FACE, row) for row in faces), *((FRAME, row) for row in frames)]
     rng = np.random.default_rng(seed)

@@ -15,12 +15,7 @@ _TOLERANCE: Final = 10.0  # seconds that a file may extend beyond the decodable 
 
 @dataclass(frozen=True)
 class ExternalFile:
-    """A file to import.
-
-    Attributes:
-        path: path of the file.
-        mirrored: number of trailing path components that must match the recording's path.
-    """
+    """A file to import, and the number of trailing path components that must match the recording's path."""
 
     path: Path
     mirrored: int = 1
@@ -28,12 +23,7 @@ class ExternalFile:
 
 @dataclass(frozen=True)
 class ImportSummary:
-    """Result of an import.
-
-    Attributes:
-        recordings: number of imported recordings.
-        problems: files that were not imported, with the reason.
-    """
+    """The number of imported recordings, and the files that were not imported, with the reason."""
 
     recordings: int
     problems: tuple[tuple[Path, str], ...]
@@ -84,9 +74,7 @@ def import_files(
 def read_csv(path: Path, delimiter: str | None = ",") -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Read the header and the non-empty rows, with line numbers, of a CSV in UTF-8.
 
-    Args:
-        path: path of the file.
-        delimiter: None detects comma, semicolon (spreadsheets of some countries) or tab from the header.
+    Without `delimiter`, comma, semicolon (spreadsheets of some countries) or tab is detected from the header.
 
     Raises:
         UsageError: the file cannot be read as CSV.

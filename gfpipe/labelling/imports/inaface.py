@@ -131,8 +131,7 @@ def samples(path: Path, faces: Faces, length: float, frame_seconds: float, fps: 
     """Assign faces to the sampled frames.
 
     Args:
-        path: the CSV, for error messages.
-        faces: from :func:`read`.
+        path, faces: the CSV, for error messages, and its content.
         length: seconds of the recording that can be decoded; later faces are left out.
         frame_seconds: duration of a frame.
         fps: the ``--fps`` of the run; None if it had none.
@@ -170,8 +169,7 @@ def _check_frames(path: Path, faces: Faces, every: int, frame_seconds: float, fp
 
 
 def _frame_rate(frame_seconds: float) -> int:
-    """Return frames a second, truncated as inaFaceAnalyzer does for 29.97."""
-    return int(1 / frame_seconds + 1e-6)
+    return int(1 / frame_seconds + 1e-6)  # truncated as inaFaceAnalyzer does for 29.97
 
 
 def _frame(where: str, text: str) -> int:

@@ -14,25 +14,16 @@ from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake import schema
 from gfpipe.lake.storage import Storage
 
+_IDS: Final = ("recording_id", "path")
 _COLUMNS: Final = {
-    "schedule": ("recording_id", "path"),
-    "recordings": (
-        *("recording_id", "path", "duration_seconds", "analysed_seconds", "lost_seconds"),
-        *("width", "height"),
-    ),
+    "schedule": _IDS,
+    "recordings": (*_IDS, "duration_seconds", "analysed_seconds", "lost_seconds", "width", "height"),
 }
 
 
 @dataclass(frozen=True)
 class KnownRecording:
-    """A recording of the lake, as far as needed to validate labels.
-
-    Attributes:
-        recording_id: its id.
-        path: its path in the archive.
-        seconds: its duration; None if unknown.
-        width, height: pixels of its frames; None if none was decoded yet.
-    """
+    """A recording of the lake, its duration, and the size of its frames in pixels; None if unknown."""
 
     recording_id: str
     path: str
@@ -75,11 +66,8 @@ class Recordings:
     def beside(self, file: PurePosixPath, mirrored: int = 1) -> KnownRecording:
         """Return the recording that a file of another kind is about: ``south/news.csv`` or ``news.mp4.csv``.
 
-        Of several with that name, the one that shares the most folders with the file, counted from the last.
-
-        Args:
-            file: path of the file.
-            mirrored: number of trailing components that must match the recording's path.
+        Of several with that name, the one that shares the most folders with the file, counted from the last. At least
+        `mirrored` trailing components must match the recording's path.
 
         Raises:
             UsageError: there is none, or more than one.
@@ -124,7 +112,6 @@ def _parts(path: str) -> tuple[str, ...]:
 
 
 def _shared(one: Sequence[str], other: Sequence[str]) -> int:
-    """Count the components that two paths share, from their ends."""
     pairs = zip(reversed(one), reversed(other), strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 

@@ -29,11 +29,7 @@ class Segment:
 
 
 def read(path: Path, seconds: float | None = None) -> tuple[Segment, ...]:
-    """Read and validate the segments of one recording, in order of time.
-
-    Args:
-        path: a CSV of inaSpeechSegmenter.
-        seconds: duration of the recording, if known.
+    """Read and validate the segments of one recording (of this duration, if known), in order of time.
 
     Raises:
         UsageError: the file has another format, does not distinguish women and men, or is about another recording.

@@ -47,7 +47,7 @@ class AccessControl:
 
     Args:
         app: the protected application.
-        hosts: accepted Host headers (``127.0.0.1:8765``, …); see :func:`hosts_of`.
+        hosts: accepted Host headers, as :func:`hosts_of` returns them.
         port: the server's port; part of the cookie's name, as browsers share cookies between the ports of a host.
     """
 

@@ -40,11 +40,6 @@ def annotator_named(name: str) -> str:
 class AnswerFile(AbstractContextManager["AnswerFile"]):
     """The file of an annotator's answers, locked by one process.
 
-    Args:
-        lake: the lake's folder or URL.
-        queue: the label queue.
-        annotator: name of the annotator.
-
     Raises:
         UsageError: another process has the file open.
         LakeError: the lake cannot be read or written.

@@ -25,13 +25,9 @@ _TOLERANCE: Final = 1e-6  # seconds; rounding of stored times
 
 @dataclass(frozen=True)
 class Detection:
-    """A detected face.
+    """A detected face: its number in the sample, box in pixels of the source frame, and whether it is counted.
 
-    Attributes:
-        index: its number in the sample.
-        box: (x1, y1, x2, y2) in pixels of the source frame.
-        counts: whether it is large enough to count.
-        p_female: output of the recording's classifier; None if it did not classify the face.
+    `p_female` is None if the recording's classifier did not classify it.
     """
 
     index: int
@@ -42,13 +38,7 @@ class Detection:
 
 @dataclass(frozen=True)
 class Frame:
-    """The detections in one frame.
-
-    Attributes:
-        faces: detections, by index.
-        size: width and height of the source frame.
-        min_height: minimum height of faces that count, in pixels of the source frame.
-    """
+    """The detections in one frame, by index; its width and height, and the minimum height of counted faces, in pixels."""
 
     faces: tuple[Detection, ...]
     size: tuple[int, int]
@@ -59,9 +49,6 @@ class Detections:
     """Reads shards of a lake on demand and caches the most recent ones; thread-safe.
 
     All methods raise LakeError if the recording is not in the lake any more, or the lake cannot be read.
-
-    Args:
-        lake: the lake's folder or URL.
     """
 
     def __init__(self, lake: str) -> None:

@@ -32,24 +32,14 @@ _CACHE_SIZE: Final = 256  # images; a frame of 1080 lines has some 300 kB, a fac
 
 @dataclass(frozen=True)
 class PageImage:
-    """An image for the page.
-
-    Attributes:
-        jpeg: the encoded image.
-        face: box of the face (left, top, right, bottom), as fractions of the image's sides; None for a frame.
-    """
+    """A JPEG, and the box of its face as fractions of the image's sides; None for a frame."""
 
     jpeg: bytes
     face: Box | None = None
 
 
 class ImageCache:
-    """Images of a queue's items; thread-safe.
-
-    Args:
-        lake: the lake's folder or URL.
-        detections: reader of the lake's detections.
-    """
+    """Images of a queue's items; thread-safe."""
 
     def __init__(self, lake: str, detections: Detections) -> None:
         self._lake, self._detections = lake, detections

@@ -22,10 +22,6 @@ class Service:
     """One annotator's session as JSON-compatible messages; thread-safe.
 
     Attributes:
-        session: state of the session.
-        answers: file of the stored answers.
-        detections: reader of the lake's detections.
-        images: images of the items.
         shows_answers: whether responses contain the model's answer after the annotator's.
         change_key: required in every change; see `gfpipe.labelling.page.access`.
         saved: number of stored replies.

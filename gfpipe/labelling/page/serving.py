@@ -40,11 +40,8 @@ def run(
     """Serve the page for one annotator and one queue until Ctrl-C.
 
     Args:
-        lake: the lake's folder or URL.
-        queue: name of the queue.
-        annotator: name of the annotator.
-        host: address to listen on.
-        port: port to listen on; 0 chooses a free one.
+        lake, queue, annotator: the lake's folder or URL, and names of the queue and the annotator.
+        host, port: address to listen on; port 0 chooses a free one.
         shows_answers: whether the page shows the model's answer after the annotator's.
         on_ready: called when the server listens, with the URL to print and one that is valid once, to start a browser.
 
@@ -87,9 +84,8 @@ def listen(host: str, port: int) -> socket.socket:
         UsageError: `host` is not an address of this machine, or the port is in use.
     """
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
-            0
-        ]
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, _, _, address = addresses[0]
     except OSError as exc:
         raise UsageError(f"{host} is not an address of this machine ({exc}); choose another --host") from exc
     listener = socket.socket(family, kind)

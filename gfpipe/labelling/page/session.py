@@ -35,13 +35,9 @@ class FaceAnswer:
 
 @dataclass(frozen=True)
 class Reply:
-    """An annotator's reply to one item.
+    """An annotator's reply to one item: one answer for a face item, any number for a frame.
 
-    Attributes:
-        position: position of the item in its queue.
-        at: time of the reply, UTC; unique within a session.
-        faces: one answer for a face item, any number for a frame.
-        outcome: the kind of reply.
+    Its time, in UTC, is unique within a session.
     """
 
     position: int
@@ -81,12 +77,8 @@ class QueueProgress:
 class Session:
     """One annotator's work on one queue.
 
-    `answer_face`, `answer_frame` and `skip` only create replies; `record` enters them once they are stored.
-
-    Args:
-        queue: the label queue.
-        annotator: name of the annotator.
-        replies: replies of earlier runs.
+    `answer_face`, `answer_frame` and `skip` only create replies; `record` enters them once they are stored. The
+    constructor takes the replies of earlier runs.
     """
 
     def __init__(self, queue: Queue, annotator: str, replies: Iterable[Reply] = ()) -> None:
@@ -118,14 +110,7 @@ class Session:
         size: tuple[int, int],
         now: datetime,
     ) -> Reply:
-        """Answer a frame item.
-
-        Args:
-            position: position of the frame.
-            detected: answers about all detected faces.
-            missed: faces that the annotator marked.
-            size: width and height of the source frame.
-            now: the current time.
+        """Answer a frame item: all its detected faces, and missed ones, which are clipped to its (width, height).
 
         Raises:
             UsageError: the item is a face, an answer is not valid, or a marked box is outside the frame, too small,

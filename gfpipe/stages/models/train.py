@@ -221,7 +221,7 @@ def _store(
 ) -> Trained:
     """Store the model, without its outputs for ethnicity, and record the result in the run's folder."""
     validation = _labelled_validation(faces, job, chips)
-    heads = job.objective.kept(assessment.temperature(job, validation))
+    heads = job.objective.stored_heads(assessment.temperature(job, validation))
     weights = assessment.without_ethnicity(job, outcome.weights, sum(len(head.classes) for head in heads))
     counts = faces.of(chips.cut).counts
     task = "perceived-gender" if config.recipe.heads.perceived_gender else "age"

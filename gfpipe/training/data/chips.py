@@ -86,14 +86,9 @@ class Writer:
     """Writes chips to disk: :meth:`put` those of :attr:`to_do`, then :meth:`finish`."""
 
     def __init__(self, folder: Path, key: str, count: int, side: int, teachers: Sequence[str] = ()) -> None:
-        """Continue the chips of ``key`` in ``folder``, or start them.
+        """Continue the chips of ``key``, a digest of everything they depend on, or start them.
 
-        Args:
-            folder: of the chips.
-            key: digest of everything they depend on.
-            count: N faces.
-            side: of a chip with its margin, C pixels.
-            teachers: ids of the teachers whose predictions are stored.
+        There are `count` (N) chips of `side` (C) pixels with their margin.
 
         Raises:
             UsageError: there is not enough space, or the folder cannot be written.
@@ -129,14 +124,7 @@ class Writer:
         chips: Tensor,
         teachers: Mapping[str, NDArray[np.float32]] | None = None,
     ) -> None:
-        """Store the chips of some faces.
-
-        Args:
-            indices: (B,) pictures in which a face was searched.
-            detected: (B,) bool, whether one was found; F of them are.
-            chips: (F, 3, C, C) in 0..255.
-            teachers: (F,) p_female by teacher.
-        """
+        """Store the chips, (F, 3, C, C) in 0..255, of F faces `detected` in B pictures, and p_female by teacher, (F,)."""
         faces = indices[detected]
         self._pixels[faces] = chips.round().clamp(0, 255).cpu().numpy().astype(np.uint8)
         for row, teacher in enumerate(self._teachers):
@@ -178,7 +166,7 @@ class Writer:
 
 
 def _reserve(path: Path, shape: tuple[int, ...], kind: type) -> None:
-    """Create an array of zeros and allocate its space, so that a full disk is an error now and not a crash later."""
+    """Create an array of zeros and allocate its space, so that a full disk is an error at once."""
     array = np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=shape)
     size = path.stat().st_size
     del array

@@ -37,7 +37,6 @@ class Cutter:
 
     Attributes:
         chip: the network's input; a margin is added.
-        detector: the face detector.
         teachers: stored models whose predictions for each face are stored too.
         bank: a folder of :func:`fill` to copy equal chips from; None for none.
     """
@@ -84,11 +83,10 @@ def cut(
 
     Args:
         folder: of the chips; equal chips of an earlier run are reused.
-        pictures: N pictures, one face each.
-        digests: (N,) of their files.
-        cutter: how to detect and cut.
+        pictures, digests: N pictures of one face each, and the digests of their files, (N,).
+        cutter: detector, chip and teachers.
         content: digest of the pictures and their use.
-        on_progress: receives the pictures done, and N.
+        on_progress: receives the number of pictures done.
 
     Raises:
         UsageError: there is not enough space, or the folder cannot be written.

@@ -43,16 +43,7 @@ _NAME: Final = re.compile(r"[A-Za-z][\w.-]*")
 
 @dataclass(frozen=True)
 class Dataset:
-    """The images of a data set.
-
-    Attributes:
-        name: in mixtures, tables and cards.
-        adapter: one of :data:`ADAPTERS`.
-        skipped: unusable files and rows.
-        licence: the publisher's terms.
-        broadcast: whether faces are from broadcasts, whose ethnicity is never used.
-        about: origin of the labels, in a sentence; empty for people's labels.
-    """
+    """The images of a data set; `broadcast` and `about` as in :class:`gfpipe.training.data.records.AdapterResult`."""
 
     name: str
     adapter: str
@@ -88,9 +79,9 @@ def read(name: str) -> Dataset:
     adapter = ADAPTERS[form]
     result = adapter.read(Path(path).expanduser())
     if not result.images:
-        first = f"; the first of {len(result.skipped)}: " if result.skipped else ""
-        first += f"{result.skipped[0].name}: {result.skipped[0].reason}" if result.skipped else ""
-        raise UsageError(f"{path}: no labelled image found{first}")
+        count = len(result.skipped)
+        first = [f"; the first of {count}: {skipped.name}: {skipped.reason}" for skipped in result.skipped[:1]]
+        raise UsageError(f"{path}: no labelled image found{''.join(first)}")
     return Dataset(
         name=label,
         adapter=form,

@@ -38,12 +38,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Count:
-    """Numbers of faces by label.
-
-    Attributes:
-        what: such as ``train``, ``test`` or ``stage mixed``.
-        pseudo: faces labelled by a model.
-    """
+    """Numbers of faces of a split or stage by label; ``pseudo`` of them are labelled by a model."""
 
     what: str
     female: int
@@ -65,11 +60,11 @@ def check(recipe: Recipe, datasets: Sequence[Dataset]) -> None:
     names = [dataset.name for dataset in datasets]
     if missing := [name for name in recipe.datasets if name not in names]:
         raise UsageError(
-            f"the recipe {recipe.name} learns from {', '.join(missing)}, which was not given; say --data "
-            f"{missing[0]}=FOLDER, or --data {missing[0]}:FORM=FOLDER where its form is called otherwise"
+            f"the recipe {recipe.name} needs {', '.join(missing)}: give --data {missing[0]}=FOLDER, or --data "
+            f"{missing[0]}:FORM=FOLDER if its form has another name"
         )
     if idle := [name for name in names if name not in recipe.datasets]:
-        raise UsageError(f"the recipe {recipe.name} has no use for {', '.join(idle)}: leave it out")
+        raise UsageError(f"the recipe {recipe.name} does not use {', '.join(idle)}: leave it out")
     aired = [dataset.name for dataset in datasets if dataset.broadcast]
     if recipe.heads.ethnicity and aired:
         raise UsageError(
@@ -79,12 +74,7 @@ def check(recipe: Recipe, datasets: Sequence[Dataset]) -> None:
 
 
 def choose(recipe: Recipe, faces: Faces, part: NDArray[np.str_]) -> tuple[Chosen, ...]:
-    """Choose the faces of every stage.
-
-    Args:
-        recipe: the recipe.
-        faces: N distinct faces.
-        part: (N,) train, validation or test.
+    """Choose the faces of every stage, of N distinct faces with their splits (N,): train, validation or test.
 
     Raises:
         UsageError: a stage has no faces, one perceived gender only, or no validation faces for its patience.
@@ -98,8 +88,7 @@ def lesson(
     """Prepare a stage for the training loop.
 
     Args:
-        chosen: the stage and its faces.
-        faces: N distinct faces.
+        chosen, faces: the stage, and N distinct faces.
         usable: (N,) whether there is a chip.
         seed: of the order of faces.
         teacher: (N,) p_female of the stage's teacher; None for no teacher.
@@ -119,12 +108,11 @@ def lesson(
             faces, mask, everything, stage.balance, seed=seed, epoch=epoch, size=stage.epoch_faces, both=chosen.both
         )
 
-    with_faces = chosen.validation[usable[chosen.validation]]
     try:
         draw(0)
     except UsageError as exc:
         raise UsageError(f"stage {stage.name!r}, after face detection: {exc}") from exc
-    return Lesson(stage, draw, with_faces, teacher)
+    return Lesson(stage, draw, chosen.validation[usable[chosen.validation]], teacher)
 
 
 def subset(faces: Faces, indices: Indices) -> Faces:
@@ -132,10 +120,10 @@ def subset(faces: Faces, indices: Indices) -> Faces:
     return Faces(tuple(faces.images[i] for i in indices), faces.digests[indices], faces.dataset[indices])
 
 
-def count(what: str, faces: Faces, indices: Indices) -> Count:
+def count(name: str, faces: Faces, indices: Indices) -> Count:
     """Count the faces at these indices."""
     female = int((faces.perceived_gender[indices] == FEMALE).sum())
-    return Count(what, female, len(indices) - female, int(faces.pseudo[indices].sum()))
+    return Count(name, female, len(indices) - female, int(faces.pseudo[indices].sum()))
 
 
 def _chosen(stage: Stage, faces: Faces, part: NDArray[np.str_], both: bool) -> Chosen:

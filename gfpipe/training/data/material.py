@@ -14,7 +14,7 @@ from gfpipe.attributes.spec import FEMALE
 from gfpipe.errors import UsageError
 from gfpipe.progress import OnProgress, no_progress
 from gfpipe.training.data import datasets, lessons, splits
-from gfpipe.training.data.datasets import Dataset, LabelledImage, Skipped
+from gfpipe.training.data.datasets import Dataset, Skipped
 from gfpipe.training.data.lessons import Chosen, Count
 from gfpipe.training.data.splits import Faces
 from gfpipe.training.recipe import Recipe
@@ -74,7 +74,10 @@ class Material:
     def digest(self) -> str:
         """SHA-256 of faces, labels, splits and stage assignment, in order."""
         known = [
-            (image.perceived_gender, image.age_years, image.ethnicity, str(part), str(dataset), *_pseudo(image))
+            (
+                *(image.perceived_gender, image.age_years, image.ethnicity, str(part), str(dataset)),
+                *((image.p_female,) if image.pseudo else ()),
+            )
             for image, part, dataset in zip(self.faces.images, self.part, self.faces.dataset, strict=True)
         ]
         chosen = [(stage.train.tolist(), stage.validation.tolist()) for stage in self.chosen]
@@ -92,12 +95,7 @@ class Material:
 
 
 def gather(recipe: Recipe, data: Sequence[str], on_progress: OnProgress = no_progress) -> Material:
-    """Read and split the data sets, and choose the faces of every stage.
-
-    Args:
-        recipe: the recipe.
-        data: ``NAME=PATH`` or ``NAME:FORM=PATH`` each.
-        on_progress: receives the files read.
+    """Read and split the data sets, ``NAME=PATH`` or ``NAME:FORM=PATH``, and choose the faces of every stage.
 
     Raises:
         UsageError: a data set is missing, empty, superfluous or of one perceived gender; or ethnicity is to be learned
@@ -137,11 +135,6 @@ def _large_enough(faces: Faces, part: NDArray[np.str_], least_bytes: int) -> tup
     large[small] = ""
     reason = f"its file has fewer than {least_bytes:,} bytes (least_bytes of the recipe)"
     return large, [Skipped(str(faces.images[index]), reason) for index in small]
-
-
-def _pseudo(image: LabelledImage) -> tuple[object, ...]:
-    """The soft label of a face labelled by a model, which the digest depends on."""
-    return (image.p_female,) if image.pseudo else ()
 
 
 def digest(*values: object) -> str:

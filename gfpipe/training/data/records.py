@@ -76,9 +76,9 @@ class AdapterResult:
     """The result of an adapter.
 
     Attributes:
-        licence: as stated in the data's own file; empty for the adapter's default.
+        licence: as stated in the data itself; empty for the adapter's default.
         about: origin of the labels, in a sentence for model cards; empty for people's labels.
-        broadcast: whether some faces are from broadcasts, whatever the adapter.
+        broadcast: whether some faces are from broadcasts.
     """
 
     images: list[LabelledImage] = field(default_factory=list)
@@ -94,13 +94,12 @@ class AdapterResult:
 
 @dataclass(frozen=True)
 class Adapter:
-    """A reader of one form of data set.
+    """A reader of one layout of data sets.
 
     Attributes:
         read: lists the images of a folder or file without opening them.
         takes: placeholder of its argument: ``FOLDER``, ``FILE`` or ``LAKE``.
         form: the layout in a few words.
-        licence: the publisher's terms.
         broadcast: whether the faces are from broadcasts, whose ethnicity is never used.
     """
 

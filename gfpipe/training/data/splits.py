@@ -82,20 +82,20 @@ def distinct(datasets: Sequence[Dataset], on_progress: OnProgress = no_progress)
     skipped: list[Skipped] = []
     pictures: list[Picture] = []
     digests: list[int] = []
-    everything = [(dataset.name, image) for dataset in ordered for image in dataset.images]
-    for picture, digest in zip(everything, _digests([image for _, image in everything], on_progress), strict=True):
+    candidates = [(dataset.name, image) for dataset in ordered for image in dataset.images]
+    for picture, digest in zip(candidates, _digests([image for _, image in candidates], on_progress), strict=True):
         if isinstance(digest, int):
             pictures.append(picture)
             digests.append(digest)
         else:
             skipped.append(Skipped(str(picture[1]), digest))
-    if everything and not pictures:
+    if candidates and not pictures:
         raise UsageError(f"no file can be read; the first of {len(skipped)}: {skipped[0].name}: {skipped[0].reason}")
-    kept, numbers = _merged(pictures, np.array(digests, np.uint64), skipped)
+    merged, numbers = _merged(pictures, np.array(digests, np.uint64), skipped)
     return Faces(
-        images=tuple(image for _, image in kept),
+        images=tuple(image for _, image in merged),
         digests=numbers,
-        dataset=np.array([name for name, _ in kept], np.str_),
+        dataset=np.array([name for name, _ in merged], np.str_),
         skipped=tuple(skipped),
     )
 
@@ -110,9 +110,7 @@ def parts(faces: Faces, validation: float = 0.05, test: float = 0.15) -> NDArray
         UsageError: the shares are not valid, or leave no training faces.
     """
     if validation < 0 or test < 0 or validation + test >= 1:
-        raise UsageError(
-            f"validation {validation} and test {test} are shares of all faces, and must leave some to train"
-        )
+        raise UsageError(f"validation {validation} and test {test} are shares that must leave some faces to train")
     result = np.array([image.part or "" for image in faces.images], dtype="<U10")
     strata = joined(faces.perceived_gender, faces.ethnicity, faces.age_band)
     rank = shuffled(faces.digests, "parts")
@@ -155,10 +153,7 @@ def _hold_back(
     part: str,
     share: float,
 ) -> None:
-    """Assign a split its share of the free faces of one data set: in each stratum, those that rank first.
-
-    Rounding errors carry over from stratum to stratum, so that the sum is right too.
-    """
+    """Assign a split its share of each stratum, by rank; rounding errors carry over, so that the sum is right too."""
     _, stratum, sizes = np.unique(strata[free], return_inverse=True, return_counts=True)
     ordered = free[np.lexsort((rank[free], stratum))]
     ends = np.cumsum(sizes)
@@ -192,14 +187,14 @@ def _merged(
     for picture, number in zip(pictures, inverse.tolist(), strict=True):
         if number in groups:
             groups[number].append(picture)
-    kept: list[Picture] = []
+    merged: list[Picture] = []
     numbers: list[int] = []
-    for place in np.sort(first).tolist():
-        group = groups.get(int(inverse[place]), [pictures[place]])
-        if merged := _agreed(group, skipped):
-            kept.append(merged)
-            numbers.append(int(digests[place]))
-    return kept, np.array(numbers, np.uint64)
+    for index in np.sort(first).tolist():
+        group = groups.get(int(inverse[index]), [pictures[index]])
+        if picture := _agreed(group, skipped):
+            merged.append(picture)
+            numbers.append(int(digests[index]))
+    return merged, np.array(numbers, np.uint64)
 
 
 def _agreed(copies: Sequence[Picture], skipped: list[Skipped]) -> Picture | None:
@@ -211,10 +206,8 @@ def _agreed(copies: Sequence[Picture], skipped: list[Skipped]) -> Picture | None
     images = [copy for _, copy in copies]
     if len({copy.perceived_gender for copy in images}) > 1:
         for copy in images:
-            other = next(each for each in images if each.perceived_gender != copy.perceived_gender)
-            reason = (
-                f"perceived gender is {copy.perceived_gender} here, and {other.perceived_gender} in its copy {other}"
-            )
+            other = next(image for image in images if image.perceived_gender != copy.perceived_gender)
+            reason = f"perceived gender is {copy.perceived_gender}, but {other.perceived_gender} in its copy {other}"
             skipped.append(Skipped(str(copy), reason))
         return None
     skipped.extend(Skipped(str(copy), f"the same picture as {image}") for _, copy in others)
@@ -239,7 +232,7 @@ def _of_people(copies: Sequence[Picture], skipped: list[Skipped]) -> Sequence[Pi
     return human or copies
 
 
-def _only(said: set[_T | None]) -> _T | None:
+def _only(values: set[_T | None]) -> _T | None:
     """The only value; None for no value or several."""
-    known = said - {None}
+    known = values - {None}
     return known.pop() if len(known) == 1 else None

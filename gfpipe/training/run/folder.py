@@ -1,6 +1,6 @@
 """The folder of a run, which can be interrupted and resumed.
 
-FOLDER/run.json         what is trained on what; written at the start
+FOLDER/run.json         the run's configuration; written at the start
 FOLDER/chips/           cut faces, until the end of the run
 FOLDER/checkpoint.pt    until the end of the run
 FOLDER/history.csv      epoch by epoch
@@ -25,11 +25,10 @@ FINISHED: Final = "finished.json"
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The folder of one run.
+    """The folder of one run, which need not exist.
 
     Attributes:
-        path: need not exist.
-        about: what is trained on what, under the words that messages use; another run differs in it.
+        about: the run's configuration, under the words that messages use; another run differs in it.
     """
 
     path: Path
@@ -94,17 +93,12 @@ class RunFolder:
         return dict(content)
 
     def _remove(self, name: str) -> None:
-        """Remove a file, and its temporary files that killed runs left."""
         for path in (self.path / name, *self.path.glob(f".{name}.*.tmp")):
             path.unlink(missing_ok=True)
 
 
 def claim_study(out: Path, about: Mapping[str, Any]) -> None:
-    """Start a study of several runs in a folder, or resume it there; runs may be added.
-
-    Args:
-        out: the folder.
-        about: the study's subject, in plain values.
+    """Start a study of several runs in a folder, or resume it there; `about` describes it in plain values.
 
     Raises:
         UsageError: the folder holds another study or cannot be written.

@@ -35,9 +35,7 @@ class Initial:
 
     Attributes:
         source: their origin, for messages.
-        weights: a state dict.
         labels: the outputs of the last layer, such as ``perceived_gender: female``; empty if unknown.
-        licence: the publisher's terms.
         seen: digests of the faces they were trained on.
     """
 
@@ -76,14 +74,7 @@ def read(recipe: Recipe) -> tuple[Initial | None, InputSpec]:
 
 
 def start(name: str, labels: Sequence[str], chip: InputSpec, seed: int, initial: Initial | None = None) -> nn.Module:
-    """Build the network.
-
-    Args:
-        name: of the network.
-        labels: the meaning of its outputs.
-        chip: its input.
-        seed: of the random weights.
-        initial: weights to copy; None for random weights only.
+    """Build the network with outputs for `labels`, with random weights from `seed` and those of `initial`.
 
     Raises:
         ModelError: the network is unknown or does not take such chips, or ``initial`` is of another architecture.

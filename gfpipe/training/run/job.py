@@ -23,7 +23,7 @@ class Lesson:
 
     Attributes:
         draw: maps an epoch's number, from 0, to its faces in order.
-        validation: faces for early stopping and for choosing the best epoch; may be empty.
+        validation: faces for early stopping and the choice of the best epoch; may be empty.
         teacher: (N,) another model's p_female of every face; None for no teacher.
     """
 

@@ -230,7 +230,6 @@ class _Run:
         )
 
     def _save(self) -> None:
-        """Write the checkpoint."""
         state = {
             "key": self.job.key,
             "position": asdict(self.position),

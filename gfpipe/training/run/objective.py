@@ -68,13 +68,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class Learned:
-    """A head in training.
-
-    Attributes:
-        classes: one output each.
-        weight: in the loss.
-        kind: of its loss.
-    """
+    """A head in training: one output per class, and the weight and kind of its loss."""
 
     name: str
     classes: tuple[str, ...]
@@ -87,26 +81,26 @@ class Objective:
     """The heads, in the order of the network's outputs: perceived gender, age, ethnicity.
 
     Attributes:
-        wanted: the recipe's heads.
+        config: the recipe's heads.
         ethnicities: the classes of the ethnicity head; empty for no such head.
     """
 
-    wanted: Heads
+    config: Heads
     ethnicities: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if bool(self.ethnicities) != bool(self.wanted.ethnicity):
-            raise ValueError(f"ethnicity has the weight {self.wanted.ethnicity:g}, but {len(self.ethnicities)} classes")
+        if bool(self.ethnicities) != bool(self.config.ethnicity):
+            raise ValueError(f"ethnicity has the weight {self.config.ethnicity:g}, but {len(self.ethnicities)} classes")
 
     @cached_property
     def heads(self) -> tuple[Learned, ...]:
         """The heads with a weight above 0."""
         gender = Kind.YES_OR_NO if self._sigmoids else Kind.CLASSES
-        ages = Kind.NUMBER if self.wanted.age_as == "years" else Kind.CLASSES
+        ages = Kind.NUMBER if self.config.age_as == "years" else Kind.CLASSES
         heads = (
-            Learned(Attribute.PERCEIVED_GENDER.value, GENDERS, self.wanted.perceived_gender, gender),
-            Learned(Attribute.AGE.value, self._ages[0], self.wanted.age, ages),
-            Learned("ethnicity", self.ethnicities, self.wanted.ethnicity, Kind.CLASSES),
+            Learned(Attribute.PERCEIVED_GENDER.value, GENDERS, self.config.perceived_gender, gender),
+            Learned(Attribute.AGE.value, self._ages[0], self.config.age, ages),
+            Learned("ethnicity", self.ethnicities, self.config.ethnicity, Kind.CLASSES),
         )
         return tuple(head for head in heads if head.weight)
 
@@ -118,23 +112,23 @@ class Objective:
     @property
     def labels(self) -> tuple[str, ...]:
         """A name for each output, such as ``perceived_gender: female``."""
-        return tuple(f"{head.name}: {each}" for head in self.heads for each in head.classes)
+        return tuple(f"{head.name}: {name}" for head in self.heads for name in head.classes)
 
-    def kept(self, temperature: float = 1.0) -> tuple[Head, ...]:
+    def stored_heads(self, temperature: float = 1.0) -> tuple[Head, ...]:
         """The heads of the stored model, without ethnicity; they come first in the outputs."""
         activation = Activation.SIGMOID if self._sigmoids else Activation.SOFTMAX
         heads = []
-        if self.wanted.perceived_gender:
+        if self.config.perceived_gender:
             heads.append(Head(Attribute.PERCEIVED_GENDER, GENDERS, activation=activation, temperature=temperature))
-        if self.wanted.age:
+        if self.config.age:
             classes, years = self._ages
-            activation = Activation.NONE if self.wanted.age_as == "years" else Activation.SOFTMAX
+            activation = Activation.NONE if self.config.age_as == "years" else Activation.SOFTMAX
             heads.append(Head(Attribute.AGE, classes, years, activation))
         return tuple(heads)
 
     def margins(self, outputs: Tensor) -> Tensor | None:
         """The log odds of female over male, (B,); None without a head for perceived gender."""
-        if not self.wanted.perceived_gender:
+        if not self.config.perceived_gender:
             return None
         logits = F.logsigmoid(outputs[:, :2]) if self._sigmoids else outputs
         return logits[:, 0] - logits[:, 1]
@@ -142,7 +136,7 @@ class Objective:
     def targets(
         self,
         examples: Examples,
-        which: NDArray[np.int64],
+        indices: NDArray[np.int64],
         label_smoothing: float = 0.0,
         teacher: NDArray[np.float32] | None = None,
         teacher_weight: float = 0.0,
@@ -152,8 +146,7 @@ class Objective:
         A soft label is used as it is, (p, 1 - p) over female and male, without smoothing.
 
         Args:
-            examples: N faces.
-            which: (B,) of them.
+            examples, indices: N faces, and (B,) of them.
             label_smoothing: share of a label that is spread evenly (Szegedy et al. 2016), not for ages.
             teacher: (N,) another model's p_female; NaN for no prediction.
             teacher_weight: weight of the teacher's prediction in the target (Hinton et al. 2015).
@@ -162,66 +155,60 @@ class Objective:
             (B, outputs) float32.
         """
         parts = []
-        if self.wanted.perceived_gender:
-            gender = _genders(examples, which, label_smoothing)
+        if self.config.perceived_gender:
+            gender = _genders(examples, indices, label_smoothing)
             if teacher is not None and teacher_weight:
-                answer = torch.from_numpy(teacher[which])
-                answer = torch.where(answer.isfinite(), answer, gender[:, 0])
-                gender = (1 - teacher_weight) * gender + teacher_weight * torch.stack([answer, 1 - answer], dim=1)
+                p_female = torch.from_numpy(teacher[indices])
+                p_female = torch.where(p_female.isfinite(), p_female, gender[:, 0])
+                gender = (1 - teacher_weight) * gender + teacher_weight * torch.stack([p_female, 1 - p_female], dim=1)
             parts.append(gender)
-        if self.wanted.age:
-            parts.append(self._age_targets(torch.from_numpy(examples.age_years[which])))
+        if self.config.age:
+            parts.append(self._age_targets(torch.from_numpy(examples.age_years[indices])))
         if self.ethnicities:
-            names = examples.ethnicity[which][:, None] == np.array(self.ethnicities)[None]
+            names = examples.ethnicity[indices][:, None] == np.array(self.ethnicities)[None]
             known = torch.from_numpy(names).float()
             parts.append(_smooth(known, label_smoothing) * known.sum(1, keepdim=True))
         return torch.cat(parts, dim=1)
 
     def loss(self, outputs: Tensor, targets: Tensor, learns: Sequence[str] = ()) -> Tensor:
-        """The weighted sum of the heads' mean losses; both tensors (B, outputs).
-
-        Args:
-            outputs: the network's.
-            targets: as :meth:`targets`.
-            learns: names of the heads in the loss; empty for all.
-        """
+        """The weighted sum of the heads' mean losses, from (B, outputs) tensors; of all heads if `learns` is empty."""
         total = outputs.new_zeros(())
         lengths = [len(head.classes) for head in self.heads]
         parts = zip(torch.split(outputs, lengths, dim=1), torch.split(targets, lengths, dim=1), strict=True)
-        for head, (given, wanted) in zip(self.heads, parts, strict=True):
+        for head, (output, target) in zip(self.heads, parts, strict=True):
             if not learns or head.name in learns:
-                total = total + head.weight * _LOSSES[head.kind](given, wanted) / len(outputs)
+                total = total + head.weight * _LOSSES[head.kind](output, target) / len(outputs)
         return total
 
     @property
     def divides_by_temperature(self) -> bool:
         """Whether a temperature applies: to a softmax over perceived gender, not to two sigmoids."""
-        return self.wanted.perceived_gender > 0 and not self._sigmoids
+        return self.config.perceived_gender > 0 and not self._sigmoids
 
     @property
     def _sigmoids(self) -> bool:
-        return self.wanted.perceived_gender_as == "sigmoids"
+        return self.config.perceived_gender_as == "sigmoids"
 
     @property
     def _ages(self) -> tuple[tuple[str, ...], tuple[float, ...]]:
         """Names of the outputs for age, and the years that each represents."""
-        if self.wanted.age_as == "years":
+        if self.config.age_as == "years":
             return ("centuries",), (_CENTURY,)
-        if self.wanted.age_as == "bell":
+        if self.config.age_as == "bell":
             return tuple(map(str, range(AGES))), tuple(map(float, range(AGES)))
-        starts = self.wanted.age_bands
+        starts = self.config.age_bands
         # The open last band is taken to be as long as the one before.
         ends = (*starts[1:], 2 * starts[-1] - starts[-2] if len(starts) > 1 else _CENTURY)
         names = (*(f"{a:g}–{b - 1:g}" for a, b in pairwise(starts)), f"{starts[-1]:g}+")
         return names, tuple((a + b) / 2 for a, b in zip(starts, ends, strict=True))
 
     def _age_targets(self, years: Tensor) -> Tensor:
-        match self.wanted.age_as:
+        match self.config.age_as:
             case "years":
                 return years[:, None] / _CENTURY
             case "bell":
                 return age_targets(years)
-        starts = torch.tensor(self.wanted.age_bands)
+        starts = torch.tensor(self.config.age_bands)
         band = torch.bucketize(years.nan_to_num(0.0), starts, right=True) - 1
         return F.one_hot(band, len(starts)) * years.isfinite()[:, None].float()
 
@@ -235,13 +222,13 @@ def age_targets(years: Tensor) -> Tensor:
     return bell * known[:, None]
 
 
-def _genders(examples: Examples, which: NDArray[np.int64], label_smoothing: float) -> Tensor:
+def _genders(examples: Examples, indices: NDArray[np.int64], label_smoothing: float) -> Tensor:
     """(B, 2) targets of female and male."""
-    female = torch.from_numpy(examples.female[which]).float()
+    female = torch.from_numpy(examples.female[indices]).float()
     gender = _smooth(torch.stack([female, 1 - female], dim=1), label_smoothing)
     if examples.p_female is None:
         return gender
-    soft = torch.from_numpy(examples.p_female[which]).float()[:, None]
+    soft = torch.from_numpy(examples.p_female[indices]).float()[:, None]
     return torch.where(soft.isfinite(), torch.cat([soft, 1 - soft], dim=1), gender)
 
 
@@ -249,17 +236,17 @@ def _smooth(target: Tensor, share: float) -> Tensor:
     return target * (1 - share) + share / target.shape[1]
 
 
-def _cross_entropy(outputs: Tensor, wanted: Tensor) -> Tensor:
-    return -(wanted * F.log_softmax(outputs, dim=1)).sum()
+def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    return -(targets * F.log_softmax(outputs, dim=1)).sum()
 
 
-def _binary_cross_entropy(outputs: Tensor, wanted: Tensor) -> Tensor:
-    return F.binary_cross_entropy_with_logits(outputs, wanted, reduction="sum") / outputs.shape[1]
+def _binary_cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    return F.binary_cross_entropy_with_logits(outputs, targets, reduction="sum") / outputs.shape[1]
 
 
-def _squared_error(outputs: Tensor, wanted: Tensor) -> Tensor:
-    known = wanted.isfinite()
-    return ((outputs - wanted.nan_to_num(0.0)) ** 2 * known).sum()
+def _squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
+    known = targets.isfinite()
+    return ((outputs - targets.nan_to_num(0.0)) ** 2 * known).sum()
 
 
 _LOSSES: Final = {

@@ -1,7 +1,6 @@
 """Loss and accuracy on the validation faces, without augmentation."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,20 +49,19 @@ def validate(network: nn.Module, job: Job, stage: int) -> Validation:
 def margins(
     network: nn.Module, pixels: NDArray[np.uint8], indices: NDArray[np.int64], job: Job, size: int | None = None
 ) -> NDArray[np.float64]:
-    """The logit of female over male, (B,), on chips without augmentation.
+    """The logit of female over male, (B,), on chips without augmentation; raises ValueError without such a head.
 
     Args:
-        network: on the job's device, with a head for perceived gender.
-        pixels: (N, 3, C, C) chips with a margin.
-        indices: (B,) faces.
+        network: on the job's device.
+        pixels, indices: (N, 3, C, C) chips with a margin, and (B,) of them.
         job: input and precision.
-        size: side of the chips; None for the network's own.
+        size: side of the chips in pixels; None for the network's own.
     """
     prepare = Preparation(job, size or job.size)
     results: list[Tensor] = []
     network.eval()
     with torch.inference_mode(), autocast(job):
-        for batch in _batches(indices):
+        for batch in np.split(indices, range(_BATCH, len(indices), _BATCH)):
             x = prepare.plain(pixels, batch)
             views = (x, x.flip(-1)) if job.chip.flipped_view else (x,)
             outputs = torch.stack([network(view).float() for view in views]).mean(dim=0)
@@ -75,7 +73,7 @@ def margins(
 
 
 def _learns_perceived_gender(job: Job, lesson: Lesson) -> bool:
-    stage, heads = lesson.stage, job.objective.wanted
+    stage, heads = lesson.stage, job.objective.config
     learns = not stage.learns or Attribute.PERCEIVED_GENDER.value in stage.learns
     return stage.task == LABELS and heads.perceived_gender > 0 and learns
 
@@ -87,15 +85,11 @@ def _mean_loss(network: nn.Module, job: Job, lesson: Lesson, seed: int) -> float
     torch.manual_seed(seed)
     network.eval()
     total = 0.0
-    for batch in _batches(lesson.validation):
+    for batch in np.split(lesson.validation, range(_BATCH, len(lesson.validation), _BATCH)):
         targets = job.objective.targets(job.examples, batch).to(job.device)
         x = prepare.plain(job.examples.pixels, batch)
         total += float(stage_loss(job, lesson.stage, network, x, targets)) * len(batch)
     return total / len(lesson.validation)
-
-
-def _batches(indices: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    yield from np.split(indices, range(_BATCH, len(indices), _BATCH))
 
 
 def _mean(correct: NDArray[np.bool_]) -> float:

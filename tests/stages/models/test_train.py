@@ -187,9 +187,9 @@ def test_a_model_that_is_there_is_not_replaced_unasked(config: train.Config) -> 
 
 
 def test_data_that_is_missing_idle_or_empty_is_named(config: train.Config, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"learns from utkface, which was not given; say --data utkface=FOLDER"):
+    with pytest.raises(UsageError, match=r"needs utkface: give --data utkface=FOLDER"):
         train.run(replace(config, data=()))
-    with pytest.raises(UsageError, match="has no use for more: leave it out"):
+    with pytest.raises(UsageError, match="does not use more: leave it out"):
         train.run(replace(config, data=(*config.data, f"more:{config.data[0]}")))
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="no labelled image found"):

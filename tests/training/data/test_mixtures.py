@@ -48,10 +48,10 @@ def test_shares_are_read_as_people_write_them(text: str, shares: list[Share]) ->
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is no share: write aaf"),
-        ("aaf +", "is no share"),
-        ("aaf kaggle", "is no share"),
-        ("aaf, kaggle", "is no share"),
+        ("", "is not a share: write aaf"),
+        ("aaf +", "is not a share"),
+        ("aaf kaggle", "is not a share"),
+        ("aaf, kaggle", "is not a share"),
         ("0 aaf", "is not above 0"),
         ("2 aaf", "at most all of a data set"),
         ("120 % aaf", "at most all of a data set"),
@@ -125,7 +125,7 @@ class TestBalance:
         assert 30 < women[:90].sum() < 60
 
     def test_what_is_not_known_of_faces_balances_nothing(self, faces: Faces, mask: np.ndarray) -> None:
-        with pytest.raises(UsageError, match="'height' is nothing that is known of faces"):
+        with pytest.raises(UsageError, match="'height' is not an attribute of faces"):
             draw(faces, mask, ALL, ("height",))
 
 
@@ -160,7 +160,7 @@ class TestFilters:
             ({"gender": ["male"]}, {"age": ["0-9"]}, "are male, only gender male, without age 0-9"),
             ({"ethnicity": ["asain"]}, {}, "no face has ethnicity 'asain'; there are asian, black"),
             ({}, {"age": ["10-15"]}, "no face has age '10-15'; there are 0-9, 10-19"),
-            ({"height": ["low"]}, {}, "'height' is nothing that is known of faces: write one of perceived_gender"),
+            ({"height": ["low"]}, {}, "'height' is not an attribute of faces: write one of perceived_gender"),
         ],
     )
     def test_filters_that_leave_nothing_to_learn_say_so(

@@ -56,9 +56,9 @@ class TestDistinct:
         faces = distinct([left, dataset("right", LabelledImage(three, "male"))])
         assert [image.path for image in faces.images] == [other]
         assert [(each.name, each.reason) for each in faces.skipped] == [
-            (str(one), f"perceived gender is female here, and male in its copy {three}"),
-            (str(two), f"perceived gender is female here, and male in its copy {three}"),
-            (str(three), f"perceived gender is male here, and female in its copy {one}"),
+            (str(one), f"perceived gender is female, but male in its copy {three}"),
+            (str(two), f"perceived gender is female, but male in its copy {three}"),
+            (str(three), f"perceived gender is male, but female in its copy {one}"),
         ]
 
     def test_other_conflicting_labels_become_unknown(self, tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ class TestParts:
 
     @pytest.mark.parametrize(("validation", "test"), [(-0.1, 0.2), (0.5, 0.5), (0.0, 1.5)])
     def test_shares_leave_faces_to_train_on(self, tmp_path: Path, validation: float, test: float) -> None:
-        with pytest.raises(UsageError, match="must leave some to train"):
+        with pytest.raises(UsageError, match="must leave some faces to train"):
             parts(some_faces(tmp_path, {("female", None): 3}), validation, test)
 
     def test_shared_faces_are_split_in_a_moment(self, shared: Path) -> None:

@@ -32,7 +32,7 @@ def test_two_sigmoids_learn_by_binary_cross_entropy_and_answer_by_their_share() 
     objective, examples, which = Objective(Heads(perceived_gender_as="sigmoids")), toys.faces(), np.arange(8)
     outputs, targets = outputs_for(objective), objective.targets(examples, which)
     assert torch.isclose(objective.loss(outputs, targets), F.binary_cross_entropy_with_logits(outputs, targets))
-    (head,) = objective.kept()
+    (head,) = objective.stored_heads()
     assert head.activation is Activation.SIGMOID
     yes = outputs.sigmoid()
     margins = objective.margins(outputs)
@@ -49,7 +49,7 @@ def test_an_age_in_years_is_learned_by_squared_error_and_read_in_years() -> None
     assert float(objective.loss(outputs, targets, learns=("age",))) == pytest.approx(2 * 0.1**2, rel=1e-4)
     unknown = replace(examples, age_years=np.full(96, np.nan, np.float32))
     assert float(objective.loss(outputs, objective.targets(unknown, known), learns=("age",))) == 0
-    head = objective.kept()[1]
+    head = objective.stored_heads()[1]
     assert float(outputs[0, 2]) * head.years[0] == pytest.approx(float(examples.age_years[known[0]]) + 10, rel=1e-4)
 
 
@@ -58,7 +58,7 @@ def test_an_age_falls_into_one_band_and_its_middle_is_read() -> None:
     examples = replace(toys.faces(), age_years=np.array([9.9, 10, 59, 60, 99, np.nan] * 16, np.float32))
     wanted = objective.targets(examples, np.arange(6))[:, 2:]
     assert wanted.tolist() == [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 0]]
-    head = objective.kept()[1]
+    head = objective.stored_heads()[1]
     assert head.classes == ("0–9", "10–29", "30–59", "60+")
     assert head.years == (5, 20, 45, 75)
 
@@ -66,7 +66,7 @@ def test_an_age_falls_into_one_band_and_its_middle_is_read() -> None:
 def test_ages_alone_can_be_learned_of_one_perceived_gender(tmp_path: Path) -> None:
     job = toys.job(tmp_path, toys.stage(epochs=2), heads=Heads(0.0, 1.0, age_as="years"))
     outcome = loop.train(job)
-    assert [head.attribute for head in job.objective.kept()] == ["age"]
+    assert [head.attribute for head in job.objective.stored_heads()] == ["age"]
     assert outcome.history[-1].validation_loss < 1
     assert all(math.isnan(epoch.validation_accuracy) for epoch in read_history(tmp_path / "history.csv"))
 
@@ -86,7 +86,7 @@ def test_grey_chips_are_the_same_when_learned_and_when_asked(tmp_path: Path) -> 
     x = Normalisation(grey, torch.device("cpu"))(augment(pixels, 32, 48, Augment(), torch.Generator()))
     assert x.shape == (2, 1, 48, 48)
     assert 0 <= float(x.min()) <= float(x.max()) <= 1
-    heads = Objective(Heads(perceived_gender_as="sigmoids")).kept()
+    heads = Objective(Heads(perceived_gender_as="sigmoids")).stored_heads()
     spec = ClassifierSpec("portrait", "portrait-128", grey, heads)
     weights = dict(_portrait().state_dict().items())
     answers = load(spec, weights, torch.device("cpu"))(torch.zeros(3, 3, 48, 48))
