@@ -98,12 +98,8 @@ def allocate(strata: Sequence[str], population: Integers, expected: Floats, seed
 def queue_items(faces: Sequence[Row], frames: Sequence[Row], repeats: float, seed: int) -> tuple[Item, ...]:
     """Shuffle drawn faces and frames, and repeat some faces.
 
-    The first half of a queue is a random half. Repeats follow half a queue after their first appearance.
-
-    Args:
-        faces, frames: rows of the queries ``drawn_faces`` and ``drawn_frames``.
-        repeats: share of the faces that is repeated, 0 to 0.5.
-        seed: of the random order.
+    The first half of a queue is a random half. Repeats, a share of the faces from 0 to 0.5, follow half a queue after
+    their first appearance. Rows are those of the queries ``drawn_faces`` and ``drawn_frames``.
     """
     rows: list[tuple[str, Row]] = [*((FACE, row) for row in faces), *((FRAME, row) for row in frames)]
     rng = np.random.default_rng(seed)

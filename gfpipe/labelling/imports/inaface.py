@@ -128,13 +128,9 @@ def step(frame_seconds: float, fps: float | None) -> int:
 
 
 def samples(path: Path, faces: Faces, length: float, frame_seconds: float, fps: float | None) -> Samples:
-    """Assign faces to the sampled frames.
+    """Assign the faces of a CSV to the frames sampled with this ``--fps``, or with none.
 
-    Args:
-        path, faces: the CSV, for error messages, and its content.
-        length: seconds of the recording that can be decoded; later faces are left out.
-        frame_seconds: duration of a frame.
-        fps: the ``--fps`` of the run; None if it had none.
+    `length` is the decodable part of the recording in seconds; later faces are left out.
 
     Raises:
         UsageError: the faces are not on the sampled frames, or the file is about another recording.

@@ -38,7 +38,7 @@ class Detection:
 
 @dataclass(frozen=True)
 class Frame:
-    """The detections in one frame, by index; its width and height, and the minimum height of counted faces, in pixels."""
+    """The detections in a frame, by index; its width and height, and the minimum height of counted faces, in pixels."""
 
     faces: tuple[Detection, ...]
     size: tuple[int, int]

@@ -39,11 +39,8 @@ def run(
 ) -> Summary:
     """Serve the page for one annotator and one queue until Ctrl-C.
 
-    Args:
-        lake, queue, annotator: the lake's folder or URL, and names of the queue and the annotator.
-        host, port: address to listen on; port 0 chooses a free one.
-        shows_answers: whether the page shows the model's answer after the annotator's.
-        on_ready: called when the server listens, with the URL to print and one that is valid once, to start a browser.
+    Port 0 chooses a free port. With `shows_answers`, the page shows the model's answer after the annotator's.
+    `on_ready` is called when the server listens, with the URL to print and one that is valid once, to start a browser.
 
     Raises:
         UsageError: there is no such queue, this annotator already answers it elsewhere, or the port is in use.

@@ -124,7 +124,7 @@ class Writer:
         chips: Tensor,
         teachers: Mapping[str, NDArray[np.float32]] | None = None,
     ) -> None:
-        """Store the chips, (F, 3, C, C) in 0..255, of F faces `detected` in B pictures, and p_female by teacher, (F,)."""
+        """Store chips, (F, 3, C, C) in 0..255, and p_female by teacher, (F,), of F faces `detected` in B pictures."""
         faces = indices[detected]
         self._pixels[faces] = chips.round().clamp(0, 255).cpu().numpy().astype(np.uint8)
         for row, teacher in enumerate(self._teachers):

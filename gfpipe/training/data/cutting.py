@@ -81,12 +81,8 @@ def cut(
 ) -> Chips:
     """Detect every face once, cut it with a margin, and run the teachers on it.
 
-    Args:
-        folder: of the chips; equal chips of an earlier run are reused.
-        pictures, digests: N pictures of one face each, and the digests of their files, (N,).
-        cutter: detector, chip and teachers.
-        content: digest of the pictures and their use.
-        on_progress: receives the number of pictures done.
+    Equal chips of an earlier run in the folder are reused: those of the same `content`, a digest of the N pictures and
+    their use. `digests`, (N,), are those of the pictures' files.
 
     Raises:
         UsageError: there is not enough space, or the folder cannot be written.

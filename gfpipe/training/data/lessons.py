@@ -88,7 +88,8 @@ def lesson(
     """Prepare a stage for the training loop.
 
     Args:
-        chosen, faces: the stage, and N distinct faces.
+        chosen: the stage and its faces.
+        faces: N distinct faces.
         usable: (N,) whether there is a chip.
         seed: of the order of faces.
         teacher: (N,) p_female of the stage's teacher; None for no teacher.

@@ -82,8 +82,8 @@ def select(
         faces: N distinct faces.
         part_mask: (N,) whether a face is in the split.
         mixture: shares of data sets.
-        only, without: values by attribute: ``perceived_gender``, ``ethnicity``, ``age`` (bands such as ``0-9``),
-            ``dataset``.
+        only: values by attribute: ``perceived_gender``, ``ethnicity``, ``age`` (bands such as ``0-9``), ``dataset``.
+        without: likewise.
         both: whether both perceived genders are needed.
 
     Returns:
@@ -132,14 +132,8 @@ def draw(
     """Draw one epoch, in random order: the faces of :func:`select`, each once, or ``size`` of them.
 
     With ``balance``, every combination of the attributes' values, unknown values included, gets the same number of
-    faces, to within one. Epochs take successive pieces of a cell's faces, and start again when it is exhausted.
-
-    Args:
-        faces, part_mask, mixture, only, without, both: as in :func:`select`.
-        balance: attributes, such as ``("gender", "ethnicity")``.
-        seed: of the random order.
-        epoch: from 0.
-        size: number of faces; 0 for as many as selected.
+    faces, to within one. Epochs (from 0) take successive pieces of a cell's faces, and start again when it is exhausted.
+    Attributes are those of filters.
 
     Raises:
         UsageError: as in :func:`select`, or an unknown attribute to balance.

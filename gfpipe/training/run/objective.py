@@ -146,7 +146,8 @@ class Objective:
         A soft label is used as it is, (p, 1 - p) over female and male, without smoothing.
 
         Args:
-            examples, indices: N faces, and (B,) of them.
+            examples: N faces.
+            indices: (B,) of them.
             label_smoothing: share of a label that is spread evenly (Szegedy et al. 2016), not for ages.
             teacher: (N,) another model's p_female; NaN for no prediction.
             teacher_weight: weight of the teacher's prediction in the target (Hinton et al. 2015).

@@ -51,11 +51,8 @@ def margins(
 ) -> NDArray[np.float64]:
     """The logit of female over male, (B,), on chips without augmentation; raises ValueError without such a head.
 
-    Args:
-        network: on the job's device.
-        pixels, indices: (N, 3, C, C) chips with a margin, and (B,) of them.
-        job: input and precision.
-        size: side of the chips in pixels; None for the network's own.
+    `pixels` are (N, 3, C, C) chips with a margin, `indices` (B,) of them; `size` is the side of the input in pixels, if
+    not the network's own.
     """
     prepare = Preparation(job, size or job.size)
     results: list[Tensor] = []

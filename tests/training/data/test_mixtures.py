@@ -160,7 +160,7 @@ class TestFilters:
             ({"gender": ["male"]}, {"age": ["0-9"]}, "are male, only gender male, without age 0-9"),
             ({"ethnicity": ["asain"]}, {}, "no face has ethnicity 'asain'; there are asian, black"),
             ({}, {"age": ["10-15"]}, "no face has age '10-15'; there are 0-9, 10-19"),
-            ({"height": ["low"]}, {}, "'height' is not an attribute of faces: write one of perceived_gender"),
+            ({"height": ["low"]}, {}, "'height' is not an attribute of faces: use one of perceived_gender"),
         ],
     )
     def test_filters_that_leave_nothing_to_learn_say_so(
