@@ -132,7 +132,7 @@ def draw(
     """Draw one epoch, in random order: the faces of :func:`select`, each once, or ``size`` of them.
 
     With ``balance``, every combination of the attributes' values, unknown values included, gets the same number of
-    faces, to within one. Epochs (from 0) take successive pieces of a cell's faces, and start again when it is exhausted.
+    faces, to within one. Epochs (from 0) take successive pieces of a cell's faces, and restart when it is exhausted.
     Attributes are those of filters.
 
     Raises:
