@@ -191,8 +191,8 @@ def _merged(
     numbers: list[int] = []
     for index in np.sort(first).tolist():
         group = groups.get(int(inverse[index]), [pictures[index]])
-        if picture := _agreed(group, skipped):
-            merged.append(picture)
+        if agreed := _agreed(group, skipped):
+            merged.append(agreed)
             numbers.append(int(digests[index]))
     return merged, np.array(numbers, np.uint64)
 
