@@ -24,3 +24,11 @@ class Device(StrEnum):
     AUTO = "auto"  # a GPU if torch finds one, else the CPU
     CPU = "cpu"
     CUDA = "cuda"
+
+
+class Shape(StrEnum):
+    """Formats of an export."""
+
+    INA = "ina"
+    TIDY = "tidy"
+    PARQUET = "parquet"

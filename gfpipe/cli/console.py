@@ -215,20 +215,12 @@ def training_progress() -> Iterator["OnProgress"]:
 
 
 @contextmanager
-def counting(items: str) -> Iterator["OnProgress"]:
-    """Show a bar of items done; nothing without a terminal."""
-    from rich.progress import MofNCompleteColumn, TimeRemainingColumn  # noqa: PLC0415
+def counting(items: str, *, in_bytes: bool = False) -> Iterator["OnProgress"]:
+    """Show a bar of items done, or of bytes fetched; nothing without a terminal."""
+    from rich.progress import DownloadColumn, MofNCompleteColumn, TimeRemainingColumn  # noqa: PLC0415
 
-    with _bar(items, MofNCompleteColumn(), TimeRemainingColumn()) as (bar, task):
-        yield lambda now: bar.update(task, completed=now.done, total=now.total)
-
-
-@contextmanager
-def downloading(name: str) -> Iterator["OnProgress"]:
-    """Show a bar of bytes fetched; nothing without a terminal."""
-    from rich.progress import DownloadColumn  # noqa: PLC0415
-
-    with _bar(name, DownloadColumn()) as (bar, task):
+    columns = (DownloadColumn(),) if in_bytes else (MofNCompleteColumn(), TimeRemainingColumn())
+    with _bar(items, *columns) as (bar, task):
         yield lambda now: bar.update(task, completed=now.done, total=now.total)
 
 

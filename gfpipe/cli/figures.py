@@ -2,14 +2,13 @@
 
 import sys
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 from typer import Option
 
-from gfpipe.choices import DEFAULT_MIN_FACE, DEFAULT_MIN_SCORE
+from gfpipe.choices import DEFAULT_MIN_FACE, DEFAULT_MIN_SCORE, Shape
 from gfpipe.cli import console
 from gfpipe.cli.options import MORE, By, Lake, QuestionOptions, command, split
 from gfpipe.errors import GfpipeError, UsageError
@@ -29,14 +28,6 @@ where table_catalog in ('gfpipe', 'temp') order by all
 """
 
 Form = Literal["table", "csv", "json", "parquet"]
-
-
-class Shape(StrEnum):
-    """Choices of --shape."""
-
-    INA = "ina"
-    TIDY = "tidy"
-    PARQUET = "parquet"
 
 
 @command(app, "gfpipe publish --lake lake")
@@ -157,8 +148,7 @@ def export(
     """
     from gfpipe.stages.figures import export as stage  # noqa: PLC0415
 
-    shapes = [stage.Shape(choice.value) for choice in shape or Shape]
-    for path in stage.run(lake, out, options.question(split(by)), shapes, country):
+    for path in stage.run(lake, out, options.question(split(by)), shape or tuple(Shape), country):
         console.say(f"Written: {path}")
 
 

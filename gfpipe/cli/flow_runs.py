@@ -80,20 +80,7 @@ def _run(
     slots: int = 0,
     **options: Any,
 ) -> Any:
-    """Run a flow with one object and return its result, also if the run counts as failed.
-
-    Args:
-        module: of `gfpipe.flows`; it is imported while the server starts.
-        flow: function in the module.
-        job: argument of the flow.
-        progress: context manager of a progress callback.
-        prepare: called while the server starts.
-        slots: recordings decoded at once; 0: one a core.
-        options: further parameters of the flow.
-
-    Raises:
-        GfpipeError: the flow failed, or no server came up.
-    """
+    """Run `flow` of `gfpipe.flows.module`; return its result, also if the run counts as failed, or raise its error."""
 
     def load() -> None:
         prepare()

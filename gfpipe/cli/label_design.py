@@ -125,12 +125,12 @@ def plan(
         ]
         _show_head(rows, "What to label, most needed first", "; --format csv prints all")
     else:
-        columns = ("stratum", "population", "labels", "part", "to_label")
-        values = [
-            (stratum.name, stratum.population, stratum.answers, stratum.part, stratum.faces)
-            for stratum in planned.strata
+        figures = [
+            {"stratum": row.name, "population": row.population, "labels": row.answers, "part": row.part}
+            | {"to_label": row.faces}
+            for row in planned.strata
         ]
-        console.emit([dict(zip(columns, row, strict=True)) for row in values], form)
+        console.emit(figures, form)
     _say_plan(planned, lake)
 
 
@@ -162,20 +162,16 @@ def _record(row: "Agreement") -> dict[str, Any]:
 
 def _agreement(row: "Agreement") -> dict[str, str | int]:
     interval = row.value
+    several = "all together" if row.measure == "alpha" else "of two"
+    ends = "" if math.isnan(interval.low) else f" ({interval.low:.2f}–{interval.high:.2f})"
+    undefined = math.isnan(interval.value)
     return {
         "annotators": " + ".join(row.annotators),
-        "agreement": "with oneself"
-        if len(row.annotators) == 1
-        else "all together"
-        if row.measure == "alpha"
-        else "of two",
+        "agreement": "with oneself" if len(row.annotators) == 1 else several,
         "faces": row.faces,
         "same answer": PERCENT.text(row.same),
         "measure": _MEASURES[row.measure],
-        "value": "not defined: all answers are the same"
-        if math.isnan(interval.value)
-        else f"{interval.value:.2f}"
-        + ("" if math.isnan(interval.low) else f" ({interval.low:.2f}–{interval.high:.2f})"),
+        "value": "not defined: all answers are the same" if undefined else f"{interval.value:.2f}{ends}",
     }
 
 

@@ -73,7 +73,7 @@ def models_pull(
     failed = False
     for name in names or [item.id for item in store.listing() if item.fetchable]:
         try:
-            with console.downloading(name) as on_progress:
+            with console.counting(name, in_bytes=True) as on_progress:
                 folder = store.pull(name, source, on_progress)
             console.say(f"{name}: {folder}")
         except FetchError as exc:  # continue with the other models

@@ -212,5 +212,4 @@ def _strings(table: pa.Table, name: str) -> NDArray[np.str_]:
 
 
 def _floats(table: pa.Table, name: str) -> Floats:
-    column = table[name].cast(pa.float64()).to_pylist()
-    return np.array([np.nan if value is None else value for value in column], dtype=np.float64)
+    return np.array(table[name].cast(pa.float64()), dtype=np.float64)

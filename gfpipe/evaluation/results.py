@@ -22,10 +22,7 @@ class Written:
 def write(trials: Sequence["Trial"], folder: Path, by: Sequence[str] = ()) -> Written:
     """Write tables, predictions and figures; the figures of several trials in a folder each.
 
-    Args:
-        trials: one for each data set.
-        folder: output.
-        by: attributes of the groups; empty for all known attributes.
+    `by` are the attributes of the groups; empty for all known attributes.
     """
     from gfpipe.evaluation.figures import trials as figures  # noqa: PLC0415
     from gfpipe.evaluation.tables import trials as tables  # noqa: PLC0415

@@ -35,12 +35,7 @@ class Resampling:
 
         Of n recordings n - 1 are drawn with replacement, each with a weight of n / (n - 1), so the variance of a total
         is unbiased; the plain bootstrap's is too small by (n - 1) / n. A stratum of one recording keeps its weight.
-
-        Args:
-            strata: (R,) int, stratum of each recording.
-            draws: number of draws.
-            seed: seed of the random numbers.
-            most_units: maximum number of units in a stratum; more recordings share units.
+        `strata` are (R,) int; in a stratum of more than `most_units` recordings, recordings share units.
         """
         rng = np.random.default_rng(seed)
         _, stratum, sizes = np.unique(np.asarray(strata), return_inverse=True, return_counts=True)

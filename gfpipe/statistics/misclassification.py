@@ -81,11 +81,8 @@ def correction(labels: Labels, weights: NDArray[np.float64]) -> Correction:
     """Estimate sensitivity and specificity, and the correction, by face size.
 
     A size with fewer than 20 labelled women or men at hand, or labels from fewer than 5 recordings, uses its labels of
-    all channels, and if these are too few, all labels.
-
-    Args:
-        labels: labels for one classifier.
-        weights: (U, D) resampling weights.
+    all channels, and if these are too few, all labels. The labels are for one classifier; the resampling weights are
+    (U, D).
     """
     draws = weights.shape[1]
     sizes = []
@@ -113,16 +110,9 @@ def lang_reiczigel(
 ) -> tuple[float, float]:
     """The analytic 95 % interval of a corrected share (Lang and Reiczigel 2014, Prev. Vet. Med. 113, section 2.2).
 
-    Args:
-        apparent: share of faces classified as women.
-        faces: effective number of these faces.
-        sensitivity: share of women classified as women.
-        women: effective number of labelled women.
-        specificity: share of men classified as men.
-        men: effective number of labelled men.
-
-    Returns:
-        Low and high, within [0, 1].
+    `apparent` is the share of `faces` classified as women; `sensitivity` and `specificity` are the shares of labelled
+    `women` and `men` that are classified correctly. The three numbers of faces are effective numbers; the ends of the
+    interval are within [0, 1].
     """
     z = float(ndtri(0.975))
     n, n_women, n_men = faces + z**2, women + 2, men + 2

@@ -58,7 +58,7 @@ class Corrected:
     rejections: NDArray[np.float64]
 
     def __add__(self, other: "Corrected") -> "Corrected":
-        return Corrected(*(mine + theirs for mine, theirs in zip(_fields(self), _fields(other), strict=True)))
+        return Corrected(**{name: values + getattr(other, name) for name, values in vars(self).items()})
 
     @property
     def share(self) -> NDArray[np.float64]:
@@ -78,12 +78,7 @@ class Corrector:
     """
 
     def __init__(self, correction: Correction, whole: Seconds) -> None:
-        """Precompute the compositions.
-
-        Args:
-            correction: expected women and men for a face, in every draw.
-            whole: a superset of the seconds to correct.
-        """
+        """Precompute the compositions of `whole`, a superset of the seconds to correct."""
         self._correction = correction
         self._compositions, index = np.unique(whole.composition, return_inverse=True)
         shown = counts(self._compositions)
@@ -99,15 +94,9 @@ class Corrector:
     def __call__(
         self, parts: Seconds, group: NDArray[np.int64], weights: NDArray[np.float64]
     ) -> Iterator[tuple[int, Corrected]]:
-        """Correct the seconds of each group.
+        """Yield each group with its corrected seconds.
 
-        Args:
-            parts: seconds, a subset of `whole`.
-            group: (N,) int, group of each row.
-            weights: (U, D) resampling weights.
-
-        Yields:
-            Groups with their corrected seconds.
+        `group` is the (N,) int group of each row of `parts`, a subset of `whole`; the resampling weights are (U, D).
         """
         pairs, column = np.unique(group * len(weights) + parts.unit, return_inverse=True)
         groups, units = np.divmod(pairs, len(weights))
@@ -163,10 +152,7 @@ def _weighted(
     weights: NDArray[np.float64],
     first: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Presence time by group, (G, D).
-
-    The sum over compositions k and units u of present[k, d] * often[k, u] * weights[u, d].
-    """
+    """(G, D) presence time: the sum over k and u of present[k, d] * often[k, u] * weights[u, d], and the rest."""
     if len(first) == 1 and len(weights) > len(present):
         whole: NDArray[np.float64] = np.einsum("kd,kd->d", present, often @ weights) + rest @ weights
         return whole[None]
@@ -188,7 +174,3 @@ def _absent(shown: NDArray[np.int64], expected: NDArray[np.float64]) -> NDArray[
         for number in np.unique(faces[faces > 0]):
             product[faces == number] *= (1 - expected[size, answer]) ** number
     return product
-
-
-def _fields(corrected: Corrected) -> tuple[NDArray[np.float64], ...]:
-    return tuple(vars(corrected).values())

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from gfpipe.evaluation.epochs import Epoch
 from gfpipe.models.lineage import Lineage, TrainedStage
 from gfpipe.training.data.datasets import Dataset
 from gfpipe.training.data.lessons import Count
 from gfpipe.training.recipe import Recipe
-from gfpipe.training.run.history import Epoch
 from gfpipe.training.run.initial import Initial
 
 

@@ -87,8 +87,8 @@ def by_face_size(trial: Trial, draws: int = DRAWS) -> Plan | None:
         for pixels, p_female in sorted(answers.by_size.items()):
             reduced = Answers(answers.model_id, p_female)
             accuracy = comparison.estimates(trial.labels, reduced, ["accuracy"], draws)["accuracy"]
-            row = {"model": answers.model_id, "pixels": pixels, "value": accuracy.value}
-            rows.append(styles[answers.model_id] | {**row, "low": known(accuracy.low), "high": known(accuracy.high)})
+            interval = {end: known(value) for end, value in vars(accuracy).items()}
+            rows.append(styles[answers.model_id] | {"model": answers.model_id, "pixels": pixels, **interval})
     if not rows:
         return None
     sizes = sorted({row["pixels"] for row in rows})

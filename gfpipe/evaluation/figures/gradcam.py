@@ -151,20 +151,14 @@ def _check(classify: Classifier) -> None:
 
 def _parts(classify: Classifier, chip: Tensor) -> list[_Part]:
     network = classify.network
-    if isinstance(network, CoarseAndFine):
-        middle = network.MIDDLE  # the coarse network's input is this central part of the chip
-        return [
-            _Part(_last_feature_map(classify, network.fine, chip), 1.0),
-            _Part(_last_feature_map(classify, network.coarse, chip), middle),
-        ]
-    return [_Part(_last_feature_map(classify, network, chip), 1.0)]
+    networks = {network: 1.0}
+    if isinstance(network, CoarseAndFine):  # the coarse network's input is the central part of the chip
+        networks = {network.fine: 1.0, network.coarse: network.MIDDLE}
+    return [_Part(_last_feature_map(classify, part, chip), middle) for part, middle in networks.items()]
 
 
 def _last_feature_map(classify: Classifier, network: nn.Module, chip: Tensor) -> nn.Module:
-    """The last module with a spatial output, determined by running the classifier once.
-
-    This is ``layer4`` in a ResNet, ``features`` in a MobileNet and the last convolution in ``cydral-gender``.
-    """
+    """The last module with a spatial output when the classifier runs, such as ``layer4`` in a ResNet."""
     ran: list[nn.Module] = []
 
     def note(module: nn.Module, _: Any, output: Any) -> None:
@@ -226,13 +220,9 @@ def _covered(size: int, corners: NDArray[np.float64]) -> NDArray[np.float64]:
     centres = (np.arange(size * _SUBPIXELS) + 0.5) / _SUBPIXELS
     x, y = np.meshgrid(centres, centres)
     inside = np.ones_like(x, dtype=bool)
-    turn = np.sign(_cross(corners[1] - corners[0], corners[2] - corners[1]))
+    turn = np.sign(np.linalg.det([corners[1] - corners[0], corners[2] - corners[1]]))
     for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         along = end - start
         inside &= turn * (along[0] * (y - start[1]) - along[1] * (x - start[0])) >= 0
     covered: NDArray[np.float64] = inside.reshape(size, _SUBPIXELS, size, _SUBPIXELS).mean(axis=(1, 3))
     return covered
-
-
-def _cross(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    return float(first[0] * second[1] - first[1] * second[0])

@@ -74,18 +74,9 @@ def _group_rows(model: str, groups: Groups) -> list[Datum]:
         grouping.names, grouping.faces, grouping.counted, groups.accuracy, strict=True
     ):
         opacity = 1 if counted else FADED
-        rows.append(
-            {
-                "model": model,
-                "group": _group_name(name, faces),
-                "value": known(accuracy.value),
-                "low": known(accuracy.low),
-                "high": known(accuracy.high),
-                "opacity": opacity,
-                "pale": 0.4 * opacity,
-                "counted": bool(counted),
-            }
-        )
+        interval = {end: known(value) for end, value in vars(accuracy).items()}
+        style = {"opacity": opacity, "pale": 0.4 * opacity, "counted": bool(counted)}
+        rows.append({"model": model, "group": _group_name(name, faces), **interval, **style})
     return rows
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import altair as alt
 
 from gfpipe.drawing import GREEN, GREY, INK, ORANGE, Datum, Plan, layered, share_axis
 from gfpipe.errors import UsageError
+from gfpipe.evaluation.epochs import Epoch
 from gfpipe.evaluation.figures.plotting import PLOT, Style, exact, figure, lines, save
 from gfpipe.formats import known
 
@@ -21,34 +22,6 @@ _STYLES: Final = {
     _MEN: Style(ORANGE, [8, 2, 2, 2], "square"),
 }
 _CROWDED: Final = 40  # epochs from which lines have no dots
-
-
-class Epoch(Protocol):
-    """A row of ``history.csv``; NaN for values that were not measured."""
-
-    @property
-    def stage(self) -> str:
-        """Name of the stage."""
-
-    @property
-    def train_loss(self) -> float:
-        """Mean training loss over the epoch."""
-
-    @property
-    def validation_loss(self) -> float:
-        """Validation loss after the epoch."""
-
-    @property
-    def validation_accuracy(self) -> float:
-        """Accuracy on all validation faces, in [0, 1]."""
-
-    @property
-    def validation_accuracy_women(self) -> float:
-        """Accuracy on women."""
-
-    @property
-    def validation_accuracy_men(self) -> float:
-        """Accuracy on men."""
 
 
 def learning_curves(epochs: Sequence[Epoch]) -> Plan:

@@ -16,16 +16,10 @@ _GROUPINGS: Final = (("ethnicity",), ("age",), ("gender",), ("ethnicity", "gende
 
 
 def write(trial: Trial, folder: Path, draws: int = DRAWS) -> tuple[Path, ...]:
-    """Draw every figure for which a trial has data.
+    """Draw every figure for which a trial has data: none if no model predicts perceived gender.
 
-    Args:
-        trial: predictions of the models.
-        folder: output: ``roc``, ``confusion``, ``subgroups-ethnicity`` and other groups, ``heatmap``, ``reliability``
-            and ``sizes``, each as ``.svg`` and ``.png``.
-        draws: number of bootstrap draws.
-
-    Returns:
-        The files; empty if no model predicts perceived gender.
+    The files are ``roc``, ``confusion``, ``subgroups-ethnicity`` and other groups, ``heatmap``, ``reliability`` and
+    ``sizes``, each as ``.svg`` and ``.png``.
     """
     trial = trial.reading_gender
     if not trial.answers:

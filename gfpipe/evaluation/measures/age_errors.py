@@ -49,16 +49,9 @@ def mean_absolute_error(labels: Labels, age_years: Floats, draws: int = DRAWS) -
 
 
 def by_perceived_gender(reader: Answers, women: Floats, men: Floats, model_id: str = "") -> Answers:
-    """Combine the ages of two models, chosen for each face by its predicted perceived gender.
+    """The reader's predictions of perceived gender, with the (N,) ages of models trained on women and on men only.
 
-    Args:
-        reader: predictions of perceived gender.
-        women: (N,) ages of the model trained on women only.
-        men: (N,) ages of the model trained on men only.
-        model_id: id of the result; by default the reader's.
-
-    Returns:
-        The reader's predictions with an age; NaN where the reader has no prediction.
+    The age is that of the model for the predicted perceived gender; NaN where the reader has no prediction.
     """
     chosen = np.where(reader.p_female >= THRESHOLD, women, men)
     ages: NDArray[np.float64] = np.where(np.isfinite(reader.p_female), chosen, np.nan)

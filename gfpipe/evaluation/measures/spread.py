@@ -46,14 +46,9 @@ def correct(labels: Labels, answers: Answers) -> dict[str, Floats]:
 def by_group(labels: Labels, answers: Answers, attribute: str = "ethnicity") -> dict[str, Floats]:
     """(G,) accuracy of every predicted attribute in each group; NaN in groups that are too small."""
     grouping = subgroups.group(labels, (attribute,))
+    masks = [(grouping.index == index) & counted for index, counted in enumerate(grouping.counted)]
     return {
-        name: np.array(
-            [
-                _mean(values[grouping.index == index]) if counted else np.nan
-                for index, counted in enumerate(grouping.counted)
-            ]
-        )
-        for name, values in correct(labels, answers).items()
+        name: np.array([_mean(values[mask]) for mask in masks]) for name, values in correct(labels, answers).items()
     }
 
 

@@ -45,10 +45,7 @@ def has_ages_by_ethnicity(trial: Trial) -> bool:
 def seeds(trial: Trial, models: Mapping[str, Sequence[str]], note: str = "") -> Table:
     """The figures of :func:`spread.figures` as mean ± SD over models that differ in their seed.
 
-    Args:
-        trial: predictions of all models.
-        models: model ids by column heading.
-        note: appended to the footnote.
+    `models` are model ids by column heading; `note` is appended to the footnote.
     """
     columns = (Column("figure", "figure"), *(Column(name, name) for name in models))
     by_column = [[spread.figures(trial.labels, trial.of(model)) for model in ids] for ids in models.values()]

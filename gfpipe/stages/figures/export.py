@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gfpipe import __version__, warehouse
+from gfpipe.choices import Shape
 from gfpipe.errors import UsageError
 from gfpipe.estimates.measure import measure
 from gfpipe.estimates.question import Question, narrow
@@ -27,14 +27,6 @@ a minute are two minutes. The classifier errs; read the corrected figures and th
 and the hours analysed beside every figure. A gap in what was analysed is not a trend.
 """
 _MODELS: Final = "select distinct model_id from asked where analysed_seconds > 0 order by model_id"
-
-
-class Shape(StrEnum):
-    """What an export can look like."""
-
-    INA = "ina"
-    TIDY = "tidy"
-    PARQUET = "parquet"
 
 
 @dataclass(frozen=True)

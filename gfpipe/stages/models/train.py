@@ -19,6 +19,7 @@ from gfpipe.attributes.device import resolve_device
 from gfpipe.attributes.spec import InputSpec
 from gfpipe.choices import Device
 from gfpipe.errors import UsageError
+from gfpipe.evaluation.epochs import Epoch
 from gfpipe.faces import portraits
 from gfpipe.lake import uses
 from gfpipe.models import catalog, champion, store
@@ -35,7 +36,7 @@ from gfpipe.training.data.material import Material
 from gfpipe.training.recipe import PRETEXT, Recipe
 from gfpipe.training.run import assessment, initial, loop
 from gfpipe.training.run.folder import RunFolder, data_paths
-from gfpipe.training.run.history import HISTORY, Epoch, read_history
+from gfpipe.training.run.history import HISTORY, read_history
 from gfpipe.training.run.initial import Initial
 from gfpipe.training.run.job import Job, bf16_for
 from gfpipe.training.run.objective import Examples, Objective

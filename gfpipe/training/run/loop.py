@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from gfpipe import files
 from gfpipe.attributes.networks import Pretext
 from gfpipe.errors import ModelError, UsageError
+from gfpipe.evaluation.epochs import Epoch
 from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.training.run.augment import seed_of
 from gfpipe.training.run.folder import CHECKPOINT
-from gfpipe.training.run.history import HISTORY, Epoch, write_history
+from gfpipe.training.run.history import HISTORY, write_history
 from gfpipe.training.run.initial import renew
 from gfpipe.training.run.job import Job, Lesson, stage_loss
 from gfpipe.training.run.loader import Loader, batches

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from gfpipe.errors import UsageError
+from gfpipe.evaluation.epochs import Epoch
 from gfpipe.evaluation.figures.learning_curves import learning_curves, write
-from gfpipe.training.run.history import Epoch, read_history, write_history
+from gfpipe.training.run.history import read_history, write_history
 from tests.evaluation.pictures import Drawn
 
 

@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from gfpipe import warehouse
+from gfpipe.choices import Shape
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.estimates.measure import measure
 from gfpipe.estimates.question import Question
 from gfpipe.stages.figures import export
-from gfpipe.stages.figures.export import Shape
 from tests.warehouse.lakes import Face, Show, write_show
 
 NATIONAL_DAY = datetime(2019, 7, 14, 17, 59, tzinfo=UTC)
