@@ -23,6 +23,9 @@ INK: Final = "#222222"
 GREY: Final = "#767676"
 PALE: Final = "#d9d9d9"
 WHITE: Final = "#ffffff"
+PALETTE: Final = (BLUE, VERMILION, DARK_GREEN, ORANGE, PURPLE, INK, SKY)
+# Encodings by columns that hold colours.
+FILL, TEXT_COLOUR = alt.Fill("fill:N", scale=None), alt.Color("ink:N", scale=None)
 
 _CONFIG: Final[dict[str, Any]] = {
     "aria": False,  # pages provide the accessible names

@@ -13,12 +13,8 @@ _RATES: Final = ("sensitivity", "specificity")  # estimated from labels
 def tidy(figures: pa.Table, by: Sequence[str]) -> pa.Table:
     """Convert one row per group into one row per group, estimand and method; unknown values are null, with a note.
 
-    Args:
-        figures: (G, …) result of ``estimates.measure``.
-        by: grouping columns.
-
-    Returns:
-        by, estimand, method (raw, tracks, corrected), unit, value, low, high, note, and columns such as coverage.
+    From the (G, …) result of ``estimates.measure``; the columns are those of `by`, estimand, method (raw, tracks,
+    corrected), unit, value, low, high, note, and columns such as coverage.
     """
     columns = figures.column_names
     rows = [_rows(figures, by, name, _unit(name), name) for name in columns if _unit(name)]
@@ -36,11 +32,9 @@ def _unit(column: str) -> str | None:
         return None
     if column.startswith("share_") or column in _RATES:
         return "share"
-    return (
-        "seconds"
-        if column.endswith("_seconds")
-        else {"female_to_male_ratio": "ratio", "mean_faces": "faces"}.get(column)
-    )
+    if column.endswith("_seconds"):
+        return "seconds"
+    return {"female_to_male_ratio": "ratio", "mean_faces": "faces"}.get(column)
 
 
 def _estimand(column: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from typing import Final
 
 import altair as alt
 
-from gfpipe.drawing import VERMILION, WHITE, Plan, layered
+from gfpipe.drawing import FILL, VERMILION, WHITE, Plan, layered
 from gfpipe.report.drawing import Size, category_x, names_y
 from gfpipe.report.elements import Row
 from gfpipe.report.periods import Calendar
@@ -53,11 +53,10 @@ def _calendar_rows(name: str, calendar: Calendar, fold: Sequence[date], size: Si
     plot = cell * len(fold)
     labels = calendar.labels(fold, cell)
     x = category_x("start", [f"{start}" for start in fold], labels, gap=0.12 if cell > 6 else 0.04)
-    fill = alt.Fill("fill:N", scale=None)
     base = alt.Chart(alt.NamedData(name)).encode(x=x, y=names_y("channel", calendar.channels, size.left))
     heights = {"none": 0.08, "short": 0.4, "whole": 0.8, "nothing": 0.98}
     layers = [
-        base.transform_filter(f"datum.kind == '{kind}'").mark_rect(height={"band": height}).encode(fill=fill)
+        base.transform_filter(f"datum.kind == '{kind}'").mark_rect(height={"band": height}).encode(fill=FILL)
         for kind, height in heights.items()
     ]
     cross = base.transform_filter("datum.kind == 'nothing'").mark_text(

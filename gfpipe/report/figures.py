@@ -8,11 +8,13 @@ import altair as alt
 from gfpipe.drawing import (
     BLUE,
     DARK_GREEN,
+    FILL,
     GREEN,
     GREY,
     INK,
     ORANGE,
     PALE,
+    TEXT_COLOUR,
     VERMILION,
     WHITE,
     Plan,
@@ -110,12 +112,8 @@ def weekday_hours(rows: Sequence[Row], name: str, size: Size) -> Plan:
     band = {"band": 0.94}
     return Plan(
         layered(
-            base.transform_filter("datum.fill != null")
-            .mark_rect(width=band, height=band)
-            .encode(fill=alt.Fill("fill:N", scale=None)),
-            base.mark_text(fontSize=12 if size.narrow else 11).encode(
-                text="text:N", color=alt.Color("ink:N", scale=None)
-            ),
+            base.transform_filter("datum.fill != null").mark_rect(width=band, height=band).encode(fill=FILL),
+            base.mark_text(fontSize=12 if size.narrow else 11).encode(text="text:N", color=TEXT_COLOUR),
         ).properties(width=size.width - 48, height=24 * 20 if size.narrow else 7 * 28),
         {"cells": cells},
     )
@@ -134,7 +132,7 @@ def channels(rows: Sequence[Row], names: Sequence[str], size: Size) -> Plan:
     shapes = alt.Scale(domain=methods, range=[METHODS[name][1] for name in names])
     rule = base.mark_rule(strokeWidth=2).encode(x=x, x2="high:Q").transform_calculate(share="datum.low")
     dots = base.mark_point(size=64, opacity=1, strokeWidth=1.8).encode(
-        x=x, shape=alt.Shape("method:N", scale=shapes, legend=None), fill=alt.Fill("fill:N", scale=None)
+        x=x, shape=alt.Shape("method:N", scale=shapes, legend=None), fill=FILL
     )
     height = (15 * len(names) + 14) * len(order)
     return Plan(
@@ -153,8 +151,8 @@ def kinds_of_time(rows: Sequence[Row], size: Size) -> Plan:
     written = base.transform_filter(f"datum.end - datum.begin >= {22 / size.plot}").mark_text(fontSize=11)
     return Plan(
         layered(
-            bars.encode(x=x, x2="end:Q", fill=alt.Fill("fill:N", scale=None)),
-            written.encode(x="middle:Q", text="text:N", color=alt.Color("ink:N", scale=None)),
+            bars.encode(x=x, x2="end:Q", fill=FILL),
+            written.encode(x="middle:Q", text="text:N", color=TEXT_COLOUR),
         ).properties(width=size.plot, height=28 * len(order)),
         {"parts": [part for row in rows for part in _parts(row)]},
     )
@@ -202,7 +200,7 @@ def _share_layers(x: alt.X, y: dict[str, Any], domain: tuple[float, float], crow
         bars.encode(x=x, y=alt.Y("low:Q", **y), y2="high:Q"),
         line.encode(x=x, y=alt.Y("share:Q", **y)),
         dots.mark_point(size=22 if crowded else 60, opacity=1, strokeWidth=1.5, stroke=DARK_GREEN).encode(
-            x=x, y=alt.Y("share:Q", **y), fill=alt.Fill("fill:N", scale=None)
+            x=x, y=alt.Y("share:Q", **y), fill=FILL
         ),
     ]
     if domain[0] <= 0.5 <= domain[1]:

@@ -114,16 +114,13 @@ def calendar(coverage: pa.Table) -> Calendar:
         return Calendar("day", (), (), (), lost)
     days = dated["air_date"].cast(pa.date32())
     first, last = pc.min(days).as_py(), pc.max(days).as_py()
-    unit = _unit((last - first).days + 1)
+    days_in_all = (last - first).days + 1
+    unit: Unit = "day" if days_in_all <= _DAYS_BY_DAY else "week" if days_in_all <= _DAYS_BY_WEEK else "month"
     sums = _sums(dated.set_column(dated.column_names.index("air_date"), "air_date", days), unit)
     channels = tuple(dict.fromkeys(channel for channel, _ in sorted(sums)))
     starts = tuple(_starts(_start(first, unit), last, unit))
     cells = [_cell(channel, start, sums.get((channel, start))) for channel in channels for start in starts]
     return Calendar(unit, channels, starts, tuple(_with_short(cells)), lost)
-
-
-def _unit(days: int) -> Unit:
-    return "day" if days <= _DAYS_BY_DAY else "week" if days <= _DAYS_BY_WEEK else "month"
 
 
 def _sums(dated: pa.Table, unit: Unit) -> dict[tuple[str, date], Row]:

@@ -8,7 +8,7 @@ import numpy as np
 from gfpipe.drawing import GREY, Plan, layered, share_axis
 from gfpipe.evaluation.answers import Answers, Trial
 from gfpipe.evaluation.figures.groups import FEW_FACES, accuracy_domain, faces_of
-from gfpipe.evaluation.figures.plotting import PLOT, WIDTH, exact, figure, lines, styles_of
+from gfpipe.evaluation.figures.plotting import COLOUR, COLOUR_FILL, DASH, PLOT, WIDTH, exact, figure, lines, styles_of
 from gfpipe.evaluation.measures import calibration, comparison, metrics
 from gfpipe.evaluation.measures.resampling import DRAWS
 from gfpipe.evaluation.measures.subgroups import MIN_GROUP_FACES
@@ -98,7 +98,7 @@ def by_face_size(trial: Trial, draws: int = DRAWS) -> Plan | None:
     x = alt.X("pixels:Q", title="face height in pixels", scale=scale, axis=axis)
     y = alt.Y("value:Q", scale=exact(domain), axis=share_axis(domain, 7, "accuracy"))
     band = alt.Chart(alt.NamedData("sizes")).mark_area(opacity=0.16).transform_calculate(value="datum.low")
-    band = band.encode(x=x, y=y, y2="high:Q", fill=alt.Fill("colour:N", scale=None), detail="model:N")
+    band = band.encode(x=x, y=y, y2="high:Q", fill=COLOUR_FILL, detail="model:N")
     return figure(
         "Accuracy of perceived gender by face size",
         f"{faces_of(trial)}; bands: 95 % intervals",
@@ -114,17 +114,8 @@ def _roc_panel(across: tuple[float, float], down: tuple[float, float], title: st
     y = alt.Y("true:Q", scale=exact(down), axis=share_axis(down, 4))
     chance = alt.Chart(alt.NamedData("chance")).mark_line(color=GREY, strokeWidth=1, strokeDash=[3, 3], clip=True)
     curves = alt.Chart(alt.NamedData("points")).mark_line(strokeWidth=1.8, clip=True)
-    return layered(
-        chance.encode(x=x, y=y),
-        curves.encode(
-            x=x,
-            y=y,
-            detail="model:N",
-            order="false:Q",
-            color=alt.Color("colour:N", scale=None),
-            strokeDash=alt.StrokeDash("dash:N", scale=None),
-        ),
-    ).properties(width=side, height=side, title=title)
+    curves = curves.encode(x=x, y=y, detail="model:N", order="false:Q", color=COLOUR, strokeDash=DASH)
+    return layered(chance.encode(x=x, y=y), curves).properties(width=side, height=side, title=title)
 
 
 def _thinned(x: metrics.Floats, y: metrics.Floats) -> list[tuple[float, float]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gfpipe.drawing import WHITE, Datum, Plan, layered, share_axis
 from gfpipe.evaluation.answers import Trial
-from gfpipe.evaluation.figures.plotting import WIDTH, exact, figure, plain_axis, styles_of
+from gfpipe.evaluation.figures.plotting import COLOUR, COLOUR_FILL, SHAPE, WIDTH, exact, figure, plain_axis, styles_of
 from gfpipe.evaluation.measures import subgroups
 from gfpipe.evaluation.measures.resampling import DRAWS
 from gfpipe.evaluation.measures.subgroups import MIN_GROUP_FACES, Groups
@@ -36,12 +36,11 @@ def subgroup_bars(trial: Trial, attributes: Sequence[str], draws: int = DRAWS) -
     base = alt.Chart(alt.NamedData("groups")).encode(
         y=alt.Y("group:N", sort=groups, title=None, axis=plain_axis(labelLimit=left, grid=True, tickBand="extent")),
         yOffset=alt.YOffset("model:N", sort=list(styles), scale=alt.Scale(domain=list(styles), paddingOuter=0.5)),
-        color=alt.Color("colour:N", scale=None),
+        color=COLOUR,
         opacity=alt.Opacity("opacity:Q", scale=None),
     )
     width = WIDTH - left - 16
     x = alt.X("value:Q", scale=exact(domain), axis=share_axis(domain, 6 if width > 200 else 4, "accuracy"))
-    shape, fill = alt.Shape("shape:N", scale=None), alt.Fill("colour:N", scale=None)
     bars = (
         base.transform_filter("isValid(datum.low)")
         .transform_calculate(value="datum.low")
@@ -50,7 +49,7 @@ def subgroup_bars(trial: Trial, attributes: Sequence[str], draws: int = DRAWS) -
     dots = base.mark_point(size=34, strokeWidth=1, stroke=WHITE)
     chart = layered(
         bars.encode(x=x, x2="high:Q", opacity=alt.Opacity("pale:Q", scale=None)),
-        dots.encode(x=x, shape=shape, fill=fill),
+        dots.encode(x=x, shape=SHAPE, fill=COLOUR_FILL),
     ).properties(width=width, height=(10 * len(styles) + 8) * max(len(groups), 1))
     words = " and ".join("perceived gender" if name == "gender" else name for name in attributes)
     return figure(

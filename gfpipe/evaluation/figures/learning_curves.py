@@ -33,16 +33,9 @@ def learning_curves(epochs: Sequence[Epoch]) -> Plan:
     if not epochs:
         raise UsageError("no learning curves: no epoch of this training is finished")
     count, stages = len(epochs), _stages(epochs)
-    accuracy = _rows(
-        {
-            _VALIDATION: [epoch.validation_accuracy for epoch in epochs],
-            _WOMEN: [epoch.validation_accuracy_women for epoch in epochs],
-            _MEN: [epoch.validation_accuracy_men for epoch in epochs],
-        }
-    )
-    loss = _rows(
-        {_TRAINING: [epoch.train_loss for epoch in epochs], _VALIDATION: [epoch.validation_loss for epoch in epochs]}
-    )
+    measure = "validation_accuracy"
+    accuracy = _rows(epochs, {_VALIDATION: measure, _WOMEN: f"{measure}_women", _MEN: f"{measure}_men"})
+    loss = _rows(epochs, {_TRAINING: "train_loss", _VALIDATION: "validation_loss"})
     accuracies = [row["value"] for row in accuracy if row["value"] is not None]
     lowest = min(accuracies, default=0.5)
     domain = (min(0.05 * int(20 * lowest), 0.9), 1.0)
@@ -79,11 +72,12 @@ def write(epochs: Sequence[Epoch], folder: Path) -> tuple[Path, Path]:
     return save(learning_curves(epochs), folder, "learning-curves")
 
 
-def _rows(curves: dict[str, list[float]]) -> list[Datum]:
+def _rows(epochs: Sequence[Epoch], fields: dict[str, str]) -> list[Datum]:
+    """Rows of a curve for each field of an epoch."""
     return [
-        _STYLES[name] | {"model": name, "epoch": number, "value": known(value)}
-        for name, values in curves.items()
-        for number, value in enumerate(values, start=1)
+        _STYLES[name] | {"model": name, "epoch": number, "value": known(getattr(epoch, field))}
+        for name, field in fields.items()
+        for number, epoch in enumerate(epochs, start=1)
     ]
 
 

@@ -2,7 +2,7 @@
 
 import altair as alt
 
-from gfpipe.drawing import GREY, Datum, Plan, blend, layered, readable_on
+from gfpipe.drawing import FILL, GREY, TEXT_COLOUR, Datum, Plan, blend, layered, readable_on
 from gfpipe.evaluation.answers import Answers, Trial
 from gfpipe.evaluation.figures.groups import FADED, FEW_FACES, faces_of
 from gfpipe.evaluation.figures.plotting import PLOT, WIDTH, figure, header, plain_axis, written_as
@@ -24,11 +24,10 @@ def confusion_matrices(trial: Trial) -> Plan:
         x=alt.X("predicted:N", sort=predicted, title="as predicted", axis=plain_axis(labelFontSize=10)),
         y=alt.Y("labelled:N", sort=labelled, title="as labelled", axis=plain_axis()),
     )
-    ink = alt.Color("ink:N", scale=None)
     layers = layered(
-        base.mark_rect(width=band, height=band).encode(fill=alt.Fill("fill:N", scale=None)),
-        base.mark_text(dy=-7, fontSize=12).encode(text="count:N", color=ink),
-        base.mark_text(dy=9, fontSize=11).encode(text="share:N", color=ink),
+        base.mark_rect(width=band, height=band).encode(fill=FILL),
+        base.mark_text(dy=-7, fontSize=12).encode(text="count:N", color=TEXT_COLOUR),
+        base.mark_text(dy=9, fontSize=11).encode(text="share:N", color=TEXT_COLOUR),
     )
     chart = layers.properties(width=width, height=84).facet(
         facet=alt.Facet("model:N", sort=list(trial.models), title=None, header=header(trial.models, width)),
@@ -91,12 +90,11 @@ def _heat_map(data: str, model: str, grid: Grid) -> alt.LayerChart:
         x=alt.X("column:N", sort=list(grid.columns), title=None, axis=across),
         y=alt.Y("row:N", sort=list(grid.rows), title=None, axis=plain_axis()),
     )
-    ink, band = alt.Color("ink:N", scale=None), {"band": 0.96}
-    fill, title = alt.Fill("fill:N", scale=None), alt.TitleParams(model, fontWeight="bold", limit=WIDTH)
+    band, title = {"band": 0.96}, alt.TitleParams(model, fontWeight="bold", limit=WIDTH)
     return layered(
-        base.mark_rect(width=band, height=band).encode(fill=fill, opacity=alt.Opacity("opacity:Q", scale=None)),
-        base.mark_text(dy=-6, fontSize=12).encode(text="value:N", color=ink),
-        base.mark_text(dy=8, fontSize=10).encode(text="count:N", color=ink),
+        base.mark_rect(width=band, height=band).encode(fill=FILL, opacity=alt.Opacity("opacity:Q", scale=None)),
+        base.mark_text(dy=-6, fontSize=12).encode(text="value:N", color=TEXT_COLOUR),
+        base.mark_text(dy=8, fontSize=10).encode(text="count:N", color=TEXT_COLOUR),
     ).properties(width=PLOT, height=31 * len(grid.rows), title=title)
 
 

@@ -13,29 +13,16 @@ from typing import Any, Final
 import altair as alt
 
 from gfpipe import files
-from gfpipe.drawing import (
-    BLUE,
-    DARK_GREEN,
-    INK,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
-    WHITE,
-    Chart,
-    Datum,
-    Plan,
-    layered,
-    png,
-    svg,
-)
+from gfpipe.drawing import INK, PALETTE, WHITE, Chart, Datum, Plan, layered, png, svg
 
 WIDTH: Final = 360  # pixels; in a column of 88 mm, text of 12 pixels is 8 points high
 LEFT: Final = 58  # width of the labels of a vertical axis
 PLOT: Final = WIDTH - LEFT - 12
 _SCALE: Final = 4  # PNG pixels per pixel: 400 dpi in that column
 
-_COLOURS: Final = (BLUE, VERMILION, DARK_GREEN, ORANGE, PURPLE, INK, SKY)
+# Encodings by the columns of `Style`.
+COLOUR, COLOUR_FILL = alt.Color("colour:N", scale=None), alt.Fill("colour:N", scale=None)
+DASH, SHAPE = alt.StrokeDash("dash:N", scale=None), alt.Shape("shape:N", scale=None)
 _DASHES: Final = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 2], [10, 3], [1, 3])
 _SHAPES: Final = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right")
 
@@ -64,9 +51,9 @@ def save(plan: Plan, folder: Path, name: str) -> tuple[Path, Path]:
 
 def styles_of(models: Iterable[str]) -> dict[str, Style]:
     """A style for each model; colours repeat after seven, with another dash and shape."""
-    count = len(_COLOURS)
+    count = len(PALETTE)
     return {
-        model: Style(_COLOURS[n % count], _DASHES[(n + n // count) % count], _SHAPES[(n + n // count) % count])
+        model: Style(PALETTE[n % count], _DASHES[(n + n // count) % count], _SHAPES[(n + n // count) % count])
         for n, model in enumerate(models)
     }
 
@@ -91,12 +78,11 @@ def figure(
 def _legend(count: int, left: float) -> alt.LayerChart:
     """Names with their line and dot, aligned with the left edge of the figure."""
     base = alt.Chart(alt.NamedData("legend")).encode(y=alt.Y("at:Q", scale=None, axis=None))
-    colour, dash = alt.Color("colour:N", scale=None), alt.StrokeDash("dash:N", scale=None)
     x, end = alt.value(-left), alt.value(26 - left)
     return layered(
-        base.mark_rule(strokeWidth=2).encode(x=x, x2=end, color=colour, strokeDash=dash),
+        base.mark_rule(strokeWidth=2).encode(x=x, x2=end, color=COLOUR, strokeDash=DASH),
         base.mark_point(size=40, opacity=1, stroke=WHITE, strokeWidth=1).encode(
-            x=alt.value(13 - left), shape=alt.Shape("shape:N", scale=None), fill=alt.Fill("colour:N", scale=None)
+            x=alt.value(13 - left), shape=SHAPE, fill=COLOUR_FILL
         ),
         base.mark_text(align="left", baseline="middle", fontSize=12, limit=WIDTH - 34).encode(
             x=alt.value(34 - left), text="name:N"
@@ -107,16 +93,14 @@ def _legend(count: int, left: float) -> alt.LayerChart:
 def lines(data: str, x: alt.X, y: alt.Y, size: int = 40) -> list[alt.Chart]:
     """A line with dots for each ``model`` of the rows; ``hollow`` rows have a dot, but no line."""
     base = alt.Chart(alt.NamedData(data)).encode(x=x, y=y, detail="model:N")
-    colour, dash = alt.Color("colour:N", scale=None), alt.StrokeDash("dash:N", scale=None)
-    shape, fill = alt.Shape("shape:N", scale=None), alt.Fill("colour:N", scale=None)
     full = base.transform_filter("!datum.hollow")
     dots: dict[str, Any] = {"size": size, "opacity": 1, "strokeWidth": 1}
     return [
-        full.mark_line(strokeWidth=2).encode(color=colour, strokeDash=dash),
-        full.mark_point(**dots).encode(shape=shape, fill=fill, stroke=alt.value(WHITE)),
+        full.mark_line(strokeWidth=2).encode(color=COLOUR, strokeDash=DASH),
+        full.mark_point(**dots).encode(shape=SHAPE, fill=COLOUR_FILL, stroke=alt.value(WHITE)),
         base.transform_filter("datum.hollow")
         .mark_point(**dots)
-        .encode(shape=shape, fill=alt.value(WHITE), stroke=colour),
+        .encode(shape=SHAPE, fill=alt.value(WHITE), stroke=COLOUR),
     ]
 
 

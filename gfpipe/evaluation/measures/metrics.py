@@ -67,13 +67,9 @@ class Tally:
     def __init__(
         self, female: NDArray[np.bool_], p_female: Floats, cell: NDArray[np.int64] | None = None, cells: int = 1
     ) -> None:
-        """Assign faces to outcomes and cells.
+        """Assign faces to outcomes by (N,) labels and predictions (NaN for none), and to G `cells`.
 
-        Args:
-            female: (N,) labels.
-            p_female: (N,) predictions; NaN for none.
-            cell: (N,) cell index of each face, -1 for none; by default all faces are in cell 0.
-            cells: number of cells G.
+        `cell` is the (N,) cell of each face, -1 for none; by default all faces are in cell 0.
         """
         cell = np.zeros(len(female), np.int64) if cell is None else cell
         self._cells = cells

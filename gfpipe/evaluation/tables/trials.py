@@ -57,7 +57,8 @@ def summary(trials: Sequence[Trial], by: Sequence[str] = ()) -> str:
         shown.append(table)
     if "ethnicity" in by:
         shown += [spread.by_ethnicity(trial) for trial in trials if spread.has_ages_by_ethnicity(trial)]
-    texts = [replace(table, note=_without(table.note, ERRORS, INTERVALS)).text() for table in shown]
+    notes = [table.note.replace(ERRORS, "").replace(INTERVALS, "").strip() for table in shown]
+    texts = [replace(table, note=note).text() for table, note in zip(shown, notes, strict=True)]
     return "\n\n".join([*texts, "\n".join([INTERVALS, *chain.from_iterable(map(_counts, trials))])])
 
 
@@ -104,12 +105,6 @@ def _numbered(table: Table, number: int, trials: Sequence[Trial]) -> Table:
 
 def _suffix(number: int) -> str:
     return f"-{number}" if number > 1 else ""
-
-
-def _without(note: str, *sentences: str) -> str:
-    for sentence in sentences:
-        note = note.replace(sentence, "")
-    return note.strip()
 
 
 def _counts(trial: Trial) -> Iterator[str]:
