@@ -54,6 +54,9 @@ RECORDINGS: Final = pa.schema(
     ]
 )
 
+# Columns of RECORDINGS that describe the file, which later runs on it copy.
+VIDEO_COLUMNS: Final = ("lost_ranges", "width", "height", "frame_seconds", "codec", "container")
+
 SAMPLES: Final = pa.schema(
     [
         *_KEY,

@@ -7,7 +7,7 @@ on it unchanged, and the screen times of both tools can be compared (:mod:`gfpip
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -18,12 +18,11 @@ from gfpipe.labelling.imports.inaface import Faces, Samples
 from gfpipe.labelling.imports.recordings import KnownRecording
 from gfpipe.lake import schedule, shards
 from gfpipe.lake.provenance import IMPORTED, Provenance
+from gfpipe.lake.schema import VIDEO_COLUMNS
 from gfpipe.lake.shards import Stored
 from gfpipe.lake.storage import Storage
 from gfpipe.progress import OnProgress
 from gfpipe.recording import REFERENCE_LINES, Recording, Timings
-
-_COPIED: Final = ("lost_ranges", "width", "height", "frame_seconds", "codec", "container")
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ def _write(into: str, stored: Stored, path: Path, fps: float | None) -> int:
             timings=Timings(),
             reused=False,
         )
-        write.finish(summary, **{name: row[name] for name in _COPIED})
+        write.finish(summary, **{name: row[name] for name in VIDEO_COLUMNS})
     return write.faces
 
 

@@ -1,0 +1,75 @@
+"""Classifies the faces of a recording batch by batch: the common steps of the stages `analyse` and `reclassify`.
+
+frame batches -> detections -> shots and tracks -> chips -> p_female
+"""
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gfpipe.attributes.classifier import Attributes, Classifier
+from gfpipe.attributes.device import resolve_device
+from gfpipe.attributes.spec import Attribute
+from gfpipe.errors import UsageError
+from gfpipe.faces import portraits
+from gfpipe.faces.alignment import chips_for
+from gfpipe.faces.detector import Detections
+from gfpipe.faces.tracks import Tracker, Tracks
+from gfpipe.models import store
+from gfpipe.models.card import Card
+from gfpipe.recording import Clock
+from gfpipe.settings import Analysis
+from gfpipe.video.frames import FrameBatch, Reader
+
+ClassifiedBatch = tuple[FrameBatch, Detections, Tracks, Attributes]
+
+
+def prepare(config: Analysis) -> Card:
+    """Check the device, and fetch the classifier if necessary.
+
+    Raises:
+        ModelError: the model is unknown, cannot be fetched, or is damaged.
+        UsageError: this machine lacks the device, or the model does not classify perceived gender.
+    """
+    resolve_device(config.device)
+    card = store.card(config.classifier)
+    if all(head.attribute is not Attribute.PERCEIVED_GENDER for head in card.heads):
+        raise UsageError(f"{card.id} is a model for {card.task}; choose one for perceived gender")
+    return card
+
+
+@lru_cache(maxsize=2)
+def load_classifier(model: str, device: str) -> Classifier:
+    """Load a classifier of perceived gender once per worker."""
+    return portraits.open_classifier(model, resolve_device(device))
+
+
+def classify(
+    reader: Reader, detect: Callable[[FrameBatch], Detections], classifier: Classifier, clock: Clock
+) -> Iterator[ClassifiedBatch]:
+    """Yield the frames, detections, tracks and attributes of each batch, and time the steps."""
+    tracker = Tracker()
+    for frames in clock.each("decode", reader):
+        with clock("detect"):
+            detections = detect(frames)
+            tracks = tracker(frames, detections)
+        with clock("chips"):
+            chips = chips_for(
+                classifier.spec.input,
+                frames.pixels,
+                detections.frame_index,
+                detections.landmarks,
+                detections.boxes,
+                classifier.device,
+            )
+        with clock("classify"):
+            attributes = classifier(chips)
+        yield frames, detections, tracks, attributes
+
+
+def to_source(frames: FrameBatch) -> NDArray[np.float32]:
+    """(2,) factors from pixels of the frames to pixels of the source."""
+    _, height, width, _ = frames.pixels.shape
+    return np.array([frames.source_width / width, frames.source_height / height], np.float32)
