@@ -1,5 +1,5 @@
 -- Counted faces by stratum and the classes that error rates depend on, with the time that they represent.
-with wanted as (
+with faces as (
     select
         *,
         stratum($keys, channel, month, size, confidence, answer) as stratum
@@ -8,16 +8,16 @@ with wanted as (
 )
 
 select
-    wanted.stratum,
-    wanted.size,
-    wanted.confidence,
-    wanted.answer,
+    faces.stratum,
+    faces.size,
+    faces.confidence,
+    faces.answer,
     count(*) as faces,
-    avg(wanted.p_female) as p_female,
+    avg(faces.p_female) as p_female,
     sum(sample_gender.step_seconds) as seconds,
     sum(sample_gender.step_seconds ** 2) as squared_seconds
-from wanted
+from faces
 inner join sample_gender
-    on wanted.recording_number = sample_gender.recording_number and wanted.sample_index = sample_gender.sample_index
+    on faces.recording_number = sample_gender.recording_number and faces.sample_index = sample_gender.sample_index
 group by all
 order by all

@@ -127,7 +127,7 @@ def test_rows_of_an_earlier_method_are_brought_up_to_date_under_the_same_model(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(shards, "METHOD", 1)
+        patch.setattr(provenance, "METHOD", 1)
         analyse_all(archive, tmp_path, OLD)
     before = rows(tmp_path, "attributes")
     reclassify_all(tmp_path, OLD)

@@ -99,7 +99,7 @@ def queue_items(faces: Sequence[Row], frames: Sequence[Row], repeats: float, see
     """Shuffle drawn faces and frames, and repeat some faces.
 
     The first half of a queue is a random half. Repeats, a share of the faces from 0 to 0.5, follow half a queue after
-    their first appearance. Rows are those of the queries ``drawn_faces`` and ``drawn_frames``.
+    their first appearance. Rows are those of the query ``drawn``.
     """
     rows: list[tuple[str, Row]] = [*((FACE, row) for row in faces), *((FRAME, row) for row in frames)]
     rng = np.random.default_rng(seed)

@@ -96,19 +96,20 @@ def _draw(db: Warehouse, kind: str, options: Options) -> tuple[Allocation, list[
     number = options.faces if kind == FACE else options.frames
     by = options.by if kind == FACE else tuple(name for name in options.by if name in sampling.BY_FRAMES)
     parameters = {
+        "kind": kind,
         "keys": list(by),
         "since": options.since,
         "until": options.until,
         "channels": list(options.channels),
     }
-    strata = db.ask(f"strata_of_{kind}s", parameters)
+    strata = db.ask("strata", parameters)
     names, population = strata["stratum"].to_pylist(), strata["population"].to_numpy().astype(np.int64)
     if number and not len(names):
         raise UsageError(f"there is no {kind} to draw: --since, --until and --channel exclude all analysed recordings")
     expected = _expected(db, kind, options, names, population) if number else np.zeros(len(names))
     allocation = sampling.allocate(names, population, expected, options.seed)
     db.lend("allocation", _table(allocation))
-    rows = db.ask(f"drawn_{kind}s", {**parameters, "seed": options.seed}).to_pylist() if number else []
+    rows = db.ask("drawn", {**parameters, "seed": options.seed}).to_pylist() if number else []
     if len(rows) != allocation.taken.sum():
         raise LakeError(
             f"{db.path}: is older than the analyses in the lake; publish first: gfpipe publish --lake {db.path.parent}"
@@ -131,7 +132,7 @@ def _expected(
 
 
 def _table(allocation: Allocation) -> pa.Table:
-    """Return the table that the queries ``drawn_faces`` and ``drawn_frames`` join with.
+    """Return the relation ``allocation`` of the query ``drawn``.
 
     The first faces in order of a hash are drawn; only hashes up to a limit ten standard deviations above the expected
     one need to be sorted.

@@ -1,5 +1,12 @@
--- Samples that can be drawn for labelling, with and without detected faces: one row per sample.
+-- Everything that can be drawn for labelling: one row per face of faces_to_label, and per sample of an analysed
+-- recording (kind frame), with and without detected faces.
 select
+    'face' as kind,
+    *
+from faces_to_label
+union all by name
+select
+    'frame' as kind,
     recordings.recording_number,
     recordings.recording_id,
     recordings.channel,

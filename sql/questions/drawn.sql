@@ -1,28 +1,26 @@
--- Faces drawn from each stratum of allocation, in an order by hash: the same seed draws the same faces, and mostly
--- the same ones after the archive has grown. limit_place avoids sorting faces that cannot be drawn.
-with wanted as (
+-- Faces or samples ($kind: face or frame) drawn from each stratum of allocation, in an order by hash: the same seed
+-- draws the same ones, and mostly the same after the archive has grown. limit_place avoids sorting the others.
+with requested as (
     select
         *,
         stratum($keys, channel, month, size, confidence, answer) as stratum,
-        md5_number_lower(concat_ws('/', $seed, 'face', recording_id, sample_index, face_index)) as place
-    from faces_to_label
-    where asked_for(channel, air_date, $since, $until, $channels)
+        md5_number_lower(concat_ws('/', $seed, $kind, recording_id, sample_index, face_index)) as place
+    from items_to_label
+    where kind = $kind and asked_for(channel, air_date, $since, $until, $channels)
 ),
 
-shuffled as (
+candidates as (
     select
-        wanted.*,
+        requested.*,
         allocation.taken,
-        allocation.inclusion_probability,
-        allocation.limit_place
-    from wanted
-    inner join allocation on wanted.stratum = allocation.stratum
+        allocation.inclusion_probability
+    from requested
+    inner join allocation on requested.stratum = allocation.stratum and requested.place <= allocation.limit_place
 ),
 
 drawn as (
     select *
-    from shuffled
-    where place <= limit_place
+    from candidates
     qualify
         row_number() over (partition by stratum order by place, recording_id, sample_index, face_index) <= taken
 )
@@ -47,7 +45,7 @@ from drawn
 inner join recordings on drawn.recording_number = recordings.recording_number
 inner join sample_gender
     on drawn.recording_number = sample_gender.recording_number and drawn.sample_index = sample_gender.sample_index
-inner join faces
+left join faces
     on
         drawn.recording_number = faces.recording_number
         and drawn.sample_index = faces.sample_index
