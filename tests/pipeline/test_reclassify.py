@@ -10,7 +10,7 @@ import pytest
 
 from gfpipe.choices import Device, Sampling
 from gfpipe.errors import LakeError, UsageError
-from gfpipe.lake import shards, tables
+from gfpipe.lake import provenance, shards, tables
 from gfpipe.models import champion, store
 from gfpipe.recording import Recording, Status, Summary
 from gfpipe.settings import Analysis
