@@ -1,7 +1,7 @@
-"""Make a small archive of real footage whose true screen time is known to the frame.
+"""Makes a small archive of real footage with known true screen time.
 
-Two people who published their picture for such use, and a street: `carphone` (a man in a car), `astronaut` (a
-woman, portrait by NASA, public domain; panned and zoomed) and `bikes` (those parts where no face is on screen).
+Its shots are made of three public clips: `carphone` (a man in a car), `astronaut` (a woman, portrait by NASA, public
+domain; panned and zoomed) and `bikes` (a street, only the parts without faces).
 """
 
 import csv
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gfpipe import warehouse
+from gfpipe import files, warehouse
 from gfpipe.models import store
 from gfpipe.video.encode import read_frames, write_video
 
@@ -27,28 +27,28 @@ FPS: Final = 25
 WIDTH, HEIGHT = 640, 360
 TIMEZONE: Final = "Europe/Paris"
 
-# Kinds of shots, and how many women and men each shows.
+# Kinds of shots, with their numbers of women and men.
 _SHOWS: Final = {"woman": (1, 0), "man": (0, 1), "both": (1, 1), "street": (0, 0)}
-# Who is where in the picture, from one x to another.
+# People in each kind of shot, with the range of x in which they are shown.
 _PEOPLE: Final[Mapping[str, tuple[tuple[str, float, float], ...]]] = {
     "woman": (("female", 0, WIDTH),),
     "man": (("male", 0, WIDTH),),
     "both": (("female", 0, WIDTH / 2), ("male", WIDTH / 2, WIDTH)),
     "street": (),
 }
-# Cyclists pass between these parts of the street, and their faces can be seen.
+# Ranges of frames; between them, faces of cyclists are visible.
 _STREET_WITHOUT_FACES: Final = ((0, 30), (45, 75), (83, 102), (137, 250))
 
 
 @dataclass(frozen=True)
 class Programme:
-    """A programme of the demo: its shots, and what is true of it.
+    """A programme of the demo with its true figures.
 
     Attributes:
         path: relative to the archive's folder.
         shots: (kind, seconds) in order of air time.
         start_seconds: timestamp of the first frame in the file; broadcast streams seldom start at 0.
-        damage: ``cut`` (the file ends early) or ``text`` (no video at all); empty for an intact one.
+        damage: ``cut`` (the file ends early) or ``text`` (not a video); empty for an intact file.
     """
 
     path: str
@@ -58,7 +58,7 @@ class Programme:
 
     @property
     def seconds(self) -> int:
-        """How long it lasts."""
+        """Duration."""
         return sum(seconds for _, seconds in self.shots)
 
     @property
@@ -103,40 +103,39 @@ PROGRAMMES: Final = (
 
 
 def run(archive: Path, on_done: Callable[[Programme], None] = lambda _: None) -> tuple[Programme, ...]:
-    """Write the demo's archive into a folder; files that are there already are kept.
+    """Write the archive into a folder; existing files are left.
 
     Raises:
         FetchError: the footage is not in the cache and cannot be fetched.
-        ChecksumError: what was fetched is not what the catalogue promises.
+        ChecksumError: a fetched file has a wrong checksum.
     """
     source = footage()
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for programme in threads.map(lambda each: _write(archive, each, source), PROGRAMMES):
+        for programme in threads.map(lambda programme: _write(archive, programme, source), PROGRAMMES):
             on_done(programme)
     return PROGRAMMES
 
 
 def label(lake: Path | str, file: Path) -> None:
-    """Answer for the faces of half the pictures as somebody would who looks at it, and write the CSV of answers.
+    """Write a CSV of the true labels of all faces in half of the samples.
 
-    Every face of such a picture is marked: one that the detector missed by the place where it is, and what the
-    detector took for a face, as none.
+    A missed face is labelled by its true position, and a false detection as no face.
 
     Raises:
         LakeError: the lake was never published.
     """
     with warehouse.open(lake) as db:
-        found = db.query(_FOUND).to_pylist()
-    drawn = np.random.default_rng(0)  # by chance: every second picture could be in step with the programme
-    rows = [row for picture in found if drawn.random() < 0.5 for row in _answers(picture)]
+        samples = db.query(_SAMPLES).to_pylist()
+    rng = np.random.default_rng(0)  # every second sample could coincide with the shots
+    rows = [row for sample in samples if rng.random() < 0.5 for row in _answers(sample)]
     with file.open("w", newline="", encoding="utf-8") as text:
         table = csv.DictWriter(text, ["recording", "seconds", "box", "answer", "annotator", "whole_picture"])
         table.writeheader()
         table.writerows(rows)
 
 
-# A picture a row, with the boxes of its counted faces.
-_FOUND: Final = """
+# One row per sample, with the boxes of its counted faces.
+_SAMPLES: Final = """
 select
     recordings.path,
     samples.seconds,
@@ -155,10 +154,10 @@ order by all
 """
 
 
-def _answers(picture: Mapping[str, Any]) -> Iterator[dict[str, object]]:
-    (programme,) = (each for each in PROGRAMMES if picture["path"].endswith(each.path))
-    moment = picture["seconds"] + 0.5 / FPS  # the sample is the picture shown at its start
-    boxes = list(picture["boxes"])
+def _answers(sample: Mapping[str, Any]) -> Iterator[dict[str, object]]:
+    (programme,) = (item for item in PROGRAMMES if sample["path"].endswith(item.path))
+    moment = sample["seconds"] + 0.5 / FPS  # within the frame at the sample's start
+    boxes = list(sample["boxes"])
     common: dict[str, object] = {"recording": programme.path, "seconds": f"{moment:.3f}"}
     common |= {"annotator": "demo", "whole_picture": "yes"}
     for answer, left, right in _PEOPLE[programme.shown_at(moment)]:
@@ -176,11 +175,11 @@ def _write(archive: Path, programme: Programme, source: "Footage") -> Programme:
         return programme
     path.parent.mkdir(parents=True, exist_ok=True)
     if programme.damage == "text":
-        path.write_text("This is no video, whatever its name says.\n")
+        files.write(path, "This is not a video.\n")
         return programme
     cuts = set(accumulate(seconds * FPS for _, seconds in programme.shots))
     broadcast = path.suffix == ".ts"
-    unfinished = path.with_name(f".{path.name}")
+    unfinished = path.with_name(f".{path.name}")  # the extension selects the container
     write_video(
         unfinished,
         source.frames(programme.shots),
@@ -193,7 +192,7 @@ def _write(archive: Path, programme: Programme, source: "Footage") -> Programme:
     )
     if programme.damage == "cut":
         os.truncate(unfinished, unfinished.stat().st_size * 6 // 10)
-    unfinished.replace(path)
+    files.put_in_place(unfinished, path)
     return programme
 
 
@@ -202,7 +201,7 @@ def footage() -> "Footage":
 
     Raises:
         FetchError: they are not in the models folder and cannot be fetched.
-        ChecksumError: what was fetched is not what the catalogue promises.
+        ChecksumError: a fetched file has a wrong checksum.
     """
     street = list(read_frames(store.fetch_source("bikes")))
     return Footage(
@@ -214,7 +213,7 @@ def footage() -> "Footage":
 
 @dataclass(frozen=True)
 class Footage:
-    """Three clips, from which shots are made.
+    """The clips.
 
     Attributes:
         portrait: a woman, 512x512.
@@ -227,7 +226,7 @@ class Footage:
     street: tuple[NDArray[np.uint8], ...]
 
     def frames(self, shots: tuple[tuple[str, int], ...]) -> Iterator[NDArray[np.uint8]]:
-        """Every frame of the shots in turn, (360, 640, 3) uint8."""
+        """Yield the frames of the shots, (360, 640, 3) uint8."""
         draw: Mapping[str, Callable[[float, int], NDArray[np.uint8]]] = {
             "woman": self._woman,
             "man": self._man,
@@ -241,7 +240,7 @@ class Footage:
                 yield draw[kind](index / FPS, WIDTH)
 
     def _woman(self, seconds: float, width: int) -> NDArray[np.uint8]:
-        """The portrait, slowly panned and zoomed round the face; every part of the face stays in the picture."""
+        """The portrait, slowly panned and zoomed; the whole face remains in the frame."""
         sway = (1 - cos(2 * pi * seconds / 8)) / 2
         high = 280 - 80 * sway
         wide = high * width / HEIGHT
@@ -254,14 +253,14 @@ class Footage:
 
 
 def _there_and_back(frames: tuple[NDArray[np.uint8], ...], seconds: float) -> NDArray[np.uint8]:
-    """A clip played forwards and backwards without end, so that it never jumps."""
+    """The frame of a clip that is played forwards and backwards repeatedly."""
     period = 2 * len(frames) - 2
-    at = int(seconds * FPS) % period
-    return frames[min(at, period - at)]
+    index = int(seconds * FPS) % period
+    return frames[min(index, period - index)]
 
 
 def _fit(image: Image.Image, width: int) -> NDArray[np.uint8]:
-    """Fill ``width`` x 360, cutting off what is too much at the sides or at the bottom."""
+    """Fill ``width`` x 360, cropping the sides or the bottom."""
     scale = max(width / image.width, HEIGHT / image.height)
     wide, high = width / scale, HEIGHT / scale
     left = (image.width - wide) / 2

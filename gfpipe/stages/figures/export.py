@@ -1,4 +1,4 @@
-"""Figures out, in the shapes that others read: INA's open data, tidy CSV, described Parquet."""
+"""Exports figures as INA's open data, tidy CSV and Parquet with described columns."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +19,7 @@ from gfpipe.exports.tidy import tidy
 from gfpipe.lake.storage import disk_errors
 from gfpipe.warehouse import Warehouse
 
-_WHAT_IT_IS: Final = """# Screen time by perceived gender
+_INTRODUCTION: Final = """# Screen time by perceived gender
 
 Time on screen of faces that a viewer would read as women's or men's: perceived gender, estimated from pictures. It is
 not speaking time, and says nothing about how anybody identifies. Face time is seconds times faces: two women shown for
@@ -31,7 +31,7 @@ _MODELS: Final = "select distinct model_id from asked where analysed_seconds > 0
 
 @dataclass(frozen=True)
 class _File:
-    """A file of the export: what is in it, and what its columns mean where that is not what they mean everywhere."""
+    """A file of the export; ``meaning`` describes its columns if they differ from ``sql/columns.toml``."""
 
     rows: pa.Table
     about: str
@@ -41,20 +41,20 @@ class _File:
 def run(
     lake: str, out: Path, question: Question, shapes: Collection[Shape] = tuple(Shape), country: str | None = None
 ) -> tuple[Path, ...]:
-    """Write the export, and a README that says what each file and column is.
+    """Write the export, and a README that describes its files and columns.
 
     Args:
         lake: a published lake.
         out: folder to write into; files of the same names are replaced.
-        question: what to measure; ``by`` is for tidy and Parquet, INA's shape has its own.
-        shapes: what to write.
-        country: whose public holidays INA's shape marks, such as ``FR``; None for nobody's.
+        question: what to measure; ``by`` applies to tidy and Parquet, INA's format has a fixed grouping.
+        shapes: formats to write.
+        country: country whose public holidays INA's format marks, such as ``FR``; None for none.
 
     Returns:
-        What was written.
+        The files written.
 
     Raises:
-        UsageError: something asked for cannot be had.
+        UsageError: the question is invalid, or INA's series would mix models.
         LakeError: the lake was never published, or the folder cannot be written.
     """
     with warehouse.open(lake) as db:
@@ -67,7 +67,7 @@ def run(
         if Shape.INA in shapes:
             if len(models) > 1 and not question.mix_models:
                 raise UsageError(
-                    f"{' and '.join(models)} would stand in one series: gfpipe reclassify, or --mix-models"
+                    f"one series would mix {' and '.join(models)}: run gfpipe reclassify, or give --mix-models"
                 )
             files |= _ina(db, country)
     with disk_errors(out):
@@ -81,26 +81,25 @@ def run(
 
 def _ina(db: Warehouse, country: str | None) -> dict[str, _File]:
     hours, channels = db.query(ina.HOURS.format(relation="asked")), db.query("from channel_classes")
-    found = ina.tables(hours, channels, country)
-    return {name: _File(rows, ina.ABOUT[name], ina.MEANING) for name, rows in found.items()}
+    tables = ina.tables(hours, channels, country)
+    return {name: _File(rows, ina.ABOUT[name], ina.MEANING) for name, rows in tables.items()}
 
 
 def _figures(figures: pa.Table, question: Question, shapes: Collection[Shape]) -> dict[str, _File]:
     groups = ", ".join(question.by) or "the whole archive"
-    found = {}
+    files = {}
     if Shape.TIDY in shapes:
-        found["screen_time.csv"] = _File(
-            tidy(figures, figures.column_names[: len(question.by)]), f"by {groups}: a row a figure"
-        )
+        rows = tidy(figures, figures.column_names[: len(question.by)])
+        files["screen_time.csv"] = _File(rows, f"by {groups}: one row per figure")
     if Shape.PARQUET in shapes:
-        about = f"by {groups}: a column a figure; each column carries its description"
-        found["screen_time.parquet"] = _File(columns.described(figures), about)
-    return found
+        about = f"by {groups}: one column per figure, with its description as metadata"
+        files["screen_time.parquet"] = _File(columns.described(figures), about)
+    return files
 
 
 def _write(rows: pa.Table, path: Path) -> None:
     if path.suffix == ".parquet":
-        pq.write_table(rows, path)  # not DuckDB, which would lose the descriptions
+        pq.write_table(rows, path)  # DuckDB would drop the descriptions
     else:
         warehouse.write(rows, "csv", path)
 
@@ -108,9 +107,9 @@ def _write(rows: pa.Table, path: Path) -> None:
 def _readme(files: Mapping[str, _File], question: Question, models: Sequence[str]) -> str:
     described = (f"## {name}\n\n{file.about}\n\n{_columns(file)}" for name, file in files.items())
     filters = {name: value for name, value in asdict(question).items() if value and name not in ("by", "draws")}
-    asked = ", ".join(f"{name} {getattr(value, 'name', value)}" for name, value in filters.items()) or "none"
-    made = f"gfpipe {__version__}, {datetime.now(UTC):%Y-%m-%d}; classifier: {', '.join(models)}; filters: {asked}"
-    return f"{_WHAT_IT_IS}\nMade by {made}.\n\n" + "\n\n".join(described) + "\n"
+    filter_list = ", ".join(f"{name} {getattr(value, 'name', value)}" for name, value in filters.items()) or "none"
+    source = f"gfpipe {__version__}, {datetime.now(UTC):%Y-%m-%d}; classifier: {', '.join(models)}"
+    return f"{_INTRODUCTION}\nMade by {source}; filters: {filter_list}.\n\n" + "\n\n".join(described) + "\n"
 
 
 def _columns(file: _File) -> str:

@@ -1,4 +1,4 @@
-"""Shards in, screen time out: build the warehouse and hold it against its checks."""
+"""Builds the warehouse of a lake and runs its checks."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +12,13 @@ from gfpipe.warehouse import CheckFailure
 
 @dataclass(frozen=True)
 class Published:
-    """What one publishing came to; small enough to travel between machines.
+    """The result.
 
     Attributes:
-        warehouse: where the database is.
-        screen_time: the rows of ``estimates`` by channel.
-        coverage: the rows of ``coverage``, by channel and local date.
-        failed_checks: what the checks of ``sql/checks`` found; the warehouse stands all the same.
+        warehouse: path of the database, which is replaced even if checks fail.
+        screen_time: rows of ``estimates`` by channel.
+        coverage: rows of ``coverage``, by channel and local date.
+        failed_checks: failures of the checks in ``sql/checks``.
     """
 
     warehouse: Path
@@ -32,7 +32,7 @@ def run(
     memory_limit: str | None = None,
     counting: Counting = Counting(),  # noqa: B008 - frozen
 ) -> Published:
-    """Build the warehouse of `lake` anew, check it, and read the figures that everybody asks for first.
+    """Build the warehouse of `lake`, check it, and read the main figures.
 
     Raises:
         LakeError: the lake is missing, empty, unreadable, or its disk is full.

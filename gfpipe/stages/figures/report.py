@@ -1,4 +1,4 @@
-"""Make the page that says everything of an archive: figures, their errors, coverage, method and limits."""
+"""Writes the report: one HTML page with figures, their errors, coverage, method and limits."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,12 +16,12 @@ from gfpipe.report.page import render
 from gfpipe.warehouse import Warehouse
 
 _EVERYTHING: Final = Question()
-# The undecided band is where the macro says so: nobody else knows its thresholds.
+# The thresholds of the undecided band are defined only in the macro perceived_gender.
 _FACTS: Final = """
 select
     (
-        select [max(p) filter (where said = 'male'), min(p) filter (where said = 'female')]
-        from (select cast(range / 100 as float) as p, perceived_gender(p) as said from range(101))
+        select [max(p) filter (where label = 'male'), min(p) filter (where label = 'female')]
+        from (select cast(range / 100 as float) as p, perceived_gender(p) as label from range(101))
     ) as undecided,
     list(distinct classifier_id order by classifier_id) as models,
     string_agg(distinct detector_id, ', ' order by detector_id) as detector,
@@ -31,12 +31,12 @@ from recordings
 
 
 def run(lake: Path | str, out: Path, question: Question = _EVERYTHING) -> None:
-    """Write the page about what a published lake holds; a question narrows it, its ``by`` is of no account.
+    """Write the report of a published lake; the filters of a question apply, its ``by`` does not.
 
-    Without a question the page only reads the warehouse: `estimates` and the reports of ``sql/reports``.
+    Without a question the figures are those of the table `estimates`.
 
     Raises:
-        UsageError: the question cannot be answered as asked.
+        UsageError: the question is invalid.
         LakeError: the lake was never published, or `out` cannot be written.
     """
     with warehouse.open(lake) as db:
@@ -46,10 +46,10 @@ def run(lake: Path | str, out: Path, question: Question = _EVERYTHING) -> None:
 
 def _contents(db: Warehouse, lake: str, question: Question) -> Contents:
     whole = question == _EVERYTHING
-    found = db.query("from estimates") if whole else estimates(db, question)
+    figures = db.query("from estimates") if whole else estimates(db, question)
 
     def by(*names: str) -> pa.Table:
-        return found.filter(pc.field("grouping") == grouping(*names))
+        return figures.filter(pc.field("grouping") == grouping(*names))
 
     return Contents(
         headline=by().to_pylist()[0],
@@ -58,7 +58,7 @@ def _contents(db: Warehouse, lake: str, question: Question) -> Contents:
         programmes=by("channel", "programme"),
         weekday_hours=by("weekday", "hour"),
         coverage=_coverage(db, question),
-        # Of the whole archive: beside figures of a part of it they would mislead.
+        # Only of the whole archive.
         sensitivity=db.query("from sensitivity_overall" + ("" if whole else " limit 0")),
         recall=db.query("from detector_recall"),
         confusion=db.query("from confusion"),
@@ -80,11 +80,11 @@ def _coverage(db: Warehouse, question: Question) -> pa.Table:
 
 
 def _facts(db: Warehouse, lake: str, question: Question) -> Facts:
-    known: dict[str, Any] = db.query(_FACTS).to_pylist()[0]
-    known |= vars(counting(db, question))
+    values: dict[str, Any] = db.query(_FACTS).to_pylist()[0]
+    values |= vars(counting(db, question))
     return Facts(
         lake=Path(lake).name,
-        **known | {name: tuple(known[name] or ()) for name in ("models", "undecided")},
+        **values | {name: tuple(values[name] or ()) for name in ("models", "undecided")},
         exclusions=(f"what {question.exclude.name} names",) if question.exclude else (),
         versions={"gfpipe": __version__},
         generated_at=datetime.now(UTC),

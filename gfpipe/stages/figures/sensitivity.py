@@ -1,4 +1,4 @@
-"""How the headline moves with what was decided by convention: sampling, face size, undecided, tracks, exclusions."""
+"""Sensitivity of the main share to conventions: sampling, face size, undecided band, tracks, exclusions."""
 
 from pathlib import Path
 
@@ -9,29 +9,29 @@ from gfpipe.estimates.question import Question, narrow
 
 
 def run(lake: Path | str, exclude: Path | None = None) -> pa.Table:
-    """Women's share of the whole archive's face time, as published and otherwise.
+    """Women's share of the whole archive's face time, as published and under variants.
 
     Args:
         lake: a published lake.
-        exclude: CSV of channel, start, end, reason; adds a row for the share without what it names.
+        exclude: CSV of channel, start, end, reason; adds a row for the share without these times.
 
     Returns:
         variant, share, difference (percentage points from the first row).
 
     Raises:
-        UsageError: the file of exclusions is not right.
+        UsageError: the file of exclusions is invalid.
         LakeError: the lake was never published, or cannot be read.
     """
     with warehouse.open(lake) as db:
-        found = db.query("from sensitivity_overall")
+        table = db.query("from sensitivity_overall")
         if exclude is None:
-            return found
+            return table
         narrow(db, Question(exclude=exclude))
         share = db.query("select unnest(totals(asked)) from asked")["share_female_face_time"][0].as_py()
-    published = found["share"][0].as_py()
+    published = table["share"][0].as_py()
     row = {
         "variant": f"without what {exclude.name} names",
         "share": share,
         "difference": None if share is None or published is None else 100 * (share - published),
     }
-    return pa.concat_tables([found, pa.Table.from_pylist([row], found.schema)])
+    return pa.concat_tables([table, pa.Table.from_pylist([row], table.schema)])

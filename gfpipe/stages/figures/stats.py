@@ -1,4 +1,4 @@
-"""Answer one question about screen time, each figure with its error."""
+"""Measures screen time with intervals and corrections."""
 
 from pathlib import Path
 
@@ -11,27 +11,23 @@ from gfpipe.estimates.question import Question
 
 
 def run(lake: Path | str, question: Question) -> pa.Table:
-    """Measure what is asked on the published warehouse of `lake`.
+    """Measure a question on the published warehouse of `lake`.
 
     Returns:
-        A row a group; `gfpipe.estimates.measure.measure` says which columns.
+        One row per group, with the columns of `gfpipe.estimates.measure.measure`.
 
     Raises:
-        UsageError: the question cannot be answered as asked, or its series would mix two models.
+        UsageError: the question is invalid, or its series would mix two models.
         LakeError: the lake was never published, or cannot be read.
     """
     with warehouse.open(lake) as db:
-        found = published.answer(db, question)
-    if not question.mix_models:
-        _refuse_mixed_models(lake, found)
-    return found
-
-
-def _refuse_mixed_models(lake: Path | str, found: pa.Table) -> None:
-    mixed = {row["model_id"] for row in found.select(["models", "model_id"]).to_pylist() if row["models"] > 1}
-    if mixed:
+        figures = published.answer(db, question)
+    rows = figures.select(["models", "model_id"]).to_pylist()
+    mixed = {row["model_id"] for row in rows if row["models"] > 1}
+    if mixed and not question.mix_models:
         raise UsageError(
             f"{lake}: recordings were classified by several models ({', '.join(sorted(mixed))}), and a change of model "
             "must not look like a change on screen; add model to --by, bring all under one with gfpipe reclassify, "
             "or give --mix-models"
         )
+    return figures

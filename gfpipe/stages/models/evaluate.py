@@ -1,8 +1,8 @@
-"""Measures classifiers of perceived gender on labelled face images, side by side, with chips cut by our own detector.
+"""Evaluates classifiers of perceived gender on the same labelled face images, detected as in recordings.
 
-images -> each picture once -> those no model was trained on -> faces -> chips for each model -> p_female -> a trial
+distinct images -> those that no model was trained on -> faces -> chips for each model -> p_female -> trial
 
-A face that is not found is an error of the whole way from image to answer, so it counts as one.
+A face that is not detected counts as an error.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,34 +21,33 @@ from gfpipe.evaluation import predictions
 from gfpipe.evaluation.answers import Answers, Trial
 from gfpipe.evaluation.measures import subgroups
 from gfpipe.faces import portraits
-from gfpipe.faces.portraits import FaceDetector, Portraits
+from gfpipe.faces.portraits import FaceDetector
 from gfpipe.models import store
 from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.settings import Analysis
 from gfpipe.training.data import datasets, records, splits
 from gfpipe.training.data.datasets import Dataset, LabelledImage
 
-_PIPELINE: Final = Analysis()  # faces are found here as they are in recordings
+_PIPELINE: Final = Analysis()  # the same face detection as for recordings
 UNSEEN, ALL = "unseen", "all"
 PARTS: Final = (UNSEEN, *splits.PARTS, ALL)
 
 
 @dataclass(frozen=True)
 class Config:
-    """What to measure on what.
+    """Models and data to evaluate.
 
     Attributes:
-        models: ids of models, or folders with a card and weights; may be empty where there are predictions.
-        data: data sets, ``NAME=PATH`` or ``NAME:ADAPTER=PATH``; a trial each.
-        detector: the model that finds the faces; where it is the pipeline's own, and a model learned from another's
-            boxes, that.
+        models: ids of models, or folders with a card and weights; may be empty if there are predictions.
+        data: data sets, ``NAME=PATH`` or ``NAME:ADAPTER=PATH``; one trial each.
+        detector: the face detector; the pipeline's default gives way to that of a model's training faces.
         device: ``auto``, ``cpu`` or ``cuda``.
-        part: ``unseen`` for all faces but those that one of the models was trained or stopped on; ``train``,
-            ``validation`` or ``test`` of the splits by hash; ``all``.
-        by: groups that will be asked for, of ``ethnicity``, ``age`` and ``gender``; refused here where they cannot be.
-        predictions: what other tools said, ``NAME=FILE.csv``; see :mod:`gfpipe.evaluation.predictions`.
-        sizes: heights in pixels that faces are reduced to, to be measured once more.
-        min_age: measure those known to be so old or older once more, in a trial of their own.
+        part: ``unseen`` for faces that no model was trained or stopped on; ``train``, ``validation`` or ``test`` of the
+            splits by hash; ``all``.
+        by: groups to report, of ``ethnicity``, ``age`` and ``gender``, checked in advance.
+        predictions: predictions of other tools, ``NAME=FILE.csv``; see :mod:`gfpipe.evaluation.predictions`.
+        sizes: face heights in pixels for further measurements of reduced faces.
+        min_age: minimum age of a further trial on older faces.
     """
 
     models: tuple[str, ...]
@@ -73,31 +72,31 @@ class Config:
 
 
 def run(config: Config, on_progress: OnProgress = no_progress) -> tuple[Trial, ...]:
-    """Measure; `on_progress` receives the images done and in all.
+    """Evaluate; `on_progress` receives the images done and in all.
 
     Returns:
-        A trial for each data set, in the order given, followed where ``min_age`` is given by one of the older faces.
+        A trial per data set, in order, each followed by that of the older faces if ``min_age`` is set.
 
     Raises:
-        UsageError: a data set cannot be found, has nothing of what is asked for, or labels that a model gave; or a
-            detector does not mark what a model's chips are cut by.
+        UsageError: a data set is missing, has no suitable faces, or has labels by a model; or a detector does not give
+            the landmarks that a model's chips need.
         ModelError: a model is unknown or cannot be fetched.
     """
     device = resolve_device(config.device)
-    asked = [_read(name, config.by) for name in config.data]
-    if len({dataset.name for dataset in asked}) < len(asked):
+    data = [_read(name, config.by) for name in config.data]
+    if len({dataset.name for dataset in data}) < len(data):
         raise UsageError("two data sets have the same name: write NAME:ADAPTER=PATH with another NAME for one of them")
     classifiers = [portraits.open_classifier(model, device, attribute=None) for model in config.models]
-    if len({each.model_id for each in classifiers}) < len(classifiers):
-        raise UsageError(f"a model is named twice: {', '.join(each.model_id for each in classifiers)}")
-    seen = _seen(config.models)
-    chosen = [_choose(dataset, config.part, seen) for dataset in asked]
+    if len({classifier.model_id for classifier in classifiers}) < len(classifiers):
+        raise UsageError(f"a model is named twice: {', '.join(classifier.model_id for classifier in classifiers)}")
+    seen = np.unique(np.concatenate([np.zeros(0, np.uint64), *map(store.seen, config.models)]))
+    choices = [_choose(dataset, config.part, seen) for dataset in data]
     teams = _teams(config, classifiers, device)
 
     trials: list[Trial] = []
     rounds = max(len(teams), 1)
-    done, total = 0, sum(len(choice.images) for choice in chosen) * rounds
-    for dataset, choice in zip(asked, chosen, strict=True):
+    done, total = 0, sum(len(choice.images) for choice in choices) * rounds
+    for dataset, choice in zip(data, choices, strict=True):
         before = done
 
         def report(count: int, before: int = before) -> None:
@@ -114,7 +113,7 @@ def run(config: Config, on_progress: OnProgress = no_progress) -> tuple[Trial, .
 
 @dataclass(frozen=True)
 class _Team:
-    """Classifiers that are asked about the faces of one detector."""
+    """Classifiers of the faces of one detector."""
 
     detect: FaceDetector
     classifiers: tuple[Classifier, ...]
@@ -122,14 +121,14 @@ class _Team:
 
 def _teams(config: Config, classifiers: Sequence[Classifier], device: torch.device) -> list[_Team]:
     teams: dict[str, list[Classifier]] = {}
-    for model, each in zip(config.models, classifiers, strict=True):
-        teams.setdefault(portraits.detector_for(config.detector, store.card(model).detector), []).append(each)
-    return [_Team(portraits.open_detector(name, device), tuple(asked)) for name, asked in teams.items()]
+    for model, classifier in zip(config.models, classifiers, strict=True):
+        teams.setdefault(portraits.detector_for(config.detector, store.card(model).detector), []).append(classifier)
+    return [_Team(portraits.open_detector(name, device), tuple(team)) for name, team in teams.items()]
 
 
 @dataclass(frozen=True)
 class _Choice:
-    """The faces of a data set that are measured; ``seen`` were left out."""
+    """The selected faces of a data set; ``seen`` is the number of those left out because a model was trained on them."""
 
     images: tuple[LabelledImage, ...]
     skipped: tuple[tuple[str, str], ...]
@@ -147,25 +146,21 @@ def _read(name: str, by: Sequence[str]) -> Dataset:
     return dataset
 
 
-def _seen(models: Sequence[str]) -> NDArray[np.uint64]:
-    return np.unique(np.concatenate([np.zeros(0, np.uint64), *map(store.seen, models)]))
-
-
 def _choose(dataset: Dataset, part: str, seen: NDArray[np.uint64]) -> _Choice:
     faces = splits.distinct([dataset])
     known = np.isin(faces.digests, seen) if part == UNSEEN else np.zeros(len(faces.images), np.bool_)
-    kept = ~known if part in {UNSEEN, ALL} else splits.parts(faces) == part
-    if not kept.any():
-        why = (
+    selected = ~known if part in {UNSEEN, ALL} else splits.parts(faces) == part
+    if not selected.any():
+        reason = (
             f"the models were trained on all of its {len(faces.images)} pictures; measure on another set, or with "
             f"part {ALL!r} to see how well they remember"
             if known.any()
             else f"none of its {len(faces.images)} distinct pictures is in the part {part!r}"
         )
         error = TooFewFacesError if known.any() else UsageError
-        raise error(f"{dataset.name} has nothing to measure on: {why}")
-    images = tuple(image for image, keep in zip(faces.images, kept, strict=True) if keep)
-    skipped = tuple((each.name, each.reason) for each in (*dataset.skipped, *faces.skipped))
+        raise error(f"{dataset.name} has nothing to measure on: {reason}")
+    images = tuple(faces.images[index] for index in np.flatnonzero(selected))
+    skipped = tuple((item.name, item.reason) for item in (*dataset.skipped, *faces.skipped))
     return _Choice(images, skipped, int(known.sum()))
 
 
@@ -177,74 +172,57 @@ def _trial(
     report: Callable[[int], None],
 ) -> Trial:
     count = len(choice.images)
-    found: dict[str, Answers] = {}
+    by_model: dict[str, Answers] = {}
     unreadable: list[tuple[int, str]] = []
     for number, team in enumerate(teams):
         unreadable = []  # the same for every team
 
-        def told(done: int, before: int = number * count) -> None:
+        def report_team(done: int, before: int = number * count) -> None:
             report(before + done)
 
-        said = _ask(choice.images, team, config.sizes, unreadable, told)
-        found |= {each.model_id: each for each in said}
+        answers_of_team = _predict(choice.images, team, config.sizes, unreadable, report_team)
+        by_model |= {answers.model_id: answers for answers in answers_of_team}
     readable = np.ones(count, np.bool_)
-    readable[[place for place, _ in unreadable]] = False
-    skipped = [*choice.skipped, *((str(choice.images[place]), reason) for place, reason in unreadable)]
-    answers = [found[store.card(model).id][readable] for model in config.models]
+    readable[[index for index, _ in unreadable]] = False
+    skipped = [*choice.skipped, *((str(choice.images[index]), reason) for index, reason in unreadable)]
+    predicted = [by_model[store.card(model).id][readable] for model in config.models]
     if not readable.any():
         raise UsageError(f"{dataset.name}: not one picture can be read; the first: {': '.join(skipped[-1])}")
     labels = records.labels(choice.images)[readable]
-    for named in config.predictions:
-        foreign = predictions.read(named, labels)
-        answers.append(foreign.answers)
+    for argument in config.predictions:
+        foreign = predictions.read(argument, labels)
+        predicted.append(foreign.answers)
         skipped += [(f"{foreign.answers.model_id}: {file}", reason) for file, reason in foreign.unused]
     detectors = " + ".join(team.detect.model_id for team in teams) or config.detector
-    return Trial(dataset.name, detectors, labels, tuple(answers), tuple(skipped), choice.seen)
+    return Trial(dataset.name, detectors, labels, tuple(predicted), tuple(skipped), choice.seen)
 
 
-def _ask(
+def _predict(
     images: Sequence[LabelledImage],
     team: _Team,
     sizes: Sequence[int],
     unreadable: list[tuple[int, str]],
     report: Callable[[int], None],
 ) -> list[Answers]:
-    """Every model's answers about every picture, as it is and reduced."""
-    classifiers = team.classifiers
-    found = {
-        (each.model_id, size): np.full(len(images), np.nan) for each in classifiers for size in (None, *sorted(sizes))
-    }
-    ages = {each.model_id: np.full(len(images), np.nan) for each in classifiers if Attribute.AGE in each.attributes}
+    """Every model's predictions for every picture, as it is and reduced."""
+    classifiers, all_sizes = team.classifiers, (None, *sorted(sizes))
+    models = [classifier.model_id for classifier in classifiers]
+    p_female = {(model, size): np.full(len(images), np.nan) for model in models for size in all_sizes}
+    ages = {c.model_id: np.full(len(images), np.nan) for c in classifiers if Attribute.AGE in c.attributes}
     for batch in portraits.find(images, team.detect, unreadable):
         faces = batch.index[batch.detected]
-        for size in (None, *sizes):
-            chips = _Chips(batch, size)
-            for each in classifiers:
-                said = each(chips(each.spec.input, each.device))
-                found[each.model_id, size][faces] = said.p_female
-                if said.age_years is not None and size is None:
-                    ages[each.model_id][faces] = said.age_years
+        for size in all_sizes:
+            chips: dict[InputSpec, torch.Tensor] = {}  # cut once for all models with the same input
+            for classifier in classifiers:
+                spec = classifier.spec.input
+                if spec not in chips:
+                    chips[spec] = portraits.chips(batch, spec, classifier.device, size)
+                prediction = classifier(chips[spec])
+                p_female[classifier.model_id, size][faces] = prediction.p_female
+                if prediction.age_years is not None and size is None:
+                    ages[classifier.model_id][faces] = prediction.age_years
         report(int(batch.index[-1]) + 1)
     return [
-        Answers(
-            each.model_id,
-            found[each.model_id, None],
-            {size: found[each.model_id, size] for size in sorted(sizes)},
-            ages.get(each.model_id),
-        )
-        for each in classifiers
+        Answers(model, p_female[model, None], {size: p_female[model, size] for size in sorted(sizes)}, ages.get(model))
+        for model in models
     ]
-
-
-class _Chips:
-    """The chips of one batch of pictures, cut once for all models that look at the same."""
-
-    def __init__(self, batch: Portraits, face_pixels: int | None) -> None:
-        self._batch = batch
-        self._face_pixels = face_pixels
-        self._cut: dict[InputSpec, torch.Tensor] = {}
-
-    def __call__(self, wanted: InputSpec, device: torch.device) -> torch.Tensor:
-        if wanted not in self._cut:
-            self._cut[wanted] = portraits.chips(self._batch, wanted, device, self._face_pixels)
-        return self._cut[wanted]

@@ -114,7 +114,7 @@ def test_two_models_are_not_put_into_one_series(lake: str, tmp_path: Path) -> No
     other.changes |= {"classifier_id": "model-b", "timezone": "Europe/Paris"}
     write_show(Path(lake), other)
     warehouse.build(lake)
-    with pytest.raises(UsageError, match="model-a and model-b would stand in one series"):
+    with pytest.raises(UsageError, match="one series would mix model-a and model-b"):
         export.run(lake, tmp_path, QUESTION, [Shape.INA])
     export.run(lake, tmp_path, replace(QUESTION, mix_models=True), [Shape.INA])
     assert len(csv(tmp_path / "stats.csv")) == 4
