@@ -128,7 +128,7 @@ def _teams(config: Config, classifiers: Sequence[Classifier], device: torch.devi
 
 @dataclass(frozen=True)
 class _Choice:
-    """The selected faces of a data set; ``seen`` is the number of those left out because a model was trained on them."""
+    """The selected faces of a data set; ``seen`` others were left out because a model was trained on them."""
 
     images: tuple[LabelledImage, ...]
     skipped: tuple[tuple[str, str], ...]
