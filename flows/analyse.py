@@ -82,11 +82,7 @@ def _run_name() -> str:
 
 @flow(name="analyse", flow_run_name=_run_name)
 def analyse_archive(job: AnalysisJob) -> list[Summary]:
-    """Detect and classify the faces of an archive's recordings, and report what could not be read.
-
-    Args:
-        job: archive, lake, the recordings to analyse, sampling and models.
-    """
+    """Detect and classify the faces of an archive's recordings, and report what could not be read."""
     holdings = job.holdings()
     schedule.record(job.lake, holdings.source, holdings.recordings, holdings.rejected)
     selected = job.select(holdings)

@@ -77,11 +77,8 @@ def labelled_by_people(lake: str, least: int) -> State[list[str]]:
     if women + men >= least and min(women, men) >= subgroups.MIN_GROUP_FACES:
         return Completed(message=count, data=[name])
     count = f"{count}; {least} are needed, and {subgroups.MIN_GROUP_FACES} each of women and men{problem}"
-    create_markdown_artifact(
-        f"The gate decides without the archive's own labels: {count}.",
-        "no-labels",
-        "Labels that the gate could not use",
-    )
+    text = f"The gate decides without the archive's own labels: {count}."
+    create_markdown_artifact(text, "no-labels", "Labels that the gate could not use")
     return Completed(name="Too few", message=count, data=list[str]())
 
 
@@ -100,19 +97,12 @@ def _run_name() -> str:
 
 @flow(name="learn", flow_run_name=_run_name)
 def curate_and_retrain(job: LearnJob) -> Decision:
-    """Curate an archive's crops, train a model with them, and promote it if it is shown to be no worse.
-
-    Args:
-        job: lake, recipe, data, rules of the curation and margins of the gate.
-    """
+    """Curate an archive's crops, train a model with them, and promote it if it is shown to be no worse."""
     purge_expired(job.lake)
     name = job.name or f"{flow_run.get_scheduled_start_time():%Y-%m}"
     curated = curate_faces(curate.Config(Path(job.lake), name, job.rules, job.soft, replace=True)).result()
     labelled = labelled_by_people(job.lake, job.least_labels).result()
-    data = {
-        "data": [*job.data, f"curated={curated.folder}"],
-        "gate_data": [*job.gate_data, *labelled],
-    }
+    data = {"data": [*job.data, f"curated={curated.folder}"], "gate_data": [*job.gate_data, *labelled]}
     decision = retrain_model(RetrainJob(**{key: getattr(job, key) for key in RetrainJob.model_fields} | data))
     text = [wording.reasons(decision), f"Trained on the set {name}: {curated.card.summary}."]
     if decision.promoted:

@@ -23,11 +23,7 @@ def _run_name() -> str:
 
 @flow(name="reclassify", flow_run_name=_run_name)
 def reclassify_lake(job: ReclassifyJob) -> list[Summary]:
-    """Classify the faces of analysed recordings with another model; faces are not detected again.
-
-    Args:
-        job: lake, the recordings to classify, and the model. The files must be where they were analysed.
-    """
+    """Classify the faces of analysed recordings, whose files must exist, with another model; detect none again."""
     analysis = replace(job.analysis, classifier=champion.resolve(job.classifier))
     stage.prepare(analysis)
     recordings = job.select(job.holdings()).recordings
@@ -43,10 +39,5 @@ def headline(summaries: Sequence[Summary]) -> str:
     """The run in one line: ``11 reclassified, 2 left as they were``."""
     failed = sum(summary.status is Status.FAILED for summary in summaries)
     before = sum(summary.reused for summary in summaries)
-    return overview.counted(
-        {
-            "reclassified": len(summaries) - failed - before,
-            "left as they were": failed,
-            "under this model before": before,
-        }
-    )
+    done = len(summaries) - failed - before
+    return overview.counted({"reclassified": done, "left as they were": failed, "under this model before": before})

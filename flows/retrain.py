@@ -8,11 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow, task
-from prefect.artifacts import (
-    create_image_artifact,
-    create_markdown_artifact,
-    create_table_artifact,
-)
+from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.concurrency.sync import concurrency
@@ -90,11 +86,7 @@ def _run_name() -> str:
 
 @flow(name="retrain", flow_run_name=_run_name)
 def retrain_model(job: RetrainJob) -> Decision:
-    """Train a model and promote it if it is shown to be no worse than the champion.
-
-    Args:
-        job: recipe, data, and margins of the gate.
-    """
+    """Train a model and promote it if it is shown to be no worse than the champion."""
     recipe = _beginning_with(recipes.find(job.recipe), job.begin_with)
     candidate = job.model or f"{recipe.name}-{flow_run.get_scheduled_start_time():%Y-%m-%d}"
     champion.refuse_as_id(candidate)

@@ -67,14 +67,7 @@ class Summary:
 
 
 def run(lake: Path | str, name: str, options: Options, replace: bool = False, dry_run: bool = False) -> Summary:
-    """Draw a queue and store it in the lake.
-
-    Args:
-        lake: a published lake.
-        name: name of the queue.
-        options: what to draw.
-        replace: whether to replace a queue of that name.
-        dry_run: store nothing.
+    """Draw a queue from a published lake and store it there, unless it is a dry run.
 
     Raises:
         UsageError: there is a queue of that name, or nothing to draw from.
@@ -95,13 +88,8 @@ def run(lake: Path | str, name: str, options: Options, replace: bool = False, dr
 def _draw(db: Warehouse, kind: str, options: Options) -> tuple[Allocation, list[dict[str, Any]]]:
     number = options.faces if kind == FACE else options.frames
     by = options.by if kind == FACE else tuple(name for name in options.by if name in sampling.BY_FRAMES)
-    parameters = {
-        "kind": kind,
-        "keys": list(by),
-        "since": options.since,
-        "until": options.until,
-        "channels": list(options.channels),
-    }
+    filters = {"since": options.since, "until": options.until, "channels": list(options.channels)}
+    parameters = {"kind": kind, "keys": list(by), **filters}
     strata = db.ask("strata", parameters)
     names, population = strata["stratum"].to_pylist(), strata["population"].to_numpy().astype(np.int64)
     if number and not len(names):

@@ -55,11 +55,7 @@ class Summary:
 
 
 def run(config: Config, on_progress: OnProgress = no_progress) -> Summary:
-    """Select faces and write the set atomically.
-
-    Args:
-        config: the set to curate.
-        on_progress: receives the crops read and their total.
+    """Select faces and write the set atomically; `on_progress` receives the crops read and their total.
 
     Raises:
         UsageError: the set exists; the lake is remote or has no usable crops; or no women or no men are left.

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gfpipe import drawing
+from gfpipe import drawing, files
 from gfpipe.attributes.classifier import Classifier
 from gfpipe.attributes.device import resolve_device
 from gfpipe.attributes.spec import FEMALE, MALE, InputSpec
@@ -75,13 +75,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Explained:
-    """The result.
-
-    Attributes:
-        panel: the file written.
-        answers: one per picture and model, in the order of the config.
-        skipped: pictures that are not in the panel, each with the reason.
-    """
+    """The file written, an answer per picture and model in the order of the config, and skipped pictures."""
 
     panel: Path
     answers: tuple[Answer, ...]
@@ -122,26 +116,27 @@ def run(config: Config, on_progress: OnProgress = no_progress) -> Explained:
     skipped: dict[int, str] = {}
     rows: dict[int, list[Cell]] = {}
     answers: dict[int, list[Answer]] = {}
-    for found in _found(images, detect, skipped):
-        faces = found.index[found.detected].tolist()
-        skipped |= dict.fromkeys(found.index[~found.detected].tolist(), "no face was found in it")
-        for face, original in zip(faces, _chips(found, models[0].spec.input, device), strict=True):
+    for batch in _batches(images, detect, skipped):
+        faces = batch.index[batch.detected].tolist()
+        skipped |= dict.fromkeys(batch.index[~batch.detected].tolist(), "no face was found in it")
+        for face, original in zip(faces, _chips(batch, models[0].spec.input, device), strict=True):
             rows[face], answers[face] = [Cell(original, (panels.shortened(images[face].name),))], []
         for model in models:
-            explained = gradcam.explain(model, portraits.chips(found, model.spec.input, device))
-            corners = _boxes(found, model.spec.input)
-            pictures = _chips(found, model.spec.input, device)
-            for at, face in enumerate(faces):
-                answer = _answer(images[face], model.model_id, explained, at, corners[at])
+            explained = gradcam.explain(model, portraits.chips(batch, model.spec.input, device))
+            corners = _boxes(batch, model.spec.input)
+            pictures = _chips(batch, model.spec.input, device)
+            for index, face in enumerate(faces):
+                answer = _answer(images[face], model.model_id, explained, index, corners[index])
                 answers[face].append(answer)
-                rows[face].append(Cell(panels.heated(pictures[at], explained.maps[at], corners[at]), _caption(answer)))
+                heated = panels.heated(pictures[index], explained.maps[index], corners[index])
+                rows[face].append(Cell(heated, _caption(answer)))
         on_progress(Progress("explaining pictures", len(rows) + len(skipped), len(images)))
-    named = tuple((str(images[place]), skipped[place]) for place in sorted(skipped))
+    named = tuple((str(images[index]), skipped[index]) for index in sorted(skipped))
     if not rows:
         raise UsageError("nothing to explain: " + "; ".join(f"{name}: {reason}" for name, reason in named))
     columns = ["the face", *(model.model_id for model in models)]
-    _draw([rows[place] for place in sorted(rows)], columns, config.out)
-    return Explained(config.out, tuple(answer for place in sorted(answers) for answer in answers[place]), named)
+    _draw([rows[index] for index in sorted(rows)], columns, config.out)
+    return Explained(config.out, tuple(answer for index in sorted(answers) for answer in answers[index]), named)
 
 
 @dataclass(frozen=True)
@@ -168,20 +163,20 @@ def _load(model: str, device: torch.device) -> Classifier:
     return classify
 
 
-def _found(images: Sequence[Path], detect: FaceDetector, skipped: dict[int, str]) -> Iterator[Portraits]:
+def _batches(images: Sequence[Path], detect: FaceDetector, skipped: dict[int, str]) -> Iterator[Portraits]:
     unreadable: list[tuple[int, str]] = []
     yield from portraits.find([_File(path) for path in images], detect, unreadable)
     skipped |= dict(unreadable)
 
 
-def _answer(image: Path, model_id: str, explained: Explanation, at: int, corners: NDArray[np.float64]) -> Answer:
+def _answer(image: Path, model_id: str, explained: Explanation, index: int, corners: NDArray[np.float64]) -> Answer:
     return Answer(
         image=image,
         model_id=model_id,
-        perceived_gender=FEMALE if explained.female[at] else MALE,
-        p_female=float(explained.p_female[at]),
-        share_inside=gradcam.share_inside(explained.maps[at], corners),
-        even_share=gradcam.share_inside(np.ones_like(explained.maps[at]), corners),
+        perceived_gender=FEMALE if explained.female[index] else MALE,
+        p_female=float(explained.p_female[index]),
+        share_inside=gradcam.share_inside(explained.maps[index], corners),
+        even_share=gradcam.share_inside(np.ones_like(explained.maps[index]), corners),
     )
 
 
@@ -190,28 +185,28 @@ def _caption(answer: Answer) -> tuple[str, ...]:
     return f"{answer.perceived_gender}, p_female {answer.p_female:.2f}", share
 
 
-def _chips(found: Portraits, wanted: InputSpec, device: torch.device) -> Pixels:
+def _chips(batch: Portraits, spec: InputSpec, device: torch.device) -> Pixels:
     """Each face's chip at the panel's resolution, (F, D, D, 3)."""
-    template = tuple((x * DETAIL / _size(wanted), y * DETAIL / _size(wanted)) for x, y in wanted.template)
-    shown = replace(wanted, size=DETAIL, template=template, half_pixel_views=False, flipped_view=False)
-    cut = portraits.chips(found, shown, device)
-    return cut.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    template = tuple((x * DETAIL / _size(spec), y * DETAIL / _size(spec)) for x, y in spec.template)
+    enlarged = replace(spec, size=DETAIL, template=template, half_pixel_views=False, flipped_view=False)
+    chips = portraits.chips(batch, enlarged, device)
+    return chips.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
 
-def _boxes(found: Portraits, wanted: InputSpec) -> NDArray[np.float64]:
-    """The corners of each face's box in its chip, (F, 4, 2): tilted where the chip was turned upright."""
-    landmarks, boxes = found.landmarks[found.detected], found.boxes[found.detected]
-    scale, shift = to_frame(wanted, landmarks, boxes).astype(np.complex128).T
+def _boxes(batch: Portraits, spec: InputSpec) -> NDArray[np.float64]:
+    """The corners of each face's box in its chip, (F, 4, 2); the box is rotated like the chip."""
+    landmarks, boxes = batch.landmarks[batch.detected], batch.boxes[batch.detected]
+    scale, shift = to_frame(spec, landmarks, boxes).astype(np.complex128).T
     x1, y1, x2, y2 = boxes.astype(np.float64).T
     corners = np.stack((x1 + 1j * y1, x2 + 1j * y1, x2 + 1j * y2, x1 + 1j * y2), axis=1)
     moved = (corners - shift[:, None]) / scale[:, None]
     return np.stack((moved.real, moved.imag), axis=-1)
 
 
-def _size(wanted: InputSpec) -> int:
-    if wanted.size is None:
-        raise ValueError("the size of the chips is not known")
-    return wanted.size
+def _size(spec: InputSpec) -> int:
+    if spec.size is None:
+        raise ValueError("the size of the chips is unknown")
+    return spec.size
 
 
 def _draw(rows: Sequence[Sequence[Cell]], columns: Sequence[str], out: Path) -> None:
@@ -223,10 +218,6 @@ def _draw(rows: Sequence[Sequence[Cell]], columns: Sequence[str], out: Path) -> 
     )
     drawn = drawing.svg(plan, background=drawing.WHITE, padding=6)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        if out.suffix.lower() == ".svg":
-            out.write_text(drawn, encoding="utf-8")
-        else:
-            out.write_bytes(drawing.png(drawn, _SCALE))
+        files.write(out, drawn if out.suffix.lower() == ".svg" else drawing.png(drawn, _SCALE))
     except OSError as exc:
         raise UsageError(f"{out} cannot be written: {exc.strerror or exc}") from exc
