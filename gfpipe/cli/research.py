@@ -29,16 +29,12 @@ Folder = Annotated[Path, Option("--out", file_okay=False, help="Folder of the st
     "gfpipe study thresholds --model ours-v1 --data utkface=UTKFace --lake lake --test checked:csv=checked.csv",
 )
 def thresholds(
-    model: Annotated[
-        str, Option(help="Source model: its predictions become labels, and every training starts from it.")
-    ],
+    model: Annotated[str, Option(help="Source model: labels the archive; every training starts from it.")],
     data: Annotated[list[str], Option(help="Labelled source faces, as for gfpipe train. Repeatable.")],
     unlabelled: Annotated[
         str | None, Option(help="Faces in place of an archive, such as ethnicity=asian: their labels are hidden.")
     ] = None,
-    lake: Annotated[
-        Path | None, Option(exists=True, file_okay=False, help="Lake of a real archive, with crops.")
-    ] = None,
+    lake: Annotated[Path | None, Option(exists=True, file_okay=False, help="Lake of an archive, with crops.")] = None,
     test: Annotated[
         list[str] | None,
         Option(help="With --lake: labelled faces similar to the archive's, half to choose, half to report on."),
@@ -46,17 +42,13 @@ def thresholds(
     at: Annotated[
         str, Option("--thresholds", help="Lowest confidence |2p - 1| of pseudo-labels, a setting each.")
     ] = "0,0.3,0.6,0.9",
-    per_class: Annotated[
-        str, Option(help="Settings with different thresholds for women and men: F:M, separated by commas.")
-    ] = "",
+    per_class: Annotated[str, Option(help="Thresholds of women and of men: F:M, separated by commas.")] = "",
     soft: Annotated[str, Option(help="Thresholds to train with probabilities instead of labels, such as 0,0.6.")] = "",
     oracle: Annotated[bool, Option(help="Also train on the true labels: the upper bound. Not with --lake.")] = False,
     recipe: Annotated[str, Option(help="Recipe of fine-tuning, on labelled + curated.")] = "pseudo-labels",
     seeds: Annotated[int, Option(min=1, help="Trainings of each setting; several give mean and SD.")] = 1,
     held_out: Annotated[float, Option(help="Share of the unlabelled group to measure on.")] = 0.5,
-    reported: Annotated[
-        float, Option(help="Share of the measured faces to report on; a setting is chosen on the others.")
-    ] = 0.5,
+    reported: Annotated[float, Option(help="Share of these to report on; a setting is chosen on the others.")] = 0.5,
     out: Folder = Path("study"),
     detector: Detector = DEFAULT_DETECTOR,
     device: DeviceOption = Device.AUTO,
@@ -104,15 +96,10 @@ def thresholds(
 def heads(
     embedder: Annotated[
         str,
-        Option(
-            help="Source of features: a stored model (its penultimate layer), arcface:FILE.onnx, dlib, or pixels:48 "
-            "for grey values."
-        ),
+        Option(help="Source of features: a stored model (its penultimate layer), arcface:FILE.onnx, dlib, pixels:48."),
     ],
     data: Benchmark,
-    chosen: Annotated[
-        str, Option("--heads", help="Heads, or families of heads, separated by commas. Empty: all.")
-    ] = "",
+    chosen: Annotated[str, Option("--heads", help="Heads or families, separated by commas. Empty: all.")] = "",
     unit: Annotated[
         bool | None, Option("--unit/--as-is", help="Scale features to length 1; by default only for arcface and dlib.")
     ] = None,
@@ -143,20 +130,13 @@ def systems(
         str, Option("--systems", help="Names, or groups (ours, 1, 2, 3, 4, 5), separated by commas. Empty: all.")
     ] = "",
     full: Annotated[
-        bool | None,
-        Option(
-            "--full/--reduced",
-            help="Train as published, or small enough for two cores; by default as published if there is a GPU.",
-        ),
+        bool | None, Option("--full/--reduced", help="Train as published (default with a GPU), or for two cores.")
     ] = None,
-    embedder: Annotated[
-        str, Option(help="Source of the features that heads are fitted on, as for gfpipe study heads.")
-    ] = "resnet18-scratch",
+    embedder: Annotated[str, Option(help="Features of heads, as for gfpipe study heads.")] = "resnet18-scratch",
     predictions: Annotated[
-        list[str] | None,
-        Option(help="Predictions of another tool for these pictures: ina=FILE.csv for inaFaceAnalyzer's."),
+        list[str] | None, Option(help="Predictions of another tool: ina=FILE.csv for inaFaceAnalyzer's.")
     ] = None,
-    train: Annotated[bool, Option(help="Also train our own recipes that have no stored model.")] = (False),
+    train: Annotated[bool, Option(help="Also train our own recipes that have no stored model.")] = False,
     out: Folder = Path("systems"),
     seed: Annotated[int | None, Option(min=0, help="Seed of every training; by default the recipe's.")] = None,
     detector: Detector = DEFAULT_DETECTOR,
@@ -196,9 +176,7 @@ def systems(
 def masking(
     data: Annotated[str, Option(help="One benchmark with ethnicity and age, as for gfpipe train; never broadcasts.")],
     seeds: Annotated[int, Option(min=1, help="Trainings of each masking, for mean and SD.")] = 3,
-    reduced: Annotated[
-        bool, Option(help="Train at the recipes' setting for two cores and a few minutes each.")
-    ] = False,
+    reduced: Annotated[bool, Option(help="Train at the recipes' reduced setting, for two cores.")] = False,
     light: Annotated[bool, Option(help="Also the light variant: masking during fine-tuning, no pre-training.")] = False,
     out: Folder = Path("masking"),
     detector: Detector = DEFAULT_DETECTOR,
@@ -224,8 +202,7 @@ def _run(study: "Study[Any]", *, keep_chips: bool = False, dry_run: bool = False
     with console.training_progress() as on_progress:
         study = replace(study, on_progress=on_progress, say=console.say)
         with console.resumable(study.out) if study.out else nullcontext():
-            planned = runner.Written(None, study.plan(), ()) if dry_run else None
-            written = planned or runner.run(study, keep_chips=keep_chips)
+            written = runner.Written(None, study.plan(), ()) if dry_run else runner.run(study, keep_chips=keep_chips)
     print(written.text)
     if study.out and written.files:
         console.say(f"{len(written.files)} files are in {console.short(study.out)}")

@@ -31,11 +31,7 @@ class HaarDetector:
     model_id = ID
 
     def __init__(self) -> None:
-        """Load the cascade.
-
-        Raises:
-            ModelError: OpenCV or its cascade is not installed.
-        """
+        """Load the cascade; raises ModelError if OpenCV or its cascade is not installed."""
         with extras.needed_for(ID):
             import cv2  # noqa: PLC0415 - optional
             from cv2 import data  # noqa: PLC0415
@@ -63,12 +59,8 @@ class HaarDetector:
     def _boxes(self, frame: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Boxes and scores of one frame, by descending score."""
         least = max(round(min(frame.shape[:2]) * _LEAST_SIDE), 1)
-        corners, counts = self._cascade.detectMultiScale2(
-            self._cv2.cvtColor(frame, self._cv2.COLOR_RGB2GRAY),
-            scaleFactor=_STEP,
-            minNeighbors=_NEIGHBOURS,
-            minSize=(least, least),
-        )
+        grey = self._cv2.cvtColor(frame, self._cv2.COLOR_RGB2GRAY)
+        corners, counts = self._cascade.detectMultiScale2(grey, _STEP, _NEIGHBOURS, minSize=(least, least))
         x, y, width, height = np.reshape(corners, (-1, 4)).astype(np.float32).T
         windows = np.reshape(counts, -1).astype(np.float32)
         order = np.argsort(-windows, kind="stable")

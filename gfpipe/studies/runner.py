@@ -195,12 +195,12 @@ class Study(ABC, Generic[T]):
             faces: digest of all faces and labels.
             options: of the evaluation.
         """
-        config = evaluate.Config(tuple(models), tuple(data), self.detector, self.device, **options)
         key = material.digest(faces, [store.card(model).sha256 for model in models])[:16]
         folder = self.folder / "answers"
         paths = [folder / f"{name.partition('=')[0].partition(':')[0]}-{key}.parquet" for name in data]
         if all(path.is_file() for path in paths):
             return tuple(map(Trial.read, paths))
+        config = evaluate.Config(tuple(models), tuple(data), self.detector, self.device, **options)
         trials = evaluate.run(config, self.on_progress)
         shutil.rmtree(folder, ignore_errors=True)  # of fewer models, or of other faces
         for path, trial in zip(paths, trials, strict=True):

@@ -114,11 +114,7 @@ def predict(estimator: Any, features: Features) -> NDArray[np.float64]:
 
 
 def named(names: Sequence[str]) -> tuple[Head, ...]:
-    """Heads by name or family; all for no name.
-
-    Raises:
-        UsageError: a name is unknown.
-    """
+    """Heads by name or family; all for no name. Raises UsageError for an unknown name."""
     if unknown := [name for name in names if name not in {*BY_NAME, *FAMILIES}]:
         raise UsageError(
             f"there is no head {unknown[0]!r}: choose from {', '.join(BY_NAME)}, or the families {', '.join(FAMILIES)}"

@@ -83,7 +83,7 @@ class Embedded:
         features: (N, D); NaN without a face, or for an unreadable picture.
         own: (N,) the network's own p_female, NaN as above; None without a head.
         unreadable: index and reason of each unreadable picture.
-        seconds: in all, detection and cutting included; processor time on a CPU, wall time on a GPU.
+        seconds: with detection and cutting; processor time on a CPU, wall time on a GPU.
         network_seconds: of these, in the embedder.
     """
 

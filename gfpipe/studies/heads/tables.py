@@ -8,15 +8,7 @@ from gfpipe.drawing import Plan
 from gfpipe.evaluation.answers import Answers, Trial
 from gfpipe.evaluation.figures import curves, matrices
 from gfpipe.evaluation.measures import comparison, subgroups
-from gfpipe.evaluation.tables.columns import (
-    ACCURACY,
-    BALANCED_ACCURACY,
-    GAP,
-    INTERVALS,
-    ROC_AUC,
-    WORST,
-    WORST_ACCURACY,
-)
+from gfpipe.evaluation.tables import columns
 from gfpipe.formats import COUNT, NUMBER, POINTS, RATE, Value
 from gfpipe.studies.measures import measure
 from gfpipe.tables import Column, Table
@@ -24,9 +16,9 @@ from gfpipe.tables import Column, Table
 OWN: Final = "own head"  # the network's own predictions
 _COLUMNS: Final = (
     Column("head", "head"),
-    ACCURACY,
+    columns.ACCURACY,
     Column("against_own", "against own head, points", POINTS),
-    *(GAP, WORST, WORST_ACCURACY, BALANCED_ACCURACY, ROC_AUC),
+    *(columns.GAP, columns.WORST, columns.WORST_ACCURACY, columns.BALANCED_ACCURACY, columns.ROC_AUC),
     Column("fit_seconds", "fit, CPU s", NUMBER),
     Column("ask_microseconds", "answer, CPU µs a face", COUNT),
     Column("published", "published accuracy, %", RATE),
@@ -83,9 +75,9 @@ def table(outcome: Outcome) -> Table:
     title = (
         f"Heads on {outcome.dimensions:,} features of {outcome.embedder}, {len(trial.labels):,} faces of {trial.data}"
     )
-    columns = [index for index, _ in enumerate(_COLUMNS) if any(row[index] is not None for row in rows)]
-    values = tuple(tuple(row[index] for index in columns) for row in rows)
-    return Table("heads", title, tuple(_COLUMNS[index] for index in columns), values, _note(outcome))
+    shown = [index for index, _ in enumerate(_COLUMNS) if any(row[index] is not None for row in rows)]
+    values = tuple(tuple(row[index] for index in shown) for row in rows)
+    return Table("heads", title, tuple(_COLUMNS[index] for index in shown), values, _note(outcome))
 
 
 def figures(outcome: Outcome) -> dict[str, Plan | None]:
@@ -118,5 +110,5 @@ def _note(outcome: Outcome) -> str:
         f"{seen} {undetected:,} faces were not found and count as errors. A picture takes "
         f"{1e3 * outcome.picture_seconds:.1f} ms to detect, cut and embed its face, "
         f"{1e3 * outcome.network_seconds:.1f} of them in the embedder. The worst cell is of ethnicity × perceived "
-        f"gender, of {subgroups.MIN_GROUP_FACES} faces or more. {INTERVALS}"
+        f"gender, of {subgroups.MIN_GROUP_FACES} faces or more. {columns.INTERVALS}"
     )

@@ -48,9 +48,8 @@ class MaskedViT(nn.Module):
         self.head = nn.Linear(_WIDTH, outputs)
         self.to_decoder = nn.Linear(_WIDTH, _DECODER_WIDTH)
         self.mask_token = nn.Parameter(torch.empty(1, 1, _DECODER_WIDTH))
-        self.decoder = nn.ModuleList(
-            Block(_DECODER_WIDTH, _DECODER_HEADS, qkv_bias=True) for _ in range(_DECODER_DEPTH)
-        )
+        decoder = (Block(_DECODER_WIDTH, _DECODER_HEADS, qkv_bias=True) for _ in range(_DECODER_DEPTH))
+        self.decoder = nn.ModuleList(decoder)
         self.decoder_norm = nn.LayerNorm(_DECODER_WIDTH)
         self.to_pixels = nn.Linear(_DECODER_WIDTH, 3 * patch**2)
         self.sensitivity: Tensor
@@ -67,11 +66,7 @@ class MaskedViT(nn.Module):
         nn.init.normal_(self.mask_token, std=0.02)
 
     def begin(self, masking: str) -> None:
-        """Start a stage that prefers to mask ``sensitive``, ``other`` or ``random`` patches, or none (empty).
-
-        Raises:
-            ModelError: there is no sensitivity map yet.
-        """
+        """Start a stage with masking ``sensitive``, ``other``, ``random`` or none; ModelError if there is no map."""
         if masking in ("sensitive", "other") and not self.sensitivity.any():
             raise ModelError(
                 f"masking = {masking!r} needs a sensitivity map: put a stage before it that learns the sensitive "

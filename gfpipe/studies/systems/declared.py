@@ -78,13 +78,7 @@ class Course:
 
 
 def course(name: str, data: str, *, full: bool, seed: int | None = None) -> Course:
-    """A recipe at a setting, on the one data set of a study.
-
-    Args:
-        name: of the recipe.
-        data: name of the data set, in place of the recipe's.
-        full: False for the reduced setting, where the recipe has one.
-        seed: None for the recipe's own.
+    """A recipe at its full or reduced setting, where `data` and `seed` replace its data set and seed.
 
     Raises:
         UsageError: the recipe is unknown, uses several data sets, or has a split of its own.

@@ -71,17 +71,12 @@ class HeldOut:
 
     def refuse_learned(self, model: str) -> None:
         """Raise a UsageError if a model has learned from some of these faces."""
-        seen = int(np.isin(self.everything.digests[self.test], store.seen(model)).sum())
-        if seen:
+        if seen := int(np.isin(self.everything.digests[self.test], store.seen(model)).sum()):
             raise UsageError(f"{model} has learned from {seen:,} of the test faces: it was trained with other splits")
 
 
 def held_out(benchmark: str, on_progress: OnProgress) -> HeldOut:
-    """Read and split a data set, as recipes do.
-
-    Raises:
-        UsageError: it is missing, from broadcasts, labelled by a model, or has no test faces.
-    """
+    """Read and split a benchmark, as recipes do; raises UsageError if it cannot be used or has no test faces."""
     data = datasets.read_to_measure(benchmark)
     if data.broadcast:
         raise UsageError(f"{data.name} holds faces from broadcasts: systems are compared on benchmarks")

@@ -42,7 +42,7 @@ class System:
         model: stored model; with ``recipe``, it may be trained if it is missing.
         head: classical head, on features of ``embedder``; no embedder for the user's choice.
         predictions: another tool's, ``--predictions NAME=FILE.csv``.
-        women, men: recipes of networks for the ages of faces that the first one predicts to be women, and men.
+        women, men: recipes of networks for the ages of faces predicted to be women, and men.
         on: data of the published figures.
     """
 

@@ -52,7 +52,7 @@ class Systems(Study[Outcome]):
         data: one benchmark, ``NAME=PATH`` or ``NAME:FORM=PATH``.
         names: systems or groups of ``systems.toml``; empty for all.
         full: train at full settings, also where a recipe has a reduced one.
-        embedder: features that heads are fitted on, where the system does not name an embedder.
+        embedder: of heads whose system does not name one.
         predictions: of other tools, ``NAME=FILE.csv``.
         train: also train our own recipes of which no model is stored.
         seed: of every training; None for the recipe's own.
@@ -122,11 +122,7 @@ class Systems(Study[Outcome]):
                 self.rows[system.name] = Row(system, self._fit(system, samples))
 
     def measure(self) -> Outcome:
-        """Evaluate all networks without stored predictions together.
-
-        Raises:
-            UsageError: no system could be run.
-        """
+        """Evaluate all networks without stored predictions together; raises UsageError if no system could be run."""
         due, faces = [], self.held_out
         for system in self._pending(MODEL, RECIPE):
             with self.attempt(system.name):
@@ -267,7 +263,10 @@ class Systems(Study[Outcome]):
         for network in timed:
             system = network.system
             with self.attempt(system.name):
-                trial = trial or self._trial(tuple(models.values()))
+                if trial is None:
+                    tested = tuple(models.values())
+                    config = evaluate.Config(tested, (self.data,), self.detector, self.device, part="test")
+                    (trial,) = evaluate.run(config, self.on_progress)
                 ids = [store.card(model).id for model in network.models]
                 p_female, ages = self.held_out.aligned(trial, ids[0])
                 if ids[1:]:
@@ -277,7 +276,3 @@ class Systems(Study[Outcome]):
                     ages = age_errors.by_perceived_gender(Answers(system.name, p_female), women, men).age_years
                 run = replace(network.run, p_female=p_female, age_years=ages)
                 self.rows[system.name] = Row(system, held_out.store_run(self._path(network), run))
-
-    def _trial(self, models: tuple[str, ...]) -> Trial:
-        evaluation = evaluate.Config(models, (self.data,), self.detector, self.device, part="test")
-        return evaluate.run(evaluation, self.on_progress)[0]

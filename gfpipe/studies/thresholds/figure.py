@@ -41,8 +41,10 @@ def picture(outcome: Outcome) -> Plan:
 
 
 def _panel(measure: str, names: list[str], domain: tuple[float, float], width: float) -> alt.LayerChart:
-    ticks = share_axis(domain, 7, "accuracy") if measure == "accuracy" else _points_axis(domain)
-    x = alt.X("value:Q", scale=exact(domain), axis=ticks)
+    axis = share_axis(domain, 7, "accuracy" if measure == "accuracy" else "gap: women’s accuracy minus men’s, points")
+    if measure == "gap":
+        axis.labelExpr = "(datum.value > 0.001 ? '+' : datum.value < -0.001 ? '−' : '') + round(abs(datum.value) * 100)"
+    x = alt.X("value:Q", scale=exact(domain), axis=axis)
     y = alt.Y("setting:N", sort=names, title=None, axis=plain_axis(grid=True, tickBand="extent", labelLimit=160))
     only = f"datum.measure == '{measure}'"
     base = alt.Chart(alt.NamedData("dots")).transform_filter(only)
@@ -88,9 +90,3 @@ def _domain(dots: list[Datum], measure: str) -> tuple[float, float]:
     if measure == "accuracy":
         low, high = max(step * int(min(finite) / step + 1e-9), 0.0), min(high, 1.0)
     return round(low, 2), round(high, 2)
-
-
-def _points_axis(domain: tuple[float, float]) -> alt.Axis:
-    shared = share_axis(domain, 7, "gap: women’s accuracy minus men’s, points")
-    shared.labelExpr = "(datum.value > 0.001 ? '+' : datum.value < -0.001 ? '−' : '') + round(abs(datum.value) * 100)"
-    return shared

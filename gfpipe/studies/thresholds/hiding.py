@@ -32,12 +32,7 @@ _ROLES: Final = {"train": ARCHIVE, "validation": CHOOSING, "test": REPORTING}
 
 @dataclass(frozen=True)
 class Group:
-    """Faces whose labels are hidden.
-
-    Attributes:
-        attribute: one of :data:`ATTRIBUTES`.
-        value: such as ``asian``.
-    """
+    """Faces whose labels are hidden, by the value of one of :data:`ATTRIBUTES`."""
 
     attribute: str
     value: str
@@ -81,8 +76,8 @@ def roles(faces: Faces, held_out: float, reported: float) -> NDArray[np.str_]:
         reported: share of the held-out faces to report on; settings are chosen on the others.
     """
     named = np.array([image.part == "test" for image in faces.images], np.bool_)
-    result = np.full(len(faces.images), ARCHIVE, "<U10")
     if named.any():
+        result = np.full(len(faces.images), ARCHIVE, "<U10")
         result[named] = halves(lessons.subset(faces, np.flatnonzero(named)), reported)
         return result
     drawn = splits.parts(_without_parts(faces), held_out * (1 - reported), held_out * reported)

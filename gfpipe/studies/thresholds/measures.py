@@ -119,9 +119,9 @@ class Outcome:
 
     Attributes:
         group: faces with hidden labels, such as ``ethnicity asian``.
-        choosing: measures on the half of them for choosing a setting.
-        reporting: measures on the other half.
-        everyone: measures on the reporting half and all other test faces.
+        choosing: on the half of them for choosing a setting.
+        reporting: on the other half.
+        everyone: on the reporting half and all other test faces.
     """
 
     group: str

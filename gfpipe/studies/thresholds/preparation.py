@@ -90,9 +90,7 @@ def prepare(config: Config) -> Prepared:
         if data.pseudo:
             raise UsageError(f"{data.name} is a curated set: a study's source faces must be labelled by people")
         if data.broadcast and config.group:
-            raise UsageError(
-                f"{data.name} holds faces from broadcasts: give the archive as --lake, without --unlabelled"
-            )
+            raise UsageError(f"{data.name} holds faces from broadcasts: name the archive by --lake, not --unlabelled")
     faces = splits.distinct(sources, config.on_progress)
     hidden = np.zeros(len(faces.images), np.bool_)
     if config.group:
@@ -118,7 +116,6 @@ def prepare(config: Config) -> Prepared:
 
 def curate(config: Config, prepared: Prepared, setting: Setting) -> Curated:
     """Select a setting's faces, or read the stored selection."""
-    folder = config.set_of(setting)
     if setting.female is None or setting.male is None:
         return Curated(0, 0, None)
     candidates, source = prepared.candidates, prepared.source
@@ -127,6 +124,7 @@ def curate(config: Config, prepared: Prepared, setting: Setting) -> Curated:
         source = replace(source, material=f"{source.material}, with the labels of people")
     rules = Rules(setting.female, setting.male, validation=0.0)  # labelled faces serve for early stopping
     selection = select(candidates, rules)
+    folder = config.set_of(setting)
     if not (folder / sets.CARD).is_file():
         sets.write(folder, candidates, selection, rules, source, setting.soft)
     wrong = None

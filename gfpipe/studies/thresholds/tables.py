@@ -59,11 +59,7 @@ def everyone(outcome: Outcome) -> Table:
     measures = outcome.everyone
     columns = (_SETTING, *_columns(outcome), Column("accuracy_to_source", "accuracy − as it is", POINTS))
     rows = tuple(
-        (
-            outcome.label(row),
-            *_values(outcome, measures, row),
-            measures.difference(row, outcome.source, "accuracy"),
-        )
+        (outcome.label(row), *_values(outcome, measures, row), measures.difference(row, outcome.source, "accuracy"))
         for row in outcome.rows
     )
     title = f"The same models on all {len(measures.trial.labels):,} test faces"
