@@ -160,7 +160,8 @@ def _sheet(folder: Path, candidates: Candidates, name: str, title: str, shown: N
     for number, index in enumerate(shown.tolist()):
         x, y = _GAP + step * (number % _ACROSS), _TITLE + down * (number // _ACROSS)
         sheet.paste(_face(Path(str(candidates.path[index])), int(candidates.row[index])), (x, y))
-        caption = f"{candidates.perceived_gender[index]}, {_truncated(candidates.confidence[index])}"
+        confidence = np.floor(candidates.confidence[index] * 1000) / 1000  # never rounded up to the threshold
+        caption = f"{candidates.perceived_gender[index]}, {confidence:.3f}"
         draw.text((x, y + _SIDE + 2), caption, INK, _small())
     path = folder / SHEETS.replace("*", name)
     sheet.save(path, quality=88)
@@ -177,8 +178,3 @@ def _face(path: Path, row: int) -> Image.Image:
 
 def _small() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(13)
-
-
-def _truncated(confidence: float) -> str:
-    """Format to three decimals, never rounded up to the threshold."""
-    return f"{np.floor(confidence * 1000) / 1000:.3f}"

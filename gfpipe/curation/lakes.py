@@ -39,12 +39,10 @@ _EDGE: Final = 1e-6  # as in the macro pooled_probability
 
 @array_dataclass
 class CropCandidates:
-    """The usable crops of a lake.
+    """The N usable crops of a lake, and the models that classified them.
 
     Attributes:
-        candidates: N candidates.
         expires_at: (N,) datetime64 in UTC, expiry of each crop.
-        models: models that classified them; several if analyses used several models.
         left_out: number of crops that are not usable, by reason.
     """
 
@@ -55,11 +53,7 @@ class CropCandidates:
 
 
 def read(lake: Path, on_progress: OnProgress = no_progress) -> CropCandidates:
-    """Read all crops that have not expired and belong to the current analysis of their recording.
-
-    Args:
-        lake: folder of a local lake.
-        on_progress: receives the number of crops read.
+    """Read all crops of a local lake that have not expired and belong to the current analysis of their recording.
 
     Raises:
         UsageError: the lake is not local, has no crops, or none is usable.

@@ -42,7 +42,6 @@ class Rules:
         limit: maximum number of faces; 0 for no limit.
         validation: share of programmes that is held back for early stopping.
         same_bits: images whose fingerprints differ in at most this many bits are near-duplicates.
-        seed: seed of random choices.
 
     Raises:
         UsageError: a value is out of range.

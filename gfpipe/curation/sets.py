@@ -65,11 +65,9 @@ class Model:
 
 @dataclass(frozen=True)
 class Source:
-    """Origin of candidates.
+    """Origin of candidates, such as ``crops of /mnt/lake``, and the models that labelled them.
 
     Attributes:
-        material: such as ``crops of /mnt/lake``.
-        models: models that labelled them.
         left_out: number of faces that were not usable, by reason.
         expires_at: earliest expiry of the chosen crops; None if images do not expire.
     """
@@ -186,16 +184,8 @@ def write(
 ) -> Path:
     """Write the rows and the card of a set; within :func:`replacing`, to add images atomically.
 
-    Args:
-        folder: the set's folder, as ``LAKE/sets/NAME``; paths are relative to the folder two levels above.
-        candidates: all candidates.
-        selection: the chosen ones.
-        rules: rules of the selection.
-        source: origin of the candidates.
-        soft: whether classifiers learn p_female.
-
-    Returns:
-        The folder.
+    Paths in the rows are relative to the folder two levels above, as of ``LAKE/sets/NAME``. With `soft`, classifiers
+    learn p_female. Returns the folder.
 
     Raises:
         LakeError: the disk is full or the folder is not writable.

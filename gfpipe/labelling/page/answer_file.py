@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gfpipe.errors import UsageError
-from gfpipe.faces.boxes import CORNERS
+from gfpipe.faces.boxes import CORNERS, Box
 from gfpipe.labelling.design.queues import FRAME, Item, Queue
 from gfpipe.labelling.page.session import FaceAnswer, Outcome, Reply
 from gfpipe.labelling.store import LABELS_FOLDER, lock
@@ -153,5 +153,5 @@ class AnswerFile(AbstractContextManager["AnswerFile"]):
             row["position"] = positions.get(key)
 
 
-def _box(row: dict[str, Any]) -> tuple[float, float, float, float]:
+def _box(row: dict[str, Any]) -> Box:
     return row["x1"], row["y1"], row["x2"], row["y2"]

@@ -101,7 +101,7 @@ def select(
         mine = np.flatnonzero(eligible & (faces.dataset == share.dataset))
         if not np.any(faces.dataset == share.dataset):
             names = ", ".join(np.unique(faces.dataset)) or "none"
-            raise UsageError(f"the mixture names {share.dataset}, but the data sets given are: {names}")
+            raise UsageError(f"the mixture names {share.dataset}, but the data sets are: {names}")
         taken = round(len(mine) * share.weight)
         if not taken:
             some = f" in {share.weight:.3g} of {len(mine)}" if len(mine) else ""

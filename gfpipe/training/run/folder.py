@@ -51,8 +51,8 @@ class RunFolder:
             return
         if others := [word for word, value in self.about.items() if stored.get(word) != value]:
             raise UsageError(
-                f"{self.path} holds a run of another {' and another '.join(others)}: choose another --out, or begin "
-                "anew there with --restart"
+                f"{self.path} holds a run of another {' and another '.join(others)}: choose another --out, or use "
+                "--restart"
             )
 
     def claim(self, *, restart: bool) -> None:
@@ -87,9 +87,7 @@ class RunFolder:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as exc:
-            raise UsageError(
-                f"{path} cannot be read: {exc}; choose another --out, or begin anew with --restart"
-            ) from exc
+            raise UsageError(f"{path} cannot be read: {exc}; choose another --out, or use --restart") from exc
         return dict(content)
 
     def _remove(self, name: str) -> None:

@@ -89,7 +89,7 @@ class TestShares:
             assert faces.digests[one].tolist() == others.digests[other].tolist()
 
     def test_a_set_that_is_not_there_is_named(self, faces: Faces, mask: np.ndarray) -> None:
-        with pytest.raises(UsageError, match="the mixture names aaf, but the data sets given are: set"):
+        with pytest.raises(UsageError, match="the mixture names aaf, but the data sets are: set"):
             select(faces, mask, parse("set + aaf"))
 
 
