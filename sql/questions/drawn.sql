@@ -50,4 +50,5 @@ left join faces
         drawn.recording_number = faces.recording_number
         and drawn.sample_index = faces.sample_index
         and drawn.face_index = faces.face_index
+where drawn.face_index is null or faces.face_index is not null
 order by drawn.stratum, drawn.place, drawn.recording_id, drawn.sample_index, drawn.face_index

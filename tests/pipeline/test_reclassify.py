@@ -146,7 +146,7 @@ def test_the_rows_of_a_changed_file_are_kept_with_a_reason(
     before = {table: rows(lake, table) for table in ("recordings", "samples", "faces", "attributes")}
     summary = reclassify.run(moved, str(lake), new)
     assert summary.status is Status.FAILED
-    assert {"gone": "there is no such file", "changed": "not the file that was analysed"}[what] in str(summary.reason)
+    assert {"gone": "no such file", "changed": "not the file that was analysed"}[what] in str(summary.reason)
     assert before == {table: rows(lake, table) for table in before}
     assert reclassify.run(news, str(lake), new).status is Status.DONE
 
