@@ -82,19 +82,13 @@ def open(lake: PathLike, *, arrow: Literal[False] = False) -> Lake[pd.DataFrame]
 @overload
 def open(lake: PathLike, *, arrow: Literal[True]) -> Lake[pa.Table]: ...
 def open(lake: PathLike, *, arrow: bool = False) -> "Lake[pd.DataFrame] | Lake[pa.Table]":
-    """Open a lake that was published.
-
-    Args:
-        lake: the folder of shards.
-        arrow: return Arrow tables instead of pandas frames.
+    """Open a published lake; with ``arrow``, its results are Arrow tables instead of pandas frames.
 
     Raises:
         LakeError: there is no such lake, or it was never published.
     """
     warehouse.open(Path(lake)).close()
-    if arrow:
-        return Lake(Path(lake), lambda table: table)
-    return Lake(Path(lake), lambda table: table.to_pandas())
+    return Lake(Path(lake), (lambda table: table) if arrow else (lambda table: table.to_pandas()))
 
 
 def analyse(

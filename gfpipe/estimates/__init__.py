@@ -1,1 +1,1 @@
-"""Figures with their errors: what the warehouse adds up, resampled and corrected."""
+"""Figures with their errors: sums of the warehouse, resampled and corrected for misclassification."""

@@ -1,4 +1,4 @@
-"""Answer a question: the warehouse's own sums, with 95 % intervals, and corrected for misclassification."""
+"""Answers to a question: sums of the warehouse, with 95 % intervals, and corrected for misclassification."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ from gfpipe.warehouse import Warehouse
 _FACES: Final = ("female_face_seconds", "male_face_seconds")
 _ALL_FACES: Final = (*_FACES, "undecided_face_seconds")
 _TIME: Final = ("analysed_seconds",)
-# Each figure is a sum over a sum, so that its interval takes the hours analysed as given.
+# Each figure is a ratio of sums, so its interval is conditional on the hours analysed.
 _FIGURES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "share_female_face_time": (_FACES[:1], _FACES),
     "share_undecided_face_time": (("undecided_face_seconds",), _ALL_FACES),
@@ -65,17 +65,17 @@ order by group_index, recording_number
 
 
 def measure(db: Warehouse, question: Question) -> pa.Table:
-    """Measure screen time by whatever is asked.
+    """Measure screen time by the question's groups.
 
     Returns:
-        A row a group, in order: the columns of `question.by`, ``model_id``, ``models`` (how many), ``hours_excluded``,
-        those of the SQL macro ``totals``; for each share or mean of these ``<figure>_low`` and ``<figure>_high``; the
-        corrected figures, the ``sensitivity`` and the ``specificity`` that were found, with theirs. ``interval_note``
-        and ``correction_note`` say why a row has none. Where recordings were classified by several models, every
-        figure is null, unless the question allows to mix them.
+        One row per group, in order: the columns of `question.by`, ``model_id``, ``models`` (their number),
+        ``hours_excluded``, those of the SQL macro ``totals``; ``<figure>_low`` and ``<figure>_high`` of each share or
+        mean; the corrected figures, ``sensitivity`` and ``specificity``, with theirs. ``interval_note`` and
+        ``correction_note`` give the reason if a row has none. Figures of several models are null, unless the question
+        allows to mix them.
 
     Raises:
-        UsageError: the question cannot be answered as asked.
+        UsageError: the question is not valid.
         LakeError: the warehouse cannot be read.
     """
     narrow(db, question)
@@ -83,17 +83,17 @@ def measure(db: Warehouse, question: Question) -> pa.Table:
 
 
 def measure_by(db: Warehouse, by: tuple[str, ...], question: Question) -> pa.Table:
-    """Measure what a question asks, by something else; the warehouse was narrowed to it."""
+    """Measure the question that the warehouse was narrowed to, by other groups."""
     totals = db.query(_totals(group(db, by)))
     labels = lend_labels(db)
     sample = resample(db, question.draws)
     corrected = correct(db, sample) if labels else {}
     nothing = CorrectedGroup(problem="no face" if labels else "no labels: gfpipe label import")
-    found = {
+    figures = {
         index: _figures(recordings, sums, sample, corrected.get(index, nothing))
         for index, recordings, sums in _recordings(db)
     }
-    return _assemble(totals, found, question.mix_models)
+    return _assemble(totals, figures, question.mix_models)
 
 
 def _totals(by: tuple[str, ...]) -> str:
@@ -113,7 +113,7 @@ def _totals(by: tuple[str, ...]) -> str:
 
 
 def _recordings(db: Warehouse) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float64]]]:
-    """Each group, its recordings' numbers (R,), and their seconds (R, S) in the order of `_SUMS`."""
+    """Index of each group, numbers of its recordings (R,), and their seconds (R, S) in the order of `_SUMS`."""
     table = db.query(_RECORDINGS)
     number = table["recording_number"].to_numpy().astype(np.int64)
     sums = np.stack([table[name].to_numpy() for name in _SUMS], axis=1)
@@ -125,34 +125,35 @@ def _recordings(db: Warehouse) -> Iterator[tuple[int, NDArray[np.int64], NDArray
 def _figures(
     recordings: NDArray[np.int64], seconds: NDArray[np.float64], sample: Sample, corrected: CorrectedGroup
 ) -> dict[str, Any]:
-    """Intervals, and what was corrected, of one group."""
+    """Intervals and corrected figures of one group."""
     enough = len(recordings) >= MIN_RECORDINGS
     freedom = sample.freedom(recordings) if enough else 0
-    units, place = np.unique(sample.units(recordings), return_inverse=True)
+    units, unit = np.unique(sample.units(recordings), return_inverse=True)
     by_unit = np.zeros((len(units), len(_SUMS)))
-    np.add.at(by_unit, place, seconds)
+    np.add.at(by_unit, unit, seconds)
     sums = dict(zip(_SUMS, by_unit.T @ sample.weights[units], strict=True))
-    found: dict[str, Any] = {} if enough else {"interval_note": f"fewer than {MIN_RECORDINGS} recordings"}
+    figures: dict[str, Any] = {} if enough else {"interval_note": f"fewer than {MIN_RECORDINGS} recordings"}
     with np.errstate(invalid="ignore", divide="ignore"):
         for name, (parts, wholes) in _FIGURES.items():
             draws = sum(sums[part] for part in parts) / sum(sums[whole] for whole in wholes)
-            found |= _with_ends(name, interval(draws, freedom, np.inf if name == "mean_faces" else 1.0))
-        low, high = (found[f"share_female_face_time_{end}"] for end in _ENDS)
-        found |= _with_ends("female_to_male_ratio", (_odds(low), _odds(high)))
+            figures |= _with_ends(name, interval(draws, freedom, np.inf if name == "mean_faces" else 1.0))
+        shares = [figures[f"share_female_face_time_{end}"] for end in _ENDS]
+        low, high = (share / (1 - share) if share < 1 else math.nan for share in shares)
+        figures |= _with_ends("female_to_male_ratio", (low, high))
         if corrected.seconds is None:
-            return found | {"correction_note": corrected.problem}
-        return found | _corrected(corrected.seconds, corrected, sums["analysed_seconds"], freedom)
+            return figures | {"correction_note": corrected.problem}
+        return figures | _corrected(corrected.seconds, corrected, sums["analysed_seconds"], freedom)
 
 
 def _corrected(
     seconds: Corrected, group: CorrectedGroup, analysed: NDArray[np.float64], freedom: int
 ) -> dict[str, float]:
-    share = seconds.share
-    draws = (share, *(np.clip(each / analysed, 0, 1) for each in (seconds.female_presence, seconds.male_presence)))
-    found: dict[str, float] = {}
-    for name, figure in zip(_CORRECTED, draws, strict=True):
-        found |= {name: float(figure[0])} | _with_ends(name, interval(figure, freedom))
+    presences = (np.clip(time / analysed, 0, 1) for time in (seconds.female_presence, seconds.male_presence))
     sensitivity, specificity = seconds.hits / seconds.female_face, seconds.rejections / seconds.male_face
+    figures: dict[str, float] = {}
+    draws = (seconds.share, *presences, sensitivity, specificity)
+    for name, figure in zip((*_CORRECTED, *_RATES), draws, strict=True):
+        figures |= {name: float(figure[0])} | _with_ends(name, interval(figure, freedom))
     if freedom:
         apparent = seconds.apparent / seconds.faces
         analytic = lang_reiczigel(
@@ -163,29 +164,23 @@ def _corrected(
             float(specificity[0]),
             min(group.men, _effective(specificity)),
         )
-        found |= _with_ends(_ANALYTIC, analytic)
-    for name, rate in zip(_RATES, (sensitivity, specificity), strict=True):
-        found |= {name: float(rate[0])} | _with_ends(name, interval(rate, freedom))
-    return found
+        figures |= _with_ends(_ANALYTIC, analytic)
+    return figures
 
 
 def _effective(draws: NDArray[np.float64]) -> float:
-    """How many independent faces would give a share with the standard error of these draws."""
+    """Number of independent faces that give a share with the standard error of these draws."""
     variance = float(np.nanvar(draws[1:]))
     return float(draws[0] * (1 - draws[0])) / variance if variance else math.inf
-
-
-def _odds(share: float) -> float:
-    return share / (1 - share) if share < 1 else math.nan
 
 
 def _with_ends(name: str, ends: tuple[float, float]) -> dict[str, float]:
     return {f"{name}_{end}": value for end, value in zip(_ENDS, ends, strict=True)}
 
 
-def _assemble(totals: pa.Table, found: Mapping[int, dict[str, Any]], mix_models: bool) -> pa.Table:
-    """Put what was found beside the sums, null where it is not known."""
-    rows = [found.get(group, {}) for group in totals["group_index"].to_pylist()]
+def _assemble(totals: pa.Table, figures: Mapping[int, dict[str, Any]], mix_models: bool) -> pa.Table:
+    """Append the figures to the sums, null if they are unknown."""
+    rows = [figures.get(group, {}) for group in totals["group_index"].to_pylist()]
     mixed = [models > 1 and not mix_models for models in totals["models"].to_pylist()]
     for name in _ESTIMATES:
         known = [None if mix else _known(row.get(name)) for row, mix in zip(rows, mixed, strict=True)]
@@ -193,7 +188,7 @@ def _assemble(totals: pa.Table, found: Mapping[int, dict[str, Any]], mix_models:
     for name in ("interval_note", "correction_note"):
         notes = [_MIXED if mix else row.get(name) if row else _UNSEEN for row, mix in zip(rows, mixed, strict=True)]
         totals = totals.append_column(name, pa.array(notes, pa.string()))
-    # What was excluded on purpose is no gap.
+    # Excluded time counts as covered.
     totals = totals.set_column(totals.column_names.index("coverage"), "coverage", totals["covered"])
     for index, name in enumerate(totals.column_names):
         if name in _FIGURES or name == "female_to_male_ratio":

@@ -1,12 +1,10 @@
-"""Where labels are needed: how much each stratum's errors of classification move the corrected share of women.
+"""Need for labels: the contribution of each stratum to the variance of the corrected share of women.
 
-The corrected share of face time moves with each labelled face by what the correction gets wrong of it. Linearised
-(Rogan and Gladen's estimate, weighted; Särndal, Swensson and Wretman 1992, section 5.5), a face that stands for s
-seconds contributes ``s * (truth - x)``, where x is what a face of that size and answer counts for, and truth is 1 for
-a woman and 0 for a man; what is no face contributes what it wrongly adds. With n_h labels in stratum h of N_h faces
-the labels' part of the variance is the sum of ``N_h^2 / n_h`` times the mean of the squared contributions, over the
-squared face time, and Neyman's (1934) allocation follows. Squares, and not their variance: published intervals
-resample recordings, and know of no strata.
+Linearised (Särndal, Swensson and Wretman 1992, section 5.5), a face of s seconds contributes ``s * (truth - x)`` to
+Rogan and Gladen's estimate, where x is its corrected value and truth is 1 for a woman, 0 for a man; a false detection
+contributes its error. With n_h labels for N_h faces of stratum h, the labels' part of the variance is the sum of
+``N_h^2 / n_h`` times the mean squared contribution, over the squared face time; Neyman's (1934) allocation follows.
+Squares, not their variance, since published intervals resample recordings without strata.
 """
 
 from collections.abc import Mapping
@@ -25,72 +23,51 @@ from gfpipe.warehouse import Warehouse
 Floats = NDArray[np.float64]
 
 _SCORE: Final = np.array([1.0, 0.0, 0.5])
-_BELIEF_IN_PROBABILITIES: Final = 4.0  # labels that a classifier's own probabilities are worth
-_BELIEF_IN_ALL: Final = 20.0  # labels that those of all strata together are worth, for one of them
-_FLOOR: Final = 0.1  # of sensitivity + specificity - 1, and of the share of answers that tell
+_BELIEF_IN_PROBABILITIES: Final = 4.0  # weight of the classifier's probabilities as a prior, in labels
+_BELIEF_IN_ALL: Final = 20.0  # weight of all strata's labels as the prior of one stratum, in labels
+_FLOOR: Final = 0.1  # of sensitivity + specificity - 1, and of the share of informative labels
 _CELL: Final = ("stratum", "size", "confidence", "answer")
 
 
 @dataclass(frozen=True)
 class Needs:
-    """Where labels are needed, by stratum.
+    """Need for labels by stratum, (H,)."""
 
-    Attributes:
-        strata: (H,) names.
-        population: (H,) int, faces.
-        labels: (H,) int, answers so far that tell of errors.
-        need: (H,) N_h times the root mean square of what a face contributes to the share.
-        women, men: (H,) expected shares of the faces.
-        correction: what a face counts for by these rates; of one column.
-        independent: the variance of the share by the labels there are, were each of a recording of its own; 0 where
-            there are none.
-    """
-
-    strata: tuple[str, ...]
-    population: NDArray[np.int64]
-    labels: NDArray[np.int64]
-    need: Floats
-    women: Floats
+    strata: tuple[str, ...]  # names
+    population: NDArray[np.int64]  # faces
+    labels: NDArray[np.int64]  # informative labels
+    need: Floats  # N_h times the root mean squared contribution of a face to the share
+    women: Floats  # expected shares of the faces
     men: Floats
-    correction: Correction
-    independent: float
+    correction: Correction  # by these rates, of one column
+    independent: float  # variance of the share due to the labels if each were of another recording; 0 without labels
 
     @property
     def by_stratum(self) -> Mapping[str, float]:
-        """What `gfpipe.labelling.design.sampling.by_need` allocates by."""
+        """Argument of :func:`gfpipe.labelling.design.sampling.by_need`."""
         return dict(zip(self.strata, self.need.tolist(), strict=True))
 
 
 def measure(db: Warehouse, question: Question) -> Needs:
-    """Find out where labels are needed most.
+    """Estimate the need for labels of the strata ``question.by``, in recordings selected by dates and channels.
 
-    The error rates of each stratum are those of its labels, drawn towards those of all labels of the same size,
-    confidence and answer, and these towards the classifier's own probabilities: where nothing was labelled yet, these
-    are taken for right.
-
-    Args:
-        db: the warehouse.
-        question: ``by`` names what strata are made of (`gfpipe.labelling.design.sampling`); ``since``, ``until`` and
-            ``only_channels`` say which recordings.
+    The error rates of each stratum are those of its labels, shrunk towards those of all labels of the same size,
+    confidence and prediction, and these towards the classifier's probabilities.
 
     Raises:
         UsageError: nothing can be labelled.
         LakeError: the warehouse cannot be read.
     """
-    asked = {
-        "keys": list(question.by),
-        "since": question.since,
-        "until": question.until,
-        "channels": list(question.only_channels),
-    }
-    found, labels = db.ask("cells", asked), db.ask("labels_in_cells", asked)
-    if not found.num_rows:
+    parameters: dict[str, object] = {"keys": list(question.by), "channels": list(question.only_channels)}
+    parameters |= {"since": question.since, "until": question.until}
+    table, labels = db.ask("cells", parameters), db.ask("labels_in_cells", parameters)
+    if not table.num_rows:
         raise UsageError("no face counts in what is asked about: there is nothing to label")
-    cells = _Cells(found, labels)
-    names, place = np.unique(found["stratum"].to_numpy(zero_copy_only=False).astype(str), return_inverse=True)
+    cells = _Cells(table, labels)
+    names, stratum = np.unique(table["stratum"].to_numpy(zero_copy_only=False).astype(str), return_inverse=True)
 
-    def summed(each: Floats) -> Floats:
-        return np.bincount(place, each, len(names)).astype(np.float64)
+    def summed(values: Floats) -> Floats:
+        return np.bincount(stratum, values, len(names)).astype(np.float64)
 
     population = summed(cells.faces)
     return Needs(
@@ -106,15 +83,10 @@ def measure(db: Warehouse, question: Question) -> Needs:
 
 
 class _Cells:
-    """C cells of faces of one stratum, size, confidence and answer, and what is believed of them.
+    """C cells of faces of one stratum, size, confidence and prediction, and their estimated error rates.
 
-    Attributes:
-        faces: (C,) how many.
-        labels: (C,) answers so far that tell of errors.
-        rates: (C, 3) shares of women, men and no faces.
-        face_time: of women and men together, seconds.
-        squares: (C,) sum of squared contributions, more where people often cannot tell.
-        correction: what a face counts for by these rates.
+    ``rates`` (C, 3) are shares of women, men and false detections; ``squares`` (C,) sums of squared contributions,
+    increased by the share of undecided labels; ``face_time`` is in seconds.
     """
 
     def __init__(self, cells: pa.Table, labels: pa.Table) -> None:
@@ -137,7 +109,7 @@ class _Cells:
         self.squares = squared * (self.rates * self._contribution**2).sum(1) / told
 
     def independent(self) -> float:
-        """The labels' part of the variance, were each of a recording of its own."""
+        """The labels' part of the variance if each were of another recording."""
         if not self._told:
             return 0.0
         weight = np.array([row["weight"] for row in self._told])
@@ -148,7 +120,7 @@ class _Cells:
         return self._place[tuple(label[key] for key in _CELL)]
 
     def _weights(self, cells: int) -> tuple[Floats, Floats]:
-        """What the labels of each cell and truth stand for (C, 3), and how many there are (C,)."""
+        """Sums of weights of the labels by cell and truth (C, 3), and their numbers by cell (C,)."""
         weights, number = np.zeros((cells, len(TRUTHS))), np.zeros(cells)
         for label in self._told:
             weights[self._of(label), _truth(label)] += label["weight"]
@@ -156,7 +128,7 @@ class _Cells:
         return weights, number
 
     def _corrected(self, time: Floats) -> tuple[Correction, Floats]:
-        """Rogan and Gladen's correction by believed time, and what a second of a face contributes, (C, 3 truths)."""
+        """Rogan and Gladen's correction by expected time, and the contribution of a second of a face, (C, 3 truths)."""
         with np.errstate(invalid="ignore", divide="ignore"):
             called = (time[..., :2] * _SCORE[None, :, None]).sum(1) / time[..., :2].sum(1)
             real = np.nan_to_num(1 - time[..., 2] / time.sum(-1), nan=1.0)
@@ -177,12 +149,12 @@ class _Cells:
 
 
 def _rates(kinds: list[tuple[str, ...]], faces: Floats, p_female: Floats, weights: Floats, labels: Floats) -> Floats:
-    """Women, men and no faces among the faces of each cell, (C, 3)."""
+    """Shares of women, men and false detections in each cell, (C, 3)."""
     _, kind = np.unique(np.array(kinds), axis=0, return_inverse=True)
     kind = kind.reshape(-1)
 
-    def summed(each: Floats) -> Floats:
-        return np.bincount(kind, each).astype(np.float64)
+    def summed(values: Floats) -> Floats:
+        return np.bincount(kind, values).astype(np.float64)
 
     women = summed(faces * p_female) / summed(faces)
     by_probabilities = np.stack([women, 1 - women, np.zeros_like(women)], axis=1)
@@ -192,11 +164,11 @@ def _rates(kinds: list[tuple[str, ...]], faces: Floats, p_female: Floats, weight
 
 
 def _drawn_towards(prior: Floats, belief: float, weights: Floats, labels: Floats) -> Floats:
-    """Shares by weight, (K, 3), as if `belief` labels more had found the shares of `prior`."""
+    """Shares by weight, (K, 3), with a `prior` that is worth `belief` labels."""
     total = weights.sum(1, keepdims=True)
     own = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
-    found: Floats = (own * labels[:, None] + prior * belief) / (labels[:, None] + belief)
-    return found
+    shares: Floats = (own * labels[:, None] + prior * belief) / (labels[:, None] + belief)
+    return shares
 
 
 def _truth(label: Mapping[str, Any]) -> int:

@@ -16,25 +16,15 @@ _MIN_OF_EACH: Final = 90  # women, and men: 1.5 times what corrections by three 
 
 @array_dataclass
 class Plan:
-    """A sample size, and the interval that it leads to.
+    """A sample size, and the interval that it leads to."""
 
-    Attributes:
-        target: requested width of the interval.
-        width: width of the published interval; None if none is published.
-        floor: width if all errors were known: the variance between recordings alone.
-        faces: faces to label, allocated by need; None if no number is sufficient.
-        proportional: the same, allocated in proportion to the population.
-        promised: expected width after labelling `faces`.
-        allocation: (H,) float, expected `faces` by stratum.
-    """
-
-    target: float
-    width: float | None
-    floor: float
-    faces: int | None
-    proportional: int | None
-    promised: float | None
-    allocation: Floats
+    target: float  # requested width of the interval
+    width: float | None  # of the published interval; None if none is published
+    floor: float  # width if all errors were known: the variance between recordings alone
+    faces: int | None  # to label, allocated by need; None if no number is sufficient
+    proportional: int | None  # the same, allocated in proportion to the population
+    promised: float | None  # expected width after labelling `faces`
+    allocation: Floats  # (H,) expected faces by stratum
 
 
 def plan(precision: Precision, target: float) -> Plan:

@@ -1,4 +1,4 @@
-"""How sure the corrected share of women is: what of its interval comes from recordings, and what from labels."""
+"""Precision of the corrected share of women: the parts of its variance due to recordings and to labels."""
 
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -26,37 +26,21 @@ _MOST_CLUSTERED: Final = 5.0
 
 @dataclass(frozen=True)
 class Precision:
-    """Where the interval of the corrected share of women (face time) comes from.
+    """Variances of the corrected share of women (face time)."""
 
-    Attributes:
-        share: the corrected share; by the classifier's probabilities where there are too few labels.
-        published: variance of what is published; None where nothing can be.
-        archive: variance if the classifier's errors were known: of the recordings that happened to be on air.
-        labels: variance if only the labels were a sample; infinite where there are too few.
-        freedom: degrees of freedom of the interval.
-        answers: how many labels the share rests on.
-        clustering: how much more the labels vary than if each were of a recording of its own; 1 where unknown.
-        needs: by stratum.
-        problem: why nothing can be published; None where it can.
-    """
-
-    share: float
-    published: float | None
-    archive: float
-    labels: float
-    freedom: int
-    answers: int
-    clustering: float
+    share: float  # the corrected share; by the classifier's probabilities if there are too few labels
+    published: float | None  # variance of the published share; None if it cannot be published
+    archive: float  # variance if the classifier's errors were known: between recordings alone
+    labels: float  # variance if only the labels were a sample; infinite if there are too few
+    freedom: int  # degrees of freedom of the interval
+    answers: int  # number of labels
+    clustering: float  # design effect of several labels per recording; 1 if unknown
     needs: Needs
-    problem: str | None = None
+    problem: str | None = None  # why the share cannot be published
 
 
 def measure(db: Warehouse, question: Question) -> Precision:
-    """Take the interval of the corrected share apart.
-
-    Args:
-        db: the warehouse.
-        question: as `gfpipe.estimates.needs.measure` takes it.
+    """Measure the precision of the corrected share; ``question`` as in :func:`gfpipe.estimates.needs.measure`.
 
     Raises:
         UsageError: fewer than 5 recordings, several models, or nothing that shows a face.
@@ -69,13 +53,13 @@ def measure(db: Warehouse, question: Question) -> Precision:
     answers = lend_labels(db)
     sample = resample(db, question.draws)
     freedom, weights = sample.freedom(recordings), sample.weights
-    found = list(parts(db, sample))
-    if problem := next((part.found.problem for part in found if part.found.problem), None):
-        archive = _share([replace(part, found=_known(needed.correction, weights)) for part in found], weights)
+    split = list(parts(db, sample))
+    if problem := next(filter(None, (part.correction.problem for part in split)), None):
+        archive = _share([replace(part, correction=_known(needed.correction, weights)) for part in split], weights)
         return Precision(float(archive[0]), None, _variance(archive), np.inf, freedom, answers, 1.0, needed, problem)
-    published = _share(found, weights)
-    archive = _share([replace(part, found=_known(part.found, weights)) for part in found], weights)
-    labels = _variance(_share(found, np.ones_like(weights)))
+    published = _share(split, weights)
+    archive = _share([replace(part, correction=_known(part.correction, weights)) for part in split], weights)
+    labels = _variance(_share(split, np.ones_like(weights)))
     clustering = float(np.clip(labels / needed.independent, 1, _MOST_CLUSTERED)) if needed.independent else 1.0
     return Precision(
         float(published[0]), _variance(published), _variance(archive), labels, freedom, answers, clustering, needed
@@ -83,37 +67,34 @@ def measure(db: Warehouse, question: Question) -> Precision:
 
 
 def _recordings(db: Warehouse) -> NDArray[np.int64]:
-    """Those that were analysed and are asked about.
-
-    Raises:
-        UsageError: too few of them for an interval, or of several models.
-    """
-    found = db.query("select distinct recording_number, model_id from chosen where analysed_seconds > 0")
-    models = sorted(set(found["model_id"].to_pylist()))
+    """Numbers of the question's analysed recordings, checked to be enough for an interval, and of one model."""
+    chosen = db.query("select distinct recording_number, model_id from chosen where analysed_seconds > 0")
+    models = sorted(set(chosen["model_id"].to_pylist()))
     if len(models) > 1:
         raise UsageError(f"recordings of several models ({', '.join(models)}): bring them under one: gfpipe reclassify")
-    recordings = np.unique(found["recording_number"].to_numpy().astype(np.int64))
+    recordings = np.unique(chosen["recording_number"].to_numpy().astype(np.int64))
     if len(recordings) < MIN_RECORDINGS:
         raise UsageError(f"{len(recordings)} recordings: for fewer than {MIN_RECORDINGS} there is no interval at all")
     return recordings
 
 
-def _known(found: Correction, weights: Floats) -> Correction:
+def _known(correction: Correction, weights: Floats) -> Correction:
     """The estimate itself in every draw, as if it were known."""
-    draws = weights.shape[1]
-    women, men, sensitivity, specificity = (
-        np.repeat(each[..., :1], draws, axis=-1)
-        for each in (found.women, found.men, found.sensitivity, found.specificity)
-    )
-    return Correction(women, men, sensitivity, specificity, found.labels)
+
+    def constant(rate: Floats) -> Floats:
+        return np.repeat(rate[..., :1], weights.shape[1], axis=-1)
+
+    women, men = constant(correction.women), constant(correction.men)
+    return Correction(women, men, constant(correction.sensitivity), constant(correction.specificity), correction.labels)
 
 
-def _share(found: list[Part], weights: Floats) -> Floats:
+def _share(split: list[Part], weights: Floats) -> Floats:
     """Women's share of corrected face time in every draw, (D,)."""
-    together: list[Corrected] = []
-    for part in found:
-        together += [each for _, each in Corrector(part.found, part.seconds)(part.seconds, part.group, weights)]
-    return reduce(add, together).share
+    groups: list[Corrected] = []
+    for part in split:
+        corrected = Corrector(part.correction, part.seconds)(part.seconds, part.group, weights)
+        groups += [seconds for _, seconds in corrected]
+    return reduce(add, groups).share
 
 
 def _variance(draws: Floats) -> float:

@@ -1,4 +1,4 @@
-"""The questions that everybody asks, answered once at publishing: the table ``estimates`` of the warehouse."""
+"""The table ``estimates`` of the warehouse: frequent questions, answered at publishing."""
 
 from dataclasses import replace
 from typing import Final
@@ -8,32 +8,16 @@ import pyarrow as pa
 from gfpipe.estimates.question import Question, narrow
 from gfpipe.warehouse import Warehouse
 
-GROUPINGS: Final = (
-    (),
-    ("channel",),
-    ("month",),
-    ("channel", "month"),
-    ("channel", "programme"),
-    ("weekday", "hour"),
-)
-_KEYS: Final = {
-    "channel": pa.string(),
-    "programme": pa.string(),
-    "month": pa.string(),
-    "weekday": pa.int64(),
-    "hour": pa.int64(),
-}
+GROUPINGS: Final = ((), ("channel",), ("month",), ("channel", "month"), ("channel", "programme"), ("weekday", "hour"))
+_TEXTS, _NUMBERS = ("channel", "programme", "month"), ("weekday", "hour")
+_KEYS: Final = dict.fromkeys(_TEXTS, pa.string()) | dict.fromkeys(_NUMBERS, pa.int64())
 
 
 def estimates(db: Warehouse, question: Question = Question()) -> pa.Table:  # noqa: B008 - frozen
-    """Measure every grouping; ``grouping`` is ``all`` or names its columns, which are null in the others.
-
-    Args:
-        db: the warehouse, its marts ready.
-        question: what is to be left out or counted otherwise; ``by`` is of no account.
+    """Measure every grouping of a question, whose ``by`` is ignored; the other groupings' columns are null.
 
     Raises:
-        UsageError: the question cannot be answered as asked.
+        UsageError: the question is not valid.
         LakeError: the warehouse cannot be read.
     """
     from gfpipe.estimates.measure import measure_by  # noqa: PLC0415 - importing scipy takes longer than an answer
@@ -49,10 +33,10 @@ def tables(db: Warehouse) -> dict[str, pa.Table]:
 
 
 def answer(db: Warehouse, question: Question) -> pa.Table:
-    """Answer a question: with what was published, where that is it, else by measuring anew; the answers are the same.
+    """Answer a question from the published estimates if they contain it, else by measuring; with the same result.
 
     Raises:
-        UsageError: the question cannot be answered as asked.
+        UsageError: the question is not valid.
         LakeError: the warehouse cannot be read.
     """
     by = question.by
@@ -68,15 +52,15 @@ def answer(db: Warehouse, question: Question) -> pa.Table:
 
 
 def grouping(*by: str) -> str:
-    """What ``grouping`` says of the rows by these columns."""
+    """Value of the column ``grouping`` for rows by these columns."""
     return ", ".join(by) or "all"
 
 
-def _keyed(by: str, found: pa.Table) -> pa.Table:
-    """Put the grouping and all keys first, null where `found` has none."""
+def _keyed(by: str, table: pa.Table) -> pa.Table:
+    """Put the grouping and all keys first, null if `table` does not have them."""
     keys = {
-        name: found[name].cast(kind) if name in found.column_names else pa.nulls(len(found), kind)
+        name: table[name].cast(kind) if name in table.column_names else pa.nulls(len(table), kind)
         for name, kind in _KEYS.items()
     }
-    others = {name: found[name] for name in found.column_names if name not in _KEYS}
-    return pa.table({"grouping": pa.repeat(by, len(found)), **keys, **others})
+    others = {name: table[name] for name in table.column_names if name not in _KEYS}
+    return pa.table({"grouping": pa.repeat(by, len(table)), **keys, **others})

@@ -1,4 +1,4 @@
-"""What is asked of an archive: which rows of the rollup, in which groups."""
+"""Questions to a warehouse: which rows of the rollup, in which groups."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -15,23 +15,27 @@ from gfpipe.warehouse import Warehouse
 
 _BY: Final = ("channel", "programme", "date", "week", "month", "year", "weekday", "hour", "model")
 _COLUMN: Final = {"model": "model_id"}
-_OUR_OWN: Final = ("recording_number", "year", "model", "channel_group", "programme_class", "hidden_seconds")
+_RESERVED: Final = ("recording_number", "year", "model", "channel_group", "programme_class", "hidden_seconds")
+# Relations that depend on face_gender, in order.
+_OF_FACE_GENDER: Final = tuple(
+    "tracks classified_faces sample_gender compositions rollup matched_labels labelled_faces".split()  # noqa: SIM905
+)
 
 
 @dataclass(frozen=True)
 class Question:
-    """Which screen time, and by what.
+    """Which screen time to measure, and by which groups.
 
     Attributes:
         by: channel, programme, date, week, month, year, weekday, hour, model, or a column of the two CSV files.
-        min_face: least height of the faces that count, in lines of a frame scaled to 360 lines; None: as published.
-        min_score: least detector score of the faces that count; None: as published.
-        exclude: CSV of channel, start, end, reason: what is left out.
+        min_face: minimum height of the faces that count, in lines of a frame scaled to 360 lines; None: as published.
+        min_score: minimum detector score of the faces that count; None: as published.
+        exclude: CSV of channel, start, end, reason: intervals to exclude.
         programmes: CSV of programme and classes such as genre.
-        channels_file: CSV of channel and what is known of it; ``group`` says which channels share their labels.
-        only_channels: nothing means all.
+        channels_file: CSV of channel and its properties; channels of the same ``group`` share their labels.
+        only_channels: empty for all.
         since, until: first and last day on air.
-        mix_models: give one figure where recordings were classified by several models.
+        mix_models: allow one figure for recordings classified by several models.
         draws: of the bootstrap.
     """
 
@@ -49,13 +53,13 @@ class Question:
 
 
 def narrow(db: Warehouse, question: Question) -> None:
-    """Redefine the rollup, and what it rests on, as the question has it; define ``asked``, the rows that are asked for.
+    """Apply a question's thresholds and exclusions to the session's rollup, and define ``asked``, the selected rows.
 
-    Besides the rollup's columns ``asked`` has those of the CSV files, ``recording_number``, ``year``,
-    ``channel_group``, ``programme_class`` (the first of the programme's classes) and ``hidden_seconds`` (excluded).
+    ``asked`` has the columns of rollup and CSV files, ``recording_number``, ``year``, ``channel_group``,
+    ``programme_class`` (the first of the programme's classes) and ``hidden_seconds`` (excluded).
 
     Raises:
-        UsageError: a CSV file is not right, or there is no such channel.
+        UsageError: a CSV file is not valid, or a channel does not exist.
         LakeError: the warehouse cannot be read.
     """
     if question.min_face is not None or question.min_score is not None:
@@ -93,13 +97,10 @@ def narrow(db: Warehouse, question: Question) -> None:
 
 
 def group(db: Warehouse, by: tuple[str, ...]) -> tuple[str, ...]:
-    """Define ``chosen``: what is ``asked``, numbered by group (``group_index`` from 0).
-
-    Returns:
-        The columns that groups are made by.
+    """Define ``chosen``: the rows of ``asked`` with a ``group_index`` from 0; returns the columns of the groups.
 
     Raises:
-        UsageError: nothing can be grouped by that.
+        UsageError: a name is unknown or repeated.
     """
     classes = (db.query(f"from {key}_classes limit 0").column_names[1:] for key in ("programme", "channel"))
     known = [*_BY, *chain.from_iterable(classes)]
@@ -121,7 +122,11 @@ def _conditions(db: Warehouse, question: Question) -> list[str]:
     if question.until:
         conditions.append(f"date <= date '{question.until}'")
     if question.only_channels:
-        _refuse_unknown_channels(db, question.only_channels)
+        known = set(db.query("select distinct channel from rollup")["channel"].to_pylist())
+        for channel in question.only_channels:
+            if channel not in known:
+                choices = ", ".join(sorted(filter(None, known)))
+                raise UsageError(f"--channel {channel}: there is none; choose from {choices}")
         db.lend("only_channels", pa.table({"channel": list(question.only_channels)}))
         conditions.append("channel in (from only_channels)")
     return conditions
@@ -163,21 +168,13 @@ def _count_again(db: Warehouse, question: Question) -> None:
         inner join recordings using (recording_number)
         cross join counting
         """,
-        (
-            "tracks",
-            "classified_faces",
-            "sample_gender",
-            "compositions",
-            "rollup",
-            "matched_labels",
-            "labelled_faces",
-        ),
+        _OF_FACE_GENDER,
     )
 
 
 def _exclude(db: Warehouse, path: Path) -> None:
-    """Leave intervals out: only the recordings that they touch are added up anew."""
-    from gfpipe.archive import annotations  # noqa: PLC0415 - pandas takes its time
+    """Exclude intervals; only the recordings that they overlap are aggregated again."""
+    from gfpipe.archive import annotations  # noqa: PLC0415 - pandas is slow to import
 
     zones = db.query("select distinct channel, timezone from recordings where timezone is not null").to_pylist()
     db.lend("exclusions", annotations.exclusions(path, [(row["channel"], row["timezone"]) for row in zones]))
@@ -230,24 +227,15 @@ def _exclude(db: Warehouse, path: Path) -> None:
 
 
 def _lend_classes(db: Warehouse, key: str, path: Path | None) -> tuple[str, ...]:
-    """What a CSV file says of each programme or channel, as ``<key>_classes``; the names of its other columns."""
+    """Define ``<key>_classes`` from the CSV file of programmes or channels; returns the names of its other columns."""
     if path is None:
         table = pa.table({key: pa.array([], pa.string())})
     else:
         from gfpipe.archive import annotations  # noqa: PLC0415
 
-        table = annotations.classes(path, key, {*db.query("from rollup limit 0").column_names, *_OUR_OWN})
+        table = annotations.classes(path, key, {*db.query("from rollup limit 0").column_names, *_RESERVED})
     db.lend(f"{key}_classes", table)
     return tuple(table.column_names[1:])
-
-
-def _refuse_unknown_channels(db: Warehouse, channels: tuple[str, ...]) -> None:
-    known = {row["channel"] for row in db.query("select distinct channel from rollup").to_pylist()}
-    for channel in channels:
-        if channel not in known:
-            raise UsageError(
-                f"--channel {channel}: there is none; choose from {', '.join(sorted(filter(None, known)))}"
-            )
 
 
 def _quoted(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The recordings at hand, resampled: each one's weights count for its screen time and for its labels alike."""
+"""Resampling of recordings: the weights of a recording apply to its screen time and to its labels."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 from gfpipe.statistics.bootstrap import MAX_UNITS, Resampling
 from gfpipe.warehouse import Warehouse
 
-# Within group, channel and class of programme, as far as these leave no recording of the group alone. One that belongs
-# to several groups (hours of the day) is resampled with the first; those wanted only for their labels, by channel.
+# By group, channel and class of programme, unless these leave a recording alone. Recordings in several groups (hours of
+# the day) are resampled with the first, those used only for their labels by channel.
 _STRATA: Final = """
-with wanted as (
+with used as (
     select recording_number, group_index, channel, programme_class from chosen where analysed_seconds > 0
     union all
     select recording_number, -1 as group_index, channel, '' as programme_class from labels
 ),
 
 known as (
-    select * from wanted
+    select * from used
     qualify row_number() over (partition by recording_number order by group_index < 0, group_index) = 1
 ),
 
@@ -49,20 +49,15 @@ from divided
 order by recording_number
 """
 
-_FEWEST_UNITS: Final = 10  # of a stratum that has so many recordings
+_FEWEST_UNITS: Final = 10  # of a stratum, if it has that many recordings
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Recordings and the weights that they got.
+    """Recordings and their weights."""
 
-    Attributes:
-        recordings: (R,) int, their numbers in the warehouse, ascending.
-        resampling: of these recordings, in this order.
-    """
-
-    recordings: NDArray[np.int64]
-    resampling: Resampling
+    recordings: NDArray[np.int64]  # (R,) numbers in the warehouse, ascending
+    resampling: Resampling  # of these recordings, in this order
 
     @property
     def weights(self) -> NDArray[np.float64]:
@@ -70,21 +65,20 @@ class Sample:
         return self.resampling.weights
 
     def units(self, recordings: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Rows of the weights, of these recordings."""
+        """Rows of the weights of these recordings."""
         return self.resampling.unit[np.searchsorted(self.recordings, recordings)]
 
     def freedom(self, recordings: NDArray[np.int64]) -> int:
-        """Units minus strata: the degrees of freedom that these recordings leave a variance."""
-        places = np.searchsorted(self.recordings, recordings)
-        return len(np.unique(self.resampling.unit[places])) - len(np.unique(self.resampling.stratum[places]))
+        """Degrees of freedom of the variance over these recordings: units minus strata."""
+        indices = np.searchsorted(self.recordings, recordings)
+        return len(np.unique(self.resampling.unit[indices])) - len(np.unique(self.resampling.stratum[indices]))
 
 
 def resample(db: Warehouse, draws: int) -> Sample:
     """Resample every recording of ``chosen`` and of ``labels``."""
-    found = db.query(_STRATA)
-    recordings, group, stratum = (
-        found[name].to_numpy().astype(np.int64) for name in ("recording_number", "group_index", "stratum")
-    )
+    table = db.query(_STRATA)
+    names = ("recording_number", "group_index", "stratum")
+    recordings, group, stratum = (table[name].to_numpy().astype(np.int64) for name in names)
     strata_of_a_group = max(len(np.unique(stratum)) // max(len(np.unique(group)), 1), 1)
     most_units = max(MAX_UNITS // strata_of_a_group, _FEWEST_UNITS)
     return Sample(recordings, Resampling.within(stratum, draws, most_units=most_units))

@@ -1,11 +1,10 @@
 """The warehouse: a DuckDB database over the lake, built from the files of ``sql/``; only here is DuckDB imported.
 
-    staging (views on Parquet) ─► intermediate (views: the rows that count) ─► marts (tables) ─► reports (views)
-                                                                                  └► checks (any row is a failure)
+staging (views on Parquet) -> intermediate (views: the rows that count) -> marts (tables) -> reports (views), checks
 
-A file of ``sql/`` is one ``select``: its name is the relation's name, its folder decides between view and table. Marts
-and reports are stored in the database. Staging views find the lake through the session variable ``lake``, which `open`
-sets (in a plain DuckDB shell: ``set variable lake = '.'``), so the lake may be moved.
+A file of ``sql/`` is one ``select``: its name is the relation's name, its folder decides between view and table.
+Staging views find the lake through the session variable ``lake``, which `open` sets (in a plain DuckDB shell: ``set
+variable lake = '.'``), so the lake may be moved.
 """
 
 from gfpipe.warehouse.building import build, report

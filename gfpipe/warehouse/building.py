@@ -40,7 +40,7 @@ def build(
     derive: Derive | None = None,
     counting: Counting = Counting(),  # noqa: B008 - frozen
 ) -> Path:
-    """Build ``LAKE/gfpipe.duckdb`` from the shards that are in the lake now, and replace the old one atomically.
+    """Build ``LAKE/gfpipe.duckdb`` from the lake's current shards, replace the old one atomically, and return its path.
 
     Readers of the old warehouse keep it until they open it again. Of two concurrent builds, the last to finish stays.
 
@@ -50,9 +50,6 @@ def build(
             DuckDB's default (80 % of the machine's memory).
         derive: computes further tables from the finished ones, by name.
         counting: which faces count.
-
-    Returns:
-        Path of the database.
 
     Raises:
         LakeError: the lake is missing, empty or unreadable, or its disk is full.
@@ -121,11 +118,7 @@ def create_relations(
 
 
 def comment(connection: duckdb.DuckDBPyConnection) -> None:
-    """Comment on every macro, relation and column of the current database.
-
-    A macro or relation is described by the comment at the head of its file in ``sql/``, a column by
-    ``sql/columns.toml``.
-    """
+    """Comment on every macro and relation from the head of its file, on every column from ``sql/columns.toml``."""
     connection.execute("begin")
     for name, sql in statements("macros").items():
         connection.execute(f'comment on macro "{name}" is {quoted(header(sql))}')
@@ -147,16 +140,12 @@ def _dependencies(names: Iterable[str], reads: Mapping[str, set[str]]) -> dict[s
 
 
 def write_schemas(lake: Path) -> None:
-    """Write a shard without rows at each table's root, so that every table can be read with all current columns.
-
-    Its leading underscore hides it from readers that follow Hive's conventions.
-    """
+    """Write a shard without rows at each table's root, so that every table can be read with all current columns."""
     for table, columns in schema.TABLES.items():
-        path = lake / table / f"v{schema.VERSION}" / "_schema.parquet"
-        if path.exists() and pq.read_schema(path).equals(columns):
-            continue
-        with files.replacing(path) as temporary:
-            pq.write_table(columns.empty_table(), temporary)
+        path = lake / table / f"v{schema.VERSION}" / "_schema.parquet"  # hidden, by Hive's conventions
+        if not path.exists() or not pq.read_schema(path).equals(columns):
+            with files.replacing(path) as temporary:
+                pq.write_table(columns.empty_table(), temporary)
 
 
 def _lake_with_shards(lake: Path | str) -> Path:

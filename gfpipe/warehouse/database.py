@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Self
 
 import duckdb
@@ -19,13 +18,7 @@ _EXAMPLES: Final = 5
 
 @dataclass(frozen=True)
 class CheckFailure:
-    """A check that returned rows.
-
-    Attributes:
-        name: file name of the check in ``sql/checks``.
-        rows: number of offending rows.
-        examples: the first few of them.
-    """
+    """A check of ``sql/checks`` that returned rows, with their number and the first few of them."""
 
     name: str
     rows: int
@@ -66,12 +59,9 @@ class Warehouse:
         self._connection.unregister(f"_{name}")
 
     def redefine(self, name: str, sql: str, downstream: Iterable[str] = ()) -> None:
-        """Replace a relation in this session; the published one stays available as ``gfpipe.<name>``.
+        """Define or replace a relation in this session; the published one stays available as ``gfpipe.<name>``.
 
-        Args:
-            name: the relation; it may be a new one.
-            sql: a ``select``.
-            downstream: marts and intermediate views that depend on it, created again in this order.
+        ``downstream`` are marts and intermediate views that depend on it, created again in this order.
 
         Raises:
             UsageError: `sql` is not a valid ``select``.
@@ -87,7 +77,17 @@ class Warehouse:
 
     def check(self) -> tuple[CheckFailure, ...]:
         """Run every check of ``sql/checks``; returns those that fail."""
-        return tuple(failure for name, sql in statements("checks").items() if (failure := self._check(name, sql)))
+        failures: list[CheckFailure] = []
+        for name, sql in statements("checks").items():
+            offenders = self.query(
+                f"with offenders as materialized ({sql})"  # noqa: S608 - the check is a file of this project
+                "select (select count(*) from offenders) as offending_rows, * from offenders limit $examples",
+                {"examples": _EXAMPLES},
+            )
+            if offenders.num_rows:
+                examples = offenders.drop_columns(["offending_rows"]).to_pylist()
+                failures.append(CheckFailure(name, offenders.column(0)[0].as_py(), tuple(examples)))
+        return tuple(failures)
 
     def close(self) -> None:
         """Close the database file."""
@@ -96,9 +96,7 @@ class Warehouse:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.close()
 
     @contextmanager
@@ -110,24 +108,9 @@ class Warehouse:
         except (duckdb.Error, RuntimeError, ValueError) as exc:
             raise UsageError(f"not a valid query of the warehouse: {exc}") from exc
 
-    def _check(self, name: str, sql: str) -> CheckFailure | None:
-        offenders = self.query(
-            f"with offenders as materialized ({sql})"  # noqa: S608 - the check is a file of this project
-            "select (select count(*) from offenders) as offending_rows, * from offenders limit $examples",
-            {"examples": _EXAMPLES},
-        )
-        if not offenders.num_rows:
-            return None
-        rows = offenders.column(0)[0].as_py()
-        return CheckFailure(name, rows, tuple(offenders.drop_columns(["offending_rows"]).to_pylist()))
-
 
 def open(lake: Path | str, memory_limit: str | None = None) -> Warehouse:  # noqa: A001 - reads as warehouse.open(lake)
-    """Open the lake's warehouse with every table and view ready.
-
-    Args:
-        lake: the lake's folder.
-        memory_limit: DuckDB's memory limit, such as ``"8GB"``; queries that need more fail.
+    """Open the lake's warehouse; queries that need more memory than the limit, such as ``"8GB"``, fail.
 
     Raises:
         LakeError: there is no such lake, or it was never published.
@@ -165,20 +148,17 @@ def binary_columns(lake: Path | str) -> dict[str, int]:
         columns = db.query(
             "select table_name, column_name from duckdb_columns() "
             "where database_name = 'gfpipe' and not internal and data_type like '%BLOB%' order by all"
-        ).to_pylist()
+        )
         return {
-            f"{row['table_name']}.{row['column_name']}": db.query(
-                f'select count("{row["column_name"]}") as n from "{row["table_name"]}"'  # noqa: S608
-            )["n"][0].as_py()
-            for row in columns
+            f"{table}.{column}": db.query(f'select count("{column}") as n from "{table}"')["n"][0].as_py()  # noqa: S608
+            for table, column in zip(*columns.to_pydict().values(), strict=True)
         }
 
 
 def split_statements(sql: str) -> tuple[list[str], str]:
-    """Split SQL after each semicolon outside of literals, quoted names and comments.
+    """Split SQL after each semicolon outside of literals, quoted names and comments, which alone are not a statement.
 
-    Returns:
-        The complete statements, and the text after the last semicolon. Comments alone are not a statement.
+    Returns the complete statements, and the text after the last semicolon.
     """
     source = sql.encode()  # DuckDB counts bytes
     statements: list[str] = []

@@ -40,21 +40,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Relation:
-    """A table, view or macro.
+    """A table, view or macro."""
 
-    Attributes:
-        name: of a macro, with its parameters.
-        kind: ``table``, ``view`` or ``macro``.
-        group: folder of ``sql/`` that defines it: staging, intermediate, marts, reports or macros.
-        comment: what a row or value is.
-        columns: in order; none for a macro.
-    """
-
-    name: str
-    kind: str
-    group: str
+    name: str  # of a macro, with its parameters
+    kind: str  # table, view or macro
+    group: str  # folder of sql/ that defines it: staging, intermediate, marts, reports or macros
     comment: str | None
-    columns: tuple[Column, ...]
+    columns: tuple[Column, ...]  # none for a macro
 
 
 def data_dictionary(derive: Derive | None = None) -> list[Relation]:

@@ -13,11 +13,7 @@ from gfpipe.errors import LakeError
 from gfpipe.warehouse.connection import quoted
 
 Format = Literal["csv", "json", "parquet", "table"]
-_OPTIONS: Final = {
-    "csv": "format csv, header true",
-    "json": "format json, array true",
-    "parquet": "format parquet",
-}
+_OPTIONS: Final = {"csv": "format csv, header true", "json": "format json, array true", "parquet": "format parquet"}
 _ROWS_SHOWN: Final = 40
 
 
@@ -28,12 +24,15 @@ def write(result: pa.Table, form: Format, path: Path | str) -> None:
         LakeError: the file cannot be written.
     """
     try:
-        if form == "table":
-            Path(path).write_text(_drawing(result), encoding="utf-8")
-            return
         with duckdb.connect() as connection:
-            connection.register("result", result)
-            connection.execute(f"copy result to {quoted(path)} ({_OPTIONS[form]})")
+            if form == "table":
+                text = io.StringIO()
+                with redirect_stdout(text):
+                    connection.from_arrow(result).show(max_rows=_ROWS_SHOWN)
+                Path(path).write_text(text.getvalue(), encoding="utf-8")
+            else:
+                connection.register("result", result)
+                connection.execute(f"copy result to {quoted(path)} ({_OPTIONS[form]})")
     except (duckdb.Error, OSError) as exc:
         raise LakeError(f"{path}: cannot be written: {exc}") from exc
 
@@ -44,10 +43,3 @@ def as_text(result: pa.Table, form: Literal["csv", "json", "table"] = "table") -
         path = Path(folder) / "result"
         write(result, form, path)
         return path.read_text(encoding="utf-8").rstrip("\n")
-
-
-def _drawing(result: pa.Table) -> str:
-    text = io.StringIO()
-    with duckdb.connect() as connection, redirect_stdout(text):
-        connection.from_arrow(result).show(max_rows=_ROWS_SHOWN)
-    return text.getvalue()
