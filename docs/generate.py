@@ -8,8 +8,19 @@ from typing import Final
 import grimp
 import networkx as nx
 
+from gfpipe.stages.figures import dictionary
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 _DOCS: Final = ROOT / "docs"
+_SQL: Final = """# SQL relations
+
+Every relation and column of the warehouse `LAKE/gfpipe.duckdb`, generated from the comments in the database by `make
+docs`. In the database: `select comment from duckdb_columns() where column_name = 'share_female_face_time'`.
+
+The lake itself is Parquet, `lake/<table>/v1/channel=…/month=…/<recording_id>.parquet`, for pandas, Polars or Spark. Every
+row carries the digest of its configuration, and every file the checksums of its models.
+
+"""
 _DRAWING: Final = re.compile(r"(?<=<!-- generated: imports -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
@@ -19,6 +30,7 @@ def pages() -> dict[str, str]:
     return {
         "architecture.md": _DRAWING.sub(lambda _: imports(), architecture),
         "file-map.md": file_map(),
+        "sql.md": _SQL + dictionary.run(),
     }
 
 
