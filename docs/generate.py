@@ -17,8 +17,8 @@ _SQL: Final = """# SQL relations
 Every relation and column of the warehouse `LAKE/gfpipe.duckdb`, generated from the comments in the database by `make
 docs`. In the database: `select comment from duckdb_columns() where column_name = 'share_female_face_time'`.
 
-The lake itself is Parquet, `lake/<table>/v1/channel=…/month=…/<recording_id>.parquet`, for pandas, Polars or Spark. Every
-row carries the digest of its configuration, and every file the checksums of its models.
+The lake itself is Parquet, `lake/<table>/v1/channel=…/month=…/<recording_id>.parquet`, for pandas, Polars or Spark.
+Every row carries the digest of its configuration, and every file the checksums of its models.
 
 """
 _DRAWING: Final = re.compile(r"(?<=<!-- generated: imports -->\n).*?(?=<!-- end -->)", re.DOTALL)

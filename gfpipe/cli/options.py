@@ -18,7 +18,7 @@ import typer
 from typer import Option
 from typer.models import OptionInfo
 
-from gfpipe.choices import Device
+from gfpipe.choices import GROUPINGS, Device
 
 if TYPE_CHECKING:
     from gfpipe.estimates.question import Question
@@ -110,8 +110,8 @@ By = Annotated[
     Option(
         "--by",
         metavar="LIST",
-        help="Columns to group by, separated by commas: channel, programme, date, week, month, year, weekday, hour, "
-        "model, and columns of --programmes and --channels. Empty: one row in all.",
+        help=f"Columns to group by, separated by commas: {', '.join(GROUPINGS)}, and columns of --programmes and "
+        "--channels. Empty: one row in all.",
     ),
 ]
 Draws = Annotated[int, Option(min=200, help="Bootstrap resamples of recordings and labels, for intervals.")]

@@ -8,12 +8,12 @@ from typing import Final
 
 import pyarrow as pa
 
+from gfpipe.choices import GROUPINGS
 from gfpipe.counting import Counting
 from gfpipe.errors import UsageError
 from gfpipe.validation import parse
 from gfpipe.warehouse import Warehouse
 
-_BY: Final = ("channel", "programme", "date", "week", "month", "year", "weekday", "hour", "model")
 _COLUMN: Final = {"model": "model_id"}
 _RESERVED: Final = ("recording_number", "year", "model", "channel_group", "programme_class", "hidden_seconds")
 # Relations that depend on face_gender, in order.
@@ -103,7 +103,7 @@ def group(db: Warehouse, by: tuple[str, ...]) -> tuple[str, ...]:
         UsageError: a name is unknown or repeated.
     """
     classes = (db.query(f"from {key}_classes limit 0").column_names[1:] for key in ("programme", "channel"))
-    known = [*_BY, *chain.from_iterable(classes)]
+    known = [*GROUPINGS, *chain.from_iterable(classes)]
     for name in by:
         if name not in known:
             raise UsageError(f"--by {name}: choose from {', '.join(known)}")

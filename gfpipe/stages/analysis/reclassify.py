@@ -18,7 +18,7 @@ from gfpipe.choices import Sampling
 from gfpipe.errors import LakeError, RecordingError
 from gfpipe.faces import stream
 from gfpipe.faces.detector import Detections
-from gfpipe.lake import crops, shards
+from gfpipe.lake import crops, schema, shards
 from gfpipe.lake.provenance import IMPORTED, Provenance
 from gfpipe.lake.schema import VIDEO_COLUMNS
 from gfpipe.lake.shards import Stored
@@ -29,8 +29,8 @@ from gfpipe.video.frames import FrameBatch, Reader
 from gfpipe.video.reader import open_video
 
 _SAME_MOMENT: Final = 1e-3  # seconds
-# Columns of faces that are copied.
-_COPIED: Final = ("x1", "y1", "x2", "y2", "landmarks", "detector_score", "height_360")
+# Columns of faces, after the four keys, that do not depend on the classifier or the tracking method.
+_COPIED: Final = frozenset(schema.FACES.names[4:]) - {"track_id"}
 
 
 def prepare(config: Analysis) -> None:
