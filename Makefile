@@ -31,7 +31,7 @@ bench: venv ## speed and memory, on an archive made for the purpose
 	$(BIN)/python -m tests.bench
 
 bench-figures: venv ## how long figures of a large archive take; FACES=100000000 for the largest
-	$(BIN)/python -m tests.bench_figures --faces $(or $(FACES),20000000)
+	$(BIN)/python -m tests.bench.figures --faces $(or $(FACES),20000000)
 
 venv: $(STAMP) ## the environment alone
 

@@ -19,15 +19,16 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from gfpipe import overview, workers
+from gfpipe import workers
 from gfpipe.attributes.device import resolve_device
+from gfpipe.base.progress import Progress
 from gfpipe.flows import limits
 from gfpipe.flows.jobs import AnalysisJob, RecordingsJob
 from gfpipe.flows.progress import reported
-from gfpipe.formats import clock
 from gfpipe.lake import schedule
 from gfpipe.models import champion
-from gfpipe.progress import Progress
+from gfpipe.output import overview
+from gfpipe.output.formats import clock
 from gfpipe.recording import Recording, Status, Summary
 from gfpipe.stages.analysis import analyse as stage
 from gfpipe.workers import is_pool_failure

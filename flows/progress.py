@@ -12,7 +12,7 @@ from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-from gfpipe.progress import OnProgress, Progress, no_progress
+from gfpipe.base.progress import OnProgress, Progress, no_progress
 
 _UPDATE_SECONDS: Final = 10.0
 _callback: ContextVar[OnProgress] = ContextVar("on_progress", default=no_progress)

@@ -11,9 +11,9 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from gfpipe import overview
 from gfpipe.counting import Counting
-from gfpipe.formats import PERCENT, clock, share_with_interval
+from gfpipe.output import overview
+from gfpipe.output.formats import PERCENT, clock, share_with_interval
 from gfpipe.stages.figures import publish as stage
 from gfpipe.stages.figures.publish import Published
 

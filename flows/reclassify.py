@@ -8,10 +8,10 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
-from gfpipe import overview
 from gfpipe.flows.analyse import analyse_missing, final_state, run_name
 from gfpipe.flows.jobs import ReclassifyJob
 from gfpipe.models import champion
+from gfpipe.output import overview
 from gfpipe.recording import Status, Summary
 from gfpipe.stages.analysis import reclassify as stage
 

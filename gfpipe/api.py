@@ -12,12 +12,12 @@ import pyarrow as pa
 
 from gfpipe import warehouse, workers
 from gfpipe.archive import manifest
+from gfpipe.base.progress import OnProgress, Progress, no_progress
 from gfpipe.choices import DEFAULT_PATTERN
 from gfpipe.counting import Counting
 from gfpipe.estimates.question import Question
 from gfpipe.lake import schedule
 from gfpipe.models import champion
-from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.recording import Recording, Summary
 from gfpipe.settings import Analysis
 from gfpipe.stages.analysis import analyse as analyse_stage

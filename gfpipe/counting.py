@@ -5,9 +5,9 @@ from typing import Annotated, Final
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from gfpipe.base.validation import between
 from gfpipe.choices import DEFAULT_MIN_FACE, DEFAULT_MIN_SCORE
 from gfpipe.recording import REFERENCE_LINES
-from gfpipe.validation import between
 
 MIN_STORED_SCORE: Final = 0.5  # detector score from which faces are stored
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
+from gfpipe.base.validation import between, is_text, parse
 from gfpipe.choices import (
     DEFAULT_DETECTOR,
     DEFAULT_EVERY_SECONDS,
@@ -21,7 +22,6 @@ from gfpipe.choices import (
 )
 from gfpipe.counting import Counting
 from gfpipe.errors import UsageError
-from gfpipe.validation import between, is_text, parse
 
 PREFIX: Final = "GFPIPE_"
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 import gfpipe
+from gfpipe.base.progress import Progress
 from gfpipe.errors import LakeError
-from gfpipe.progress import Progress
 from tests.pipeline.archives import programme
 
 

@@ -7,10 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gfpipe.arrays import array_dataclass
 from gfpipe.attributes import networks
 from gfpipe.attributes.device import full_precision
 from gfpipe.attributes.spec import FEMALE, Activation, Attribute, ClassifierSpec, Head, InputSpec
+from gfpipe.base.arrays import array_dataclass
 from gfpipe.errors import ModelError
 
 BATCH = 256  # chips per forward pass: bounds memory at 224 pixels, and is fast enough at 32

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gfpipe import extras
+from gfpipe.base import extras
 from gfpipe.errors import ModelError
 
 CYDRAL_GENDER = "cydral-gender"

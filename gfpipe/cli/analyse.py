@@ -164,10 +164,10 @@ def analyse(
     crops = _crops(keep_crops, expires, {name: limit for name, limit in limits.items() if limit is not None})
     analysis = {"sampling": sampling, "every_seconds": every, "detector": detector, "classifier": classifier}
     analysis |= {"device": compute.device}
+    from gfpipe.base.validation import parse  # noqa: PLC0415
     from gfpipe.cli import flow_runs  # noqa: PLC0415
     from gfpipe.flows.jobs import AnalysisJob  # noqa: PLC0415
     from gfpipe.settings import Analysis  # noqa: PLC0415
-    from gfpipe.validation import parse  # noqa: PLC0415
 
     job = AnalysisJob(
         archive=archive,
@@ -193,8 +193,8 @@ def _crops(keep_crops: bool, expires: str | None, limits: dict[str, Any]) -> "Cr
     if not keep_crops and (expires is not None or limits):
         options = ["--expires"] * (expires is not None) + [f"--crops-{name.replace('_', '-')}" for name in limits]
         raise UsageError(f"{', '.join(options)} without --keep-crops: no crops are stored; add --keep-crops")
+    from gfpipe.base.validation import parse  # noqa: PLC0415
     from gfpipe.settings import CropRetention  # noqa: PLC0415 - importing pydantic takes its time
-    from gfpipe.validation import parse  # noqa: PLC0415
 
     return parse(CropRetention, {"expires": expires} | limits) if expires is not None else None
 

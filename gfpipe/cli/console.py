@@ -18,8 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gfpipe.evaluation.gate import wording
-from gfpipe.formats import HOURS, PERCENT, clock, share_with_interval
-from gfpipe.overview import published_coverage
+from gfpipe.output.formats import HOURS, PERCENT, clock, share_with_interval
+from gfpipe.output.overview import published_coverage
 from gfpipe.recording import Status, Summary
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn, TaskID
 
     from gfpipe import warehouse
+    from gfpipe.base.progress import OnProgress
+    from gfpipe.base.progress import Progress as Work
     from gfpipe.evaluation.gate.decision import Decision
-    from gfpipe.progress import OnProgress
-    from gfpipe.progress import Progress as Work
 
 # A file or log has no width: tables get the room they need.
 console: Final = Console(width=None if sys.stdout.isatty() else 160)

@@ -40,9 +40,9 @@ def publish(
     min_score: Annotated[float, Option(help="Lowest detector score that counts.")] = DEFAULT_MIN_SCORE,
 ) -> None:
     """Build the warehouse LAKE/gfpipe.duckdb from the lake, and print screen time by channel."""
+    from gfpipe.base.validation import parse  # noqa: PLC0415
     from gfpipe.cli import flow_runs  # noqa: PLC0415
     from gfpipe.counting import Counting  # noqa: PLC0415 - importing pydantic takes its time
-    from gfpipe.validation import parse  # noqa: PLC0415
 
     published = flow_runs.publish(lake, parse(Counting, {"min_face": min_face, "min_score": min_score}))
     console.figures(published.screen_time, ["channel"])

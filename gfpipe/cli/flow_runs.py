@@ -6,12 +6,12 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from gfpipe.base.progress import OnProgress, no_progress
 from gfpipe.cli import console
 from gfpipe.counting import Counting
 from gfpipe.errors import GfpipeError
 from gfpipe.flows import server
 from gfpipe.flows.jobs import AnalysisJob, ReclassifyJob
-from gfpipe.progress import OnProgress, no_progress
 from gfpipe.recording import Rejected, Summary
 
 if TYPE_CHECKING:  # importing scikit-learn takes seconds

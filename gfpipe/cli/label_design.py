@@ -8,7 +8,7 @@ from typer import Option
 
 from gfpipe.cli import console
 from gfpipe.cli.options import DryRun, Format, Lake, PeriodOptions, Replace, command
-from gfpipe.formats import PERCENT
+from gfpipe.output.formats import PERCENT
 
 if TYPE_CHECKING:
     from gfpipe.labelling.design.agreement import Agreement

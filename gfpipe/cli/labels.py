@@ -10,7 +10,7 @@ from typer import Argument, Option
 from gfpipe.cli import console, label_design
 from gfpipe.cli.options import By, Draws, DryRun, Lake, command, split
 from gfpipe.errors import UsageError
-from gfpipe.formats import HOURS, clock, share_with_interval
+from gfpipe.output.formats import HOURS, clock, share_with_interval
 
 label = typer.Typer(help="Label faces, to correct the figures for the classifier's errors.", no_args_is_help=True)
 speech = typer.Typer(

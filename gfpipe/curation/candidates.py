@@ -6,8 +6,8 @@ from dataclasses import fields
 import numpy as np
 from numpy.typing import NDArray
 
-from gfpipe.arrays import array_dataclass
 from gfpipe.attributes.spec import FEMALE, MALE
+from gfpipe.base.arrays import array_dataclass
 
 
 @array_dataclass

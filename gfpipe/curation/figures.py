@@ -17,9 +17,9 @@ from gfpipe.attributes.spec import FEMALE, MALE
 from gfpipe.curation.candidates import Candidates
 from gfpipe.curation.selection import Rules, Selection, confident, one_per_track
 from gfpipe.curation.strata import CONFIDENCE, STRATA
-from gfpipe.drawing import GREEN, GREY, INK, ORANGE, Datum, Plan, layered
 from gfpipe.errors import LakeError
 from gfpipe.evaluation.figures.plotting import PLOT, Style, exact, figure, lines, plain_axis, save
+from gfpipe.output.drawing import GREEN, GREY, INK, ORANGE, Datum, Plan, layered
 from gfpipe.training.data.records import LabelledImage
 
 CURVES: Final = "selection-curves"

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from gfpipe.arrays import array_dataclass
+from gfpipe.base.arrays import array_dataclass
+from gfpipe.base.progress import OnProgress, Progress, no_progress
 from gfpipe.counting import Counting
 from gfpipe.curation import duplicates
 from gfpipe.curation.candidates import Candidates
@@ -20,7 +21,6 @@ from gfpipe.curation.sets import Model
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake import crops, shards
 from gfpipe.lake.storage import Storage
-from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.recording import Recording, in_zone
 from gfpipe.training.data.adapters.crops import Face, labelled_faces
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gfpipe.arrays import array_dataclass
+from gfpipe.base.arrays import array_dataclass
 
 Codes = NDArray[np.int64]
 

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gfpipe.arrays import array_dataclass
+from gfpipe.base.arrays import array_dataclass
 from gfpipe.curation import duplicates
 from gfpipe.curation.candidates import Candidates
 from gfpipe.curation.pairing import in_rounds, match

@@ -19,7 +19,9 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from gfpipe import __version__, files
+from gfpipe import __version__
+from gfpipe.base import files
+from gfpipe.base.validation import parse
 from gfpipe.curation.candidates import Candidates
 from gfpipe.curation.selection import TRAIN, VALIDATION, Dropped, Rules, Selection
 from gfpipe.curation.strata import STRATA
@@ -27,7 +29,6 @@ from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake.storage import Storage, disk_errors
 from gfpipe.lake.tables import write_whole
 from gfpipe.training.data.adapters import curated
-from gfpipe.validation import parse
 
 FOLDER: Final = "sets"
 FACES: Final = curated.FACES

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from gfpipe.arrays import array_dataclass
+from gfpipe.base.arrays import array_dataclass
 from gfpipe.estimates.precision import Precision
 from gfpipe.labelling.design import sampling
 from gfpipe.labelling.design.sampling import Floats

@@ -8,10 +8,10 @@ from typing import Final
 
 import pyarrow as pa
 
+from gfpipe.base.validation import parse
 from gfpipe.choices import GROUPINGS
 from gfpipe.counting import Counting
 from gfpipe.errors import UsageError
-from gfpipe.validation import parse
 from gfpipe.warehouse import Warehouse
 
 _COLUMN: Final = {"model": "model_id"}

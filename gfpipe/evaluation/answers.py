@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from gfpipe.arrays import array_dataclass
+from gfpipe.base.arrays import array_dataclass
+from gfpipe.base.files import replacing
 from gfpipe.errors import UsageError
-from gfpipe.files import replacing
 
 _METADATA: Final = b"gfpipe.trial"
 _FORMAT: Final = 1

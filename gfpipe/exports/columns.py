@@ -6,7 +6,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from gfpipe.files import shipped_folder
+from gfpipe.base.files import shipped_folder
 
 EXPORT: Final = "export"
 _ENDS: Final = {

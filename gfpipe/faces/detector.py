@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision.ops import batched_nms, box_iou
 
-from gfpipe.arrays import array_dataclass
 from gfpipe.attributes.device import full_precision
 from gfpipe.attributes.spec import InputSpec
+from gfpipe.base.arrays import array_dataclass
 from gfpipe.counting import Counting
 from gfpipe.errors import UnknownModelError
 from gfpipe.faces import retinaface

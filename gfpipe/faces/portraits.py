@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from gfpipe import extras
-from gfpipe.arrays import array_dataclass
 from gfpipe.attributes import classifier
 from gfpipe.attributes.classifier import Classifier
 from gfpipe.attributes.spec import Attribute, InputSpec
+from gfpipe.base import extras
+from gfpipe.base.arrays import array_dataclass
 from gfpipe.counting import Counting
 from gfpipe.errors import UsageError
 from gfpipe.faces import detector

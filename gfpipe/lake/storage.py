@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from gfpipe import files
+from gfpipe.base import files
 from gfpipe.errors import LakeError
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import pyarrow.compute as pc
 
-from gfpipe import files
+from gfpipe.base import files
 from gfpipe.errors import LakeError
 from gfpipe.lake import crops
 from gfpipe.lake.storage import Storage, disk_errors

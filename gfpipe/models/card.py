@@ -8,10 +8,10 @@ from typing import Any
 from pydantic.dataclasses import dataclass
 
 from gfpipe.attributes.spec import ClassifierSpec, Head, InputSpec
+from gfpipe.base.validation import parse
 from gfpipe.errors import ModelError, UsageError
 from gfpipe.evaluation.gate.decision import Decision
 from gfpipe.models.lineage import Lineage
-from gfpipe.validation import parse
 
 FORMAT = 1
 

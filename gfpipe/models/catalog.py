@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
+from gfpipe.base.validation import parse
 from gfpipe.errors import ModelError
 from gfpipe.models.card import Card
 from gfpipe.models.converters import CONVERTERS
-from gfpipe.validation import parse
 
 BUILT_IN = Path(__file__).with_name("catalog.toml")
 SCHEMES = ("wheel", "https", "file", "torchvision")

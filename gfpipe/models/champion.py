@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from gfpipe import files
+from gfpipe.base import files
 from gfpipe.errors import ModelError, UsageError
 from gfpipe.evaluation.gate.decision import Decision
 from gfpipe.models import store

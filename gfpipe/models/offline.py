@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from gfpipe.base.progress import OnProgress
 from gfpipe.errors import FetchError
 from gfpipe.models import sources
 from gfpipe.models.catalog import Entry
-from gfpipe.progress import OnProgress
 
 
 def read_source(entry: Entry, models_folder: Path, source_file: Path | None, on_progress: OnProgress) -> bytes:

@@ -17,10 +17,10 @@ from pathlib import Path
 import httpx
 import platformdirs
 
-from gfpipe import files
+from gfpipe.base import files
+from gfpipe.base.progress import OnProgress, Progress, no_progress
 from gfpipe.errors import ChecksumError, FetchError, ModelError
 from gfpipe.models.catalog import Source
-from gfpipe.progress import OnProgress, Progress, no_progress
 
 
 def cache_folder() -> Path:

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor
 
-from gfpipe import files
-from gfpipe.arrays import array_dataclass
 from gfpipe.attributes import networks
+from gfpipe.base import files
+from gfpipe.base.arrays import array_dataclass
+from gfpipe.base.progress import OnProgress, no_progress
 from gfpipe.errors import ChecksumError, ModelError, UnknownModelError
 from gfpipe.models import catalog, sources
 from gfpipe.models.card import Card
@@ -31,7 +32,6 @@ from gfpipe.models.catalog import Entry
 from gfpipe.models.converters import converter
 from gfpipe.models.folders import publishing
 from gfpipe.models.offline import read_source
-from gfpipe.progress import OnProgress, no_progress
 
 CARD, WEIGHTS, SEEN = "card.json", "weights.safetensors", "seen.npy"
 _RETRY_SECONDS = 0.05

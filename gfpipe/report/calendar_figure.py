@@ -6,7 +6,7 @@ from typing import Final
 
 import altair as alt
 
-from gfpipe.drawing import FILL, VERMILION, WHITE, Plan, layered
+from gfpipe.output.drawing import FILL, VERMILION, WHITE, Plan, layered
 from gfpipe.report.drawing import Size, category_x, names_y
 from gfpipe.report.elements import Row
 from gfpipe.report.periods import Calendar

@@ -10,8 +10,8 @@ from typing import Any, Final
 import altair as alt
 from markupsafe import Markup
 
-from gfpipe.drawing import Plan, share_axis, svg
-from gfpipe.formats import known
+from gfpipe.output.drawing import Plan, share_axis, svg
+from gfpipe.output.formats import known
 from gfpipe.report.elements import Row
 from gfpipe.report.periods import Label
 

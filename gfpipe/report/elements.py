@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from markupsafe import Markup, escape
 
-from gfpipe.formats import UNKNOWN, Format, known
+from gfpipe.output.formats import UNKNOWN, Format, known
 
 Row = Mapping[str, Any]
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import altair as alt
 
-from gfpipe.drawing import (
+from gfpipe.output.drawing import (
     BLUE,
     DARK_GREEN,
     FILL,
@@ -23,7 +23,7 @@ from gfpipe.drawing import (
     readable_on,
     share_axis,
 )
-from gfpipe.formats import PERCENT, known
+from gfpipe.output.formats import PERCENT, known
 from gfpipe.report.drawing import Size, category_x, names_y, share_domain, share_x
 from gfpipe.report.elements import Row, has_interval
 from gfpipe.report.periods import WEEKDAYS, month_labels

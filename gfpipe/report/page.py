@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from markupsafe import Markup
 
-from gfpipe import formats
-from gfpipe.drawing import GREY
-from gfpipe.formats import known
+from gfpipe.output import formats
+from gfpipe.output.drawing import GREY
+from gfpipe.output.formats import known
 from gfpipe.report import elements, figures, periods, sentences, tables
 from gfpipe.report.calendar_figure import STATES, coverage_calendar, is_folded
 from gfpipe.report.contents import Contents, Facts

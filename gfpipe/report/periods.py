@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gfpipe.formats import known
+from gfpipe.output.formats import known
 from gfpipe.report.elements import Row
 
 Unit = Literal["day", "week", "month"]

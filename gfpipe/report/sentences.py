@@ -6,7 +6,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from gfpipe.formats import COUNT, PERCENT, known
+from gfpipe.output.formats import COUNT, PERCENT, known
 from gfpipe.report.elements import Row, element, group_of, interval, number
 from gfpipe.report.figures import METHODS, is_certain
 from gfpipe.report.periods import UNKNOWN, WEEKDAYS, Calendar, month_name

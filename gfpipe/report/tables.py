@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from markupsafe import Markup, escape
 
-from gfpipe.formats import COUNT, DIFFERENCE, HOURS, PERCENT, RATIO, Format, known
+from gfpipe.output.formats import COUNT, DIFFERENCE, HOURS, PERCENT, RATIO, Format, known
 from gfpipe.report import figures, periods
 from gfpipe.report.elements import Row, group_of, interval, number
 from gfpipe.report.periods import UNKNOWN, WEEKDAYS

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit, stdtrit
 
-from gfpipe.arrays import array_dataclass
+from gfpipe.base.arrays import array_dataclass
 
 # With fewer recordings 95 % coverage is impossible: all n are on one side of the median with probability 2 / 2^n.
 MIN_RECORDINGS: Final = 5

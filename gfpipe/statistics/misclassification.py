@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from gfpipe.arrays import array_dataclass
+from gfpipe.base.arrays import array_dataclass
 
 SIZES: Final = ("small", "medium", "large")
 ANSWERS: Final = ("female", "male", "undecided")  # predictions of the classifier

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
-from gfpipe.arrays import array_dataclass
+from gfpipe.base.arrays import array_dataclass
 from gfpipe.statistics.misclassification import ANSWERS, SIZES, Correction
 
 CELLS: Final = len(SIZES) * len(ANSWERS)

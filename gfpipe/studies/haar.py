@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gfpipe import extras
+from gfpipe.base import extras
 from gfpipe.errors import ModelError
 from gfpipe.faces.detector import Detections
 

@@ -6,7 +6,7 @@ from gfpipe.evaluation.answers import Answers, Labels
 from gfpipe.evaluation.measures import comparison, metrics, subgroups
 from gfpipe.evaluation.measures.age_errors import mean_absolute_error
 from gfpipe.evaluation.measures.metrics import Tally
-from gfpipe.formats import Value
+from gfpipe.output.formats import Value
 
 
 def measure(labels: Labels, answers: Answers) -> dict[str, Value]:

@@ -18,19 +18,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from gfpipe import files
 from gfpipe.attributes.device import resolve_device
 from gfpipe.attributes.spec import InputSpec
+from gfpipe.base import files
+from gfpipe.base.progress import OnProgress, no_progress
 from gfpipe.choices import Device
-from gfpipe.drawing import Plan
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.answers import Trial
 from gfpipe.evaluation.figures.plotting import save
 from gfpipe.models import store
-from gfpipe.progress import OnProgress, no_progress
+from gfpipe.output.drawing import Plan
+from gfpipe.output.tables import Table, contents
 from gfpipe.settings import Analysis
 from gfpipe.stages.models import evaluate, train
-from gfpipe.tables import Table, contents
 from gfpipe.training.data import cutting, material
 from gfpipe.training.data.splits import Faces
 from gfpipe.training.recipe import Recipe
@@ -77,7 +77,7 @@ class Report:
 
     @classmethod
     def of(cls, stem: str, tables: Sequence[Table], closing: str = "", **others: Any) -> "Report":
-        """The report of some tables; see :func:`gfpipe.tables.contents`."""
+        """The report of some tables; see :func:`gfpipe.output.tables.contents`."""
         texts = contents(tables, stem, closing)
         return cls(texts[f"{stem}.txt"].rstrip("\n"), texts, **others)
 

@@ -12,10 +12,10 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
+from gfpipe.base.validation import parse
 from gfpipe.errors import UsageError
 from gfpipe.training.data import mixtures
 from gfpipe.training.tables import Augment, Heads, Input, Share, Split
-from gfpipe.validation import parse
 
 BUILT_IN: Final = Path(__file__).parent.parent / "recipes"
 SCRATCH: Final = "scratch"

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gfpipe.arrays import array_dataclass
+from gfpipe.base.arrays import array_dataclass
 
 MP4: Final = "mov,mp4,m4a,3gp,3g2,mj2"
 MATROSKA: Final = "matroska,webm"

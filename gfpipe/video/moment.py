@@ -17,7 +17,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from gfpipe.arrays import array_dataclass
+from gfpipe.base.arrays import array_dataclass
 from gfpipe.choices import Sampling
 from gfpipe.errors import RecordingError
 from gfpipe.video.exact import ExactReader

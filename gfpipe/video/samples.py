@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gfpipe.arrays import array_dataclass
+from gfpipe.base.arrays import array_dataclass
 from gfpipe.errors import RecordingError, UsageError
 from gfpipe.video.frames import MP4, MPEG_STREAMS, FrameBatch, LostRange, VideoInfo
 from gfpipe.video.probe import probe

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gfpipe import files
+from gfpipe.base import files
 from gfpipe.counting import Counting
 from gfpipe.errors import LakeError
 from gfpipe.exports.columns import description, glossary

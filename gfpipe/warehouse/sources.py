@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Final
 
-from gfpipe.files import shipped_folder
+from gfpipe.base.files import shipped_folder
 
 MATERIALISED: Final = {"staging": "view", "intermediate": "view", "marts": "table", "reports": "view"}
 

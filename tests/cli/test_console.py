@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from gfpipe.base.progress import Progress
 from gfpipe.cli import console
-from gfpipe.formats import HOURS
-from gfpipe.progress import Progress
+from gfpipe.output.formats import HOURS
 from gfpipe.recording import Recording, Status, Summary
 from tests.exports.figures import figures as measured
 

@@ -11,8 +11,8 @@ from PIL import Image
 from gfpipe.curation import figures, lakes
 from gfpipe.curation.candidates import Candidates
 from gfpipe.curation.selection import Rules, select
-from gfpipe.drawing import svg
 from gfpipe.errors import LakeError
+from gfpipe.output.drawing import svg
 from tests.curation.faces import archive, candidates
 
 RULES = Rules(0.9, 0.8)

@@ -3,8 +3,8 @@
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from gfpipe import drawing
-from gfpipe.drawing import Plan
+from gfpipe.output import drawing
+from gfpipe.output.drawing import Plan
 
 _SVG = "{http://www.w3.org/2000/svg}"
 

@@ -17,6 +17,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
 from gfpipe import workers
+from gfpipe.base.progress import Progress
 from gfpipe.choices import Device
 from gfpipe.errors import LakeError, TransientError, UsageError
 from gfpipe.evaluation.gate.decision import Decision
@@ -26,7 +27,6 @@ from gfpipe.flows.jobs import AnalysisJob
 from gfpipe.flows.progress import reporting_to
 from gfpipe.lake import shards
 from gfpipe.models import champion
-from gfpipe.progress import Progress
 from gfpipe.recording import Recording, Status, Summary
 from gfpipe.settings import Analysis
 from gfpipe.stages.analysis import analyse as stage

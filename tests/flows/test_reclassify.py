@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from prefect.client.schemas.objects import State
 
+from gfpipe.base.progress import Progress
 from gfpipe.choices import Device
 from gfpipe.cli import flow_runs
 from gfpipe.errors import LakeError, UsageError
@@ -16,7 +17,6 @@ from gfpipe.flows.progress import reporting_to
 from gfpipe.flows.reclassify import reclassify_lake
 from gfpipe.lake import shards
 from gfpipe.models import champion, store
-from gfpipe.progress import Progress
 from gfpipe.recording import Status, Summary
 from gfpipe.settings import Analysis
 from tests.fixtures.flows import NIGHT

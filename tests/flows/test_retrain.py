@@ -9,6 +9,7 @@ import pytest
 import typer
 from prefect.client.schemas.objects import State
 
+from gfpipe.base.progress import Progress
 from gfpipe.choices import Device
 from gfpipe.cli import flow_runs as run
 from gfpipe.cli import learning
@@ -19,7 +20,6 @@ from gfpipe.flows.progress import reporting_to
 from gfpipe.flows.retrain import retrain_model
 from gfpipe.flows.training_jobs import RetrainJob
 from gfpipe.models import champion, store
-from gfpipe.progress import Progress
 from tests.flows.runs import Run
 
 pytestmark = pytest.mark.slow

@@ -7,8 +7,8 @@ from datetime import date, timedelta
 import pyarrow as pa
 import pytest
 
-from gfpipe.drawing import readable_on
-from gfpipe.formats import DIFFERENCE, HOURS, PERCENT, known
+from gfpipe.output.drawing import readable_on
+from gfpipe.output.formats import DIFFERENCE, HOURS, PERCENT, known
 from gfpipe.report import figures, periods
 from gfpipe.report.calendar_figure import STATES
 from gfpipe.report.drawing import PHONE, share_domain

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gfpipe.progress import Progress
+from gfpipe.base.progress import Progress
 from gfpipe.training.data.chips import margin
 from gfpipe.training.recipe import Stage
 from gfpipe.training.run import loop

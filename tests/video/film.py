@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gfpipe.arrays import array_dataclass
+from gfpipe.base.arrays import array_dataclass
 from gfpipe.choices import Sampling
 from gfpipe.video.encode import write_video
 from gfpipe.video.frames import LostRange, VideoInfo

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from gfpipe import warehouse
+from gfpipe.base.validation import parse
 from gfpipe.counting import Counting
 from gfpipe.errors import UsageError
 from gfpipe.estimates.measure import measure
 from gfpipe.estimates.question import Question
 from gfpipe.stages.figures import publish, stats
-from gfpipe.validation import parse
 from tests.warehouse.lakes import Face, Show, write_labels, write_show
 
 FIGURES = ("female_face_seconds", "male_face_seconds", "undecided_face_seconds", "share_female_face_time_tracks")

@@ -5,14 +5,14 @@ from typing import Final
 import altair as alt
 import numpy as np
 
-from gfpipe.drawing import GREY, Plan, layered, share_axis
 from gfpipe.evaluation.answers import Answers, Trial
 from gfpipe.evaluation.figures.groups import FEW_FACES, accuracy_domain, faces_of
 from gfpipe.evaluation.figures.plotting import COLOUR, COLOUR_FILL, DASH, PLOT, WIDTH, exact, figure, lines, styles_of
 from gfpipe.evaluation.measures import calibration, comparison, metrics
 from gfpipe.evaluation.measures.resampling import DRAWS
 from gfpipe.evaluation.measures.subgroups import MIN_GROUP_FACES
-from gfpipe.formats import known
+from gfpipe.output.drawing import GREY, Plan, layered, share_axis
+from gfpipe.output.formats import known
 
 _CORNER: Final = 0.2  # part of each axis shown in the enlarged upper left corner of the ROC plot
 

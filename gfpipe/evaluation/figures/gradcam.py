@@ -15,11 +15,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gfpipe import extras
-from gfpipe.arrays import array_dataclass
 from gfpipe.attributes.classifier import Classifier
 from gfpipe.attributes.networks import CoarseAndFine, OnnxGraph
 from gfpipe.attributes.spec import FEMALE, MALE, Attribute
+from gfpipe.base import extras
+from gfpipe.base.arrays import array_dataclass
 from gfpipe.errors import ModelError
 
 Map = NDArray[np.float32]

@@ -7,13 +7,13 @@ from typing import Any, Final
 import altair as alt
 import numpy as np
 
-from gfpipe.drawing import WHITE, Datum, Plan, layered, share_axis
 from gfpipe.evaluation.answers import Trial
 from gfpipe.evaluation.figures.plotting import COLOUR, COLOUR_FILL, SHAPE, WIDTH, exact, figure, plain_axis, styles_of
 from gfpipe.evaluation.measures import subgroups
 from gfpipe.evaluation.measures.resampling import DRAWS
 from gfpipe.evaluation.measures.subgroups import MIN_GROUP_FACES, Groups
-from gfpipe.formats import known
+from gfpipe.output.drawing import WHITE, Datum, Plan, layered, share_axis
+from gfpipe.output.formats import known
 
 FADED: Final = 0.3  # opacity of groups with few faces
 FEW_FACES: Final = f"<\N{NO-BREAK SPACE}{MIN_GROUP_FACES}\N{NO-BREAK SPACE}faces"

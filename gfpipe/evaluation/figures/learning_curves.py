@@ -7,11 +7,11 @@ from typing import Final
 
 import altair as alt
 
-from gfpipe.drawing import GREEN, GREY, INK, ORANGE, Datum, Plan, layered, share_axis
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.epochs import Epoch
 from gfpipe.evaluation.figures.plotting import PLOT, Style, exact, figure, lines, save
-from gfpipe.formats import known
+from gfpipe.output.drawing import GREEN, GREY, INK, ORANGE, Datum, Plan, layered, share_axis
+from gfpipe.output.formats import known
 
 _TRAINING, _VALIDATION = "training faces", "validation faces"
 _WOMEN, _MEN = "women among them", "men among them"

@@ -2,13 +2,13 @@
 
 import altair as alt
 
-from gfpipe.drawing import FILL, GREY, TEXT_COLOUR, Datum, Plan, blend, layered, readable_on
 from gfpipe.evaluation.answers import Answers, Trial
 from gfpipe.evaluation.figures.groups import FADED, FEW_FACES, faces_of
 from gfpipe.evaluation.figures.plotting import PLOT, WIDTH, figure, header, plain_axis, written_as
 from gfpipe.evaluation.measures import metrics, subgroups
 from gfpipe.evaluation.measures.subgroups import MIN_GROUP_FACES, Grid
-from gfpipe.formats import COUNT, PERCENT
+from gfpipe.output.drawing import FILL, GREY, TEXT_COLOUR, Datum, Plan, blend, layered, readable_on
+from gfpipe.output.formats import COUNT, PERCENT
 
 _PALEST, _RIGHT, _WRONG = "#f3f3f3", "#00674b", "#b34a00"
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from gfpipe.drawing import Datum, Plan, layered
 from gfpipe.evaluation.figures.gradcam import Map
 from gfpipe.evaluation.figures.plotting import broken, figure
+from gfpipe.output.drawing import Datum, Plan, layered
 
 Pixels = NDArray[np.uint8]
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import altair as alt
 
-from gfpipe import files
-from gfpipe.drawing import INK, PALETTE, WHITE, Chart, Datum, Plan, layered, png, svg
+from gfpipe.base import files
+from gfpipe.output.drawing import INK, PALETTE, WHITE, Chart, Datum, Plan, layered, png, svg
 
 WIDTH: Final = 360  # pixels; in a column of 88 mm, text of 12 pixels is 8 points high
 LEFT: Final = 58  # width of the labels of a vertical axis

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Final
 
-from gfpipe.drawing import Plan
 from gfpipe.evaluation.answers import Trial
 from gfpipe.evaluation.figures.curves import by_face_size, reliability_plot, roc_curves
 from gfpipe.evaluation.figures.groups import subgroup_bars
@@ -11,6 +10,7 @@ from gfpipe.evaluation.figures.matrices import confusion_matrices, heat_maps
 from gfpipe.evaluation.figures.plotting import save
 from gfpipe.evaluation.measures import subgroups
 from gfpipe.evaluation.measures.resampling import DRAWS
+from gfpipe.output.drawing import Plan
 
 _GROUPINGS: Final = (("ethnicity",), ("age",), ("gender",), ("ethnicity", "gender"), ("age", "gender"))
 

@@ -9,7 +9,7 @@ from gfpipe.evaluation.answers import Answers, Floats, Labels
 from gfpipe.evaluation.measures import resampling
 from gfpipe.evaluation.measures.metrics import THRESHOLD
 from gfpipe.evaluation.measures.resampling import DRAWS, percentile_interval
-from gfpipe.formats import Interval
+from gfpipe.output.formats import Interval
 
 
 @dataclass(frozen=True)

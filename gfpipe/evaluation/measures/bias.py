@@ -15,7 +15,7 @@ from gfpipe.evaluation.answers import Answers, Labels
 from gfpipe.evaluation.measures import metrics
 from gfpipe.evaluation.measures.metrics import Tally
 from gfpipe.evaluation.measures.resampling import DRAWS, Floats, percentile_interval
-from gfpipe.formats import Interval
+from gfpipe.output.formats import Interval
 
 _WHITE: Final = "white"
 _ADULT, _MIDDLE = 20, 50  # years; younger faces are in no category

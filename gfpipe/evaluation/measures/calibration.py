@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
-from gfpipe.arrays import array_dataclass
+from gfpipe.base.arrays import array_dataclass
 from gfpipe.evaluation.measures.metrics import THRESHOLD, graded
 
 Floats = NDArray[np.float64]

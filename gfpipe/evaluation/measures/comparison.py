@@ -11,7 +11,7 @@ from gfpipe.evaluation.answers import Answers, Labels
 from gfpipe.evaluation.measures import metrics, resampling, subgroups
 from gfpipe.evaluation.measures.metrics import Metric, Tally, correct
 from gfpipe.evaluation.measures.resampling import DRAWS, Measured, percentile_interval
-from gfpipe.formats import Interval
+from gfpipe.output.formats import Interval
 
 Measure = Callable[[Labels, Answers], Measured]
 

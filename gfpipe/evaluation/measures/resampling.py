@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gfpipe.evaluation.measures.metrics import wilson_interval
-from gfpipe.formats import Interval
+from gfpipe.output.formats import Interval
 
 Floats = NDArray[np.float64]
 # An estimate under D sets of weights of N faces: (D, N) float64 -> (D,) or (D, K).

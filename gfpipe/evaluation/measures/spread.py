@@ -13,7 +13,7 @@ from gfpipe.evaluation.answers import Answers, Labels
 from gfpipe.evaluation.measures import metrics, subgroups
 from gfpipe.evaluation.measures.metrics import Tally
 from gfpipe.evaluation.measures.subgroups import Dispersion
-from gfpipe.formats import NUMBER, POINTS, RATE, Format
+from gfpipe.output.formats import NUMBER, POINTS, RATE, Format
 
 Floats = NDArray[np.float64]
 

@@ -7,14 +7,14 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gfpipe.arrays import array_dataclass
+from gfpipe.base.arrays import array_dataclass
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.answers import Answers, Labels, Trial
 from gfpipe.evaluation.measures import metrics
 from gfpipe.evaluation.measures.ages import age_band
 from gfpipe.evaluation.measures.metrics import Counts, Metric, Tally
 from gfpipe.evaluation.measures.resampling import DRAWS, Floats, Measured, percentile_interval
-from gfpipe.formats import Interval
+from gfpipe.output.formats import Interval
 
 ATTRIBUTES: Final = ("ethnicity", "age", "gender")  # gender: perceived gender
 MIN_GROUP_FACES: Final = 20  # smaller groups are shown, but left out of statistics over groups and of the worst group

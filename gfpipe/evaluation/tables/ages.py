@@ -7,8 +7,8 @@ import numpy as np
 from gfpipe.evaluation.answers import Trial
 from gfpipe.evaluation.measures.age_errors import mean_absolute_error
 from gfpipe.evaluation.tables.columns import DATA, FACES, INTERVALS, MODEL
-from gfpipe.formats import COUNT, YEARS, Value
-from gfpipe.tables import Column, Table
+from gfpipe.output.formats import COUNT, YEARS, Value
+from gfpipe.output.tables import Column, Table
 
 
 def errors(trials: Sequence[Trial]) -> Table | None:

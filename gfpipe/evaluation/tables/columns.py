@@ -4,8 +4,8 @@ from typing import Final
 
 from gfpipe.evaluation.measures.resampling import DRAWS
 from gfpipe.evaluation.measures.subgroups import MIN_GROUP_FACES
-from gfpipe.formats import COUNT, NUMBER, POINTS, RATE
-from gfpipe.tables import Column
+from gfpipe.output.formats import COUNT, NUMBER, POINTS, RATE
+from gfpipe.output.tables import Column
 
 DATA, MODEL, FACES = Column("data", "data"), Column("model", "model"), Column("faces", "faces", COUNT)
 GROUP, GROUPS_BY = Column("group", "group"), Column("groups_by", "groups by")

@@ -21,8 +21,8 @@ from gfpipe.evaluation.tables.columns import (
 )
 from gfpipe.evaluation.tables.models import per_model
 from gfpipe.evaluation.tables.spread import DISPERSION
-from gfpipe.formats import COUNT, RATE, Value
-from gfpipe.tables import Column, Table
+from gfpipe.output.formats import COUNT, RATE, Value
+from gfpipe.output.tables import Column, Table
 
 
 def groups(trial: Trial, attributes: Sequence[str]) -> Table:

@@ -27,8 +27,8 @@ from gfpipe.evaluation.tables.columns import (
     UNDETECTED,
     WOMEN,
 )
-from gfpipe.formats import COUNT, NUMBER, P_VALUE, POINTS, RATE, Interval, Value
-from gfpipe.tables import Column, Table
+from gfpipe.output.formats import COUNT, NUMBER, P_VALUE, POINTS, RATE, Interval, Value
+from gfpipe.output.tables import Column, Table
 
 _MEASURES: Final = (
     BALANCED_ACCURACY,

@@ -8,8 +8,8 @@ from gfpipe.evaluation.answers import Trial
 from gfpipe.evaluation.measures import spread, subgroups
 from gfpipe.evaluation.measures.subgroups import Dispersion
 from gfpipe.evaluation.tables.columns import ERRORS, MODEL, UNWEIGHTED
-from gfpipe.formats import NUMBER, RATE, Format, Value
-from gfpipe.tables import Column, Table
+from gfpipe.output.formats import NUMBER, RATE, Format, Value
+from gfpipe.output.tables import Column, Table
 
 DISPERSION: Final = (
     Column("mean", "mean, %", RATE),

@@ -9,12 +9,12 @@ from typing import Final
 
 import numpy as np
 
-from gfpipe import tables
 from gfpipe.evaluation.answers import Trial
 from gfpipe.evaluation.tables import ages, groups, models, spread
 from gfpipe.evaluation.tables.columns import ERRORS, INTERVALS
 from gfpipe.evaluation.tables.groups import groupings, known
-from gfpipe.tables import Table
+from gfpipe.output import tables
+from gfpipe.output.tables import Table
 
 _MAX_REASONS: Final = 10  # reasons for skipping, in the summary
 _MAX_GROUPS: Final = 16  # rows of a table of groups, in the summary
@@ -78,7 +78,7 @@ def _gender_summary(trials: Sequence[Trial], by: Sequence[str]) -> list[Table]:
 
 
 def write_all(trials: Trial | Sequence[Trial], folder: Path, by: Sequence[str] | None = None) -> list[Path]:
-    """Write every table (see :func:`gfpipe.tables.write`) and all predictions.
+    """Write every table (see :func:`gfpipe.output.tables.write`) and all predictions.
 
     Predictions are in ``answers.parquet``; those of further data sets in ``answers-2.parquet`` and so on.
 

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.measures.resampling import percentile_interval
 from gfpipe.faces.boxes import CORNERS
-from gfpipe.formats import Interval
 from gfpipe.labelling.design import queues
 from gfpipe.labelling.labels import ANSWERS
 from gfpipe.lake import schema
 from gfpipe.lake.storage import Storage
+from gfpipe.output.formats import Interval
 
 RESAMPLES: Final = 1_000
 _UNNAMED: Final = "unnamed"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from gfpipe.base.progress import OnProgress, Progress
 from gfpipe.errors import UsageError
 from gfpipe.labelling.imports.recordings import KnownRecording, Recordings
-from gfpipe.progress import OnProgress, Progress
 
 _TOLERANCE: Final = 10.0  # seconds that a file may extend beyond the decodable part of its recording
 

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gfpipe import files, warehouse
+from gfpipe import warehouse
+from gfpipe.base import files
 from gfpipe.models import store
 from gfpipe.video.encode import read_frames, write_video
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from gfpipe import warehouse
+from gfpipe.base.progress import OnProgress, Progress, no_progress
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake import copies, retention
 from gfpipe.lake.retention import Held, Place, PurgeScope
 from gfpipe.lake.storage import Storage
-from gfpipe.progress import OnProgress, Progress, no_progress
 
 _STILL: Final = "it came back, or could not be removed: purge again when nothing writes to the lake"
 # Crops after their copies: an interrupted purge finds the copies of remaining crops.

@@ -7,7 +7,8 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gfpipe import __version__, files, warehouse
+from gfpipe import __version__, warehouse
+from gfpipe.base import files
 from gfpipe.errors import LakeError
 from gfpipe.estimates.published import estimates, grouping
 from gfpipe.estimates.question import Question, counting

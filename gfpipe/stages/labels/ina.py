@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from gfpipe.base.progress import OnProgress
 from gfpipe.errors import UsageError
 from gfpipe.labelling.imports import external, inaface, recordings
 from gfpipe.labelling.imports.external import ImportSummary
@@ -21,7 +22,6 @@ from gfpipe.lake.provenance import IMPORTED, Provenance
 from gfpipe.lake.schema import VIDEO_COLUMNS
 from gfpipe.lake.shards import Stored
 from gfpipe.lake.storage import Storage
-from gfpipe.progress import OnProgress
 from gfpipe.recording import REFERENCE_LINES, Recording, Timings
 
 

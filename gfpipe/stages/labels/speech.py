@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gfpipe.base.progress import OnProgress
 from gfpipe.labelling import store
 from gfpipe.labelling.imports import external, recordings, speech
 from gfpipe.labelling.imports.external import ImportSummary
 from gfpipe.labelling.imports.recordings import KnownRecording
-from gfpipe.progress import OnProgress
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gfpipe.base.progress import OnProgress, no_progress
 from gfpipe.curation import figures, lakes, sets
 from gfpipe.curation.lakes import CropCandidates
 from gfpipe.curation.selection import UNSURE, Rules, Selection, select
 from gfpipe.curation.sets import Card, Source
 from gfpipe.errors import UsageError
-from gfpipe.progress import OnProgress, no_progress
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gfpipe.attributes.classifier import Classifier
 from gfpipe.attributes.device import resolve_device
 from gfpipe.attributes.spec import Attribute, InputSpec
+from gfpipe.base.progress import OnProgress, Progress, no_progress
 from gfpipe.errors import TooFewFacesError, UsageError
 from gfpipe.evaluation import predictions
 from gfpipe.evaluation.answers import Answers, Trial
@@ -23,7 +24,6 @@ from gfpipe.evaluation.measures import subgroups
 from gfpipe.faces import portraits
 from gfpipe.faces.portraits import FaceDetector
 from gfpipe.models import store
-from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.settings import Analysis
 from gfpipe.training.data import datasets, records, splits
 from gfpipe.training.data.datasets import Dataset, LabelledImage

@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gfpipe import drawing, files
 from gfpipe.attributes.classifier import Classifier
 from gfpipe.attributes.device import resolve_device
 from gfpipe.attributes.spec import FEMALE, MALE, InputSpec
+from gfpipe.base import files
+from gfpipe.base.progress import OnProgress, Progress, no_progress
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.figures import gradcam, panels
 from gfpipe.evaluation.figures.gradcam import Explanation
@@ -25,10 +26,10 @@ from gfpipe.evaluation.figures.panels import DETAIL, Cell, Pixels
 from gfpipe.faces import portraits
 from gfpipe.faces.alignment import to_frame
 from gfpipe.faces.portraits import FaceDetector, Portraits
-from gfpipe.formats import NUMBER, RATE
-from gfpipe.progress import OnProgress, Progress, no_progress
+from gfpipe.output import drawing
+from gfpipe.output.formats import NUMBER, RATE
+from gfpipe.output.tables import Column, Table
 from gfpipe.settings import Analysis
-from gfpipe.tables import Column, Table
 
 _PIPELINE: Final = Analysis()  # the same face detection as for recordings
 _KINDS: Final = (".png", ".svg")

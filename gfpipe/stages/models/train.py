@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from gfpipe.attributes import classifier, networks
 from gfpipe.attributes.device import resolve_device
 from gfpipe.attributes.spec import InputSpec
+from gfpipe.base.progress import OnProgress, no_progress
 from gfpipe.choices import Device
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.epochs import Epoch
@@ -25,7 +26,6 @@ from gfpipe.lake import uses
 from gfpipe.models import catalog, champion, store
 from gfpipe.models.card import Card
 from gfpipe.models.lineage import Lineage
-from gfpipe.progress import OnProgress, no_progress
 from gfpipe.settings import Analysis
 from gfpipe.training import lineage
 from gfpipe.training.data import cutting, lessons, material

@@ -35,8 +35,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from gfpipe import extras
-from gfpipe.arrays import array_dataclass
+from gfpipe.base import extras
+from gfpipe.base.arrays import array_dataclass
 from gfpipe.errors import UsageError
 
 Features = NDArray[np.float32]

@@ -19,17 +19,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gfpipe.arrays import array_dataclass
 from gfpipe.attributes import classifier
 from gfpipe.attributes.classifier import BATCH, Normalisation
 from gfpipe.attributes.networks import OnnxGraph
 from gfpipe.attributes.spec import Attribute, InputSpec
+from gfpipe.base.arrays import array_dataclass
+from gfpipe.base.progress import OnProgress, Progress, no_progress
 from gfpipe.errors import ModelError, UsageError
 from gfpipe.faces import portraits
 from gfpipe.faces.portraits import FaceDetector
 from gfpipe.models import store
 from gfpipe.models.card import Card
-from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.training.data.datasets import Dataset
 from gfpipe.training.run import initial
 from gfpipe.training.tables import Input

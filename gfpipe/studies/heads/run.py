@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gfpipe.arrays import array_dataclass
 from gfpipe.attributes.device import resolve_device
+from gfpipe.base.arrays import array_dataclass
+from gfpipe.base.progress import Progress
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.answers import Answers, Labels, Trial
 from gfpipe.faces import portraits
-from gfpipe.progress import Progress
 from gfpipe.studies.heads import classical, embedding, tables
 from gfpipe.studies.heads.classical import Fitted, Head
 from gfpipe.studies.heads.embedding import Embedded, Embedder

@@ -4,14 +4,14 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final
 
-from gfpipe.drawing import Plan
 from gfpipe.evaluation.answers import Answers, Trial
 from gfpipe.evaluation.figures import curves, matrices
 from gfpipe.evaluation.measures import comparison, subgroups
 from gfpipe.evaluation.tables import columns
-from gfpipe.formats import COUNT, NUMBER, POINTS, RATE, Value
+from gfpipe.output.drawing import Plan
+from gfpipe.output.formats import COUNT, NUMBER, POINTS, RATE, Value
+from gfpipe.output.tables import Column, Table
 from gfpipe.studies.measures import measure
-from gfpipe.tables import Column, Table
 
 OWN: Final = "own head"  # the network's own predictions
 _COLUMNS: Final = (

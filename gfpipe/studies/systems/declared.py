@@ -8,12 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from gfpipe.base.validation import parse
 from gfpipe.errors import UsageError
 from gfpipe.studies.systems.outcome import FULL, REDUCED, System
 from gfpipe.training import recipe as recipes
 from gfpipe.training.recipe import Recipe
 from gfpipe.training.tables import Split
-from gfpipe.validation import parse
 
 _FILE: Final = Path(__file__).parent / "systems.toml"
 

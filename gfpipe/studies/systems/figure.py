@@ -9,9 +9,9 @@ from typing import Final
 
 import altair as alt
 
-from gfpipe.drawing import BLUE, DARK_GREEN, INK, ORANGE, PURPLE, SKY, VERMILION, Plan, layered, share_axis
 from gfpipe.evaluation.figures.plotting import exact, figure, intervals, plain_axis
-from gfpipe.formats import Interval, Value, known
+from gfpipe.output.drawing import BLUE, DARK_GREEN, INK, ORANGE, PURPLE, SKY, VERMILION, Plan, layered, share_axis
+from gfpipe.output.formats import Interval, Value, known
 from gfpipe.studies.systems.outcome import Outcome
 
 _ROW_HEIGHT: Final = 18  # pixels

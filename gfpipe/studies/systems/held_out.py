@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gfpipe import files
-from gfpipe.arrays import array_dataclass
 from gfpipe.attributes.device import resolve_device
+from gfpipe.base import files
+from gfpipe.base.arrays import array_dataclass
+from gfpipe.base.progress import OnProgress
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.answers import Floats, Labels, Trial
 from gfpipe.faces import portraits
 from gfpipe.faces.portraits import Portraits
 from gfpipe.models import store
-from gfpipe.progress import OnProgress
 from gfpipe.studies.systems.outcome import Run
 from gfpipe.training.data import datasets, material, records, splits
 from gfpipe.training.data.datasets import LabelledImage

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gfpipe.arrays import array_dataclass
+from gfpipe.base.arrays import array_dataclass
 from gfpipe.evaluation.answers import Answers, Floats, Trial
 
 RECIPE, HEAD, MODEL, FOREIGN = "recipe", "head", "model", "foreign"  # kinds of systems

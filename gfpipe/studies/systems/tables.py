@@ -8,10 +8,10 @@ from typing import Final
 from gfpipe.evaluation.measures import subgroups
 from gfpipe.evaluation.tables import groups
 from gfpipe.evaluation.tables.columns import ACCURACY, GAP, GROUP, INTERVALS, ROC_AUC, WORST
-from gfpipe.formats import COUNT, NUMBER, PERCENT, RATE, YEARS, Format, Interval, Value, duration, known
+from gfpipe.output.formats import COUNT, NUMBER, PERCENT, RATE, YEARS, Format, Interval, Value, duration, known
+from gfpipe.output.tables import Column, Table
 from gfpipe.studies.measures import measure
 from gfpipe.studies.systems.outcome import REDUCED, Outcome, Published, Row
-from gfpipe.tables import Column, Table
 
 _SYSTEM: Final = (Column("system", "system"), Column("setting", "setting"))
 _MEASURES: Final = (

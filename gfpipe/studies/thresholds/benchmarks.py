@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from gfpipe.base.progress import OnProgress, Progress, no_progress
 from gfpipe.curation import duplicates
 from gfpipe.curation.candidates import Candidates
-from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.training.data.datasets import LabelledImage
 
 

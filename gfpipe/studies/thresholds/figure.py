@@ -4,9 +4,9 @@ from typing import Final
 
 import altair as alt
 
-from gfpipe.drawing import BLUE, DARK_GREEN, GREY, INK, ORANGE, Datum, Plan, layered, share_axis
 from gfpipe.evaluation.figures.plotting import WIDTH, Style, exact, figure, intervals, plain_axis
-from gfpipe.formats import known
+from gfpipe.output.drawing import BLUE, DARK_GREEN, GREY, INK, ORANGE, Datum, Plan, layered, share_axis
+from gfpipe.output.formats import known
 from gfpipe.studies.thresholds.measures import Kind, Outcome, Row
 
 _ROW_HEIGHT: Final = 25  # pixels

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from gfpipe import files
+from gfpipe.base import files
 from gfpipe.errors import UsageError
 from gfpipe.training.data import lessons, splits
 from gfpipe.training.data.adapters.tables import LICENCE

@@ -17,7 +17,7 @@ from gfpipe.evaluation.answers import Answers, Labels, Trial
 from gfpipe.evaluation.measures import metrics, resampling
 from gfpipe.evaluation.measures.metrics import Counts, Metric, Tally
 from gfpipe.evaluation.measures.resampling import DRAWS, Floats, Measured, percentile_interval
-from gfpipe.formats import Interval
+from gfpipe.output.formats import Interval
 
 
 def worse(counts: Counts) -> Floats:

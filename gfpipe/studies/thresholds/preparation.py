@@ -22,10 +22,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gfpipe import files
-from gfpipe.arrays import array_dataclass
 from gfpipe.attributes.device import resolve_device
 from gfpipe.attributes.spec import FEMALE
+from gfpipe.base import files
+from gfpipe.base.arrays import array_dataclass
+from gfpipe.base.progress import Progress
 from gfpipe.curation import lakes, sets
 from gfpipe.curation.candidates import Candidates
 from gfpipe.curation.selection import TRAIN, Rules, select
@@ -33,7 +34,6 @@ from gfpipe.curation.sets import Model, Source
 from gfpipe.errors import UnknownModelError, UsageError
 from gfpipe.faces import portraits
 from gfpipe.models import store
-from gfpipe.progress import Progress
 from gfpipe.studies.thresholds import benchmarks, hiding
 from gfpipe.studies.thresholds.config import CURATED, ELSEWHERE, LABELLED, Config, Setting
 from gfpipe.studies.thresholds.hiding import ARCHIVE, CHOOSING, REPORTING, Group

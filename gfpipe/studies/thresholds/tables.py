@@ -5,9 +5,9 @@ from typing import Final
 
 from gfpipe.evaluation.measures.resampling import DRAWS
 from gfpipe.evaluation.tables.columns import ACCURACY, ERRORS, GAP, INTERVALS, MEN, WOMEN
-from gfpipe.formats import COUNT, POINTS, RATE, Value
+from gfpipe.output.formats import COUNT, POINTS, RATE, Value
+from gfpipe.output.tables import Column, Table
 from gfpipe.studies.thresholds.measures import Kind, Measures, Outcome, Row
-from gfpipe.tables import Column, Table
 
 _SETTING: Final = Column("setting", "pseudo-labels")
 _SPREAD: Final = Column("accuracy_sd", "SD of seeds", RATE)

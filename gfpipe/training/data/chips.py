@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gfpipe import files
-from gfpipe.arrays import array_dataclass
 from gfpipe.attributes.spec import InputSpec
+from gfpipe.base import files
+from gfpipe.base.arrays import array_dataclass
 from gfpipe.errors import UsageError
 
 _MARGIN: Final = 0.14  # of the chip's side, on each side: pixels that augmentation moves into view

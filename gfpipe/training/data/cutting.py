@@ -13,16 +13,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gfpipe import files
-from gfpipe.arrays import array_dataclass
 from gfpipe.attributes.classifier import Classifier
 from gfpipe.attributes.spec import InputSpec
+from gfpipe.base import files
+from gfpipe.base.arrays import array_dataclass
+from gfpipe.base.progress import OnProgress, Progress, no_progress
 from gfpipe.errors import UsageError
 from gfpipe.faces import portraits
 from gfpipe.faces.portraits import Picture
 from gfpipe.lake import uses
 from gfpipe.models import store
-from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.training.data import chips, material
 from gfpipe.training.data.chips import Chips, Writer, with_margin
 from gfpipe.training.data.records import LabelledImage

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gfpipe.arrays import array_dataclass
 from gfpipe.attributes.spec import FEMALE
+from gfpipe.base.arrays import array_dataclass
 from gfpipe.errors import UsageError
 from gfpipe.training.data import mixtures
 from gfpipe.training.data.datasets import Dataset

@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from gfpipe.arrays import array_dataclass
 from gfpipe.attributes.spec import FEMALE
+from gfpipe.base.arrays import array_dataclass
+from gfpipe.base.progress import OnProgress, no_progress
 from gfpipe.errors import UsageError
-from gfpipe.progress import OnProgress, no_progress
 from gfpipe.training.data import datasets, lessons, splits
 from gfpipe.training.data.datasets import Dataset, Skipped
 from gfpipe.training.data.lessons import Chosen, Count

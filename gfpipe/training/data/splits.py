@@ -14,10 +14,10 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gfpipe.arrays import array_dataclass
+from gfpipe.base.arrays import array_dataclass
+from gfpipe.base.progress import OnProgress, Progress, no_progress
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.measures.ages import age_band
-from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.training.data.datasets import Dataset, LabelledImage, Skipped
 
 PARTS: Final = ("train", "validation", "test")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from gfpipe import files
+from gfpipe.base import files
 from gfpipe.errors import UsageError
 from gfpipe.training.data import chips
 from gfpipe.training.run.history import HISTORY

@@ -7,10 +7,10 @@ from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any, Final
 
-from gfpipe import files
+from gfpipe.base import files
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.epochs import Epoch
-from gfpipe.formats import Format, clock
+from gfpipe.output.formats import Format, clock
 
 HISTORY: Final = "history.csv"
 _PERCENT: Final = Format(2, 100, "%")

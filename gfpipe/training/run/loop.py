@@ -14,11 +14,11 @@ from dataclasses import asdict, astuple, dataclass, field
 import torch
 from torch import Tensor, nn
 
-from gfpipe import files
 from gfpipe.attributes.networks import Pretext
+from gfpipe.base import files
+from gfpipe.base.progress import OnProgress, Progress, no_progress
 from gfpipe.errors import ModelError, UsageError
 from gfpipe.evaluation.epochs import Epoch
-from gfpipe.progress import OnProgress, Progress, no_progress
 from gfpipe.training.run.augment import seed_of
 from gfpipe.training.run.folder import CHECKPOINT
 from gfpipe.training.run.history import HISTORY, write_history

@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gfpipe.arrays import array_dataclass
 from gfpipe.attributes.spec import FEMALE, MALE, Activation, Attribute, Head
+from gfpipe.base.arrays import array_dataclass
 from gfpipe.training.tables import Heads
 
 AGES: Final = 81  # 0 to 80 years, as cydral-age-v1 has them

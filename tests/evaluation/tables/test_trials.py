@@ -12,8 +12,8 @@ from gfpipe.evaluation.answers import Answers, Trial
 from gfpipe.evaluation.measures import bias, calibration, comparison, subgroups
 from gfpipe.evaluation.tables import groups, models
 from gfpipe.evaluation.tables import trials as tables
-from gfpipe.formats import Interval, Value
-from gfpipe.tables import Table
+from gfpipe.output.formats import Interval, Value
+from gfpipe.output.tables import Table
 from tests.evaluation import simulated
 
 TRIAL = simulated.trial()

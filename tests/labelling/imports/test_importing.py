@@ -6,10 +6,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from gfpipe.base.progress import no_progress
 from gfpipe.errors import UsageError
 from gfpipe.labelling import store
 from gfpipe.lake import schema
-from gfpipe.progress import no_progress
 from gfpipe.stages.labels import label, speech
 from tests.labelling.imports.test_label_csv import GOOD, HEADER, written
 from tests.labelling.imports.test_speech import LINES

@@ -93,7 +93,7 @@ def test_a_full_disk_is_reported_and_keeps_stored_answers(broadcasts: str, monke
             raise OSError(28, "No space left on device")
 
         with monkeypatch.context() as patched:
-            patched.setattr("gfpipe.files.os.fsync", full)
+            patched.setattr("gfpipe.base.files.os.fsync", full)
             with pytest.raises(LakeError, match="no space left"):
                 answers.write(session.answer_face(1, "male", now()))
         assert [reply.position for reply in answers.replies] == [0]

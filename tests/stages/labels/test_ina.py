@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from gfpipe import warehouse
+from gfpipe.base.progress import no_progress
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake import shards
 from gfpipe.models import champion
-from gfpipe.progress import no_progress
 from gfpipe.settings import Analysis
 from gfpipe.stages.analysis import reclassify
 from gfpipe.stages.figures import compare, publish

@@ -13,13 +13,13 @@ from PIL import Image
 
 from gfpipe.attributes import classifier
 from gfpipe.attributes.spec import Attribute
+from gfpipe.base.progress import Progress
 from gfpipe.errors import ModelError, UsageError
 from gfpipe.lake import uses
 from gfpipe.lake.retention import Place, PurgeScope
 from gfpipe.lake.storage import Storage
 from gfpipe.models import store
 from gfpipe.models.lineage import Lineage
-from gfpipe.progress import Progress
 from gfpipe.stages.analysis import demo, purge
 from gfpipe.stages.models import train
 from gfpipe.training import recipe

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gfpipe.base.progress import Progress
 from gfpipe.errors import UsageError
 from gfpipe.models import store
-from gfpipe.progress import Progress
 from gfpipe.stages.models import evaluate
 from gfpipe.studies.heads.run import Heads
 from gfpipe.studies.heads.tables import OWN

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gfpipe.evaluation.answers import Trial
-from gfpipe.formats import Interval
+from gfpipe.output.formats import Interval
 from gfpipe.studies.heads import tables as heads
 from gfpipe.studies.heads.tables import OWN, Outcome, Row
 from gfpipe.studies.runner import Report

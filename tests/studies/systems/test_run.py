@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gfpipe.base.progress import Progress
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.answers import Trial
 from gfpipe.models import store
-from gfpipe.progress import Progress
 from gfpipe.stages.models import evaluate
 from gfpipe.studies import runner
 from gfpipe.studies.systems.declared import course, declared

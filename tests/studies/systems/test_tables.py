@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gfpipe.evaluation.answers import Trial
-from gfpipe.formats import Interval, Value
+from gfpipe.output.formats import Interval, Value
 from gfpipe.studies.measures import measure
 from gfpipe.studies.runner import Report
 from gfpipe.studies.systems import figure as system_figure

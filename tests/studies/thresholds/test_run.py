@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from gfpipe.base.progress import Progress
 from gfpipe.errors import UsageError
 from gfpipe.models import store
 from gfpipe.models.lineage import Lineage, TrainedStage
-from gfpipe.progress import Progress
 from gfpipe.studies import runner
 from gfpipe.studies.runner import Written
 from gfpipe.studies.thresholds import preparation as study

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
+from gfpipe.base.progress import Progress
 from gfpipe.errors import ModelError, UsageError
-from gfpipe.progress import Progress
 from gfpipe.training.run import initial, loop, validation
 from gfpipe.training.run.folder import CHECKPOINT
 from gfpipe.training.run.history import HISTORY, read_history

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from gfpipe.attributes import networks
+from gfpipe.base.progress import Progress
 from gfpipe.errors import ModelError
-from gfpipe.progress import Progress
 from gfpipe.studies.networks.masked_autoencoder import MaskedViT
 from gfpipe.training import recipe
 from gfpipe.training.run import initial, loop

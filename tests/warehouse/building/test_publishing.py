@@ -163,7 +163,7 @@ def test_two_builds_at_once_leave_one_whole_warehouse(tmp_path: Path) -> None:
     [
         ("gfpipe.warehouse.building", "write_schemas"),
         ("gfpipe.warehouse.building", "create_relations"),
-        ("gfpipe.files", "_sync"),
+        ("gfpipe.base.files", "_sync"),
     ],
 )
 def test_a_build_that_is_killed_leaves_the_old_warehouse_whole(tmp_path: Path, module: str, step: str) -> None:

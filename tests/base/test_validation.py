@@ -8,8 +8,8 @@ import pytest
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from gfpipe.base.validation import parse
 from gfpipe.errors import ModelError, UsageError
-from gfpipe.validation import parse
 
 
 @dataclass(frozen=True)

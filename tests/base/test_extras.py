@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from gfpipe import extras
 from gfpipe.attributes import networks
+from gfpipe.base import extras
 from gfpipe.errors import ModelError
 from gfpipe.evaluation.figures import gradcam
 from gfpipe.faces import portraits

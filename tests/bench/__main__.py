@@ -38,7 +38,7 @@ from gfpipe.training.run.objective import Examples, Objective
 from gfpipe.training.tables import Input
 from gfpipe.video.encode import Codec, write_video
 from gfpipe.video.reader import open_video
-from tests import bench_labelling
+from tests.bench import labelling as bench_labelling
 from tests.clock import timed
 
 FPS = 25

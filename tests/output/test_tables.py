@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from gfpipe.formats import COUNT, NUMBER, P_VALUE, POINTS, RATE, TEXT, Format, Interval, Value
-from gfpipe.tables import Column, Table
+from gfpipe.output.formats import COUNT, NUMBER, P_VALUE, POINTS, RATE, TEXT, Format, Interval, Value
+from gfpipe.output.tables import Column, Table
 
 TABLE = Table(
     "groups_all",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from gfpipe import files
-from gfpipe.formats import TEXT, Format, Interval, Value, known
+from gfpipe.base import files
+from gfpipe.output.formats import TEXT, Format, Interval, Value, known
 
 _LATEX: Final = str.maketrans(
     {char: rf"\{char}" for char in "{}%_&#$"}

@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import PurePath
 from typing import Any, Final
 
-from gfpipe.formats import clock
+from gfpipe.output.formats import clock
 from gfpipe.recording import Recording, Rejected, Status, Summary
 
 Row = dict[str, str | int]

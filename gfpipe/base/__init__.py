@@ -1,0 +1,1 @@
+"""Building blocks without knowledge of recordings: arrays, files, progress, validation, optional packages."""
