@@ -58,5 +58,5 @@ def _sync(path: Path) -> None:
 
 def shipped_folder(name: str) -> Path:
     """Path of a folder shipped with gfpipe: inside the package in a wheel, beside it in a checkout."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parent.parent
     return next(folder for folder in (package / name, package.parent / name) if folder.is_dir())

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points
-from pathlib import Path
 from tomllib import loads
 
 import numpy as np
@@ -17,8 +16,9 @@ from gfpipe.errors import ModelError
 from gfpipe.evaluation.figures import gradcam
 from gfpipe.faces import portraits
 from gfpipe.studies.heads import classical
+from tests.conftest import ROOT
 
-PROJECT = loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PROJECT = loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 @pytest.fixture

@@ -175,8 +175,8 @@ import os, signal
 import {module} as module
 from gfpipe import warehouse
 step = module.{step}
-def step_and_die(*args):
-    step(*args)
+def step_and_die(*args, **kwargs):
+    step(*args, **kwargs)
     os.kill(os.getpid(), signal.SIGKILL)
 module.{step} = step_and_die
 warehouse.build({str(tmp_path)!r})
