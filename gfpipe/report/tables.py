@@ -18,7 +18,7 @@ CORRECTED: Final = "share_female_face_time_corrected"
 _UNDER: Final = Markup('<span class="under">{}</span>')
 _SIZES: Final = ("large", "medium", "small")
 _LABELS: Final = {"female": "a woman", "male": "a man", "undecided": "undecided", "no_face": "no face"}
-_PREDICTIONS: Final = {"female": "woman", "male": "man", "undecided": "undecided", None: "undetected"}
+_PREDICTIONS: Final = {"female": "woman", "male": "man", "undecided": "unde\N{SOFT HYPHEN}cided", None: "missed"}
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def confusion(rows: Iterable[Row]) -> DataTable:
                 sums[row.get("perceived_gender")] += known(row.get("faces")) or 0
             if matching:
                 shown.append(_confusion_row(size, answer, sums))
-    return DataTable(("Label", *_PREDICTIONS.values(), "agreement"), tuple(shown))
+    return DataTable(("Label", *_PREDICTIONS.values(), "correct"), tuple(shown))
 
 
 def _confusion_row(size: str, answer: str, sums: dict[str | None, float]) -> tuple[Cell, ...]:

@@ -115,7 +115,7 @@ def test_the_version_is_printed(gfpipe: Command) -> None:
         (["ina", "import", "nowhere", "--lake", "lake", "--into", "lake/"], "give another folder"),
         (["ina", "import", "nowhere", "--lake", "lake", "--into", "other"], "nowhere: no such file or folder"),
         (["ina", "import", "nowhere", "--lake", "lake", "--into", "other", "--fps", "0"], "--fps is more than 0"),
-        (["ina", "compare", "--lake", "lake", "--with", "other", "--by", "model"], "choose something else"),
+        (["ina", "compare", "--lake", "lake", "--with", "other", "--by", "model"], "choose another grouping"),
     ],
 )
 def test_wrong_use_gives_one_line_and_exit_code_2(gfpipe: Command, arguments: list[str], message: str) -> None:
