@@ -110,7 +110,7 @@ def test_pseudo_labels_are_refused_as_gate_data_before_training(
     prefect_server: str, own_models: Path, lake: Path, faces: Path, lessons: str, tmp_path: Path
 ) -> None:
     own = f"curated={curate.run(curate.Config(lake, 'march', RULES)).folder}"
-    with pytest.raises(UsageError, match="say how alike two models are"):
+    with pytest.raises(UsageError, match="measure only the agreement of two models"):
         retrain_model(retrain_job(Path(lessons), faces, [own], tmp_path))
     assert not (tmp_path / "run").exists()
 

@@ -68,7 +68,7 @@ def test_each_recording_is_a_task_run_and_one_without_its_file_is_left_as_it_was
     }
     assert [item["name"] for item in run.post("/flow_runs/filter")] == ["lake · everything"]
     assert run.artifacts["progress"]["data"] == 100
-    assert "there is no such file" in run.artifacts["problems"]["data"]
+    assert "no such file" in run.artifacts["problems"]["data"]
     assert reports[0].item is None
     assert sum(isinstance(progress.item, Summary) for progress in reports) == 2
     found = [shards.stored(str(lake), recording) for recording in shards.analysed(str(lake))]
@@ -82,7 +82,7 @@ def test_the_command_skips_finished_recordings_and_other_channels(prefect_server
     assert (again.status, again.reused) == (Status.DONE, True)
     one, two = flow_runs.reclassify(job(lake, other))
     assert (one.reused, two.status) == (True, Status.FAILED)
-    assert "there is no such file" in str(two.reason)
+    assert "no such file" in str(two.reason)
 
 
 def test_wrong_use_is_reported_before_anything_starts(lake: Path, other: str, tmp_path: Path) -> None:

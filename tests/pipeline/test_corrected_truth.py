@@ -57,7 +57,7 @@ def answer(lake: Path, file: Path) -> None:
         faces = db.query(
             "select recording_id, programme, seconds, x1, y1, x2, y2 from faces inner join samples using "
             "(recording_id, sample_index) inner join recordings using (recording_id) "
-            "where counted order by recording_id, sample_index, y2 - y1 desc"
+            "where height_360 >= 24 and detector_score >= 0.9 order by recording_id, sample_index, y2 - y1 desc"
         ).to_pylist()
     pictures = sorted({(face["recording_id"], face["seconds"]) for face in faces})
     drawn = {picture for picture in pictures if chance.random() < 1 / 3}

@@ -53,7 +53,7 @@ def test_a_model_of_ages_alone_says_nothing_of_perceived_gender(ages: train.Conf
 
 
 def test_chips_by_landmarks_are_refused_where_the_detector_marks_none(config: train.Config) -> None:  # noqa: F811
-    with pytest.raises(UsageError, match="which haar-frontalface-alt2 does not mark: give the recipe box_scale"):
+    with pytest.raises(UsageError, match="which haar-frontalface-alt2 does not detect: set box_scale"):
         train.run(replace(config, detector=haar.ID))
 
 
