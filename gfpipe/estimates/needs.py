@@ -98,22 +98,22 @@ class _Cells:
             cells[name].to_numpy().astype(float) for name in ("faces", "p_female", "seconds", "squared_seconds")
         )
         self.faces = faces
-        self._told = [row for row in labels.to_pylist() if row["truth"] in TRUTHS]
+        self._gendered = [row for row in labels.to_pylist() if row["truth"] in TRUTHS]
         weights, self.labels = self._weights(len(names))
         self.rates = _rates([name[1:] for name in names], faces, p_female, weights, self.labels)
         time = np.zeros((len(SIZES), len(ANSWERS), len(TRUTHS)))
         np.add.at(time, (self._size, self._answer), seconds[:, None] * self.rates)
         self.face_time = float(time[..., :2].sum())
         self.correction, self._contribution = self._corrected(time)
-        told = max(len(self._told) / labels.num_rows, _FLOOR) if labels.num_rows else 1.0
-        self.squares = squared * (self.rates * self._contribution**2).sum(1) / told
+        share = max(len(self._gendered) / labels.num_rows, _FLOOR) if labels.num_rows else 1.0
+        self.squares = squared * (self.rates * self._contribution**2).sum(1) / share
 
     def independent(self) -> float:
         """The labels' part of the variance if each were of another recording."""
-        if not self._told:
+        if not self._gendered:
             return 0.0
-        weight = np.array([row["weight"] for row in self._told])
-        errors = self._contribution[[self._of(row) for row in self._told], [_truth(row) for row in self._told]]
+        weight = np.array([row["weight"] for row in self._gendered])
+        errors = self._contribution[[self._of(row) for row in self._gendered], [_truth(row) for row in self._gendered]]
         return float(((weight * errors) ** 2).sum() / weight.sum() ** 2)
 
     def _of(self, label: Mapping[str, Any]) -> int:
@@ -122,7 +122,7 @@ class _Cells:
     def _weights(self, cells: int) -> tuple[Floats, Floats]:
         """Sums of weights of the labels by cell and truth (C, 3), and their numbers by cell (C,)."""
         weights, number = np.zeros((cells, len(TRUTHS))), np.zeros(cells)
-        for label in self._told:
+        for label in self._gendered:
             weights[self._of(label), _truth(label)] += label["weight"]
             number[self._of(label)] += 1
         return weights, number
