@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torchvision.ops import batched_nms, box_iou
 
 from gfpipe.attributes.device import full_precision
 from gfpipe.attributes.spec import InputSpec
@@ -22,6 +21,7 @@ from gfpipe.base.arrays import array_dataclass
 from gfpipe.counting import Counting
 from gfpipe.errors import UnknownModelError
 from gfpipe.faces import retinaface
+from gfpipe.faces.boxes import iou, strongest
 from gfpipe.models.store import StoredModel
 
 OVERLAP_THRESHOLD: Final = 0.4
@@ -104,13 +104,10 @@ class Detector:
         _, height, width, _ = pixels.shape
         inputs = self.prepare(pixels)
         frame, boxes, landmarks, scores = self._decode(inputs)
-        to_frame = torch.tensor([width / inputs.shape[3], height / inputs.shape[2]], device=self.device)
-        limits = torch.tensor([width, height], device=self.device)
-        corners = (boxes.view(-1, 2, 2) * to_frame).clamp(min=torch.zeros_like(limits), max=limits)
-        inside = (corners[:, 1] > corners[:, 0]).all(dim=1)
-        floats = (corners.flatten(1)[inside], (landmarks * to_frame)[inside], scores[inside])
-        arrays = (tensor.to("cpu", torch.float32).numpy() for tensor in floats)
-        return Detections(frame[inside].to("cpu", torch.int64).numpy(), *arrays)
+        to_frame = np.array([width / inputs.shape[3], height / inputs.shape[2]], np.float32)
+        corners = (boxes.reshape(-1, 2, 2) * to_frame).clip(0, np.array([width, height], np.float32))
+        inside = (corners[:, 1] > corners[:, 0]).all(axis=1)
+        return Detections(frame[inside], corners.reshape(-1, 4)[inside], (landmarks * to_frame)[inside], scores[inside])
 
     def prepare(self, pixels: NDArray[np.uint8]) -> Tensor:
         """Resize with anti-aliasing and normalise ``pixels``; (N, 3, h, w) float32."""
@@ -132,19 +129,20 @@ class Detector:
             boxes, logits, landmarks = self._network(inputs)
         return boxes, logits, landmarks
 
-    def _decode(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _decode(
+        self, inputs: Tensor
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """Frame index, boxes, landmarks and scores in pixels of ``inputs``."""
         box_regression, logits, landmark_regression = self.outputs(inputs)
         all_scores = logits.softmax(dim=-1)[..., 1]
         frame, anchor = (all_scores > self.score_threshold).nonzero(as_tuple=True)
-        scores = all_scores[frame, anchor]
         height, width = inputs.shape[2:]
         priors = retinaface.anchors(height, width, self._architecture.anchor_sizes, self.device)[anchor]
         boxes = retinaface.decode_boxes(box_regression[frame, anchor], priors)
         landmarks = retinaface.decode_landmarks(landmark_regression[frame, anchor], priors)
-        faces = batched_nms(boxes, scores, frame, OVERLAP_THRESHOLD)  # by descending score
-        faces = faces[frame[faces].argsort(stable=True)]
-        return frame[faces], boxes[faces], _mean_landmarks(frame, boxes, landmarks, scores, faces), scores[faces]
+        scores = all_scores[frame, anchor]
+        # Few anchors are left. NumPy on the CPU takes less time for them than the calls of PyTorch.
+        return _suppress(frame.cpu().numpy(), *(each.float().cpu().numpy() for each in (boxes, landmarks, scores)))
 
 
 def load(
@@ -178,13 +176,20 @@ def working_size(height: int, width: int, area: int, upscaling: float = MAX_UPSC
     return max(round(height * scale / _MULTIPLE), 1) * _MULTIPLE, max(round(width * scale / _MULTIPLE), 1) * _MULTIPLE
 
 
-def _mean_landmarks(frame: Tensor, boxes: Tensor, landmarks: Tensor, scores: Tensor, faces: Tensor) -> Tensor:
-    """Mean landmarks over all anchors of each face, (F, 5, 2), weighted by score (Gidaris & Komodakis, ICCV 2015)."""
+def _suppress(
+    frame: NDArray[np.int64], boxes: NDArray[np.float32], landmarks: NDArray[np.float32], scores: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """One box for each face, by frame and descending score, with the mean landmarks over all anchors of the face.
+
+    Landmarks are weighted by score (Gidaris & Komodakis, ICCV 2015).
+    """
+    faces = strongest(frame, boxes, scores, OVERLAP_THRESHOLD)
+    faces = faces[frame[faces].argsort(kind="stable")]
     # Faces from the default counting score are averaged over anchors from that score, so that their landmarks do not
     # depend on the score threshold.
-    same = (frame[faces, None] == frame[None]) & (box_iou(boxes[faces], boxes) >= _SAME_FACE)
+    same = (frame[faces, None] == frame[None]) & (iou(boxes[faces], boxes) >= _SAME_FACE)
     certain = (scores >= Counting.min_score)[None] | (scores[faces] < Counting.min_score)[:, None]
     weights = same * certain * scores
-    weights = weights / weights.sum(dim=1, keepdim=True)
-    mean: Tensor = weights @ landmarks.flatten(1)
-    return mean.view(-1, 5, 2)
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    mean = np.asarray(weights @ landmarks.reshape(-1, 10), np.float32).reshape(-1, 5, 2)
+    return frame[faces], boxes[faces], mean, scores[faces]

@@ -13,7 +13,6 @@ from typing import Final
 
 import torch
 from retinaface.net import FPN, SSH, conv_bn, conv_dw
-from retinaface.network import RetinaFace
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -51,24 +50,53 @@ class MobileNetQuarter(nn.Module):
         return {"fine": fine, "middle": middle, "coarse": self.stage3(middle)}
 
 
-class RetinaFaceMobileNet(RetinaFace):  # type: ignore[misc]  # the package has no types
-    """RetinaFace with the MobileNet backbone; the slope of its activations is not part of a state dict."""
+class Head(nn.Module):
+    """Outputs of ``values`` numbers for each of the two anchors of a cell."""
+
+    def __init__(self, channels: int, values: int) -> None:
+        super().__init__()
+        self.values = values
+        self.conv1x1 = nn.Conv2d(channels, 2 * values, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, C, h, w) to (N, 2 h w, values), by row, column and anchor."""
+        outputs: Tensor = self.conv1x1(features)
+        return outputs.permute(0, 2, 3, 1).reshape(len(features), -1, self.values)
+
+
+class RetinaFaceMobileNet(nn.Module):
+    """RetinaFace with the MobileNet backbone; the slope of its activations is not part of a state dict.
+
+    Names of the modules are those of the published state dicts. The package's own class supports only ResNet-50.
+    """
 
     def __init__(self, slope: float = 0.1) -> None:
-        nn.Module.__init__(self)  # the parent's constructor supports only ResNet-50
+        super().__init__()
         channels = 64
         self.body = MobileNetQuarter()
         self.fpn = FPN([64, 128, 256], channels)
         self.ssh1, self.ssh2, self.ssh3 = (SSH(channels, channels) for _ in STRIDES)
-        self.ClassHead = self._make_class_head(len(STRIDES), channels)
-        self.BboxHead = self._make_bbox_head(len(STRIDES), channels)
-        self.LandmarkHead = self._make_landmark_head(len(STRIDES), channels)
+        self.ClassHead = nn.ModuleList(Head(channels, 2) for _ in STRIDES)
+        self.BboxHead = nn.ModuleList(Head(channels, 4) for _ in STRIDES)
+        self.LandmarkHead = nn.ModuleList(Head(channels, 10) for _ in STRIDES)
         for module in self.modules():
             if isinstance(module, nn.LeakyReLU):
                 module.negative_slope = slope
 
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(N, 3, H, W) to boxes (N, P, 4), logits (N, P, 2) and landmarks (N, P, 10) at P anchors."""
+        maps = zip((self.ssh1, self.ssh2, self.ssh3), self.fpn(self.body(inputs)), strict=True)
+        features = [ssh(pyramid) for ssh, pyramid in maps]
+        boxes, logits, landmarks = (
+            torch.cat([head(level) for head, level in zip(heads, features, strict=True)], dim=1)
+            for heads in (self.BboxHead, self.ClassHead, self.LandmarkHead)
+        )
+        return boxes, logits, landmarks
+
 
 def _resnet50() -> nn.Module:
+    from retinaface.network import RetinaFace  # noqa: PLC0415 - imports torchvision, which takes seconds
+
     layers = {"layer2": 1, "layer3": 2, "layer4": 3}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the package uses deprecated arguments of torchvision

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-import pyarrow.dataset as ds
+import pyarrow.compute as pc
 
 from gfpipe.lake import schema
 from gfpipe.lake.storage import Storage
@@ -46,6 +46,6 @@ def copy(lake: str, into: str) -> None:
         LakeError: the schedule cannot be read, or the other lake cannot be written.
     """
     folder = ("schedule", f"v{schema.VERSION}")
-    table = Storage(lake).scan(folder, schema.SCHEDULE, schema.SCHEDULE.names, ds.field("path").is_valid())
+    table = Storage(lake).scan(folder, schema.SCHEDULE, schema.SCHEDULE.names, pc.field("path").is_valid())
     if table is not None:
         write_whole(Storage(into), (*folder, file_of(lake)), schema.SCHEDULE, table.to_pylist(), source=lake)

@@ -18,7 +18,6 @@ from urllib.parse import quote
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from gfpipe import __version__
@@ -98,7 +97,7 @@ def analysed(lake: str) -> list[Recording]:
         LakeError: there is no such lake, or it cannot be read.
     """
     columns = ("path", "channel", "programme", "started_at", "timezone", "scheduled_seconds")
-    successful = ds.field("status") != str(Status.FAILED)
+    successful = pc.field("status") != str(Status.FAILED)
     table = Storage(lake).scan(("recordings", f"v{schema.VERSION}"), schema.RECORDINGS, columns, successful)
     if table is None:
         raise LakeError(f"{lake}: nothing has been analysed yet; run: gfpipe analyse ARCHIVE --lake {lake}")

@@ -13,7 +13,7 @@ from typing import Any
 
 import fsspec
 import pyarrow as pa
-import pyarrow.dataset as ds
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gfpipe.base import files
@@ -48,12 +48,14 @@ class Storage:
         except (OSError, ValueError) as exc:
             raise LakeError(f"{path}: cannot be read as Parquet: {exc}") from exc
 
-    def scan(self, folder: tuple[str, ...], schema: pa.Schema, columns: Sequence[str], only: ds.Expression) -> Any:
+    def scan(self, folder: tuple[str, ...], schema: pa.Schema, columns: Sequence[str], only: pc.Expression) -> Any:
         """Read columns of every Parquet file below a folder as one pyarrow table; None if there is no folder.
 
         Raises:
             LakeError: a file is not Parquet.
         """
+        import pyarrow.dataset as ds  # noqa: PLC0415 - imports pandas
+
         system, path = self._split()[0], self.path(*folder)
         if not system.exists(path):
             return None

@@ -1,15 +1,20 @@
 """The detector on frames of any size and number, compared with another training."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+import torchvision
 from numpy.typing import NDArray
 
 from gfpipe.counting import MIN_STORED_SCORE, Counting
 from gfpipe.errors import UnknownModelError
 from gfpipe.faces import detector
+from gfpipe.faces.boxes import strongest
 from gfpipe.faces.detector import Detections, Detector
 from gfpipe.models.store import StoredModel
 from tests.fixtures.detectors import clip
@@ -162,3 +167,22 @@ def test_detections_of_unequal_length() -> None:
     one = np.zeros(1, np.float32)
     with pytest.raises(ValueError, match="2 faces, but"):
         Detections(np.zeros(2, np.int64), np.zeros((1, 4), np.float32), np.zeros((2, 5, 2), np.float32), one)
+
+
+@pytest.mark.parametrize("count", [0, 1, 400])
+def test_suppression_in_each_frame_is_that_of_torchvision(count: int) -> None:
+    chance = np.random.default_rng(count)
+    frame = chance.integers(0, 3, count)
+    corners = chance.uniform(0, 100, (count, 2))
+    boxes = np.hstack([corners, corners + chance.uniform(5, 40, (count, 2))]).astype(np.float32)
+    scores = chance.random(count).astype(np.float32)
+    expected = torchvision.ops.batched_nms(*map(torch.from_numpy, (boxes, scores, frame)), 0.4)
+    assert strongest(frame, boxes, scores, 0.4).tolist() == expected.tolist()
+
+
+def test_an_analysis_imports_neither_torchvision_nor_pandas() -> None:
+    """Importing them takes longer than importing torch, in every worker."""
+    script = (
+        "import sys, gfpipe.stages.analysis.analyse; sys.exit('torchvision' in sys.modules or 'pandas' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -11,7 +11,7 @@ from itertools import combinations
 from typing import Final
 
 import numpy as np
-import pyarrow.dataset as ds
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from gfpipe.errors import UsageError
@@ -69,9 +69,9 @@ def read(lake: str, queue: str | None = None) -> tuple[Answer, ...]:
         UsageError: `queue` is not a valid name.
         LakeError: the lake cannot be read.
     """
-    condition = ds.field("recording_id").is_valid()
+    condition = pc.field("recording_id").is_valid()
     if queue is not None:
-        condition &= ds.field("queue") == queues.checked(queue)
+        condition &= pc.field("queue") == queues.checked(queue)
     table = Storage(lake).scan(("labels", f"v{schema.VERSION}"), schema.LABELS, _COLUMNS, condition)
     rows = [] if table is None else table.to_pylist()
     return tuple(

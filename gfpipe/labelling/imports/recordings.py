@@ -8,7 +8,7 @@ from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-import pyarrow.dataset as ds
+import pyarrow.compute as pc
 
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake import schema
@@ -100,7 +100,7 @@ def read(lake: str) -> Recordings:
 
 
 def _rows(lake: str, table: str) -> list[dict[str, Any]]:
-    condition = ds.field("recording_id").is_valid()
+    condition = pc.field("recording_id").is_valid()
     data = Storage(lake).scan((table, f"v{schema.VERSION}"), schema.TABLES[table], _COLUMNS[table], condition)
     rows: list[dict[str, Any]] = [] if data is None else data.to_pylist()
     return rows
