@@ -39,7 +39,10 @@ def publish(
     ] = DEFAULT_MIN_FACE,
     min_score: Annotated[float, Option(help="Lowest detector score that counts.")] = DEFAULT_MIN_SCORE,
 ) -> None:
-    """Build the warehouse LAKE/gfpipe.duckdb from the lake, and print screen time by channel."""
+    """Build the warehouse LAKE/gfpipe.duckdb from the lake, and print screen time by channel.
+
+    If the new figures do not add up, the old warehouse stays, and the recordings concerned are named.
+    """
     from gfpipe.base.validation import parse  # noqa: PLC0415
     from gfpipe.cli import flow_runs  # noqa: PLC0415
     from gfpipe.counting import Counting  # noqa: PLC0415 - importing pydantic takes its time
@@ -47,10 +50,6 @@ def publish(
     published = flow_runs.publish(lake, parse(Counting, {"min_face": min_face, "min_score": min_score}))
     console.figures(published.screen_time, ["channel"])
     console.say(f"Published {published.warehouse}. Query it: gfpipe sql --lake {lake}")
-    for check in published.failed_checks:
-        console.say(f"check failed: {check.name}: {check.rows} rows, such as {check.examples[0]}", "red")
-    if published.failed_checks:
-        raise typer.Exit(1)
 
 
 @command(

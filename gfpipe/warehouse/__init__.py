@@ -10,6 +10,7 @@ variable lake = '.'``), so the lake may be moved.
 from gfpipe.warehouse.building import build, report
 from gfpipe.warehouse.connection import NAME
 from gfpipe.warehouse.database import (
+    CheckError,
     CheckFailure,
     Warehouse,
     binary_columns,
@@ -21,6 +22,7 @@ from gfpipe.warehouse.results import Format, as_text, write
 
 __all__ = [
     "NAME",
+    "CheckError",
     "CheckFailure",
     "Column",
     "Format",

@@ -19,7 +19,7 @@ from gfpipe.errors import LakeError
 from gfpipe.exports.columns import description, glossary
 from gfpipe.lake import schema
 from gfpipe.warehouse.connection import NAME, configure, lake_errors, lake_folder, quoted
-from gfpipe.warehouse.database import Warehouse
+from gfpipe.warehouse.database import CheckError, Warehouse
 from gfpipe.warehouse.sources import MATERIALISED, header, statements
 
 _SCRATCH: Final = ".gfpipe-publish-"
@@ -42,7 +42,8 @@ def build(
 ) -> Path:
     """Build ``LAKE/gfpipe.duckdb`` from the lake's current shards, replace the old one atomically, and return its path.
 
-    Readers of the old warehouse keep it until they open it again. Of two concurrent builds, the last to finish stays.
+    A new warehouse that fails a check of ``sql/checks`` does not replace the old one. Readers of the old warehouse keep
+    it until they open it again. Of two concurrent builds, the last to finish stays.
 
     Args:
         lake: the lake's folder.
@@ -52,6 +53,7 @@ def build(
         counting: which faces count.
 
     Raises:
+        CheckError: the figures do not add up.
         LakeError: the lake is missing, empty or unreadable, or its disk is full.
     """
     return build_database(_lake_with_shards(lake), memory_limit, derive, counting)
@@ -71,7 +73,10 @@ def build_database(
             connection.execute(f"attach {quoted(scratch / NAME)} as gfpipe")
             connection.execute("use gfpipe")
             create_relations(connection, counting=counting)
-            for name, table in derive(Warehouse(lake, connection)).items() if derive else ():
+            built = Warehouse(lake, connection)
+            if failures := built.check():
+                raise CheckError(lake, failures)
+            for name, table in derive(built).items() if derive else ():
                 connection.register(f"_{name}", table)
                 connection.execute(f"create table gfpipe.{name} as from _{name}")
             comment(connection)

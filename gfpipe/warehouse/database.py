@@ -11,18 +11,48 @@ import pyarrow as pa
 
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.warehouse.connection import NAME, configure, escape_glob, lake_errors, lake_folder, quoted
-from gfpipe.warehouse.sources import MATERIALISED, statements
+from gfpipe.warehouse.sources import MATERIALISED, header, statements
 
 _EXAMPLES: Final = 5
 
 
 @dataclass(frozen=True)
 class CheckFailure:
-    """A check of ``sql/checks`` that returned rows, with their number and the first few of them."""
+    """A check of ``sql/checks`` that returned rows.
+
+    Attributes:
+        name: of the check.
+        description: what the rows are.
+        rows: their number.
+        examples: the first few of them.
+        recordings: sorted ids of the recordings concerned, if the rows name them.
+    """
 
     name: str
+    description: str
     rows: int
     examples: tuple[dict[str, Any], ...]
+    recordings: tuple[str, ...]
+
+    def __str__(self) -> str:
+        named = ", ".join(self.recordings[:_EXAMPLES]) or str(self.examples[0])
+        others = len(self.recordings) - _EXAMPLES
+        return f"{self.name} ({self.rows} rows): {self.description} {named}{f' and {others} more' * (others > 0)}"
+
+
+class CheckError(LakeError):
+    """The figures of a warehouse do not add up, so it was not published."""
+
+    def __init__(self, lake: Path, failures: tuple[CheckFailure, ...]) -> None:
+        super().__init__(lake, failures)
+        self.lake, self.failures = lake, failures
+
+    def __str__(self) -> str:
+        found = "\n".join(f"  {failure}" for failure in self.failures)
+        return (
+            f"{self.lake}: the figures do not add up, so nothing was published; an earlier warehouse stays.\n{found}\n"
+            f"Delete the files of these recordings under {self.lake / 'recordings'}, then run gfpipe analyse again"
+        )
 
 
 class Warehouse:
@@ -85,8 +115,13 @@ class Warehouse:
                 {"examples": _EXAMPLES},
             )
             if offenders.num_rows:
-                examples = offenders.drop_columns(["offending_rows"]).to_pylist()
-                failures.append(CheckFailure(name, offenders.column(0)[0].as_py(), tuple(examples)))
+                examples = tuple(offenders.drop_columns(["offending_rows"]).to_pylist())
+                recordings: list[str] = []
+                if "recording_id" in offenders.column_names:
+                    named = self.query(f"select distinct recording_id from ({sql}) order by all")  # noqa: S608 - as above
+                    recordings = named.column(0).to_pylist()
+                number = offenders.column(0)[0].as_py()
+                failures.append(CheckFailure(name, header(sql), number, examples, tuple(recordings)))
         return tuple(failures)
 
     def close(self) -> None:

@@ -7,3 +7,4 @@ inner join recordings
     on
         stg_samples.recording_id = recordings.recording_id
         and stg_samples.config_digest = recordings.config_digest
+where recordings.status <> 'failed'

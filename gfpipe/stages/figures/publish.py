@@ -1,4 +1,4 @@
-"""Builds the warehouse of a lake and runs its checks."""
+"""Builds the warehouse of a lake, unless its figures do not add up."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,6 @@ from typing import Any
 from gfpipe import warehouse
 from gfpipe.counting import Counting
 from gfpipe.estimates import published
-from gfpipe.warehouse import CheckFailure
 
 
 @dataclass(frozen=True)
@@ -15,16 +14,14 @@ class Published:
     """The result.
 
     Attributes:
-        warehouse: path of the database, which is replaced even if checks fail.
+        warehouse: path of the database.
         screen_time: rows of ``estimates`` by channel.
         coverage: rows of ``coverage``, by channel and local date.
-        failed_checks: failures of the checks in ``sql/checks``.
     """
 
     warehouse: Path
     screen_time: tuple[dict[str, Any], ...]
     coverage: tuple[dict[str, Any], ...]
-    failed_checks: tuple[CheckFailure, ...]
 
 
 def run(
@@ -35,6 +32,7 @@ def run(
     """Build the warehouse of `lake`, check it, and read the main figures.
 
     Raises:
+        CheckError: a check of ``sql/checks`` failed; the old warehouse stays.
         LakeError: the lake is missing, empty, unreadable, or its disk is full.
     """
     path = warehouse.build(lake, memory_limit, published.tables, counting)
@@ -43,5 +41,4 @@ def run(
             warehouse=path,
             screen_time=tuple(db.query("from estimates where grouping = 'channel' order by channel").to_pylist()),
             coverage=tuple(db.query("from coverage").to_pylist()),
-            failed_checks=db.check(),
         )

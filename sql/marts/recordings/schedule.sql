@@ -1,6 +1,10 @@
--- Contents of the archive by the newest listing of each path: one row per recording or rejected file.
+-- Contents of the archive by the newest listing of each path: one row per recording or rejected file. A recording
+-- scheduled for more than a week is of unknown length.
 with latest as (
-    select *
+    select
+        * replace (
+            case when scheduled_seconds <= longest_seconds(null) then scheduled_seconds end as scheduled_seconds
+        )
     from stg_schedule
     qualify seen_at = max(seen_at) over (partition by path)
 )

@@ -56,7 +56,6 @@ def test_publishing_returns_the_figures_that_everybody_asks_for_first(tmp_path: 
     assert published.warehouse == tmp_path / "gfpipe.duckdb"
     assert [(row["channel"], row["share_female_face_time"]) for row in published.screen_time] == [("One", 1.0)]
     assert [(row["recordings"], row["reasons"]) for row in published.coverage] == [(2, "not a video")]
-    assert published.failed_checks == ()
 
 
 def test_every_relation_of_the_sql_folder_can_be_asked(tmp_path: Path) -> None:
@@ -81,7 +80,6 @@ def test_a_schedule_alone_is_published_as_not_analysed_yet(tmp_path: Path) -> No
     published = publish.run(tmp_path)
     assert [(row["missing_recordings"], row["missing_seconds"]) for row in published.coverage] == [(1, 60.0)]
     assert [(row["recordings"], row["coverage"]) for row in published.screen_time] == [(0, 0.0)]
-    assert published.failed_checks == ()
 
 
 def test_a_report_can_be_made_without_publishing(tmp_path: Path) -> None:
@@ -108,7 +106,7 @@ def test_shards_of_an_older_version_lack_the_columns_that_came_later(tmp_path: P
     for table, column in (("samples", "shot"), ("faces", "track_id"), ("recordings", "source_fingerprint")):
         shard = shard_path(tmp_path, table, show)
         pq.write_table(pq.ParquetFile(shard).read().drop_columns([column]), shard)
-    assert publish.run(tmp_path).failed_checks == ()
+    publish.run(tmp_path)
     assert analysed_seconds(tmp_path) == 1.0
 
 
