@@ -9,7 +9,7 @@ from gfpipe.lake import schema
 
 # Incremented whenever the same file and models would give other rows than before. If the samples or faces differ,
 # `reclassify` must not touch the rows of earlier methods.
-METHOD: Final = 2
+METHOD: Final = 3
 # Sampling of faces imported from another program: their frames cannot be decoded again.
 IMPORTED: Final = "imported"
 # Counting thresholds were part of the digest before they were applied when publishing. The defaults of that time stay

@@ -21,9 +21,8 @@ INDEXED: Final = frozenset({MP4, "avi", "mxf"})
 class VideoInfo:
     """Metadata of a container's video stream."""
 
-    width: int  # of the coded frame in pixels, which need not be square
+    width: int  # of the stored frame in pixels, which need not be square; turned as shown from the first sample on
     height: int
-    display_width: int  # in square pixels at the same height
     duration_seconds: float | None  # None if the container has none
     frame_seconds: float  # nominal
     codec: str  # FFmpeg's name, as of the container
@@ -39,15 +38,29 @@ class LostRange:
 
 
 @array_dataclass
+class Picture:
+    """One frame as a player shows it.
+
+    Attributes:
+        pixels: (H, W, 3) uint8, RGB, square pixels.
+        source_width, source_height: as of a :class:`FrameBatch`.
+    """
+
+    pixels: NDArray[np.uint8]
+    source_width: int
+    source_height: int
+
+
+@array_dataclass
 class FrameBatch:
-    """Consecutive samples of one recording.
+    """Consecutive samples of one recording, whose pictures have one size.
 
     Attributes:
         pixels: (N, H, W, 3) uint8, RGB, square pixels.
         seconds: (N,) float64, start of each sample's interval, from the recording's start.
         step_seconds: (N,) float64, length of each sample's interval.
-        source_width, source_height: size of the coded frame. To convert coordinates in ``pixels`` to the coded frame,
-            multiply x by ``source_width / W`` and y by ``source_height / H``.
+        source_width, source_height: size of the stored frame, turned as a player shows it. To convert coordinates in
+            ``pixels`` to the stored pixels, multiply x by ``source_width / W`` and y by ``source_height / H``.
     """
 
     pixels: NDArray[np.uint8]

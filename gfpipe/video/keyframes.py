@@ -12,23 +12,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-import numpy as np
 from av.packet import Packet
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
+from gfpipe.video.frames import Picture
 from gfpipe.video.losses import LossDetector
 from gfpipe.video.packets import Packets
-from gfpipe.video.rgb import to_rgb
+from gfpipe.video.rgb import Renderer
 from gfpipe.video.samples import Sample, SampleReader, first_gap
 
 _GROUP_BYTES: Final = 32 << 20  # decode a group once its buffered packets exceed this
 _MAX_B_FRAMES: Final = 16  # consecutive non-reference frames, in any supported codec
 
-# A time and its frame (H, W, 3) uint8 RGB; None if the frame is damaged.
-_Selected: TypeAlias = "tuple[float, NDArray[np.uint8] | None]"
+# A time and its picture; None if the frame is damaged.
+_Selected: TypeAlias = "tuple[float, Picture | None]"
 
 
 @dataclass(frozen=True)
@@ -58,37 +56,35 @@ class KeyframeReader(SampleReader):
 
     def _samples(self) -> Iterator[Sample]:
         start = 0.0
-        pixels: NDArray[np.uint8] | None = None
+        picture: Picture | None = None
         with Packets(self.path, self._threads) as packets:
-            for seconds, selected in _Selector(packets, self._every, self._size).select():
-                yield from self._interval(start, seconds, pixels, packets)
-                start, pixels = seconds, selected
-            yield from self._interval(start, packets.end_seconds, pixels, packets)
+            render = Renderer(packets.stream, self.path)
+            for seconds, selected in _Selector(packets, self._every, render).select():
+                yield from self._interval(start, seconds, picture, packets)
+                start, picture = seconds, selected
+            yield from self._interval(start, packets.end_seconds, picture, packets)
             self._lose_tail(packets.end_seconds)
 
-    def _interval(
-        self, start: float, until: float, pixels: NDArray[np.uint8] | None, packets: Packets
-    ) -> Iterator[Sample]:
+    def _interval(self, start: float, until: float, picture: Picture | None, packets: Packets) -> Iterator[Sample]:
         """The sample of an interval, cut off at the first gap."""
-        if pixels is None:
+        if picture is None:
             self._lose(start, until)
             return
         gap = first_gap(packets.gaps, start, until)
         end = gap.start_seconds if gap else until
         if end > start:
-            yield Sample(start, end - start, pixels)
+            yield Sample(start, end - start, picture)
         self._lose(end, until)
 
 
 class _Selector:
     """Selects frames from the packets by the rule above."""
 
-    def __init__(self, packets: Packets, every_seconds: float, size: tuple[int, int]) -> None:
+    def __init__(self, packets: Packets, every_seconds: float, render: Renderer) -> None:
         self._packets = packets
         self._codec = packets.stream.codec_context
         self._reach = every_seconds + packets.info.frame_seconds / 2
-        self._size = size
-        self._reformatter = VideoReformatter()
+        self._render = render
         self._latest = -packets.info.frame_seconds / 2  # selected times increase, also in damaged streams
         self._selected_at: float | None = None  # None after a loss: select the next available frame
         self._next: _Candidate | None = None
@@ -143,7 +139,7 @@ class _Selector:
         frame = source if isinstance(source, VideoFrame) else self._decode_keyframe(source)
         self._selected_at = candidate.seconds if frame else None
         self._latest = candidate.seconds
-        return candidate.seconds, to_rgb(frame, self._size, self._reformatter) if frame else None
+        return candidate.seconds, self._render(frame) if frame else None
 
     def _decode_keyframe(self, packet: Packet[VideoStream]) -> VideoFrame | None:
         """Decode a single keyframe; unlike FFmpeg's NONKEY mode this gives both fields, without delay."""

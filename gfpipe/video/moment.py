@@ -13,19 +13,16 @@ import av.error
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
-from gfpipe.base.arrays import array_dataclass
 from gfpipe.choices import Sampling
 from gfpipe.errors import RecordingError
 from gfpipe.video.exact import ExactReader
-from gfpipe.video.frames import INDEXED, MATROSKA, VideoInfo
+from gfpipe.video.frames import INDEXED, MATROSKA, Picture, VideoInfo
 from gfpipe.video.packets import Packets
 from gfpipe.video.probe import open_container, video_info, video_stream
 from gfpipe.video.reader import open_video
-from gfpipe.video.rgb import output_size, to_rgb
+from gfpipe.video.rgb import Renderer
 
 _SAME_SECONDS: Final = 0.002  # the lake and the stream round times differently
 # Seek this far before the sample, in turn: containers differ in where a seek arrives.
@@ -43,17 +40,8 @@ class Moment:
     recording_seconds: float  # duration found by the analysis, lost time included
 
 
-@array_dataclass
-class Still:
-    """One frame of a recording."""
-
-    pixels: NDArray[np.uint8]  # (H, W, 3) RGB, square pixels, identical to the analysed frame
-    source_width: int  # of the coded frame, to which the lake's boxes refer
-    source_height: int
-
-
-def still(path: str | Path, moment: Moment) -> Still:
-    """Decode the frame of one sample.
+def still(path: str | Path, moment: Moment) -> Picture:
+    """Decode the frame of one sample; the picture is identical to the analysed one.
 
     Raises:
         RecordingError: the file is missing, not a video, or has no frame at that time.
@@ -63,16 +51,16 @@ def still(path: str | Path, moment: Moment) -> Still:
         stream = video_stream(container, path)
         info = video_info(container, stream)
         if (frame := _seek(container, stream, info, path, moment)) is not None:
-            return Still(to_rgb(frame, output_size(info), VideoReformatter()), info.width, info.height)
+            return Renderer(stream, path)(frame)
     return _read(path, moment)
 
 
-def _read(path: str | Path, moment: Moment) -> Still:
+def _read(path: str | Path, moment: Moment) -> Picture:
     """Read the recording from its start, as the analysis did, up to the sample."""
     for batch in open_video(path, moment.sampling, moment.every_seconds):
         matches = np.flatnonzero(np.abs(batch.seconds - moment.seconds) <= _SAME_SECONDS)
         if len(matches):
-            return Still(batch.pixels[matches[0]].copy(), batch.source_width, batch.source_height)
+            return Picture(batch.pixels[matches[0]].copy(), batch.source_width, batch.source_height)
         if batch.seconds[0] > moment.seconds:
             break
     raise RecordingError(

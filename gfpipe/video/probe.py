@@ -108,11 +108,9 @@ def video_stream(container: InputContainer, path: str | Path) -> VideoStream:
 def video_info(container: InputContainer, stream: VideoStream) -> VideoInfo:
     """Read the metadata of a stream."""
     rate = stream.average_rate or stream.guessed_rate or stream.base_rate or Fraction(25)
-    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
     return VideoInfo(
         width=stream.width,
         height=stream.height,
-        display_width=max(1, round(stream.width * (aspect if aspect > 0 else 1))),
         duration_seconds=_duration(container, stream),
         frame_seconds=float(1 / rate),
         codec=stream.codec_context.name,

@@ -3,17 +3,16 @@
 from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gfpipe.base.arrays import array_dataclass
 from gfpipe.errors import RecordingError, UsageError
-from gfpipe.video.frames import MP4, MPEG_STREAMS, FrameBatch, LostRange, VideoInfo
+from gfpipe.video.frames import MP4, MPEG_STREAMS, FrameBatch, LostRange, Picture, VideoInfo
 from gfpipe.video.probe import probe
-from gfpipe.video.rgb import output_size
 
 BATCH_BYTES: Final = 64 << 20
 BATCH_FRAMES: Final = 32
@@ -21,11 +20,11 @@ BATCH_FRAMES: Final = 32
 
 @array_dataclass
 class Sample:
-    """One frame, (H, W, 3) uint8 RGB, and the interval it represents."""
+    """One picture, and the interval it represents."""
 
     seconds: float
     step_seconds: float
-    pixels: NDArray[np.uint8]
+    picture: Picture
 
 
 class SampleReader(ABC):
@@ -46,24 +45,23 @@ class SampleReader(ABC):
         self._every = every_seconds
         self._scheduled = scheduled_seconds
         self._threads = threads
-        self._size = output_size(self.info)
         # The duration of an MPEG stream is a guess from its last timestamp.
         self._duration = None if self.info.container in MPEG_STREAMS else self.info.duration_seconds
         self._lost_from = 0.0
 
     def __iter__(self) -> Iterator[FrameBatch]:
-        width, height = self._size
-        batch_size = max(1, min(BATCH_FRAMES, BATCH_BYTES // (width * height * 3)))
         samples: list[Sample] = []
         empty = True
         for sample in self._samples():
+            if empty:
+                self.info = replace(self.info, width=sample.picture.source_width, height=sample.picture.source_height)
             empty = False
-            samples.append(sample)
-            if len(samples) == batch_size:
-                yield _batch(samples, self.info)
+            if samples and not _is_room(samples, sample):
+                yield _batch(samples)
                 samples = []
+            samples.append(sample)
         if samples:
-            yield _batch(samples, self.info)
+            yield _batch(samples)
         if empty:
             raise RecordingError(
                 f"{self.path}: no frame of its {self.info.codec} video can be decoded; the file is damaged: "
@@ -103,11 +101,23 @@ def first_gap(gaps: Sequence[LostRange], start: float, end: float) -> LostRange 
     return gaps[index] if index < len(gaps) and gaps[index].start_seconds < end - 1e-6 else None
 
 
-def _batch(samples: Sequence[Sample], info: VideoInfo) -> FrameBatch:
+def _is_room(samples: Sequence[Sample], sample: Sample) -> bool:
+    """Whether a sample fits into a batch: of one size, and of bounded memory."""
+    first, picture = samples[0].picture, sample.picture
+    room = min(BATCH_FRAMES, BATCH_BYTES // picture.pixels.nbytes)
+    return len(samples) < room and _shape(first) == _shape(picture)
+
+
+def _shape(picture: Picture) -> tuple[int, ...]:
+    return picture.source_width, picture.source_height, *picture.pixels.shape
+
+
+def _batch(samples: Sequence[Sample]) -> FrameBatch:
+    first = samples[0].picture
     return FrameBatch(
-        pixels=np.stack([sample.pixels for sample in samples]),
+        pixels=np.stack([sample.picture.pixels for sample in samples]),
         seconds=np.array([sample.seconds for sample in samples], dtype=np.float64),
         step_seconds=np.array([sample.step_seconds for sample in samples], dtype=np.float64),
-        source_width=info.width,
-        source_height=info.height,
+        source_width=first.source_width,
+        source_height=first.source_height,
     )

@@ -19,7 +19,7 @@ UNPRIVILEGED = 65_534  # user id
 def test_metadata_of_intact_file(mp4: Path, ts: Path) -> None:
     for path, codec, container in ((mp4, "h264", "mp4"), (ts, "h264", "mpegts")):
         info = probe(path)
-        assert (info.width, info.height, info.display_width, info.codec) == (WIDTH, HEIGHT, WIDTH, codec)
+        assert (info.width, info.height, info.codec) == (WIDTH, HEIGHT, codec)
         assert info.duration_seconds == pytest.approx(8)
         assert info.frame_seconds == pytest.approx(0.04)
         assert container in info.container
