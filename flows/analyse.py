@@ -25,12 +25,13 @@ from gfpipe.base.progress import Progress
 from gfpipe.flows import limits
 from gfpipe.flows.jobs import AnalysisJob, RecordingsJob
 from gfpipe.flows.progress import reported
-from gfpipe.lake import schedule
+from gfpipe.lake import identity
 from gfpipe.models import champion
 from gfpipe.output import overview
 from gfpipe.output.formats import clock
 from gfpipe.recording import Recording, Status, Summary
 from gfpipe.stages.analysis import analyse as stage
+from gfpipe.stages.analysis import listing
 from gfpipe.workers import is_pool_failure
 
 # Errors of a network drive that is away for a moment.
@@ -85,7 +86,9 @@ def _run_name() -> str:
 def analyse_archive(job: AnalysisJob) -> list[Summary]:
     """Detect and classify the faces of an archive's recordings, and report what could not be read."""
     holdings = job.holdings()
-    schedule.record(job.lake, holdings.source, holdings.recordings, holdings.rejected)
+    if lines := identity.described(listing.plan(job.lake, holdings)):
+        create_markdown_artifact("\n".join(f"- {line}" for line in lines), "changes", "Listed otherwise than before")
+    listing.run(job.lake, holdings)
     selected = job.select(holdings)
     # Workers, wherever they are, and the lake know models by their ids.
     analysis = replace(job.analysis, classifier=champion.resolve(job.analysis.classifier))

@@ -16,11 +16,11 @@ from gfpipe.base.progress import OnProgress, Progress, no_progress
 from gfpipe.choices import DEFAULT_PATTERN
 from gfpipe.counting import Counting
 from gfpipe.estimates.question import Question
-from gfpipe.lake import schedule
 from gfpipe.models import champion
 from gfpipe.recording import Recording, Summary
 from gfpipe.settings import Analysis
 from gfpipe.stages.analysis import analyse as analyse_stage
+from gfpipe.stages.analysis import listing
 from gfpipe.stages.figures import publish as publish_stage
 from gfpipe.stages.figures import stats as stats_stage
 
@@ -126,7 +126,7 @@ def analyse(
         holdings = manifest.read(Path(recordings), pattern, timezone)
     else:
         holdings = manifest.Manifest("gfpipe.analyse", tuple(recordings))
-    schedule.record(os.fspath(lake), holdings.source, holdings.recordings, holdings.rejected)
+    listing.run(os.fspath(lake), holdings)
     analysis = replace(analysis, classifier=champion.resolve(analysis.classifier))
     analyse_stage.prepare(analysis)
     summaries = []

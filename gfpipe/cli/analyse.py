@@ -149,11 +149,13 @@ def analyse(
     crops_per_day: Annotated[int | None, Option(help="Most crops per channel and day; default: 2000.")] = None,
     period: PeriodOptions,
     compute: ComputeOptions,
+    dry_run: DryRun = False,
 ) -> None:
     """Detect and classify the faces in an archive's recordings, and write the results to the lake.
 
     The command can be repeated at any time: finished recordings are skipped, interrupted and failed ones are analysed
-    again.
+    again. A file that is listed under another start, time zone, channel or programme than before replaces its earlier
+    entry.
 
     No picture of a face is stored, unless you give --keep-crops, and then no longer than --expires: gfpipe purge
     deletes them. Crops are chosen at random; a recording gets the share of --crops-per-day that its length is of 24
@@ -180,6 +182,9 @@ def analyse(
         scheduler=compute.scheduler,
         **period.selection,
     )
+    if dry_run:
+        flow_runs.announce(job)
+        return
     summaries, rejected = flow_runs.analyse(job)
     console.say(console.summary_line(summaries, time.monotonic() - start))
     if rejected or any(summary.reason for summary in summaries):

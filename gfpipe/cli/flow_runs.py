@@ -6,12 +6,14 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from gfpipe.archive.manifest import Manifest
 from gfpipe.base.progress import OnProgress, no_progress
 from gfpipe.cli import console
 from gfpipe.counting import Counting
 from gfpipe.errors import GfpipeError
 from gfpipe.flows import server
 from gfpipe.flows.jobs import AnalysisJob, ReclassifyJob
+from gfpipe.lake import identity
 from gfpipe.recording import Rejected, Summary
 
 if TYPE_CHECKING:  # importing scikit-learn takes seconds
@@ -22,11 +24,22 @@ if TYPE_CHECKING:  # importing scikit-learn takes seconds
 
 def analyse(job: AnalysisJob) -> tuple[list[Summary], tuple[Rejected, ...]]:
     """Run the flow `analyse`; returns the summaries, and the files and rows that name no recording."""
-    selected = job.select(job.holdings())
+    selected = announce(job)
+    return _on_recordings("analyse", "analyse_archive", job), selected.rejected
+
+
+def announce(job: AnalysisJob) -> Manifest:
+    """Print what the archive lists and the lake must change; returns the recordings of the job."""
+    from gfpipe.stages.analysis import listing  # noqa: PLC0415 - importing pyarrow takes its time
+
+    holdings = job.holdings()
+    selected = job.select(holdings)
     console.say(f"{len(selected.recordings)} recordings in {job.archive}")
+    for line in identity.described(listing.plan(job.lake, holdings)):
+        console.say(line, "yellow")
     for row in selected.rejected:
         console.say(f"rejected  {console.short(row.path)}\n          {row.problem}", "yellow")
-    return _on_recordings("analyse", "analyse_archive", job), selected.rejected
+    return selected
 
 
 def reclassify(job: ReclassifyJob) -> list[Summary]:

@@ -4,9 +4,8 @@ A source is an imported file, or one annotator's answers to one queue (`gfpipe.l
 have no ``config_digest``: they stay valid when recordings are analysed again.
 """
 
-import fcntl
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -18,7 +17,7 @@ from gfpipe.errors import UsageError
 from gfpipe.labelling.imports.speech import Segment
 from gfpipe.labelling.labels import Label
 from gfpipe.lake import schema
-from gfpipe.lake.storage import Storage, disk_errors
+from gfpipe.lake.storage import Storage, lock
 from gfpipe.lake.tables import file_of, write_whole
 
 LABELS_FOLDER: Final = ("labels", f"v{schema.VERSION}")
@@ -67,31 +66,6 @@ def remove_labels(lake: str, source: Path, dry_run: bool = False) -> int:
         with lock(storage, parts, locked) if is_queue else nullcontext():
             storage.delete(*parts)
     return labels
-
-
-@contextmanager
-def lock(storage: Storage, parts: tuple[str, ...], message: str) -> Iterator[None]:
-    """Lock a file of answers, as two processes that rewrite it would lose each other's answers.
-
-    Object stores have no locks: nothing is locked there.
-
-    Raises:
-        UsageError: another process has the lock; with `message`.
-        LakeError: the lock file cannot be written.
-    """
-    if not storage.is_local:
-        yield
-        return
-    path = Path(storage.path(*parts[:-1], f".{parts[-1]}.lock"))
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("w")
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            raise UsageError(message) from exc
-        yield
 
 
 def imports(lake: str) -> tuple[Import, ...]:

@@ -102,10 +102,10 @@ def remove(lake: str, held: Held, scope: PurgeScope) -> None:
         rewrite(storage, held.name, table.filter(pa.array(~going)))
 
 
-def rewrite(storage: Storage, name: str, table: pa.Table) -> None:
-    """Replace a file of the lake atomically by a table, with the table's metadata."""
+def rewrite(storage: Storage, name: str, table: pa.Table, row_group: int = 100) -> None:
+    """Write or replace a file of the lake atomically by a table, with the table's metadata."""
     with replacing(storage, name) as path:
-        pq.write_table(table, path, row_group_size=100, **encoding(table.schema))
+        pq.write_table(table, path, row_group_size=row_group, **encoding(table.schema))
 
 
 def known(lake: str, recording_id: str) -> bool:

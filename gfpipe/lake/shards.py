@@ -29,7 +29,7 @@ from gfpipe.lake.tables import TableWriter
 from gfpipe.recording import Recording, Status, Summary, in_zone
 
 _ROW_TABLES: Final = ("samples", "faces", "attributes")
-_CROPS_AT_ONCE: Final = 100  # crops per row group, which is read as a whole: a megabyte or two
+CROPS_AT_ONCE: Final = 100  # crops per row group, which is read as a whole: a megabyte or two
 _KEY: Final = ("recording_id", "config_digest")
 _OUTCOME: Final = ("reason", "duration_seconds", "analysed_seconds", "lost_seconds")
 _CONFIGURATION: Final = ("sampling", "every_seconds", "min_score", "detector_id", "classifier_id")
@@ -62,7 +62,7 @@ def stored(lake: str, recording: Recording) -> Stored | None:
     Raises:
         LakeError: the shard cannot be read.
     """
-    storage, parts = Storage(lake), _parts("recordings", recording)
+    storage, parts = Storage(lake), place("recordings", recording)
     if not storage.exists(*parts):
         return None
     table = storage.read_table(*parts)
@@ -112,7 +112,7 @@ def rows(lake: str, analysis: Stored, table: str) -> pa.Table:
     Raises:
         LakeError: the shard is missing or cannot be read.
     """
-    shard = Storage(lake).read_table(*_parts(table, analysis.recording))
+    shard = Storage(lake).read_table(*place(table, analysis.recording))
     return shard.filter(pc.field("config_digest") == analysis.provenance.config_digest)
 
 
@@ -195,7 +195,7 @@ class ShardWriter:
         ``columns`` are those of ``crops`` except the keys, (rows, …) each. Raises as :meth:`write` does.
         """
         parts, metadata = crops_place(self._recording), self._metadata | {"expires_at": expires_at.isoformat()}
-        self._tables["crops"] = TableWriter(self._storage, parts, schema.CROPS, metadata, _CROPS_AT_ONCE)
+        self._tables["crops"] = TableWriter(self._storage, parts, schema.CROPS, metadata, CROPS_AT_ONCE)
         self._tables["recordings"] = self._tables.pop("recordings")  # committed last
         self._append_to("crops", dict(columns), rows)
 
@@ -206,7 +206,7 @@ class ShardWriter:
         for table in self._tables.values():
             table.close()
         # An old row in `recordings` must not mark the new rows as complete.
-        self._storage.delete(*_parts("recordings", self._recording))
+        self._storage.delete(*place("recordings", self._recording))
         if "crops" not in self._tables:  # the indices of old crops may be those of other faces now
             self._storage.delete(*crops_place(self._recording))
         for table in self._tables.values():
@@ -222,7 +222,7 @@ class ShardWriter:
         return vars(self._provenance) | {"version": __version__, "schema_version": schema.VERSION} | self._source
 
     def _table(self, table: str) -> TableWriter:
-        return TableWriter(self._storage, _parts(table, self._recording), schema.TABLES[table], self._metadata)
+        return TableWriter(self._storage, place(table, self._recording), schema.TABLES[table], self._metadata)
 
     def _append(self, table: str, **columns: Any) -> None:
         self._append_to(table, columns, len(next(iter(columns.values()))))
@@ -248,11 +248,11 @@ def writer(lake: str, recording: Recording, provenance: Provenance) -> Iterator[
 
 def crops_place(recording: Recording) -> tuple[str, ...]:
     """Path of the crops of a recording within the lake."""
-    return _parts("crops", recording)
+    return place("crops", recording)
 
 
-def _parts(table: str, recording: Recording) -> tuple[str, ...]:
-    """Path of a shard: Hive folders by channel and month of air time (UTC)."""
+def place(table: str, recording: Recording) -> tuple[str, ...]:
+    """Path of a shard within the lake: Hive folders by channel and month of air time (UTC)."""
     channel, month = quote(recording.channel, safe=""), recording.start.astimezone(UTC)
     folders = (table, f"v{schema.VERSION}", f"channel={channel}", f"month={month:%Y-%m}")
     return (*folders, f"{recording.recording_id}.parquet")

@@ -1,5 +1,6 @@
 """Files of a lake, on this machine or in an object store."""
 
+import fcntl
 import shutil
 import tempfile
 import time
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gfpipe.base import files
-from gfpipe.errors import LakeError
+from gfpipe.errors import LakeError, UsageError
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,31 @@ def replacing(storage: Storage, name: str) -> Iterator[Path]:
         pending.commit()
     finally:
         pending.discard()
+
+
+@contextmanager
+def lock(storage: Storage, parts: tuple[str, ...], message: str) -> Iterator[None]:
+    """Lock a file that several processes rewrite, as they would lose each other's rows.
+
+    Object stores have no locks: nothing is locked there.
+
+    Raises:
+        UsageError: another process has the lock; with `message`.
+        LakeError: the lock file cannot be written.
+    """
+    if not storage.is_local:
+        yield
+        return
+    path = Path(storage.path(*parts[:-1], f".{parts[-1]}.lock"))
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise UsageError(message) from exc
+        yield
 
 
 @contextmanager

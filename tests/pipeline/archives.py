@@ -17,11 +17,10 @@ from gfpipe import warehouse
 from gfpipe.archive import manifest
 from gfpipe.choices import DEFAULT_PATTERN
 from gfpipe.counting import Counting
-from gfpipe.lake import schedule
 from gfpipe.models import champion, store
 from gfpipe.recording import Summary
 from gfpipe.settings import Analysis
-from gfpipe.stages.analysis import analyse
+from gfpipe.stages.analysis import analyse, listing
 from gfpipe.video.encode import read_frames, write_video
 
 FPS = 25
@@ -62,7 +61,7 @@ def analyse_all(
     if config.classifier == champion.WORD:
         config = replace(config, classifier=champion.FIRST)
     holdings = manifest.read(archive, DEFAULT_PATTERN, timezone)
-    schedule.record(str(lake), holdings.source, holdings.recordings, holdings.rejected)
+    listing.run(str(lake), holdings)
     return [analyse.run(recording, str(lake), config, counting=counting) for recording in holdings.recordings]
 
 

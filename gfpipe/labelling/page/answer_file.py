@@ -16,9 +16,9 @@ from gfpipe.errors import UsageError
 from gfpipe.faces.boxes import CORNERS, Box
 from gfpipe.labelling.design.queues import FRAME, Item, Queue
 from gfpipe.labelling.page.session import FaceAnswer, Outcome, Reply
-from gfpipe.labelling.store import LABELS_FOLDER, lock
+from gfpipe.labelling.store import LABELS_FOLDER
 from gfpipe.lake import schema
-from gfpipe.lake.storage import Storage
+from gfpipe.lake.storage import Storage, lock
 from gfpipe.lake.tables import TableWriter, file_of
 
 _LONGEST_NAME: Final = 40

@@ -1,13 +1,7 @@
 -- The newest analysis of each recording: one row per recording. Other tables join on (recording_id, config_digest),
 -- and within one warehouse on recording_number, which is cheaper. One that cannot be believed is failed, with the
 -- reason, and its rows count nowhere.
-with newest as (
-    select *
-    from stg_recordings
-    qualify row_number() over (partition by recording_id order by analysed_at desc, config_digest asc) = 1
-),
-
-examined as (
+with examined as (
     select
         *,
         case
@@ -25,26 +19,26 @@ examined as (
             when local_time(timezone, started_at) is null
                 then 'the time zone ' || timezone || ' is unknown; correct it, then run gfpipe analyse again'
         end as refusal
-    from newest
+    from analyses
     where status <> 'failed'
 )
 
 select
-    newest.* replace (
-        case when examined.refusal is null then newest.status else 'failed' end as status,
-        coalesce(examined.refusal, newest.reason) as reason,
-        case when newest.scheduled_seconds <= longest_seconds(null) then newest.scheduled_seconds end
+    analyses.* replace (
+        case when examined.refusal is null then analyses.status else 'failed' end as status,
+        coalesce(examined.refusal, analyses.reason) as reason,
+        case when analyses.scheduled_seconds <= longest_seconds(null) then analyses.scheduled_seconds end
             as scheduled_seconds,
-        case when examined.refusal is null then newest.duration_seconds end as duration_seconds,
-        case when examined.refusal is null then newest.analysed_seconds else 0 end as analysed_seconds,
-        case when examined.refusal is null then newest.lost_seconds else 0 end as lost_seconds,
-        case when examined.refusal is null then newest.sample_count else 0 end as sample_count,
-        case when examined.refusal is null then newest.face_count else 0 end as face_count
+        case when examined.refusal is null then analyses.duration_seconds end as duration_seconds,
+        case when examined.refusal is null then analyses.analysed_seconds else 0 end as analysed_seconds,
+        case when examined.refusal is null then analyses.lost_seconds else 0 end as lost_seconds,
+        case when examined.refusal is null then analyses.sample_count else 0 end as sample_count,
+        case when examined.refusal is null then analyses.face_count else 0 end as face_count
     ),
-    cast(row_number() over (order by newest.channel, newest.started_at, newest.recording_id) as uinteger)
+    cast(row_number() over (order by analyses.channel, analyses.started_at, analyses.recording_id) as uinteger)
         as recording_number,
-    local_time(newest.timezone, newest.started_at) as started_at_local,
-    cast(local_time(newest.timezone, newest.started_at) as date) as air_date
-from newest
-left join examined on newest.recording_id = examined.recording_id
-order by newest.channel, newest.started_at, newest.recording_id
+    local_time(analyses.timezone, analyses.started_at) as started_at_local,
+    cast(local_time(analyses.timezone, analyses.started_at) as date) as air_date
+from analyses
+left join examined on analyses.recording_id = examined.recording_id
+order by analyses.channel, analyses.started_at, analyses.recording_id
