@@ -8,6 +8,7 @@ An interrupted run is completed by the next; the warehouse counts one of two ent
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -150,8 +151,11 @@ def _entries(lake: str) -> list[_Entry]:
 
 def _entry(row: Mapping[str, Any]) -> _Entry:
     names = ("path", "channel", "programme", "scheduled_seconds")
+    start: datetime = row["started_at"]
+    with suppress(KeyError, ValueError):  # a zone that this machine does not know; the listing names another
+        start = in_zone(start, row["timezone"])
     return _Entry(
-        Recording(start=in_zone(row["started_at"], row["timezone"]), **{name: row[name] for name in names}),
+        Recording(start=start, **{name: row[name] for name in names}),
         row["recording_id"],
         row["status"] != Status.FAILED,
         row["analysed_at"],
