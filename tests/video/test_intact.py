@@ -1,8 +1,10 @@
 """Intact files of every kind: each second is represented once, by the frame shown at that time."""
 
+import struct
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from gfpipe.choices import Sampling
 from gfpipe.errors import UsageError
 from gfpipe.video.encode import write_video
+from gfpipe.video.packets import Packets
 from gfpipe.video.reader import open_video
 from tests.video.film import FPS, HEIGHT, WIDTH, Seen, film, numbered_frames, see
 
@@ -172,6 +175,41 @@ def test_frames_of_more_than_1080_lines_are_reduced(reel: Path) -> None:
     (batch,) = open_video(path, Sampling.KEYFRAMES, 1.0)
     assert batch.pixels.shape[1:3] == (1080, 1440)
     assert (batch.source_width, batch.source_height) == (1920, 1440)
+
+
+def test_intra_refresh_has_no_keyframes_to_start_from(reel: Path) -> None:
+    """Its recovery points are marked as keyframes, but need the frames before them."""
+    path = film(reel / "refresh.mp4", gop=50, options={"x264-params": "intra-refresh=1"})
+    seen = see(path, Sampling.EXACT)
+    assert seen.lost == ()
+    np.testing.assert_array_equal(seen.numbers, np.arange(8) * FPS + 12)
+
+
+@pytest.mark.parametrize("name", ["sparse.ts", "sparse-open.ts", "sparse.mkv"])
+def test_exact_decodes_only_groups_with_a_middle(reel: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = film(reel / name, gop=12, open_gop="open" in name)
+    decode, sent = Packets.decode, []
+
+    def counted(self: Packets, packet: Any) -> Any:
+        sent.append(packet)
+        return decode(self, packet)
+
+    monkeypatch.setattr(Packets, "decode", counted)
+    seen = see(path, Sampling.EXACT, 4.0)
+    assert seen.lost == ()
+    assert seen.numbers.tolist() == [50, 150]
+    assert len(sent) <= 2 * (12 + 4)
+
+
+def test_absurd_sample_count_of_an_mp4(reel: Path, mp4: Path) -> None:
+    data = bytearray(mp4.read_bytes())
+    position = data.index(b"stts") + 12
+    data[position : position + 4] = struct.pack(">I", 2**31 - 1)
+    path = reel / "stts.mp4"
+    path.write_bytes(data)
+    seen = see(path, Sampling.EXACT)
+    assert seen.steps.sum() == pytest.approx(8, abs=FRAME)
+    np.testing.assert_array_equal(seen.numbers, np.arange(8) * FPS + 12)
 
 
 def test_file_name_that_looks_like_a_protocol(reel: Path, mp4: Path, monkeypatch: pytest.MonkeyPatch) -> None:
