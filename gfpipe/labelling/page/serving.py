@@ -14,6 +14,7 @@ from gfpipe.labelling.design.queues import Queue
 from gfpipe.labelling.page import access, web
 from gfpipe.labelling.page.access import AccessControl
 from gfpipe.labelling.page.answer_file import AnswerFile, annotator_named
+from gfpipe.labelling.page.connections import BoundedConnection
 from gfpipe.labelling.page.detections import Detections
 from gfpipe.labelling.page.images import ImageCache
 from gfpipe.labelling.page.service import Service
@@ -54,7 +55,12 @@ def run(
             with suppress(KeyboardInterrupt):  # uvicorn shuts down, then raises it again
                 # No access log: URLs contain the token.
                 config = uvicorn.Config(
-                    app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=3
+                    app,
+                    http=BoundedConnection,
+                    log_level="warning",
+                    access_log=False,
+                    server_header=False,
+                    timeout_graceful_shutdown=3,
                 )
                 uvicorn.Server(config).run(sockets=[listener])
             return Summary(service.saved, session.progress(datetime.now().astimezone()))

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.convertors import IntegerConvertor, register_url_convertor
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -27,6 +28,15 @@ from gfpipe.labelling.page.service import Service
 _STATIC: Final = ("page.css", "page.js", "view.js", "frame.js", "items.js", "server.js", "icon.svg")
 _MEDIA_TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _LARGEST_REQUEST: Final = 1 << 16  # bytes; a frame with a hundred faces has some 10 kB
+
+
+class _Position(IntegerConvertor):
+    """A position in a queue. Python refuses to read integers of more than 4,300 digits."""
+
+    regex = "[0-9]{1,100}"
+
+
+register_url_convertor("position", _Position())
 
 
 def application(service: Service) -> Starlette:
@@ -53,7 +63,7 @@ def application(service: Service) -> Starlette:
 
         return endpoint
 
-    position = "/api/items/{position:int}"
+    position = "/api/items/{position:position}"
     return Starlette(
         routes=[
             Route("/", _static("page.html"), methods=["GET"]),
@@ -66,7 +76,7 @@ def application(service: Service) -> Starlette:
             Route(f"{position}/skip", change(service.skip), methods=["POST"]),
             Route("/api/undo", change(lambda *_: service.undo()), methods=["POST"]),
         ],
-        exception_handlers={GfpipeError: _problem},
+        exception_handlers={GfpipeError: _problem, ClientDisconnect: lambda *_: Response(status_code=400)},
     )
 
 
@@ -91,5 +101,5 @@ async def _body(request: Request) -> Mapping[str, Any]:
             raise UsageError(f"a change must have at most {_LARGEST_REQUEST} bytes")
     try:
         return messages.mapping(json.loads(body))
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise UsageError(f"a change must be JSON: {exc}") from exc

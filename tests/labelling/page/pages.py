@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from gfpipe.labelling.design.queues import Queue
 from gfpipe.labelling.page import access
 from gfpipe.labelling.page.access import AccessControl
+from gfpipe.labelling.page.connections import BoundedConnection
 from gfpipe.labelling.page.serving import application, listen
 
 PORT = 8765
@@ -73,7 +74,9 @@ def serving(lake: str, queue: Queue, shows_answers: bool = False) -> Iterator[Se
     with closing(listen("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with application(lake, queue, "AB", shows_answers, "127.0.0.1", port) as (app, _, _):
-            server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+            server = uvicorn.Server(
+                uvicorn.Config(app, http=BoundedConnection, log_level="warning", timeout_graceful_shutdown=1)
+            )
             thread = Thread(target=server.run, kwargs={"sockets": [listener]})
             thread.start()
 

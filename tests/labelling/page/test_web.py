@@ -138,6 +138,20 @@ def test_invalid_bodies_are_refused(page: Visitor, body: str) -> None:
     assert page.client.post("/api/items/0/face", content=body, headers=page.headers).status_code == 400
 
 
+@pytest.mark.parametrize("digits", [101, 4_400])
+@pytest.mark.parametrize("path", ["", "/face.jpg", "/frame.jpg", "/face", "/frame", "/skip"])
+def test_positions_of_absurd_length_are_not_found(page: Visitor, digits: int, path: str) -> None:
+    address = f"/api/items/{'9' * digits}{path}"
+    assert (page.post if path in {"/face", "/frame", "/skip"} else page.get)(address).status_code == 404
+
+
+@pytest.mark.parametrize("number", ["9" * 4_400, "-" + "9" * 4_400, "9" * 4_200, "1e999", "NaN", "[" * 30_000])
+def test_no_number_in_a_body_is_an_error_of_the_server(page: Visitor, number: str) -> None:
+    for position, kind in ((0, "face"), (2, "frame")):
+        body = f'{{"answer": {number}, "detected": {{}}, "missed": [{{"box": [0, 0, 1, {number}], "answer": "male"}}]}}'
+        assert page.client.post(f"/api/items/{position}/{kind}", content=body, headers=page.headers).status_code == 400
+
+
 def test_undo_removes_and_returns_the_latest_reply(page: Visitor, broadcasts: str) -> None:
     page.post("/api/items/1/face", {"answer": "male"})
     faces = {str(face["index"]): "male" for face in page.get("/api/items/2").json()["faces"]}
