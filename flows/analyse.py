@@ -25,6 +25,7 @@ from gfpipe.base.progress import Progress
 from gfpipe.flows import limits
 from gfpipe.flows.jobs import AnalysisJob, RecordingsJob
 from gfpipe.flows.progress import reported
+from gfpipe.flows.security import site
 from gfpipe.lake import identity
 from gfpipe.models import champion
 from gfpipe.output import overview
@@ -85,6 +86,7 @@ def _run_name() -> str:
 @flow(name="analyse", flow_run_name=_run_name)
 def analyse_archive(job: AnalysisJob) -> list[Summary]:
     """Detect and classify the faces of an archive's recordings, and report what could not be read."""
+    site.refuse_others(dict(job), lambda own: dict(AnalysisJob.of(own)))
     holdings = job.holdings()
     if lines := identity.described(listing.plan(job.lake, holdings)):
         create_markdown_artifact("\n".join(f"- {line}" for line in lines), "changes", "Listed otherwise than before")

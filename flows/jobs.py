@@ -9,7 +9,7 @@ from gfpipe.archive.manifest import Manifest
 from gfpipe.choices import DEFAULT_PATTERN, Device
 from gfpipe.counting import Counting
 from gfpipe.lake import shards
-from gfpipe.settings import Analysis, CropRetention
+from gfpipe.settings import Analysis, CropRetention, Settings
 
 
 class Job(BaseModel):
@@ -58,6 +58,11 @@ class AnalysisJob(RecordingsJob):
     """Which faces count: only these can be crops, and shards that lack some of them are written again."""
     crops: CropRetention | None = None
     """Which crops of faces are stored, and for how long; empty: none."""
+
+    @classmethod
+    def of(cls, site: Settings) -> "AnalysisJob":
+        """The job of a site: everything in its archive."""
+        return cls(**{name: getattr(site, name) for name in cls.model_fields if hasattr(site, name)})
 
     def holdings(self) -> Manifest:
         """List the recordings of the archive."""

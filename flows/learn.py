@@ -22,6 +22,7 @@ from gfpipe.flows.jobs import ReclassifyJob
 from gfpipe.flows.publish import publish_lake
 from gfpipe.flows.reclassify import reclassify_lake
 from gfpipe.flows.retrain import retrain_model, show, verdict
+from gfpipe.flows.security import site
 from gfpipe.flows.training_jobs import LearnJob, RetrainJob
 from gfpipe.lake.retention import PurgeScope
 from gfpipe.models import champion, store
@@ -47,6 +48,7 @@ def remove_expired(lake: str) -> purge.Summary:
     Args:
         lake: folder or URL of the Parquet shards.
     """
+    site.refuse_others({"lake": lake}, vars)
     summary = purge_expired(lake).result()
     state = Failed if summary.after else Completed
     return state(message=_removed(summary), data=summary)  # type: ignore[return-value]  # Prefect returns the data
@@ -98,6 +100,7 @@ def _run_name() -> str:
 @flow(name="learn", flow_run_name=_run_name)
 def curate_and_retrain(job: LearnJob) -> Decision:
     """Curate an archive's crops, train a model with them, and promote it if it is shown to be no worse."""
+    site.refuse_others(dict(job), lambda own: dict(LearnJob.of(own)))
     purge_expired(job.lake)
     name = job.name or f"{flow_run.get_scheduled_start_time():%Y-%m}"
     curated = curate_faces(curate.Config(Path(job.lake), name, job.rules, job.soft, replace=True)).result()

@@ -12,6 +12,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from gfpipe.counting import Counting
+from gfpipe.flows.security import site
 from gfpipe.output import overview
 from gfpipe.output.formats import PERCENT, clock, share_with_interval
 from gfpipe.stages.figures import publish as stage
@@ -36,6 +37,7 @@ def publish_lake(lake: str, counting: Counting = Counting()) -> Published:  # no
         lake: folder or URL of the Parquet shards, in which the warehouse is built.
         counting: which faces count.
     """
+    site.refuse_others({"lake": lake, "counting": counting}, vars)
     published = publish_warehouse(lake, counting)
     create_table_artifact(
         [_channel(row) for row in published.screen_time], "screen-time", "Screen time by perceived gender"

@@ -1,35 +1,45 @@
-"""``gfpipe serve``: Prefect's server, its UI and the scheduled runs of a site, in one process tree."""
+"""``gfpipe serve``: Prefect's server, its UI and the scheduled runs of a site, in one process tree.
 
+The runner executes the flows of this process: what the API says about a deployment's code (entry point, pull steps, job
+variables) has no effect. Their parameters are checked in the run (:mod:`gfpipe.flows.security.site`).
+"""
+
+import asyncio
 import os
 import re
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, cast
 
-import prefect
 from prefect.client.orchestration import get_client
 from prefect.client.schemas import filters
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, State, StateType
 from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import TerminationSignal
+from prefect.flows import Flow
+from prefect.runner import Runner
 from prefect.schedules import Cron, Interval, Schedule
 from prefect.states import Crashed
 from prefect.types.entrypoint import EntrypointType
 
 from gfpipe import settings
-from gfpipe.curation.selection import Rules
 from gfpipe.errors import UsageError
 from gfpipe.flows import limits, server
 from gfpipe.flows.analyse import analyse_archive
 from gfpipe.flows.jobs import AnalysisJob
 from gfpipe.flows.learn import curate_and_retrain, remove_expired
 from gfpipe.flows.publish import publish_lake
+from gfpipe.flows.security import site as confinement
 from gfpipe.flows.training_jobs import LearnJob
 from gfpipe.settings import Settings
 
 UI_PORT: Final = 4200
+# The next night is skipped while a run takes longer than a day.
+_ONE_AT_A_TIME: Final = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 _EVERY: Final = re.compile(r"every (\d+) (seconds|minutes|hours)")
 
 
@@ -48,11 +58,14 @@ def serve(config: str | Path, port: int = UI_PORT, say: Callable[[str], object] 
     site = settings.load(config)
     scheduled = list(_scheduled(site))
     with _server(port, site.workers, say):
-        for deployment, line in scheduled:
-            say(f"{deployment.full_name}: {line} ({site.timezone or 'UTC'})")
+        os.environ[confinement.VARIABLE] = str(Path(config).absolute())
         os.environ["PYTHONSAFEPATH"] = "1"  # the processes of flow runs import no packages of the current folder
-        with _interruptible():
-            prefect.serve(*(deployment for deployment, _ in scheduled), print_starting_message=False)
+        runner = Runner()
+        for due in scheduled:
+            runner.add_flow(due.flow, **due.options)
+            say(f"{due.flow.name}/{due.name}: {due.line} ({site.timezone or 'UTC'})")
+        with _interruptible(), suppress(KeyboardInterrupt, TerminationSignal):
+            asyncio.run(runner.start())
 
 
 def deployments(site: Settings) -> list[RunnerDeployment]:
@@ -61,39 +74,45 @@ def deployments(site: Settings) -> list[RunnerDeployment]:
     Raises:
         UsageError: a schedule is neither a cron line nor ``every N seconds|minutes|hours``.
     """
-    return [deployment for deployment, _ in _scheduled(site)]
+    return [cast("RunnerDeployment", due.flow.to_deployment(**due.options)) for due in _scheduled(site)]
 
 
-def _scheduled(site: Settings) -> Iterator[tuple[RunnerDeployment, str]]:
-    """The deployments, with the lines of the settings that schedule them."""
+@dataclass(frozen=True)
+class _Due:
+    """A flow that is scheduled: the name of its deployment, the line of the settings, and its parameters."""
 
-    def due(flow: Any, name: str, line: str, **parameters: Any) -> tuple[RunnerDeployment, str]:
-        deployment = flow.to_deployment(
-            name,
-            schedule=schedule(line, site.timezone),
-            parameters=parameters,
-            entrypoint_type=EntrypointType.MODULE_PATH,  # found wherever gfpipe is installed
+    flow: Flow[Any, Any]
+    name: str
+    line: str
+    timezone: str | None
+    parameters: dict[str, Any]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of the deployment."""
+        return {
+            "name": self.name,
+            "schedule": schedule(self.line, self.timezone),
+            "parameters": self.parameters,
+            "entrypoint_type": EntrypointType.MODULE_PATH,  # found wherever gfpipe is installed
             # The next night is skipped while a run takes longer than a day.
-            concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
-        )
-        return cast("RunnerDeployment", deployment), line
+            "concurrency_limit": ConcurrencyLimitConfig(
+                limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
+            ),
+        }
 
-    common = {name: getattr(site, name) for name in AnalysisJob.model_fields if hasattr(site, name)}
-    yield due(analyse_archive, "nightly", site.analyse_schedule, job=AnalysisJob(**common))
+
+def _scheduled(site: Settings) -> Iterator[_Due]:
+    def due(flow: Any, name: str, line: str, **parameters: Any) -> _Due:
+        schedule(line, site.timezone)  # before a server is started
+        return _Due(flow, name, line, site.timezone, parameters)
+
+    yield due(analyse_archive, "nightly", site.analyse_schedule, job=AnalysisJob.of(site))
     yield due(publish_lake, "nightly", site.publish_schedule, lake=site.lake, counting=site.counting)
     if site.crops:
         yield due(remove_expired, "nightly", site.purge_schedule, lake=site.lake)
-    if learn := site.learn:
-        job = LearnJob(
-            lake=site.lake,
-            data=learn.data,
-            gate_data=learn.gate_data,
-            recipe=learn.recipe,
-            rules=Rules(threshold_female=learn.threshold, threshold_male=learn.threshold),
-            counting=site.counting,
-            reestimate=learn.reestimate,
-        )
-        yield due(curate_and_retrain, "monthly", learn.schedule, job=job)
+    if site.learn:
+        yield due(curate_and_retrain, "monthly", site.learn.schedule, job=LearnJob.of(site))
 
 
 def schedule(text: str, timezone: str | None) -> Schedule:

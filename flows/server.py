@@ -174,18 +174,26 @@ def _shared() -> Server:
 
 @contextmanager
 def using(api_url: str) -> Iterator[None]:
-    """Set the API address of Prefect in this process and its children."""
-    from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415
+    """Set the API address of Prefect in this process and its children, and the secret that new servers ask for."""
+    from prefect.settings import (  # noqa: PLC0415
+        PREFECT_API_AUTH_STRING,
+        PREFECT_API_URL,
+        PREFECT_SERVER_API_AUTH_STRING,
+        temporary_settings,
+    )
 
-    before = os.environ.get("PREFECT_API_URL")
-    os.environ["PREFECT_API_URL"] = api_url
+    secret = PREFECT_SERVER_API_AUTH_STRING.value()
+    values = {PREFECT_API_URL: api_url} | ({PREFECT_API_AUTH_STRING: secret} if secret else {})
+    before = {setting.name: os.environ.get(setting.name) for setting in values}
+    os.environ.update({setting.name: value for setting, value in values.items()})
     try:
-        with temporary_settings({PREFECT_API_URL: api_url}):
+        with temporary_settings(values):
             yield
     finally:
-        del os.environ["PREFECT_API_URL"]
-        if before is not None:
-            os.environ["PREFECT_API_URL"] = before
+        for name, value in before.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
 
 
 def quiet() -> None:
@@ -213,10 +221,15 @@ class _RetrySoon:
 
 def _serve(descriptor: int, *, full: bool) -> None:
     """Run the server until standard input is closed."""
+    listener = socket.socket(fileno=descriptor)
+    port = listener.getsockname()[1]
+    from gfpipe.flows.security import access  # noqa: PLC0415
+
+    os.environ["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"] = ",".join(access.origins(port))  # read when Prefect is imported
     import uvicorn  # noqa: PLC0415
     from prefect.server.api.server import create_app  # noqa: PLC0415
 
-    app = _RetrySoon(create_app(ephemeral=not full, final=True))
+    app = access.AccessControl(_RetrySoon(create_app(ephemeral=not full, final=True)), port)
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=3))
 
     def end_with_parent() -> None:
@@ -224,7 +237,7 @@ def _serve(descriptor: int, *, full: bool) -> None:
         server.should_exit = True
 
     threading.Thread(target=end_with_parent, daemon=True).start()
-    server.run(sockets=[socket.socket(fileno=descriptor)])
+    server.run(sockets=[listener])
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 from gfpipe.choices import LEAST_LABELS, Device
 from gfpipe.counting import Counting
 from gfpipe.curation.selection import Rules
+from gfpipe.errors import UsageError
 from gfpipe.evaluation.gate.non_inferiority import Margins
 from gfpipe.flows.jobs import Job
-from gfpipe.settings import Analysis
+from gfpipe.settings import Analysis, Settings
 
 
 class RetrainJob(Job):
@@ -52,3 +53,23 @@ class LearnJob(RetrainJob):
     """Which faces count when the lake is published after a promotion."""
     reestimate: bool = False
     """Reclassify the whole lake and publish after a promotion; else the figures break where the new model begins."""
+
+    @classmethod
+    def of(cls, site: Settings) -> "LearnJob":
+        """The job of a site.
+
+        Raises:
+            UsageError: the site does not train.
+        """
+        learn = site.learn
+        if learn is None:
+            raise UsageError("the site does not train: its settings have no table [learn]")
+        return cls(
+            lake=site.lake,
+            data=learn.data,
+            gate_data=learn.gate_data,
+            recipe=learn.recipe,
+            rules=Rules(threshold_female=learn.threshold, threshold_male=learn.threshold),
+            counting=site.counting,
+            reestimate=learn.reestimate,
+        )

@@ -25,7 +25,7 @@ from gfpipe.errors import UsageError
 
 PREFIX: Final = "GFPIPE_"
 
-_FOLDERS: Final = ("GFPIPE_MODELS", "GFPIPE_CACHE")  # read elsewhere, also where there is no site
+_NO_SETTINGS: Final = ("GFPIPE_MODELS", "GFPIPE_CACHE", "GFPIPE_SITE")  # read elsewhere
 _TERM: Final = re.compile(r"([1-9][0-9]{0,5}) ?([hdw])")
 _UNIT: Final = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _LONGEST: Final = timedelta(days=366)
@@ -195,7 +195,7 @@ def environment() -> dict[str, tuple[str, ...]]:
     return {
         name: tuple(name.removeprefix(PREFIX).lower().split("__"))
         for name in sorted(os.environ)
-        if name.startswith(PREFIX) and name not in _FOLDERS
+        if name.startswith(PREFIX) and name not in _NO_SETTINGS
     }
 
 

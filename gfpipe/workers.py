@@ -23,7 +23,8 @@ def pool(workers: int = 0, scheduler: str | None = None) -> AbstractContextManag
 
     Args:
         workers: number of local processes; 0 means one per available core.
-        scheduler: address such as ``tcp://10.0.0.1:8786``; its workers need gfpipe, the models and the same paths.
+        scheduler: address such as ``tls://10.0.0.1:8786``; its workers need gfpipe, the models and the same paths. It
+            is trusted with everything: its answers are unpickled here. Certificates are those of Dask's configuration.
 
     Raises:
         UsageError: the scheduler does not respond, or Dask is not installed.
@@ -108,6 +109,11 @@ def _cluster(scheduler: str) -> Iterator[Executor]:
         client: Any = Client(scheduler, timeout=SCHEDULER_TIMEOUT)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as exc:
         raise UsageError(f"no Dask scheduler responds at {scheduler}: {exc}") from exc
+    except (TypeError, RuntimeError) as exc:  # tls:// without certificates, tcp:// where encryption is required
+        raise UsageError(
+            f"{scheduler} does not fit Dask's configuration of certificates ({exc}); "
+            "see dask.yaml, which gfpipe config init writes"
+        ) from exc
     with client:
         yield client.get_executor(pure=False)
 

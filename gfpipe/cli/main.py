@@ -137,7 +137,7 @@ def config_check(file: SiteFile = _SITE_FILE) -> None:
 
 @command(config, "gfpipe config init", name="init")
 def config_init(force: Annotated[bool, Option(help="Overwrite files that exist.")] = False) -> None:
-    """Write gfpipe.toml, and prefect.yaml and limits.sh for a Prefect server elsewhere, into the current folder."""
+    """Write gfpipe.toml, and files for a Prefect server elsewhere and a Dask cluster, into the current folder."""
     from gfpipe.base.files import write  # noqa: PLC0415
 
     package = Path(__file__).resolve().parent.parent

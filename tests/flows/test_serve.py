@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+from playwright.sync_api import Browser
 from prefect.settings import PREFECT_HOME, temporary_settings
 
 from gfpipe.curation.selection import Rules
@@ -21,6 +22,7 @@ from gfpipe.flows.learn import curate_and_retrain, remove_expired
 from gfpipe.flows.serve import deployments, schedule
 from gfpipe.flows.server import Server, _database
 from gfpipe.settings import CropRetention, Learning, Settings
+from tests.fixtures.browser import PageLog
 
 T = TypeVar("T")
 COMMAND = "from gfpipe.cli.main import main; main()"
@@ -44,7 +46,7 @@ def served(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         env={**environment, "PREFECT_HOME": str(home / "prefect")},
     )
     try:
-        yield Served(process, port)
+        yield Served(process, port, home)
     finally:
         process.kill()
         process.wait()
@@ -53,12 +55,27 @@ def served(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 class Served:
     """The served site, read from the API."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", port: int) -> None:
-        self.process, self.url = process, f"http://127.0.0.1:{port}"
+    def __init__(self, process: "subprocess.Popen[bytes]", port: int, home: Path) -> None:
+        self.process, self.url, self.home = process, f"http://127.0.0.1:{port}", home
 
     def post(self, path: str, **query: Any) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = httpx.post(self.url + "/api" + path, json=query, timeout=60).json()
         return found
+
+    def deployment(self, flow: str) -> dict[str, Any]:
+        """The deployment of a flow."""
+        return self.post("/deployments/filter", flows={"name": {"any_": [flow]}})[0]
+
+    def ended(self, deployment: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:
+        """Create a run with the parameters, and return it when it has ended."""
+        path = f"{self.url}/api/deployments/{deployment['id']}/create_flow_run"
+        run = httpx.post(path, json={"parameters": parameters}, timeout=60).raise_for_status().json()
+
+        def end() -> dict[str, Any] | None:
+            now: dict[str, Any] = httpx.get(f"{self.url}/api/flow_runs/{run['id']}", timeout=60).json()
+            return now if now["state_type"] in {"COMPLETED", "FAILED", "CRASHED"} else None
+
+        return wait_for(end)
 
     def analysis(self) -> dict[str, Any]:
         """The first scheduled run that has ended."""
@@ -72,6 +89,18 @@ class Served:
                 return None  # the server is not up yet
 
         return wait_for(first)
+
+
+def test_a_site_with_crops_and_training_has_two_more_deployments(tmp_path: Path) -> None:
+    lessons = Learning(["labelled:utkface=/data/UTKFace"], ["utkface=/data/UTKFace"], threshold=0.8)
+    site = Settings("tv", str(tmp_path / "lake"), crops=CropRetention("30d"), learn=lessons)
+    due = {deployment.full_name: deployment for deployment in deployments(site)}
+    assert set(due) == {"analyse/nightly", "publish/nightly", "purge/nightly", "learn/monthly"}
+    parameters = due["learn/monthly"].parameters
+    assert parameters["job"].lake == str(tmp_path / "lake")
+    assert parameters["job"].rules == Rules(threshold_female=0.8, threshold_male=0.8)
+    curate_and_retrain.validate_parameters(parameters)
+    remove_expired.validate_parameters(due["purge/nightly"].parameters)
 
 
 @pytest.mark.slow
@@ -100,16 +129,42 @@ def test_both_deployments_are_served(served: Served) -> None:
     assert names == {"analyse/nightly", "publish/nightly"}
 
 
-def test_a_site_with_crops_and_training_has_two_more_deployments(tmp_path: Path) -> None:
-    lessons = Learning(["labelled:utkface=/data/UTKFace"], ["utkface=/data/UTKFace"], threshold=0.8)
-    site = Settings("tv", str(tmp_path / "lake"), crops=CropRetention("30d"), learn=lessons)
-    due = {deployment.full_name: deployment for deployment in deployments(site)}
-    assert set(due) == {"analyse/nightly", "publish/nightly", "purge/nightly", "learn/monthly"}
-    parameters = due["learn/monthly"].parameters
-    assert parameters["job"].lake == str(tmp_path / "lake")
-    assert parameters["job"].rules == Rules(threshold_female=0.8, threshold_male=0.8)
-    curate_and_retrain.validate_parameters(parameters)
-    remove_expired.validate_parameters(due["purge/nightly"].parameters)
+@pytest.mark.slow
+def test_the_ui_works_in_a_browser_and_other_sites_reach_nothing(served: Served, browser: Browser) -> None:
+    served.analysis()
+    for url in (served.url, served.url.replace("127.0.0.1", "localhost")):
+        page = browser.new_page()
+        log = PageLog.of(page)
+        page.goto(f"{url}/deployments", timeout=120_000)
+        page.get_by_text("publish").first.wait_for(timeout=120_000)
+        assert not [message for message in log.messages if "CORS" in message or "WebSocket" in message]
+        page.close()
+    page = browser.new_page()
+    page.route("http://evil.example/", lambda route: route.fulfill(body="<p>cats</p>", content_type="text/html"))
+    page.goto("http://evil.example/")
+    attack = """([url, type]) => fetch(
+        `${url}/api/flows/`, {method: "POST", body: new Blob(['{"name": "evil"}'], {type})}
+    ).then(() => "answered", () => "refused")"""
+    for kind in ("", "text/plain", "application/json"):
+        assert page.evaluate(attack, [served.url, kind]) == "refused"
+    page.close()
+    assert "evil" not in {flow["name"] for flow in served.post("/flows/filter")}
+
+
+@pytest.mark.slow
+def test_a_run_elsewhere_is_refused_and_code_of_a_deployment_is_not_run(served: Served) -> None:
+    served.analysis()
+    publish, elsewhere, executed = served.deployment("publish"), served.home / "elsewhere", served.home / "executed"
+    step = {"prefect.deployments.steps.run_shell_script": {"script": f"touch {executed}"}}
+    change = {"pull_steps": [step], "entrypoint": "os.path.join", "path": str(served.home)}
+    path = f"{served.url}/api/deployments/{publish['id']}"
+    httpx.patch(path, json=change, timeout=60).raise_for_status()
+    run = served.ended(publish, publish["parameters"] | {"lake": str(elsewhere)})
+    assert run["state_type"] == "FAILED"
+    assert f"lake is '{elsewhere}', not '{served.home / 'lake'}'" in run["state"]["message"]
+    assert not elsewhere.exists()
+    assert served.ended(publish, {})["state_type"] == "COMPLETED"
+    assert not executed.exists()
 
 
 @pytest.mark.slow
