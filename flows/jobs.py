@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from gfpipe.archive import manifest
 from gfpipe.archive.manifest import Manifest
-from gfpipe.choices import DEFAULT_PATTERN, Device
+from gfpipe.choices import DEFAULT_PATTERN, DateOrder, Device
 from gfpipe.counting import Counting
 from gfpipe.lake import shards
 from gfpipe.settings import Analysis, CropRetention, Settings
@@ -47,11 +47,13 @@ class AnalysisJob(RecordingsJob):
     """Parameters of the flow `analyse`."""
 
     archive: str
-    """Folder of recordings, or a CSV or Parquet manifest."""
+    """Folder of recordings, or a manifest (CSV, XLSX or Parquet)."""
     pattern: str = DEFAULT_PATTERN
     """Pattern of the paths in a folder."""
     timezone: str | None = None
     """Time zone of start times that have none, such as Europe/Paris."""
+    dates: DateOrder | None = None
+    """Order of dates such as 01/03/2024 in a manifest that does not show it."""
     analysis: Analysis = Analysis()
     """Sampling and models; `champion` is resolved when the run begins."""
     counting: Counting = Counting()
@@ -66,7 +68,7 @@ class AnalysisJob(RecordingsJob):
 
     def holdings(self) -> Manifest:
         """List the recordings of the archive."""
-        return manifest.read(self.archive, self.pattern, self.timezone)
+        return manifest.read(self.archive, self.pattern, self.timezone, self.dates)
 
 
 class ReclassifyJob(RecordingsJob):

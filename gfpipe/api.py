@@ -13,7 +13,7 @@ import pyarrow as pa
 from gfpipe import warehouse, workers
 from gfpipe.archive import manifest
 from gfpipe.base.progress import OnProgress, Progress, no_progress
-from gfpipe.choices import DEFAULT_PATTERN
+from gfpipe.choices import DEFAULT_PATTERN, DateOrder
 from gfpipe.counting import Counting
 from gfpipe.estimates.question import Question
 from gfpipe.models import champion
@@ -97,6 +97,7 @@ def analyse(
     *,
     pattern: str = DEFAULT_PATTERN,
     timezone: str | None = None,
+    dates: DateOrder | None = None,
     analysis: Analysis = Analysis(),  # noqa: B008 - frozen
     processes: int = 0,
     on_progress: OnProgress = no_progress,
@@ -110,6 +111,7 @@ def analyse(
         lake: the folder of shards; created if it is missing.
         pattern: how the paths of a folder are read.
         timezone: IANA name, for starts that have no zone.
+        dates: order of dates such as 01/03/2024 in a manifest that does not show it.
         analysis: sampling and models.
         processes: worker processes; 0 for one per core.
         on_progress: receives recordings done and in all.
@@ -123,7 +125,7 @@ def analyse(
         ModelError: a model cannot be fetched.
     """
     if isinstance(recordings, str | os.PathLike):
-        holdings = manifest.read(Path(recordings), pattern, timezone)
+        holdings = manifest.read(Path(recordings), pattern, timezone, dates)
     else:
         holdings = manifest.Manifest("gfpipe.analyse", tuple(recordings))
     listing.run(os.fspath(lake), holdings)

@@ -19,6 +19,13 @@ class Sampling(StrEnum):
     EXACT = "exact"  # the frame shown at the middle of each interval
 
 
+class DateOrder(StrEnum):
+    """The order of dates such as 01/03/2024 in tables."""
+
+    DAY_FIRST = "day-first"
+    MONTH_FIRST = "month-first"
+
+
 class Device(StrEnum):
     """Where networks run."""
 

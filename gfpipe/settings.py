@@ -17,6 +17,7 @@ from gfpipe.choices import (
     DEFAULT_DETECTOR,
     DEFAULT_EVERY_SECONDS,
     DEFAULT_PATTERN,
+    DateOrder,
     Device,
     Sampling,
 )
@@ -126,10 +127,11 @@ class Settings:
     """The keys and tables of ``gfpipe.toml``.
 
     Attributes:
-        archive: folder of recordings, or a CSV or Parquet manifest.
+        archive: folder of recordings, or a manifest (CSV, XLSX or Parquet).
         lake: folder or URL of the shards and the warehouse.
         pattern: pattern of the archive's paths.
         timezone: time zone of start times that have none, and of the schedules, such as ``Europe/Paris``.
+        dates: order of dates such as 01/03/2024 in a manifest that does not show it: ``day-first`` or ``month-first``.
         analysis: table ``[analysis]``.
         counting: table ``[counting]``: which faces count, when publishing and for crops.
         workers: worker processes; 0 means one a core.
@@ -144,6 +146,7 @@ class Settings:
     lake: str
     pattern: str = DEFAULT_PATTERN
     timezone: Annotated[str | None, AfterValidator(_zone)] = None
+    dates: DateOrder | None = None
     analysis: Analysis = field(default_factory=Analysis)
     counting: Counting = field(default_factory=Counting)
     workers: Annotated[int, Field(ge=0)] = 0

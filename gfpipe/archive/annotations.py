@@ -1,97 +1,109 @@
-"""Annotations of an archive in CSV files: excluded intervals, and classes of programmes and channels."""
+"""Annotations of an archive in tables: excluded intervals, and classes of programmes and channels."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
-import pandas as pd
 import pyarrow as pa
 
+from gfpipe.archive.airtime import ends_of, interval
+from gfpipe.choices import DateOrder
 from gfpipe.errors import UsageError
 from gfpipe.recording import zone
+from gfpipe.tables import sheet, times
+from gfpipe.tables.sheet import Row, Sheet
+
+_TIMES: Final = ("date", "start", "end")
+_Interval = tuple[datetime, datetime]
+_Zone = tuple[str, str]  # channel and time zone
 
 
 def classes(path: Path, key: str, taken: Iterable[str] = ()) -> pa.Table:
-    """Read a CSV file of one row per programme or channel: the column `key`, followed by the others, as text.
+    """Read a table of one row per programme or channel: the column `key`, followed by the others, as text.
 
     Column names in `taken` are reserved.
 
     Raises:
-        UsageError: the file cannot be read, lacks `key` or another column, or repeats a row.
+        UsageError: the file cannot be read, lacks `key` or another column, or has an invalid or repeated row.
     """
-    table = _read(path, (key,))
-    others = [name for name in table.columns if name != key]
+    table = sheet.read(path)
+    table.needs((key,), f"{key} and its classes are expected")
+    others = {column: heading for column, heading in table.headings.items() if column != key}
     if not others:
         raise UsageError(f"{path}: {key} is its only column; add another, such as genre or group")
-    if clash := sorted(set(others) & set(taken)):
+    if clash := sorted(set(others.values()) & set(taken)):
         raise UsageError(f"{path}: the column name {clash[0]} is reserved; rename it")
-    if (repeated := table[table[key].duplicated()]).size:
-        line = _line(repeated.index[0])
-        raise UsageError(f"{path}, line {line}: {key} {repeated[key].iloc[0]!r} is repeated; keep one row")
-    return pa.table({name: pa.array(table[name], pa.string(), from_pandas=True) for name in (key, *others)})
+    problems: list[object] = list(table.refused)
+    places: dict[str, str] = {}
+    problems += [
+        f"{row.place}: {key} {row[key]!r} is repeated, see {first}; keep one row"
+        for row in table.rows
+        if (first := places.setdefault(row.name(key), row.place)) != row.place
+    ]
+    if problems:
+        raise sheet.refusal(path, problems)
+    cells = {name: [row.name(name) or None for row in table.rows] for name in (key, *others)}
+    return pa.table({{key: key, **others}[name]: pa.array(texts, pa.string()) for name, texts in cells.items()})
 
 
-def exclusions(path: Path, zones: Sequence[tuple[str, str]]) -> pa.Table:
-    """Read a CSV file of excluded intervals: ``channel, start, end, reason``.
+def exclusions(path: Path, zones: Sequence[_Zone], dates: DateOrder | None = None) -> pa.Table:
+    """Read a table of excluded intervals: ``channel, start, end``, and optionally ``date`` and ``reason``.
 
     Times without a time zone are in that of the channel's recordings. Rows without a channel apply to all channels.
 
     Args:
-        path: the CSV file.
+        path: CSV or XLSX file.
         zones: channel and time zone of the recordings (IANA name or +HH:MM).
+        dates: order of dates such as 01/03/2024, if the table does not show it.
 
     Returns:
         ``channel, timezone, starts, ends``, ordered and merged.
 
     Raises:
-        UsageError: the file cannot be read, a time is not valid, or an end is before its start.
+        UsageError: the file cannot be read, a time is not valid, or an end is not after its start.
     """
-    table = _read(path, ("start", "end"))
-    by_zone: dict[tuple[str, str], list[tuple[datetime, datetime]]] = {}
-    for index, row in table.iterrows():
-        start, end = (_moment(path, _line(index), row[name]) for name in ("start", "end"))
-        channel = row.get("channel")
-        for key in zones:
-            if pd.isna(channel) or channel == key[0]:
-                starts, ends = (_utc(moment, key[1]) for moment in (start, end))
-                if ends <= starts:
-                    raise UsageError(f"{path}, line {_line(index)}: the end {row['end']} is not after the start")
-                by_zone.setdefault(key, []).append((starts, ends))
+    table = sheet.read(path)
+    table.needs(("start", "end"), "a table of exclusions has channel, start, end, reason")
+    by_zone = _intervals(table, zones, dates)
     rows = [(*key, *interval) for key, intervals in by_zone.items() for interval in _merged(intervals)]
     utc = pa.timestamp("us", tz="UTC")
     types = {"channel": pa.string(), "timezone": pa.string(), "starts": utc, "ends": utc}
     return pa.table({name: pa.array([row[i] for row in rows], kind) for i, (name, kind) in enumerate(types.items())})
 
 
-def _read(path: Path, required: Sequence[str]) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path, dtype=str, skipinitialspace=True, encoding="utf-8-sig")
-    except (OSError, ValueError) as exc:
-        raise UsageError(f"{path}: cannot be read as CSV: {exc}") from exc
-    table.columns = table.columns.str.strip()
-    for name in required:
-        if name not in table.columns:
-            raise UsageError(f"{path}: the column {name} is missing; its columns are {', '.join(table.columns)}")
-    return table
+def _intervals(table: Sheet, zones: Sequence[_Zone], dates: DateOrder | None) -> dict[_Zone, list[_Interval]]:
+    """Intervals in UTC by channel and zone, in the order of the table."""
+    by_zone: dict[_Zone, list[_Interval]] = defaultdict(list)
+    problems: list[object] = list(table.refused)
+    dates = dates or times.order_in(table, _TIMES)
+    for row in table.rows:
+        try:
+            start, ends = _local(row, dates)
+            for key in zones:
+                if row.name("channel") in ("", key[0]):
+                    after = by_zone[key][-1][1] if by_zone[key] else None
+                    starts, stops = interval(start, ends, zone(key[1]), after)
+                    by_zone[key].append((starts.astimezone(UTC), (stops or starts).astimezone(UTC)))
+        except (ValueError, UsageError) as exc:
+            problems.append(f"{row.place}: {exc}")
+    if problems:
+        raise sheet.refusal(table.path, problems)
+    return by_zone
 
 
-def _line(index: object) -> int:
-    return int(str(index)) + 2  # the header is line 1
+def _local(row: Row, dates: DateOrder | None) -> tuple[datetime, list[datetime]]:
+    """Start and possible ends of an interval, as written."""
+    if empty := next((name for name in ("start", "end") if not row[name]), None):
+        raise ValueError(f"{empty} is empty")
+    day = times.parse(row["date"], dates).day if row["date"] else None
+    start = times.parse(row["start"], dates).on(day)
+    return start, ends_of(times.parse(row["end"], dates), start)
 
 
-def _moment(path: Path, line: int, text: object) -> datetime:
-    try:
-        return datetime.fromisoformat(str(text))
-    except ValueError as exc:
-        raise UsageError(f"{path}, line {line}: {text} is not a time; write 2024-03-07 20:15:00") from exc
-
-
-def _utc(moment: datetime, zone_name: str) -> datetime:
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone(zone_name))).astimezone(UTC)
-
-
-def _merged(intervals: Iterable[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
-    merged: list[tuple[datetime, datetime]] = []
+def _merged(intervals: Iterable[_Interval]) -> list[_Interval]:
+    merged: list[_Interval] = []
     for starts, ends in sorted(intervals):
         if merged and starts <= merged[-1][1]:
             merged[-1] = merged[-1][0], max(ends, merged[-1][1])

@@ -1,19 +1,22 @@
-"""Recordings of an archive: a folder read with a path pattern, or a CSV or Parquet manifest.
+"""Recordings of an archive: a folder read with a path pattern, or a manifest.
 
 Invalid rows are rejected with a reason, and reported; the others are read.
 """
 
-from collections.abc import Callable, Collection, Iterator
+import os
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import pandas as pd
-
+from gfpipe.archive import programmes
+from gfpipe.archive.airtime import interval
 from gfpipe.archive.pattern import Pattern
+from gfpipe.archive.programmes import Listed
+from gfpipe.choices import DateOrder
 from gfpipe.errors import UsageError
 from gfpipe.recording import Recording, Rejected
 
@@ -61,13 +64,14 @@ class Manifest:
         return replace(self, recordings=recordings, rejected=tuple(filter(condition, self.rejected)))
 
 
-def read(archive: str | Path, pattern: str, timezone: str | None = None) -> Manifest:
-    """Read an archive: a folder, or a manifest with columns path, channel, programme, start and optionally end.
+def read(archive: str | Path, pattern: str, timezone: str | None = None, dates: DateOrder | None = None) -> Manifest:
+    """Read an archive: a folder, or a manifest (:mod:`gfpipe.archive.programmes`).
 
     Args:
-        archive: folder, or ``.csv``/``.parquet`` file; its relative paths are relative to its folder.
+        archive: folder, or CSV, XLSX or Parquet file; its relative paths are relative to its folder.
         pattern: pattern of a folder's paths, see :class:`gfpipe.archive.pattern.Pattern`.
         timezone: IANA name of the zone for starts without a zone, and to which others are converted.
+        dates: order of dates such as 01/03/2024 in a manifest that does not show it.
 
     Raises:
         UsageError: the archive does not exist or has no valid recording; the pattern, zone or manifest is not valid.
@@ -76,31 +80,17 @@ def read(archive: str | Path, pattern: str, timezone: str | None = None) -> Mani
     if path.is_dir():
         rows = _folder_rows(path, Pattern(pattern))
     elif path.is_file():
-        rows = _manifest_rows(path)
+        rows = programmes.read(path, dates)
     else:
         raise UsageError(f"{archive}: no such folder or manifest; is the archive mounted?")
-    return _manifest(str(path), [_with_zone(row, zone) for row in rows])
+    return _manifest(str(path), rows, zone)
 
 
-_Row = Recording | Rejected
-
-
-@dataclass(frozen=True)
-class _Naive:
-    """A valid row, before its time zone is resolved."""
-
-    path: str
-    channel: str
-    programme: str
-    start: datetime
-    end: datetime | None = None
-
-
-def _folder_rows(folder: Path, pattern: Pattern) -> list[_Naive | Rejected]:
-    rows: list[_Naive | Rejected] = []
+def _folder_rows(folder: Path, pattern: Pattern) -> list[Listed | Rejected]:
+    rows: list[Listed | Rejected] = []
     for path in sorted(_media_files(folder)):
         if match := pattern.match(path.relative_to(folder).as_posix()):
-            rows.append(_Naive(str(path), match.channel, match.programme, match.start))
+            rows.append(Listed(path.name, str(path), match.channel, match.programme, match.start))
         else:
             rows.append(Rejected(str(path), f"the path does not fit the pattern {pattern.text!r}"))
     if not rows:
@@ -120,71 +110,33 @@ def _media_files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _manifest_rows(path: Path) -> list[_Naive | Rejected]:
-    try:
-        if path.suffix.lower() == ".parquet":
-            table = pd.read_parquet(path)
-        else:
-            table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except Exception as exc:
-        raise UsageError(f"{path}: cannot be read as a CSV or Parquet manifest: {exc}") from exc
-    if missing := {"path", "channel", "programme", "start"} - set(table.columns):
-        raise UsageError(
-            f"{path}: columns missing: {', '.join(sorted(missing))}; a manifest has path, channel, programme, start "
-            "and optionally end"
-        )
-    if table.empty:
-        raise UsageError(f"{path}: the manifest has no rows")
-    return [_manifest_row(path, number, row) for number, row in enumerate(table.to_dict(orient="records"), start=2)]
-
-
-def _manifest_row(manifest: Path, number: int, row: dict[Any, Any]) -> _Naive | Rejected:
-    text = {key: "" if pd.isna(value) else str(value).strip() for key, value in row.items()}
-    file = str(manifest.parent / text["path"]) if text["path"] and "://" not in text["path"] else text["path"]
-    where = f"{manifest.name}, row {number}"
-    reject = partial(Rejected, file or where, channel=text["channel"] or None, programme=text["programme"] or None)
-    for key in ("path", "channel", "start"):
-        if not text[key]:
-            return reject(f"{where}: {key} is empty")
-    try:
-        start = datetime.fromisoformat(text["start"])
-        end = datetime.fromisoformat(text["end"]) if text.get("end") else None
-    except ValueError as exc:
-        return reject(f"{where}: {exc}; write times as 2001-03-04T20:00:00+01:00")
-    return _Naive(file, text["channel"], text["programme"] or text["channel"], start, end)
-
-
-def _with_zone(row: _Naive | Rejected, zone: ZoneInfo | None) -> _Row:
-    if isinstance(row, Rejected):
-        return row
-    reject = partial(Rejected, row.path, channel=row.channel, programme=row.programme)
-    start, end = (_localise(moment, zone) for moment in (row.start, row.end))
-    if start is None or start.tzinfo is None or (end is not None and end.tzinfo is None):
-        return reject(f"the start {row.start:%Y-%m-%d %H:%M} has no time zone; give one with --timezone Europe/Paris")
-    scheduled = None if end is None else end.timestamp() - start.timestamp()  # also across daylight saving time
-    try:
-        return Recording(row.path, row.channel, row.programme, start, scheduled)
-    except UsageError as exc:
-        return reject(str(exc), start=start)
-
-
-def _localise(moment: datetime | None, zone: ZoneInfo | None) -> datetime | None:
-    if moment is None or zone is None:
-        return moment
-    return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
-
-
-def _manifest(source: str, rows: list[_Row]) -> Manifest:
-    """Order recordings by air time, and reject duplicates."""
+def _manifest(source: str, rows: Sequence[Listed | Rejected], zone: ZoneInfo | None) -> Manifest:
+    """Resolve local times, order recordings by air time, and reject duplicates."""
     recordings: dict[str, Recording] = {}
     rejected = [row for row in rows if isinstance(row, Rejected)]
+    places: dict[str, str] = {}  # where each file is listed
+    ends: dict[str, datetime] = {}  # of the row before, by channel
     for row in rows:
         if isinstance(row, Rejected):
             continue
-        first = recordings.setdefault(row.recording_id, row)
-        if first is not row:
+        reject = partial(Rejected, row.path, channel=row.channel, programme=row.programme)
+        try:
+            start, end = interval(row.start, row.ends, zone, ends.get(row.channel))
+            # Timestamps, because datetimes of one zone are subtracted as local times.
+            seconds = None if end is None else end.timestamp() - start.timestamp()
+            recording = Recording(row.path, row.channel, row.programme, start, seconds)
+        except UsageError as exc:
+            rejected.append(reject(f"{row.place}: {exc}"))
+            continue
+        ends[row.channel] = end or start
+        if (place := places.setdefault(os.path.normpath(row.path), row.place)) is not row.place:
+            problem = f"the file is listed in {place} already; list it once, from its first programme to its end"
+            rejected.append(reject(f"{row.place}: {problem}", start=start))
+            continue
+        first = recordings.setdefault(recording.recording_id, recording)
+        if first is not recording:
             problem = f"same channel, start and programme as {first.path}, which is analysed; remove one of the two"
-            rejected.append(Rejected(row.path, problem, row.channel, row.programme, row.start))
+            rejected.append(reject(f"{row.place}: {problem}", start=start))
     if not recordings:
         raise UsageError(f"{source}: none of its {len(rows)} rows is valid; the first: {rejected[0].problem}")
     ordered = sorted(recordings.values(), key=lambda row: (row.start.timestamp(), row.channel, row.path))

@@ -1,12 +1,14 @@
 """Path patterns such as ``{channel}/{date}/{time}_{programme}.{ext}``."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Final
 
 from gfpipe.errors import UsageError
+from gfpipe.tables.times import clock_time
 
 # Regular expressions of the fields; 20:00 may be written as 2000, 20-00, 20h00 or 200000.
 _FIELDS: Final = {
@@ -66,7 +68,10 @@ class Pattern:
         return re.compile("".join(map(expression, re.split(r"(\{.*?\})", self.text))))
 
     def match(self, path: str) -> Match | None:
-        """Match a path relative to the archive, with forward slashes; None without a match or with an invalid date."""
+        """Match a path relative to the archive, with forward slashes; None without a match or with an invalid date.
+
+        25:30 is 01:30 of the next day. Names are in the normal form NFC, as file systems spell accents differently.
+        """
         if (match := self._regex.fullmatch(path)) is None:
             return None
         fields = {name: text or "" for name, text in match.groupdict().items()}
@@ -75,7 +80,9 @@ class Pattern:
             for name, keys in (("date", ("year", "month", "day")), ("time", ("hour", "minute", "second")))
         )
         try:
-            start = datetime.strptime(date + time.ljust(6, "0"), "%Y%m%d%H%M%S")  # noqa: DTZ007 - the manifest adds the zone
+            clock = clock_time(*(int(time.ljust(6, "0")[place : place + 2]) for place in (0, 2, 4)))
+            start = datetime.strptime(date, "%Y%m%d") + clock  # noqa: DTZ007 - the manifest adds the zone
         except ValueError:
             return None
-        return Match(fields["channel"], fields.get("programme") or fields["channel"], start)
+        channel, programme = (unicodedata.normalize("NFC", fields.get(name, "")) for name in ("channel", "programme"))
+        return Match(channel, programme or channel, start)

@@ -82,11 +82,12 @@ def stats(
     if form == "parquet" and not out:
         raise UsageError("--format parquet needs a file: --out FILE")
     if sensitivity:
-        if replace(options, exclude=None, mix_models=False, draws=QuestionOptions.draws) != QuestionOptions():
+        others = replace(options, exclude=None, dates=None, mix_models=False, draws=QuestionOptions.draws)
+        if others != QuestionOptions():
             raise UsageError("--sensitivity is about the whole archive; --exclude is the only filter that goes with it")
         from gfpipe.stages.figures import sensitivity as sensitivity_stage  # noqa: PLC0415
 
-        result = sensitivity_stage.run(lake, options.exclude)
+        result = sensitivity_stage.run(lake, options.exclude, options.dates)
     else:
         from gfpipe.stages.figures import stats as stage  # noqa: PLC0415
 

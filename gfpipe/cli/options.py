@@ -18,7 +18,7 @@ import typer
 from typer import Option
 from typer.models import OptionInfo
 
-from gfpipe.choices import GROUPINGS, Device
+from gfpipe.choices import GROUPINGS, DateOrder, Device
 
 if TYPE_CHECKING:
     from gfpipe.estimates.question import Question
@@ -114,6 +114,9 @@ By = Annotated[
         "--channels. Empty: one row in all.",
     ),
 ]
+Dates = Annotated[
+    DateOrder | None, Option(help="Order of dates such as 01/03/2024 in a table whose rows do not show it.")
+]
 Draws = Annotated[int, Option(min=200, help="Bootstrap resamples of recordings and labels, for intervals.")]
 Data = Annotated[
     list[str],
@@ -174,6 +177,7 @@ class QuestionOptions(PeriodOptions):
         Path | None,
         Option(help="CSV of intervals to leave out, such as commercials: channel, start, end, reason.", **_FILE),
     ] = None
+    dates: Dates = None
     programmes: Annotated[
         Path | None, Option(help="CSV of programmes: programme, genre and other classes.", **_FILE)
     ] = None

@@ -9,7 +9,7 @@ from typing import Final
 import pyarrow as pa
 
 from gfpipe.base.validation import parse
-from gfpipe.choices import GROUPINGS
+from gfpipe.choices import GROUPINGS, DateOrder
 from gfpipe.counting import Counting
 from gfpipe.errors import UsageError
 from gfpipe.warehouse import Warehouse
@@ -31,6 +31,7 @@ class Question:
         min_face: minimum height of the faces that count, in lines of a frame scaled to 360 lines; None: as published.
         min_score: minimum detector score of the faces that count; None: as published.
         exclude: CSV of channel, start, end, reason: intervals to exclude.
+        dates: order of dates such as 01/03/2024 in `exclude`, if it does not show it.
         programmes: CSV of programme and classes such as genre.
         channels_file: CSV of channel and its properties; channels of the same ``group`` share their labels.
         only_channels: empty for all.
@@ -43,6 +44,7 @@ class Question:
     min_face: float | None = None
     min_score: float | None = None
     exclude: Path | None = None
+    dates: DateOrder | None = None
     programmes: Path | None = None
     channels_file: Path | None = None
     only_channels: tuple[str, ...] = ()
@@ -65,7 +67,7 @@ def narrow(db: Warehouse, question: Question) -> None:
     if question.min_face is not None or question.min_score is not None:
         _count_again(db, question)
     if question.exclude is not None:
-        _exclude(db, question.exclude)
+        _exclude(db, question.exclude, question.dates)
     classes = _lend_classes(db, "programme", question.programmes)
     groups = _lend_classes(db, "channel", question.channels_file)
     channel_group = 'coalesce("group", channel)' if "group" in groups else "channel"
@@ -172,12 +174,13 @@ def _count_again(db: Warehouse, question: Question) -> None:
     )
 
 
-def _exclude(db: Warehouse, path: Path) -> None:
+def _exclude(db: Warehouse, path: Path, dates: DateOrder | None) -> None:
     """Exclude intervals; only the recordings that they overlap are aggregated again."""
-    from gfpipe.archive import annotations  # noqa: PLC0415 - pandas is slow to import
+    from gfpipe.archive import annotations  # noqa: PLC0415
 
     zones = db.query("select distinct channel, timezone from recordings where timezone is not null").to_pylist()
-    db.lend("exclusions", annotations.exclusions(path, [(row["channel"], row["timezone"]) for row in zones]))
+    channels = [(row["channel"], row["timezone"]) for row in zones]
+    db.lend("exclusions", annotations.exclusions(path, channels, dates))
     db.redefine(
         "touched",
         """

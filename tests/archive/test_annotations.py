@@ -1,11 +1,12 @@
 """Annotations: excluded intervals and classes of programmes."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from gfpipe.archive import annotations
+from gfpipe.choices import DateOrder
 from gfpipe.errors import UsageError
 
 ZONES = [("One", "Europe/Berlin"), ("Two", "+02:00")]
@@ -37,9 +38,12 @@ def test_overlapping_intervals_are_merged(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("channel,start\n", "the column end is missing"),
-        ("start,end\n2001-07-01 20:00,soon\n", "line 2: soon is not a time; write 2024-03-07 20:15:00"),
-        ("start,end\n2001-07-01 20:00,2001-07-01 19:00\n", "line 2: the end 2001-07-01 19:00 is not after the start"),
+        ("channel,start\n", "columns missing: end; it has channel, start"),
+        ("start,end\n2001-07-01 20:00,soon\n", "line 2: 'soon' is not a time; write times as 2024-03-07 19:00:00"),
+        (
+            "start,end\n2001-07-01 20:00,2001-07-01 19:00\n",
+            "line 2: the end 2001-07-01 19:00:00 is not after the start",
+        ),
     ],
 )
 def test_invalid_intervals_are_named_by_line(tmp_path: Path, text: str, complaint: str) -> None:
@@ -56,7 +60,7 @@ def test_classes_are_text_with_the_key_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("genre\nnews\n", "the column programme is missing"),
+        ("genre\nnews\n", "columns missing: programme; it has genre"),
         ("programme\nNews\n", "programme is its only column"),
         ("programme,hour\nNews,1\n", "the column name hour is reserved"),
         ("programme,genre\nNews,a\nFilm,b\nNews,c\n", "line 4: programme 'News' is repeated"),
@@ -68,5 +72,31 @@ def test_invalid_classes(tmp_path: Path, text: str, complaint: str) -> None:
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"nowhere\.csv: cannot be read as CSV"):
+    with pytest.raises(UsageError, match=r"nowhere\.csv: cannot be read as a table"):
         annotations.classes(tmp_path / "nowhere.csv", "programme")
+
+
+def test_tables_of_spreadsheets_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "file.csv"
+    file.write_bytes(
+        "Channel;Date;Start;End\r\nété;13/07/2001;23:55;00:05\r\nété;01/07/2001;20h00;20h05\r\n".encode("cp1252")
+    )
+    rows = annotations.exclusions(file, [("été", "Europe/Berlin")]).to_pylist()
+    assert [(row["starts"].strftime("%d %H:%M"), row["ends"] - row["starts"]) for row in rows] == [
+        ("01 18:00", timedelta(minutes=5)),
+        ("13 21:55", timedelta(minutes=10)),
+    ]
+
+
+def test_ambiguous_dates_need_an_order(tmp_path: Path) -> None:
+    file = write(tmp_path, "start,end\n01/03/2001 20:00,01/03/2001 20:05\n")
+    with pytest.raises(UsageError, match=r"line 2: .*1 March 2001 \(day-first\) or 3 January 2001 \(month-first\)"):
+        annotations.exclusions(file, ZONES[:1])
+    (row,) = annotations.exclusions(file, ZONES[:1], DateOrder.MONTH_FIRST).to_pylist()
+    assert row["starts"] == datetime(2001, 1, 3, 19, 0, tzinfo=UTC)
+
+
+def test_all_invalid_rows_are_listed_at_once(tmp_path: Path) -> None:
+    file = write(tmp_path, "channel,start,end\n" + "One,soon,later\n" * 3 + "One,2001-07-01 20:00\n" * 4)
+    with pytest.raises(UsageError, match=r"(?s)correct it first:.*'soon'.*\n  … and 2 more$"):
+        annotations.exclusions(file, ZONES)

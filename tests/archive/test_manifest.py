@@ -9,7 +9,7 @@ import pytest
 
 from gfpipe.archive.manifest import read
 from gfpipe.archive.pattern import Pattern
-from gfpipe.choices import DEFAULT_PATTERN
+from gfpipe.choices import DEFAULT_PATTERN, DateOrder
 from gfpipe.errors import UsageError
 
 
@@ -130,10 +130,10 @@ def test_duration_across_daylight_saving_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
-        ("b.ts,tv1,news,yesterday,", "row 3.*yesterday"),
-        ("b.ts,,news,2001-03-04T21:00Z,", "row 3: channel is empty"),
+        ("b.ts,tv1,news,yesterday,", "line 3.*yesterday"),
+        ("b.ts,,news,2001-03-04T21:00Z,", "line 3: channel is empty"),
         ("b.ts,tv1,news,2001-03-04T21:00,", "no time zone.*--timezone"),
-        ("b.ts,tv1,news,2001-03-04T21:00Z,2001-03-04T20:00Z", "before the start"),
+        ("b.ts,tv1,news,2001-03-04T21:00Z,2001-03-04T20:00Z", "the end 2001-03-04 20:00:00 is not after the start"),
         ("b.ts,tv1,news,2001-03-04T20:00Z,", "same channel, start and programme as .*a.ts"),
     ],
 )
@@ -144,9 +144,79 @@ def test_invalid_row_is_rejected(tmp_path: Path, row: str, problem: str) -> None
     assert re.search(problem, rejected.problem)
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("path;channel;programme;start;end\r\na.ts;tv1;Été;13/03/2001 20:00;13/03/2001 20:30\r\n", "utf-8-sig"),
+        ("sep=;\nPath;Channel;Programme;Start;End\na.ts;tv1;Été;36963,8333333;36963,8541667\n", "cp1252"),
+        ("path\tchannel\tprogramme\tdate\tstart\tend\na.ts\ttv1\tÉté\t13.03.2001\t8:00 PM\t8:30 PM\n", "utf-16"),
+        ("path,channel,programme,start,end,\na.ts,tv1,E\u0301te\u0301,2001-03-13 20:00,20:30,\n", "utf-8"),
+    ],
+)
+def test_manifests_of_spreadsheets_are_read(tmp_path: Path, text: str, encoding: str) -> None:
+    (tmp_path / "night.csv").write_bytes(text.encode(encoding))
+    (recording,) = read(tmp_path / "night.csv", DEFAULT_PATTERN, "Europe/Paris").recordings
+    assert (recording.channel, recording.programme) == ("tv1", "Été")
+    assert recording.scheduled_seconds == pytest.approx(1800, abs=0.02)
+    assert abs(recording.start - datetime(2001, 3, 13, 19, tzinfo=UTC)).total_seconds() < 0.02
+
+
+def test_a_row_with_an_unquoted_comma_is_rejected_by_line(tmp_path: Path) -> None:
+    path = manifest(tmp_path, "a.ts,tv1,News, at seven,2001-03-04T20:00Z,", "b.ts,tv1,Film,2001-03-04T20:00Z,")
+    contents = read(path, DEFAULT_PATTERN)
+    assert [recording.programme for recording in contents.recordings] == ["Film"]
+    assert contents.rejected[0].problem == (
+        "night.csv, line 2: 6 cells in 5 columns; quote a cell that contains the separator"
+    )
+
+
+def test_a_file_is_listed_once(tmp_path: Path) -> None:
+    path = manifest(tmp_path, "a.ts,tv1,one,2001-03-04T20:00Z,", "./a.ts,tv1,two,2001-03-04T21:00Z,")
+    contents = read(path, DEFAULT_PATTERN)
+    assert [recording.programme for recording in contents.recordings] == ["one"]
+    assert contents.rejected[0].problem.startswith("night.csv, line 3: the file is listed in night.csv, line 2 already")
+
+
+def test_ambiguous_dates_are_rejected_unless_the_order_is_given(tmp_path: Path) -> None:
+    path = manifest(tmp_path, "a.ts,tv1,one,01/03/2001 20:00,")
+    with pytest.raises(UsageError, match=r"1 March 2001 \(day-first\) or 3 January 2001 \(month-first\)"):
+        read(path, DEFAULT_PATTERN, "UTC")
+    (recording,) = read(path, DEFAULT_PATTERN, "UTC", DateOrder.DAY_FIRST).recordings
+    assert recording.start == datetime(2001, 3, 1, 20, tzinfo=UTC)
+
+
+def test_times_that_occur_twice_or_never(tmp_path: Path) -> None:
+    path = manifest(
+        tmp_path,
+        "a.ts,tv1,across,2024-10-27 02:50,2024-10-27 02:10",
+        "b.ts,tv1,second,2024-10-27 02:10,2024-10-27 02:20",
+        "c.ts,tv1,gap,2024-03-31 02:30,2024-03-31 03:30",
+    )
+    contents = read(path, DEFAULT_PATTERN, "Europe/Paris")
+    assert [(recording.programme, recording.scheduled_seconds) for recording in contents.recordings] == [
+        ("across", 20 * 60),
+        ("second", 10 * 60),
+    ]
+    assert contents.recordings[1].start.astimezone(UTC) == datetime(2024, 10, 27, 1, 10, tzinfo=UTC)
+    assert "line 4: 2024-03-31 02:30 does not occur in Europe/Paris" in contents.rejected[0].problem
+
+
+def test_paths_are_found_in_another_normal_form(tmp_path: Path) -> None:
+    (tmp_path / "e\u0301.ts").touch()
+    (recording,) = read(manifest(tmp_path, "\u00e9.ts,tv1,news,2001-03-04T20:00Z,"), DEFAULT_PATTERN).recordings
+    assert Path(recording.path).exists()
+
+
+def test_channels_in_two_normal_forms_are_one(tmp_path: Path) -> None:
+    names = ("caf\u00e9/2001-03-04/2000_a.ts", "cafe\u0301/2001-03-04/2100_b.ts", "café/2001-03-04/2530_c.ts")
+    contents = read(archive(tmp_path, *names), DEFAULT_PATTERN, "UTC")
+    assert {recording.channel for recording in contents.recordings} == {"caf\u00e9"}
+    assert contents.recordings[-1].start == datetime(2001, 3, 5, 1, 30, tzinfo=UTC)
+
+
 def test_missing_columns_are_named(tmp_path: Path) -> None:
     (tmp_path / "night.csv").write_text("file,start\na.ts,2001-03-04T20:00Z\n")
-    with pytest.raises(UsageError, match="channel, path, programme"):
+    with pytest.raises(UsageError, match="columns missing: path, channel, programme; it has file, start"):
         read(tmp_path / "night.csv", DEFAULT_PATTERN)
 
 
