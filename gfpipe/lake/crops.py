@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from pathlib import PurePosixPath
 from typing import Any, Final
 
 import numpy as np
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 
 from gfpipe.errors import LakeError
 from gfpipe.lake import schema, shards
-from gfpipe.lake.storage import Storage
+from gfpipe.lake.storage import Storage, is_shard
 from gfpipe.recording import Recording
 
 FOLDER: Final = ("crops", f"v{schema.VERSION}")
@@ -104,11 +103,6 @@ def jpeg(lake: str, recording_id: str, sample_index: int, face_index: int, confi
 def names(storage: Storage) -> list[str]:
     """Names of the finished shards of crops within the lake."""
     return [name for name in storage.files(*FOLDER) if is_shard(name)]
-
-
-def is_shard(name: str) -> bool:
-    """Whether the name is that of a finished shard."""
-    return name.endswith(".parquet") and PurePosixPath(name).name[0] not in "._"
 
 
 def faces(storage: Storage, name: str) -> pa.Table:

@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from gfpipe.lake import crops, retention, schema, shards
-from gfpipe.lake.storage import Storage, lock
+from gfpipe.lake import retention, schema, shards
+from gfpipe.lake.storage import Storage, is_shard, lock
 from gfpipe.recording import Recording, Status, in_zone
 
 # A path whose content was replaced is the same broadcast, copied or recorded anew, if its start moves by less; else
@@ -196,7 +196,12 @@ def _moved(new: Recording, elsewhere: Mapping[str | None, _Entry]) -> list[_Entr
 
 
 def _copy(storage: Storage, change: Change) -> None:
-    """Write the shards under the new id; the row in ``recordings``, which makes them count, last."""
+    """Write the shards under the new id; the row in ``recordings``, which makes them count, last.
+
+    Damaged shards are not moved: the recording is analysed again.
+    """
+    if any(storage.problem(*shards.place(table, change.old)) for table in schema.ANALYSED):
+        return
     for name in _SHARDS if change.renames else ("recordings",):
         source, target = (shards.place(name, recording) for recording in (change.old, change.new))
         if not storage.exists(*source):
@@ -227,7 +232,7 @@ def _rename_rows(storage: Storage, renamed: Mapping[str, Change]) -> None:
     former = pa.array(renamed)
     for folder in ("labels", retention.QUEUES, "sets"):
         for name in storage.files(folder):
-            if not crops.is_shard(name) or (folder == "sets" and not name.endswith("/faces.parquet")):
+            if not is_shard(name) or (folder == "sets" and not name.endswith("/faces.parquet")):
                 continue
             *parents, last = name.split("/")
             table = storage.read_table(name)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake import crops, images, schema
-from gfpipe.lake.storage import Storage, disk_errors, replacing
+from gfpipe.lake.storage import Storage, disk_errors, is_shard, replacing
 from gfpipe.lake.tables import encoding
 
 QUEUES: Final = "queues"
@@ -130,7 +130,7 @@ def _crops(storage: Storage, name: str, size: int, scope: PurgeScope, now: datet
     if not name.endswith(".parquet"):
         yield from _unfinished(storage, name, size, scope)
         return
-    if not crops.is_shard(name) and not scope.everything:
+    if not is_shard(name) and not scope.everything:
         return
     by_name = PurePosixPath(name).stem in scope.recordings
     try:
@@ -169,7 +169,7 @@ def _queue(storage: Storage, name: str, size: int, scope: PurgeScope) -> Iterato
 def _other(storage: Storage, name: str, size: int, scope: PurgeScope, now: datetime) -> Iterator[Held]:
     """Merged shards of crops, and unexpected pictures."""
     try:
-        with_crops = crops.is_shard(name) and crops.holds_crops(storage, name)
+        with_crops = is_shard(name) and crops.holds_crops(storage, name)
     except LakeError:  # damaged, or not Parquet
         with_crops = False
     if with_crops:
@@ -197,4 +197,4 @@ def answers(lake: str) -> int:
     """Number of human answers in the lake."""
     storage = Storage(lake)
     names = storage.files("labels", f"v{schema.VERSION}")
-    return sum(len(storage.read_table(name)) for name in names if crops.is_shard(name))
+    return sum(len(storage.read_table(name)) for name in names if is_shard(name))

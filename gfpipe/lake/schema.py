@@ -151,6 +151,43 @@ TABLES: Final = {
     "speech": SPEECH,
 }
 
+# Tables that an analysis writes, one shard per recording, and makes again.
+ANALYSED: Final = ("recordings", "samples", "faces", "attributes")
+# Tables whose files have a checksum.
+SEALED: Final = (*TABLES, "crops")
+
+
+def remedy(table: str) -> str:
+    """What to do about a damaged file of a table."""
+    remedies = {
+        "schedule": "run gfpipe analyse again, which lists the archive anew",
+        "labels": "restore it from a backup, or delete it and import the labels again with gfpipe label import",
+        "speech": "delete it and import the segments again with gfpipe speech import",
+        "crops": "remove it with gfpipe purge",
+    }
+    return remedies.get(table, "delete it, then run gfpipe analyse again" if table in ANALYSED else "delete it")
+
+
+def wrong_columns(found: pa.Schema, table: str) -> list[str]:
+    """Columns of a table that a file lacks or has as another kind of value; nullable ones may be missing."""
+    expected = CROPS if table == "crops" else TABLES[table]
+    required = {field.name for field in expected if not field.nullable}
+    return [
+        field.name
+        for field in expected
+        if (field.name in required and field.name not in found.names)
+        or (field.name in found.names and _kind(found.field(field.name).type) != _kind(field.type))
+    ]
+
+
+def _kind(kind: pa.DataType) -> str:
+    """The kind of a column's values, whatever their size: other programs choose other sizes."""
+    types = pa.types
+    if types.is_dictionary(kind):
+        return _kind(kind.value_type)
+    tests = (types.is_integer, types.is_floating, types.is_timestamp, types.is_boolean, types.is_nested)
+    return next((test.__name__ for test in tests if test(kind)), "bytes" if "binary" in str(kind) else "text")
+
 
 def recording_columns(recording: Recording) -> dict[str, Any]:
     """The columns that ``recordings`` and ``schedule`` have in common."""

@@ -75,12 +75,12 @@ def stored(lake: str, recording: Recording) -> Stored | None:
 def finished(lake: str, recording: Recording, config_digest: str, min_score: float = 1.0) -> Summary | None:
     """Summary of an earlier run with the same configuration on the same file; None if there is work to do.
 
-    A shard that stores faces only from a higher score than `min_score` is not finished. A failed recording is always
-    tried again: it fails fast, and its cause may have gone.
-
-    Raises:
-        LakeError: the shard cannot be read.
+    A shard that stores faces only from a higher score than `min_score`, or is damaged or missing, is not finished.
+    A failed recording is always tried again: it fails fast, and its cause may have gone.
     """
+    storage = Storage(lake)
+    if any(storage.problem(*place(table, recording)) for table in schema.ANALYSED):
+        return None
     analysis = stored(lake, recording)
     if analysis is None or analysis.provenance.config_digest != config_digest:
         return None

@@ -10,15 +10,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from errno import EDQUOT, ENOSPC
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from gfpipe.base import files
+from gfpipe.base import checksums, files
 from gfpipe.errors import LakeError, UsageError
+from gfpipe.lake import schema as schemas
+
+_DAMAGED: Final = "it is damaged: its checksum does not match"
 
 
 @dataclass(frozen=True)
@@ -41,34 +44,71 @@ class Storage:
         return bool(self._split()[0].exists(self.path(*parts)))
 
     def read_table(self, *parts: str) -> Any:
-        """Read a small Parquet file as a pyarrow table; raises LakeError if it is not Parquet."""
+        """Read a small Parquet file as a pyarrow table; raises LakeError if it is damaged or not Parquet."""
         path = self.path(*parts)
         try:
-            with self._split()[0].open(path, "rb") as file:
-                return pq.read_table(file)
-        except (OSError, ValueError) as exc:
-            raise LakeError(f"{path}: cannot be read as Parquet: {exc}") from exc
+            with self.open(*parts) as file:
+                data = file.read()
+            if checksums.matches(data, _root(parts)) is False:
+                raise LakeError(f"{path}: {_DAMAGED}; {schemas.remedy(_root(parts))}")
+            return pq.read_table(pa.BufferReader(data))
+        except (OSError, ValueError, pa.ArrowException) as exc:
+            raise LakeError(f"{path}: cannot be read as Parquet: {exc}; {schemas.remedy(_root(parts))}") from exc
+
+    def problem(self, *parts: str, decode: bool = False) -> str | None:
+        """Why a file of a table must not be believed; None if it may.
+
+        Args:
+            parts: path of the file; the first part is the table.
+            decode: read every value of a file without a checksum, as earlier versions wrote it.
+        """
+        try:
+            with self.open(*parts) as file:
+                data = file.read()
+            if (matches := checksums.matches(data, _root(parts))) is not None:
+                return None if matches else _DAMAGED
+            with pq.ParquetFile(pa.BufferReader(data)) as parquet:
+                wrong = schemas.wrong_columns(parquet.schema_arrow, _root(parts))
+                if not wrong and decode:
+                    parquet.read()
+        except FileNotFoundError:
+            return "it is missing"
+        except (OSError, ValueError, pa.ArrowException) as exc:
+            return f"it cannot be read as Parquet: {exc}"
+        return f"it is not of this table: {', '.join(wrong)}" if wrong else None
 
     def scan(self, folder: tuple[str, ...], schema: pa.Schema, columns: Sequence[str], only: pc.Expression) -> Any:
-        """Read columns of every Parquet file below a folder as one pyarrow table; None if there is no folder.
+        """Read columns of every Parquet file of a table as one pyarrow table; None if there is no folder.
+
+        Damaged shards that the next analysis makes again are left out.
 
         Raises:
-            LakeError: a file is not Parquet.
+            LakeError: another file is damaged or not Parquet.
         """
         import pyarrow.dataset as ds  # noqa: PLC0415 - imports pandas
 
         system, path = self._split()[0], self.path(*folder)
         if not system.exists(path):
             return None
+        names = [name for name in self.files(*folder) if is_shard(name)]
+        problems = {name: problem for name in names if (problem := self.problem(name))}
+        if problems and folder[0] not in schemas.ANALYSED:
+            name, problem = next(iter(problems.items()))
+            raise LakeError(f"{self.path(name)}: {problem}; {schemas.remedy(folder[0])}")
+        paths = [self.path(name) for name in names if name not in problems]
+        if not paths:
+            return schema.empty_table().select(list(columns))
         try:
-            return ds.dataset(path, schema, format="parquet", filesystem=system).to_table(list(columns), filter=only)
+            return ds.dataset(paths, schema, format="parquet", filesystem=system).to_table(list(columns), filter=only)
         except (OSError, pa.ArrowException) as exc:
             raise LakeError(f"{path}: cannot be read as Parquet: {exc}") from exc
 
     def delete(self, *parts: str) -> None:
-        """Remove a file if it exists."""
-        with suppress(FileNotFoundError):
-            self._split()[0].rm_file(self.path(*parts))
+        """Remove a file if it exists, and what was set aside of it."""
+        *folders, name = PurePosixPath(*parts).parts
+        for path in (self.path(*parts), self.path(*folders, set_aside_name(name))):
+            with suppress(FileNotFoundError):
+                self._split()[0].rm_file(path)
 
     def files(self, *folder: str) -> dict[str, int]:
         """Sizes in bytes of all files below a folder, hidden ones too, by their names within the lake."""
@@ -117,6 +157,20 @@ class Storage:
         return fs, path
 
 
+def is_shard(name: str) -> bool:
+    """Whether the name is that of a finished Parquet file."""
+    return name.endswith(".parquet") and PurePosixPath(name).name[0] not in "._"
+
+
+def set_aside_name(name: str) -> str:
+    """Name of a damaged file ``name``, which no reader takes for a shard."""
+    return f".{name}.damaged"
+
+
+def _root(parts: Sequence[str]) -> str:
+    return PurePosixPath(*parts).parts[0]
+
+
 class Pending:
     """A temporary file that :meth:`commit` moves into the lake: beside the target, or, for an object store, local.
 
@@ -135,9 +189,11 @@ class Pending:
             self.path = Path(tempfile.gettempdir()) / name
 
     def commit(self) -> None:
-        """Flush and rename the file, or upload it."""
+        """Add the checksum to a file of a table, flush and rename it, or upload it."""
         target = self._storage.path(*self._parts)
         with disk_errors(target):
+            if _root(self._parts) in schemas.SEALED and is_shard(target):
+                checksums.seal(self.path, _root(self._parts))
             if self._storage.is_local:
                 files.put_in_place(self.path, Path(target))
             else:

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -19,6 +19,7 @@ from gfpipe.errors import LakeError
 from gfpipe.exports.columns import description, glossary
 from gfpipe.lake import schema
 from gfpipe.warehouse.connection import NAME, configure, lake_errors, lake_folder, quoted
+from gfpipe.warehouse.damage import DamagedShard, set_aside
 from gfpipe.warehouse.database import CheckError, Warehouse
 from gfpipe.warehouse.sources import MATERIALISED, header, statements
 
@@ -43,7 +44,8 @@ def build(
     """Build ``LAKE/gfpipe.duckdb`` from the lake's current shards, replace the old one atomically, and return its path.
 
     A new warehouse that fails a check of ``sql/checks`` does not replace the old one. Readers of the old warehouse keep
-    it until they open it again. Of two concurrent builds, the last to finish stays.
+    it until they open it again. Of two concurrent builds, the last to finish stays. Damaged shards are set aside, and
+    their recordings count as failed.
 
     Args:
         lake: the lake's folder.
@@ -68,11 +70,12 @@ def build_database(
     """Build the warehouse of a lake that may be empty; see `build`."""
     with lake_errors(lake), _scratch(lake) as scratch:
         write_schemas(lake)
+        damaged = set_aside(lake)
         with duckdb.connect() as connection:
             configure(connection, lake, memory_limit, scratch / "spill")
             connection.execute(f"attach {quoted(scratch / NAME)} as gfpipe")
             connection.execute("use gfpipe")
-            create_relations(connection, counting=counting)
+            create_relations(connection, damaged, counting=counting)
             built = Warehouse(lake, connection)
             if failures := built.check():
                 raise CheckError(lake, failures)
@@ -98,18 +101,20 @@ def report(lake: Path | str, *names: str) -> tuple[pa.Table, ...]:
     with lake_errors(lake), duckdb.connect() as connection:
         write_schemas(lake)
         configure(connection, lake)
-        create_relations(connection, *names)
+        create_relations(connection, set_aside(lake), *names)
         return tuple(connection.sql(f"from {name}").to_arrow_table() for name in names)
 
 
 def create_relations(
     connection: duckdb.DuckDBPyConnection,
+    damaged: Sequence[DamagedShard] = (),
     *names: str,
     counting: Counting = Counting(),  # noqa: B008 - frozen
 ) -> None:
     """Create the macros and relations of ``sql/`` in order of dependency; with `names`, only what those need."""
     for threshold, value in vars(counting).items():
         connection.execute(f"set variable {threshold} = {value}")
+    connection.execute("set variable damaged_shards = $shards", {"shards": [vars(shard) for shard in damaged]})
     for sql in statements("macros").values():
         connection.execute(sql)
     kinds = {name: kind for folder, kind in MATERIALISED.items() for name in statements(folder)}

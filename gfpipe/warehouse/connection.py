@@ -48,10 +48,7 @@ def lake_errors(lake: Path) -> Iterator[None]:
     except duckdb.OutOfMemoryException as exc:
         raise LakeError(f"{lake}: the warehouse needs more memory or disk: {exc}") from exc
     except duckdb.InvalidInputException as exc:
-        raise LakeError(
-            f"{lake}: a shard is damaged; delete it and the shard of the same name under {lake / 'recordings'}, then "
-            f"run gfpipe analyse again: {exc}"
-        ) from exc
+        raise LakeError(f"{lake}: a file is damaged; gfpipe status names damaged shards: {exc}") from exc
     except (duckdb.Error, pa.ArrowException, OSError) as exc:
         raise LakeError(f"{lake}: the warehouse cannot be built or read: {exc}") from exc
 

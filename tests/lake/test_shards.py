@@ -99,6 +99,42 @@ def test_another_configuration_or_another_file_makes_a_shard_stale(tmp_path: Pat
     assert shards.finished(lake, recording, "digest1") is None
 
 
+@pytest.mark.parametrize("table", schema.ANALYSED)
+@pytest.mark.parametrize("content", [None, b"", b"PAR1 half a shard"])
+def test_a_damaged_or_missing_shard_is_made_again(
+    tmp_path: Path, recording: Recording, table: str, content: bytes | None
+) -> None:
+    lake = str(tmp_path)
+    analyse(lake, recording)
+    (shard,) = Path(lake, table).rglob("*.parquet")
+    sound = shard.read_bytes()
+    shard.unlink() if content is None else shard.write_bytes(content)
+    assert shards.finished(lake, recording, "digest1") is None
+    shard.write_bytes(sound[:200] + bytes([sound[200] ^ 1]) + sound[201:])
+    assert shards.finished(lake, recording, "digest1") is None
+    analyse(lake, recording)
+    assert shards.finished(lake, recording, "digest1") is not None
+
+
+def test_a_flipped_bit_is_said_when_rows_are_read(tmp_path: Path, recording: Recording) -> None:
+    analyse(str(tmp_path), recording)
+    analysis = shards.stored(str(tmp_path), recording)
+    assert analysis is not None
+    (shard,) = (tmp_path / "faces").rglob("*.parquet")
+    data = shard.read_bytes()
+    shard.write_bytes(data[:100] + bytes([data[100] ^ 1]) + data[101:])
+    with pytest.raises(LakeError, match=r"its checksum does not match; delete it, then run gfpipe analyse again"):
+        shards.rows(str(tmp_path), analysis, "faces")
+
+
+def test_the_recordings_of_a_lake_are_listed_without_damaged_ones(tmp_path: Path, recording: Recording) -> None:
+    analyse(str(tmp_path), recording)
+    assert [found.programme for found in shards.analysed(str(tmp_path))] == ["news"]
+    (shard,) = (tmp_path / "recordings").rglob("*.parquet")
+    shard.write_bytes(shard.read_bytes()[:100])
+    assert shards.analysed(str(tmp_path)) == []
+
+
 def test_counting_thresholds_are_not_part_of_the_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shards of earlier versions of the same method are not stale."""
     monkeypatch.setattr(provenance, "METHOD", 2)

@@ -1,5 +1,5 @@
 -- Everything scheduled or analysed, so that gaps are visible: one row per recording. Rows of the schedule with a
--- problem are rejected and never matched with a recording.
+-- problem are rejected and never matched with a recording. A recording whose row is damaged is failed.
 with expected as (
     select * from schedule
     where problem is null
@@ -7,20 +7,29 @@ with expected as (
 
 scheduled_or_analysed as (
     select
-        coalesce(recordings.recording_id, expected.recording_id) as recording_id,
-        coalesce(recordings.path, expected.path) as path,
-        coalesce(recordings.channel, expected.channel) as channel,
+        coalesce(recordings.recording_id, expected.recording_id, damaged_recordings.recording_id) as recording_id,
+        coalesce(recordings.path, expected.path, damaged_recordings.shard) as path,
+        coalesce(recordings.channel, expected.channel, damaged_recordings.channel) as channel,
         coalesce(recordings.programme, expected.programme) as programme,
         coalesce(recordings.started_at, expected.started_at) as started_at,
         coalesce(recordings.timezone, expected.timezone) as timezone,
-        coalesce(recordings.status, 'missing') as status,
-        case when recordings.recording_id is null then 'not analysed yet' else recordings.reason end as reason,
+        case
+            when recordings.recording_id is not null then recordings.status
+            when damaged_recordings.recording_id is not null then 'failed'
+            else 'missing'
+        end as status,
+        case
+            when recordings.recording_id is not null then recordings.reason
+            else coalesce(damaged_recordings.reason, 'not analysed yet')
+        end as reason,
         coalesce(expected.scheduled_seconds, recordings.scheduled_seconds, recordings.duration_seconds)
             as scheduled_seconds,
         coalesce(recordings.analysed_seconds, 0) as analysed_seconds,
         coalesce(recordings.lost_seconds, 0) as lost_seconds
     from recordings
     full outer join expected on recordings.recording_id = expected.recording_id
+    full outer join damaged_recordings
+        on coalesce(recordings.recording_id, expected.recording_id) = damaged_recordings.recording_id
     union all
     select
         recording_id,

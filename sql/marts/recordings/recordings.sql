@@ -3,24 +3,26 @@
 -- reason, and its rows count nowhere.
 with examined as (
     select
-        *,
+        analyses.recording_id,
         case
+            when damaged_recordings.recording_id is not null then damaged_recordings.reason
             when
-                not analysed_seconds between 0 and longest_seconds(source_bytes)
-                or not coalesce(duration_seconds, 0) between 0 and longest_seconds(null)
-                or not lost_seconds between 0 and longest_seconds(null)
+                not analyses.analysed_seconds between 0 and longest_seconds(analyses.source_bytes)
+                or not coalesce(analyses.duration_seconds, 0) between 0 and longest_seconds(null)
+                or not analyses.lost_seconds between 0 and longest_seconds(null)
                 then
                     format(
                         'it claims {:.0f} s{}, which cannot be: the times in the file are wrong; copy the file again, '
                         || 'or its streams into a new container (ffmpeg -c copy), then run gfpipe analyse again',
-                        greatest(analysed_seconds, duration_seconds, lost_seconds),
-                        coalesce(' in ' || cast(source_bytes as varchar) || ' bytes', '')
+                        greatest(analyses.analysed_seconds, analyses.duration_seconds, analyses.lost_seconds),
+                        coalesce(' in ' || cast(analyses.source_bytes as varchar) || ' bytes', '')
                     )
-            when local_time(timezone, started_at) is null
-                then 'the time zone ' || timezone || ' is unknown; correct it, then run gfpipe analyse again'
+            when local_time(analyses.timezone, analyses.started_at) is null
+                then 'the time zone ' || analyses.timezone || ' is unknown; correct it, then run gfpipe analyse again'
         end as refusal
     from analyses
-    where status <> 'failed'
+    left join damaged_recordings on analyses.recording_id = damaged_recordings.recording_id
+    where analyses.status <> 'failed'
 )
 
 select
@@ -29,7 +31,8 @@ select
         coalesce(examined.refusal, analyses.reason) as reason,
         case when analyses.scheduled_seconds <= longest_seconds(null) then analyses.scheduled_seconds end
             as scheduled_seconds,
-        case when examined.refusal is null then analyses.duration_seconds end as duration_seconds,
+        case when analyses.duration_seconds between 0 and longest_seconds(null) then analyses.duration_seconds end
+            as duration_seconds,
         case when examined.refusal is null then analyses.analysed_seconds else 0 end as analysed_seconds,
         case when examined.refusal is null then analyses.lost_seconds else 0 end as lost_seconds,
         case when examined.refusal is null then analyses.sample_count else 0 end as sample_count,

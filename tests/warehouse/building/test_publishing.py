@@ -26,6 +26,7 @@ from tests.warehouse.lakes import (
     Show,
     failed,
     shard_path,
+    write_labels,
     write_schedule,
     write_shard,
     write_show,
@@ -190,11 +191,11 @@ warehouse.build({str(tmp_path)!r})
     assert not left.exists()
 
 
-def test_a_failed_build_leaves_the_old_warehouse_whole_and_names_the_shard(tmp_path: Path) -> None:
+def test_a_failed_build_leaves_the_old_warehouse_whole_and_names_the_file(tmp_path: Path) -> None:
     warehouse.build(a_lake(tmp_path))
-    shard = shard_path(tmp_path, "faces", Show(programme="Film"))
-    shard.write_bytes(b"not Parquet at all, though it says so")
-    with pytest.raises(LakeError, match=shard.name):
+    write_labels(tmp_path)
+    (tmp_path / "labels" / "v1" / "labels.parquet").write_bytes(b"not Parquet at all, though it says so")
+    with pytest.raises(LakeError, match=r"labels\.parquet"):
         warehouse.build(tmp_path)
     assert analysed_seconds(tmp_path) == 1.0
     assert not list(tmp_path.glob(".gfpipe-*"))
