@@ -16,8 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 import yaml  # type: ignore[import-untyped]
 from prefect import Flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate, WorkPoolCreate
 from prefect.flows import load_flow_from_entrypoint
 
+from gfpipe import warehouse
+from gfpipe.recording import Status
+from gfpipe.stages.analysis import demo
 from tests.conftest import ROOT
 
 FOREIGN = "raise ImportError('a package of the current folder was imported')\n"
@@ -89,15 +94,25 @@ def test_the_installed_command_needs_no_checkout(installed: Path, elsewhere: Pat
     run(installed / "gfpipe", "config", "init")
     assert (elsewhere / "limits.sh").read_bytes() == (ROOT / "deploy" / "limits.sh").read_bytes()
     assert run(installed / "gfpipe", "config", "check") == "OK\n"
-    origin = "import gfpipe.flows.analyse as module; print(module.__file__)"
+    origin = "from importlib.util import find_spec; print(find_spec('gfpipe.flows.analyse').origin)"
     assert run(installed / "python", "-P", "-c", origin).startswith(str(installed.parent))
 
 
 @pytest.mark.slow
-def test_the_demo_runs_with_the_wheel(installed: Path, elsewhere: Path) -> None:
+def test_the_demo_of_the_wheel_is_within_one_step_per_cut_of_its_truth(installed: Path, elsewhere: Path) -> None:
     output = run(installed / "gfpipe", "demo", "--out", "demo")
     assert "women, true" in output
     assert (elsewhere / "demo" / "report.html").is_file()
+    with warehouse.open(elsewhere / "demo" / "lake") as db:
+        rows = db.query("select path, s.* from screen_time as s join recordings using (recording_id)").to_pylist()
+    statuses = {"": Status.DONE, "cut": Status.PARTIAL, "text": Status.FAILED}
+    for programme in demo.PROGRAMMES:
+        (row,) = (row for row in rows if row["path"].endswith(programme.path))
+        assert row["status"] == statuses[programme.damage]
+        if not programme.damage:
+            assert row["analysed_seconds"] == pytest.approx(programme.seconds, abs=1 / 25)
+            assert row["female_face_seconds"] == pytest.approx(programme.female_face_seconds, abs=programme.cuts)
+            assert row["male_face_seconds"] == pytest.approx(programme.male_face_seconds, abs=programme.cuts)
 
 
 @pytest.mark.slow
@@ -114,10 +129,9 @@ def test_an_editable_installation_imports_flows_from_the_checkout(elsewhere: Pat
     url = json.loads(importlib.metadata.distribution("gfpipe").read_text("direct_url.json") or "{}")
     if not url.get("dir_info", {}).get("editable"):
         pytest.skip("gfpipe is not installed in editable mode")
-    script = "import gfpipe.flows.jobs as module; print(module.__file__)"
-    assert (
-        run(sys.executable, "-P", "-c", script).strip() == url["url"].removeprefix("file://") + "/gfpipe/flows/jobs.py"
-    )
+    script = "from importlib.util import find_spec; print(find_spec('gfpipe.flows.jobs').origin)"
+    checkout = url["url"].removeprefix("file://")
+    assert run(sys.executable, "-P", "-c", script).strip() == f"{checkout}/gfpipe/flows/jobs.py"
 
 
 def test_entrypoints_of_the_deployments_take_the_parameters_that_are_given() -> None:
@@ -135,15 +149,15 @@ def test_limits_and_deployments_are_created_on_a_server(
     monkeypatch.setenv("PATH", f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("GFPIPE_ARCHIVE", "/archive")
     monkeypatch.setenv("GFPIPE_LAKE", "/lake")
-    limits = httpx.post(f"{prefect_server}/v2/concurrency_limits/filter", json={}).json()
-    before = {limit["name"]: limit["limit"] for limit in limits}
-    try:
-        run("sh", ROOT / "deploy" / "limits.sh", 3, 2)
-        limits = httpx.post(f"{prefect_server}/v2/concurrency_limits/filter", json={}).json()
-        assert {limit["name"]: limit["limit"] for limit in limits} == {"decode": 3, "gpu": 2}
-    finally:
-        run("sh", ROOT / "deploy" / "limits.sh", before.get("decode", 2), before.get("gpu", 4))
-    run("prefect", "work-pool", "create", "gfpipe", "--type", "process")
+    with get_client(sync_client=True) as client:
+        before = {limit.name: limit.limit for limit in client.read_global_concurrency_limits()}
+        try:
+            run("sh", ROOT / "deploy" / "limits.sh", before["decode"] + 1, before["gpu"])
+            after = {limit.name: limit.limit for limit in client.read_global_concurrency_limits()}
+            assert after == {**before, "decode": before["decode"] + 1}
+        finally:
+            client.update_global_concurrency_limit("decode", GlobalConcurrencyLimitUpdate(limit=before["decode"]))
+        client.create_work_pool(WorkPoolCreate(name="gfpipe", type="process"))
     monkeypatch.chdir(tmp_path)
     run("prefect", "--no-prompt", "deploy", "--all", "--prefect-file", ROOT / "deploy" / "prefect.yaml")
     deployments = httpx.post(f"{prefect_server}/deployments/filter", json={}).json()

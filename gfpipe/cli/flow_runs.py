@@ -79,6 +79,9 @@ def retrain(job: "RetrainJob") -> "Decision":
 
 def publish(lake: str, counting: Counting = Counting()) -> "Published":  # noqa: B008 - frozen
     """Run the flow `publish`."""
+    from gfpipe.warehouse import lake_folder  # noqa: PLC0415 - imports DuckDB
+
+    lake_folder(lake)  # before a server is started
     published: Published = _run("publish", "publish_lake", lake, counting=counting)
     return published
 

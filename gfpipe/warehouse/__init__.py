@@ -8,7 +8,7 @@ variable lake = '.'``), so the lake may be moved.
 """
 
 from gfpipe.warehouse.building import build, report
-from gfpipe.warehouse.connection import NAME
+from gfpipe.warehouse.connection import NAME, lake_folder
 from gfpipe.warehouse.database import (
     CheckError,
     CheckFailure,
@@ -33,6 +33,7 @@ __all__ = [
     "binary_columns",
     "build",
     "data_dictionary",
+    "lake_folder",
     "open",
     "relations",
     "report",

@@ -16,10 +16,11 @@ from gfpipe.stages.figures import publish, stats
 from gfpipe.stages.labels import label
 from gfpipe.video.encode import write_video
 from tests.pipeline.archives import analyse_all
-from tests.pipeline.test_truth import FPS, MEN, WOMEN, fitted
+from tests.pipeline.test_truth import MEN, WOMEN, fitted
 
 _SHOTS = 3
 _SECONDS = 8
+_FPS = 5  # one sample a second needs no more
 
 
 def clips_of(programme: int) -> list[str]:
@@ -36,13 +37,13 @@ def lake(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def frames(names: list[str]) -> Iterator[NDArray[np.uint8]]:
         for name in names:
-            yield from islice(cycle(chain(clips[name], reversed(clips[name]))), _SECONDS * FPS)
+            yield from islice(cycle(chain(clips[name], reversed(clips[name]))), _SECONDS * _FPS)
 
-    cuts = set(accumulate([_SECONDS * FPS] * _SHOTS))
+    cuts = set(accumulate([_SECONDS * _FPS] * _SHOTS))
     for number in range(12):
         path = folder / "archive" / f"{'one' if number % 2 else 'two'}/2001-03-{number + 1:02}/1900_{number}.mp4"
         path.parent.mkdir(parents=True)
-        write_video(path, frames(clips_of(number)), FPS, gop=50, keyframes=cuts)
+        write_video(path, frames(clips_of(number)), _FPS, gop=10, keyframes=cuts)
     analyse_all(folder / "archive", folder / "lake")
     warehouse.build(folder / "lake")
     answer(folder / "lake", folder / "labels.csv")

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from gfpipe import warehouse
 from gfpipe.choices import Sampling
-from gfpipe.recording import Status
+from gfpipe.recording import Status, Summary
 from gfpipe.settings import Analysis
-from gfpipe.stages.analysis import demo
 from gfpipe.video.encode import read_frames, write_video
 from tests.pipeline.archives import analyse_all, totals
 
@@ -92,32 +91,40 @@ def archive(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@dataclass(frozen=True)
+class Analysed:
+    """The archive after an analysis."""
+
+    sampling: Sampling
+    lake: Path
+    summaries: list[Summary]
+
+
+@pytest.fixture(scope="module", params=[Sampling.EXACT, Sampling.KEYFRAMES])
+def analysed(request: pytest.FixtureRequest, archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Analysed:
+    lake = tmp_path_factory.mktemp("lake")
+    return Analysed(request.param, lake, analyse_all(archive, lake, Analysis(sampling=request.param)))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("sampling", "tolerance"), [(Sampling.EXACT, 0.03), (Sampling.KEYFRAMES, 0.05)])
-def test_face_time_by_perceived_gender_is_that_of_the_footage(
-    archive: Path, tmp_path: Path, sampling: Sampling, tolerance: float
-) -> None:
-    summaries = analyse_all(archive, tmp_path / "lake", Analysis(sampling=sampling))
+def test_face_time_by_perceived_gender_is_that_of_the_footage(archive: Path, analysed: Analysed) -> None:
     seconds = {name: sum(shot.seconds for shot in shots) for name, shots in PROGRAMMES.items()}
-    for summary in summaries:
+    for summary in analysed.summaries:
         aired = seconds[Path(summary.recording.path).relative_to(archive).as_posix()]
         assert summary.status is Status.DONE
         assert summary.analysed_seconds == pytest.approx(aired, abs=1 / FPS)
-    found = totals(tmp_path / "lake")
+    tolerance = {Sampling.EXACT: 0.03, Sampling.KEYFRAMES: 0.05}[analysed.sampling]
+    found = totals(analysed.lake)
     for column, clips in {"female_face_seconds": WOMEN, "male_face_seconds": MEN}.items():
         true = sum(shot.seconds for shots in PROGRAMMES.values() for shot in shots if shot.clip in clips)
         assert sum(row[column] for row in found) == pytest.approx(true, rel=tolerance)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sampling", "tolerance"), [(Sampling.EXACT, 0.01), (Sampling.KEYFRAMES, 0.02)])
-def test_tracks_lower_the_error_of_face_time(
-    archive: Path, tmp_path: Path, sampling: Sampling, tolerance: float
-) -> None:
+def test_tracks_lower_the_error_of_face_time(analysed: Analysed) -> None:
     """The rest is an error of time: a keyframe may represent a moment of the next shot."""
-    analyse_all(archive, tmp_path / "lake", Analysis(sampling=sampling))
-    warehouse.build(tmp_path / "lake")
-    with warehouse.open(tmp_path / "lake") as db:
+    warehouse.build(analysed.lake)
+    with warehouse.open(analysed.lake) as db:
         (found,) = db.query("select sum(columns('face_seconds')) from rollup").to_pylist()
     true = {
         "female": sum(shot.seconds for shots in PROGRAMMES.values() for shot in shots if shot.clip in WOMEN),
@@ -128,7 +135,7 @@ def test_tracks_lower_the_error_of_face_time(
         for kind in ("", "tracked_")
     }
     assert error["tracked_"] < error[""] / 2
-    assert error["tracked_"] < tolerance * sum(true.values())
+    assert error["tracked_"] < {Sampling.EXACT: 0.01, Sampling.KEYFRAMES: 0.02}[analysed.sampling] * sum(true.values())
     assert found["tracked_undecided_face_seconds"] <= found["undecided_face_seconds"]
 
 
@@ -159,23 +166,3 @@ def test_bowing_shows_a_man_while_he_is_in_the_room(public_footage: list[dict[st
     begin, end = on_screen[0]["seconds"], on_screen[-1]["seconds"] + on_screen[-1]["step_seconds"]
     assert begin == pytest.approx(35 / 29.97, abs=1.0)
     assert end == pytest.approx(215 / 29.97, abs=1.0)
-
-
-@pytest.mark.slow
-def test_the_demo_is_within_one_step_per_cut_of_its_truth(tmp_path: Path) -> None:
-    """Needs no shared footage: the demo's own comes from the package index."""
-    programmes = {programme.path: programme for programme in demo.run(tmp_path / "archive")}
-    summaries = analyse_all(tmp_path / "archive", tmp_path / "lake", timezone=demo.TIMEZONE)
-    warehouse.build(tmp_path / "lake")
-    with warehouse.open(tmp_path / "lake") as db:
-        query = "select r.path, s.* from screen_time as s join recordings as r using (recording_id)"
-        found = {row["path"]: row for row in db.query(query).to_pylist()}
-    for summary in summaries:
-        programme = programmes[Path(summary.recording.path).relative_to(tmp_path / "archive").as_posix()]
-        expected = {"": Status.DONE, "cut": Status.PARTIAL, "text": Status.FAILED}[programme.damage]
-        assert summary.status is expected
-        if expected is Status.DONE:
-            row = found[summary.recording.path]
-            assert row["analysed_seconds"] == pytest.approx(programme.seconds, abs=1 / FPS)
-            assert row["female_face_seconds"] == pytest.approx(programme.female_face_seconds, abs=programme.cuts)
-            assert row["male_face_seconds"] == pytest.approx(programme.male_face_seconds, abs=programme.cuts)

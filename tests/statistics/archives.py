@@ -71,7 +71,7 @@ class Analysis:
 
 
 def analyse(
-    of: Archive, rng: np.random.Generator, recordings: int = 120, labels: int = 1000, draws: int = 2000
+    of: Archive, rng: np.random.Generator, recordings: int = 120, labels: int = 1000, draws: int = 1000
 ) -> Analysis:
     """Draw recordings, half from each channel, classify every shot, and label some of the faces."""
     drawn = [rng.choice(8, recordings // 2, p=of.frequency * (of.channel == channel)) for channel in (0, 1)]
