@@ -14,6 +14,8 @@ from gfpipe.base.progress import Progress
 from gfpipe.errors import LakeError
 from tests.pipeline.archives import programme
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:

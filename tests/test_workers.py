@@ -18,6 +18,8 @@ from gfpipe import workers
 from gfpipe.errors import UsageError
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 PAIR = (("cert", "pem"), ("key", "key"))
 
 

@@ -14,6 +14,8 @@ from gfpipe.stages.figures import publish, stats
 from tests.estimates.archives import MAN, WOMAN, fortnight, shows
 from tests.warehouse.lakes import EVENING, Show, write_labels, write_schedule, write_show
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:

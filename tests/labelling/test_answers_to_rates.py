@@ -32,6 +32,8 @@ from tests.labelling.broadcasts import rows
 from tests.labelling.page.pages import Script, serving
 from tests.warehouse.lakes import shard_path
 
+pytestmark = pytest.mark.slow
+
 BY_NUMBER = Options(faces=500, seed=3)
 BY_NEED = Options(faces=500, by=("size", "confidence", "answer"), active=True, seed=3)
 COLOURS = {"female": (200, 40, 40), "male": (40, 40, 200)}

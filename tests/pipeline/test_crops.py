@@ -25,6 +25,8 @@ from gfpipe.video.encode import write_video
 from tests.lake.pictures import pictures
 from tests.pipeline.archives import FPS, analyse_all
 
+pytestmark = pytest.mark.slow
+
 CPU = Analysis(classifier=champion.FIRST, device=Device.CPU)
 SHOTS = (("woman", 4), ("both", 3), ("man", 4), ("street", 2), ("both", 3))  # six tracks
 KEEP = CropRetention("30d", per_day=1_000_000)

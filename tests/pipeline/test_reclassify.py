@@ -19,6 +19,8 @@ from gfpipe.video.encode import write_video
 from gfpipe.video.reader import open_video
 from tests.pipeline.archives import FPS, analyse_all, totals
 
+pytestmark = pytest.mark.slow
+
 OLD = Analysis(classifier=champion.FIRST, device=Device.CPU)
 SHOTS = (("both", 3), ("street", 2), ("woman", 3))
 SPENT = {"analysed_at", *(f"{step}_seconds" for step in ("decode", "detect", "chips", "classify", "write"))}
@@ -65,7 +67,6 @@ def reclassify_all(lake: Path, config: Analysis) -> list[Summary]:
     return [reclassify.run(recording, str(lake), config) for recording in shards.analysed(str(lake))]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("sampling", Sampling)
 def test_reclassification_equals_a_new_analysis(
     archive: Path, tmp_path: Path, new: Analysis, sampling: Sampling

@@ -14,6 +14,8 @@ from gfpipe.stages.analysis import analyse
 from tests.conftest import ROOT
 from tests.pipeline.archives import analyse_all, programme, totals
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -64,7 +66,6 @@ def test_another_configuration_is_never_mixed_with_the_old_one(archive: Path, tm
     assert sum(row["samples"] for row in totals(tmp_path)) == sum(summary.samples for summary in redone)
 
 
-@pytest.mark.slow
 def test_a_run_after_a_kill_at_any_moment_gives_the_same_rows(
     archive: Path, undisturbed: list[dict[str, object]], tmp_path: Path
 ) -> None:
@@ -86,7 +87,6 @@ def test_a_run_after_a_kill_at_any_moment_gives_the_same_rows(
     assert totals(lake) == undisturbed
 
 
-@pytest.mark.slow
 def test_two_simultaneous_runs_give_the_same_rows(
     archive: Path, undisturbed: list[dict[str, object]], tmp_path: Path
 ) -> None:

@@ -14,6 +14,8 @@ from gfpipe.stages.analysis import demo
 from gfpipe.video.encode import write_video
 from tests.pipeline.archives import FPS, analyse_all, programme
 
+pytestmark = pytest.mark.slow
+
 NIGHT = "tv/2001-03-04"
 SHOTS = (("woman", 5), ("both", 4), ("man", 6), ("both", 3), ("woman", 4))
 

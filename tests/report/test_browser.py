@@ -12,6 +12,8 @@ from gfpipe.report.page import Contents, render
 from tests.fixtures.browser import LOW_CONTRAST, PageLog
 from tests.report import examples
 
+pytestmark = pytest.mark.slow
+
 WIDTHS = (360, 390, 640, 641, 800, 1280)
 EXAMPLES: dict[str, Callable[[], Contents]] = {
     "one night": examples.small,

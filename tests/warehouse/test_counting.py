@@ -15,6 +15,8 @@ from gfpipe.estimates.question import Question
 from gfpipe.stages.figures import publish, stats
 from tests.warehouse.lakes import Face, Show, write_labels, write_show
 
+pytestmark = pytest.mark.slow
+
 FIGURES = ("female_face_seconds", "male_face_seconds", "undecided_face_seconds", "share_female_face_time_tracks")
 
 

@@ -13,6 +13,8 @@ from tests.fixtures.browser import LOW_CONTRAST, PageLog
 from tests.labelling.broadcasts import SCRIPT, items, mixed, queue, rows
 from tests.labelling.page.pages import Served, serving
 
+pytestmark = pytest.mark.slow
+
 TIMEOUT = 30_000  # milliseconds; test machines are busy
 
 

@@ -19,6 +19,8 @@ from gfpipe.labelling.page.serving import listen
 from tests.conftest import ROOT, Command
 from tests.labelling.broadcasts import NAME, mixed, rows
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass
 class Served:

@@ -19,6 +19,8 @@ from tests.estimates.archives import fortnight, shows
 from tests.report.pages import Page
 from tests.warehouse.lakes import write_labels
 
+pytestmark = pytest.mark.slow
+
 GUIDE = (ROOT / "docs/guide/figures.md").read_text(encoding="utf-8")
 SECTION = GUIDE.partition("## The report in SQL")[2].partition("\n## ")[0]
 QUERIES = re.findall(r"^\|[^|]+\| `([^`]+)`", SECTION, re.MULTILINE)

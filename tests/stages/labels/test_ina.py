@@ -17,6 +17,8 @@ from tests.conftest import Command
 from tests.labelling.imports.test_inaface import HEADER, TRACKED
 from tests.pipeline.archives import analyse_all, programme, totals
 
+pytestmark = pytest.mark.slow
+
 # 25 frames a second, four seconds, 176 × 144; a square of 66 pixels is a face of 150 lines
 FACE = '"(10, 10, 76, 76)",0.99'
 ROWS = (

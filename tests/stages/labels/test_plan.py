@@ -19,6 +19,8 @@ from tests.conftest import Command
 from tests.labelling.archives import Archive, answer, archive, republished
 from tests.warehouse.lakes import Face, Show, write_show
 
+pytestmark = pytest.mark.slow
+
 BY = ("channel", "size", "confidence", "answer")
 QUESTION = Question(by=BY, draws=600)
 

@@ -16,6 +16,8 @@ from gfpipe.stages.labels.sample import Options, Summary
 from tests.labelling.archives import HEIGHTS, STRATA, Archive, Key, answer, archive, republished
 from tests.warehouse.lakes import EVENING, NIGHT, Face, Show, failed, shard_path, write_show
 
+pytestmark = pytest.mark.slow
+
 DRAWS = 25
 
 

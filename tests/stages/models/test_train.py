@@ -28,6 +28,8 @@ from gfpipe.training.recipe import Recipe, Stage
 from gfpipe.training.tables import Heads, Input, Split
 from tests.lake import kept
 
+pytestmark = pytest.mark.slow
+
 DETECTOR, BASE = "retinaface-mobilenet0.25", "cydral-gender-v1"
 STAGE = Stage("one", "utkface", epochs=2, rate=1e-3, batch=8)
 RECIPE = Recipe(

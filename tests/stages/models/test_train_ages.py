@@ -18,6 +18,8 @@ from gfpipe.training import recipe
 from gfpipe.training.tables import Heads, Input
 from tests.stages.models.test_train import RECIPE, STAGE, config, models, pictures  # noqa: F401 - fixtures
 
+pytestmark = pytest.mark.slow
+
 AGES = replace(
     RECIPE,
     heads=Heads(perceived_gender=0.0, age=10.0, age_as="years"),

@@ -17,6 +17,8 @@ from gfpipe.training.data import datasets, splits
 from gfpipe.training.tables import Split
 from tests.conftest import Command
 
+pytestmark = pytest.mark.slow
+
 MODEL = "cydral-gender-v1"
 SPLIT = Split(validation=0.1, test=0.3)
 

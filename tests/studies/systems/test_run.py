@@ -19,6 +19,8 @@ from gfpipe.training import recipe as recipes
 from gfpipe.training.data import datasets, splits
 from tests.conftest import Command
 
+pytestmark = pytest.mark.slow
+
 OURS = "cydral-gender-v1"
 
 

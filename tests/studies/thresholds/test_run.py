@@ -26,6 +26,8 @@ from gfpipe.training.tables import Split
 from tests.conftest import Command
 from tests.curation import lakes
 
+pytestmark = pytest.mark.slow
+
 DETECTOR, BASE = "retinaface-mobilenet0.25", "cydral-gender-v1"
 STAGE = Stage(
     "short", "labelled + curated", 1, 1e-4, batch=16, balance=("dataset", "gender"), epoch_faces=32, optimiser="sgd"

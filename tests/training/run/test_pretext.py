@@ -18,6 +18,8 @@ from gfpipe.training.run.job import Job
 from gfpipe.training.tables import Augment, Heads, Input
 from tests.training import toys
 
+pytestmark = pytest.mark.slow
+
 SIDE = 16
 LABELS = ("perceived_gender",)
 

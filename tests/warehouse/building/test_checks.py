@@ -12,6 +12,8 @@ from gfpipe.stages.figures import publish
 from tests.conftest import ROOT
 from tests.warehouse.lakes import Face, Show, write_schedule, write_show
 
+pytestmark = pytest.mark.slow
+
 Rows = dict[str, list[dict[str, Any]]]
 
 

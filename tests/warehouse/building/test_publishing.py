@@ -32,6 +32,8 @@ from tests.warehouse.lakes import (
     write_show,
 )
 
+pytestmark = pytest.mark.slow
+
 WOMAN = Face(0.95)
 SQL = sorted((ROOT / "sql").rglob("*.sql"))
 
