@@ -22,6 +22,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from gfpipe import workers
 from gfpipe.attributes.device import resolve_device
 from gfpipe.base.progress import Progress
+from gfpipe.errors import DiskFullError, LakeError, WorkerError
 from gfpipe.flows import limits
 from gfpipe.flows.jobs import AnalysisJob, RecordingsJob
 from gfpipe.flows.progress import reported
@@ -42,6 +43,7 @@ _NETWORK_ERRORS: Final = frozenset(
 _CLUSTER_IN_FLIGHT: Final = 64  # recordings submitted to a Dask cluster at once; the limit "decode" is how many run
 
 Work = Callable[[Recording], Summary]
+Fail = Callable[[Recording, str], Summary]  # records the reason of a failure outside the work
 
 
 def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -61,10 +63,15 @@ def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> boo
     retry_delay_seconds=20,
     retry_condition_fn=is_transient,
 )
-def analyse_recording(recording: Recording, work: Work, pool: Executor, limit_names: list[str]) -> State[Summary]:
+def analyse_recording(
+    recording: Recording, work: Work, fail: Fail, pool: Executor, limit_names: list[str]
+) -> State[Summary]:
     """Run `work` on one recording in a worker; an unreadable file ends in the state `Failed` with its reason."""
     with concurrency(limit_names, strict=True):
-        summary: Summary = pool.submit(work, recording).result()
+        try:
+            summary: Summary = pool.submit(work, recording).result()
+        except WorkerError as exc:
+            summary = fail(recording, f"{recording.path}: {exc}")
     if summary.status is Status.FAILED:
         return Failed(message=summary.reason, data=summary)
     if summary.status is Status.PARTIAL:
@@ -99,7 +106,10 @@ def analyse_archive(job: AnalysisJob) -> list[Summary]:
         stage.finished(recording, job.lake, provenance, job.crops, job.counting) for recording in selected.recordings
     ]
     work = partial(stage.run, lake=job.lake, config=analysis, retention=job.crops, counting=job.counting)
-    summaries, errors = analyse_missing(job, work, analysis.device, selected.recordings, finished, overview.headline)
+    fail = partial(stage.fail, lake=job.lake, provenance=provenance)
+    summaries, errors = analyse_missing(
+        job, work, fail, analysis.device, selected.recordings, finished, overview.headline
+    )
     headline = overview.headline(summaries, len(selected.rejected))
     coverage = overview.coverage(selected.recordings, selected.rejected, summaries)
     create_table_artifact(overview.newest(coverage), "coverage", f"{headline}; newest first")
@@ -111,6 +121,7 @@ def analyse_archive(job: AnalysisJob) -> list[Summary]:
 def analyse_missing(
     job: RecordingsJob,
     work: Work,
+    fail: Fail,
     device: str,
     recordings: Sequence[Recording],
     finished: Sequence[Summary | None],
@@ -121,13 +132,15 @@ def analyse_missing(
     Args:
         job: says where the workers are.
         work: a stage's `run`; it is sent to the workers.
+        fail: records the reason if the work ended its worker, or could not be done.
         device: auto, cpu or cuda.
         recordings: all recordings of the run.
         finished: for each recording, the summary of an earlier run, or None.
         headline: describes summaries in one line.
 
     Returns:
-        The summaries of all recordings, and the errors that are not due to the recordings.
+        The summaries of all recordings, and the errors that are not due to the recordings. A full disk is the last
+        of them: it ends the work.
     """
     summaries = [summary for summary in finished if summary is not None]
     due = [recording for recording, summary in zip(recordings, finished, strict=True) if summary is None]
@@ -136,25 +149,32 @@ def analyse_missing(
         "progress", lambda now: f"{now.done} of {now.total} recordings: {headline(summaries)}"
     ) as on_progress:
         on_progress(Progress("analysing", 0, len(due)))
-        for number, (summary, error) in enumerate(_task_runs(due, job, work, device), 1):
-            summaries.append(summary)
-            errors += [error] if error else []
-            on_progress(Progress("analysing", number, len(due), item=summary))
+        try:
+            for number, (summary, error) in enumerate(_task_runs(due, job, work, fail, device), 1):
+                summaries.append(summary)
+                errors += [error] if error else []
+                on_progress(Progress("analysing", number, len(due), item=summary))
+        except DiskFullError as exc:
+            errors.append(exc)
     return summaries, errors
 
 
 def _task_runs(
-    due: Sequence[Recording], job: RecordingsJob, work: Work, device: str
+    due: Sequence[Recording], job: RecordingsJob, work: Work, fail: Fail, device: str
 ) -> Iterator[tuple[Summary, BaseException | None]]:
-    """Yield each recording's summary, and the error if it is not due to the recording, in order of completion."""
+    """Yield each recording's summary, and the error if it is not due to the recording, in order of completion.
+
+    Raises:
+        DiskFullError: the lake's disk is full; recordings in flight are abandoned.
+    """
     uses_gpu = device == "cuda" or (job.scheduler is None and resolve_device(device).type == "cuda")
     names = ["decode", "gpu"] if uses_gpu else ["decode"]
     limits.require(*names)
     in_flight = job.workers or (_CLUSTER_IN_FLIGHT if job.scheduler else workers.cores())
     # The pool is closed first: when the flow is interrupted, threads must not wait for workers to finish.
     threads: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=in_flight)
-    with threads as runner, workers.pool(job.workers, job.scheduler) as pool:
-        shared = {"work": work, "pool": pool, "limit_names": names}
+    with threads as runner, workers.pool(job.workers, job.scheduler, job.limits) as pool:
+        shared = {"work": work, "fail": fail, "pool": pool, "limit_names": names}
         runs: dict[PrefectFuture[Any], Recording] = {
             runner.submit(analyse_recording, {"recording": recording, **shared}): recording for recording in due
         }
@@ -164,11 +184,26 @@ def _task_runs(
             if isinstance(result, Summary):
                 yield result, None
             else:
-                yield Summary(runs[run], Status.FAILED, reason=str(result) or type(result).__name__), result
+                yield _failed(runs[run], result, fail), result
+
+
+def _failed(recording: Recording, error: BaseException, fail: Fail) -> Summary:
+    """Record an error that is not due to the recording; raise it if it is a full disk."""
+    if isinstance(error, DiskFullError):
+        raise error
+    reason = str(error) or type(error).__name__
+    try:
+        return fail(recording, reason if recording.path in reason else f"{recording.path}: {reason}")
+    except DiskFullError:
+        raise
+    except LakeError:  # the summary of the run has the first error
+        return Summary(recording, Status.FAILED, reason=reason)
 
 
 def final_state(headline: str, summaries: Sequence[Summary], errors: Sequence[BaseException]) -> State[list[Summary]]:
     """Fail the run on an error such as a full disk, or if every recording failed, but not on single bad files."""
+    if errors and isinstance(errors[-1], DiskFullError):
+        return Failed(message=f"{headline}; stopped: {errors[-1]}", data=errors[-1])
     failed = sum(summary.status is Status.FAILED for summary in summaries)
     if errors:
         return Failed(message=f"{headline}; the first error: {errors[0]}", data=list(summaries))

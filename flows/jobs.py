@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from gfpipe.archive import manifest
 from gfpipe.archive.manifest import Manifest
+from gfpipe.base.limits import Limits
 from gfpipe.choices import DEFAULT_PATTERN, DateOrder, Device
 from gfpipe.counting import Counting
 from gfpipe.lake import shards
@@ -33,6 +34,8 @@ class RecordingsJob(Job):
     """Worker processes; 0: one a core."""
     scheduler: str | None = None
     """Address of a Dask scheduler, whose workers are used instead of processes on this machine."""
+    limits: Limits = Limits()
+    """What the work on one recording may take: time without progress, and memory."""
 
     def select(self, holdings: Manifest) -> Manifest:
         """Select the recordings of the job's days and channels.

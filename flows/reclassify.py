@@ -12,7 +12,7 @@ from gfpipe.flows.analyse import analyse_missing, final_state, run_name
 from gfpipe.flows.jobs import ReclassifyJob
 from gfpipe.models import champion
 from gfpipe.output import overview
-from gfpipe.recording import Status, Summary
+from gfpipe.recording import Recording, Status, Summary
 from gfpipe.stages.analysis import reclassify as stage
 
 
@@ -29,10 +29,15 @@ def reclassify_lake(job: ReclassifyJob) -> list[Summary]:
     recordings = job.select(job.holdings()).recordings
     finished = [stage.finished(recording, job.lake, analysis) for recording in recordings]
     work = partial(stage.run, lake=job.lake, config=analysis)
-    summaries, errors = analyse_missing(job, work, analysis.device, recordings, finished, headline)
+    summaries, errors = analyse_missing(job, work, _fail, analysis.device, recordings, finished, headline)
     if problems := overview.problems((), [summary for summary in summaries if summary.status is Status.FAILED]):
         create_markdown_artifact(problems, "problems", headline(summaries))
     return final_state(headline(summaries), summaries, errors)  # type: ignore[return-value]  # Prefect returns the data
+
+
+def _fail(recording: Recording, reason: str) -> Summary:
+    """The lake keeps the classification that it has."""
+    return Summary(recording, Status.FAILED, reason=reason)
 
 
 def headline(summaries: Sequence[Summary]) -> str:

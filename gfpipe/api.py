@@ -12,9 +12,11 @@ import pyarrow as pa
 
 from gfpipe import warehouse, workers
 from gfpipe.archive import manifest
+from gfpipe.base.limits import Limits
 from gfpipe.base.progress import OnProgress, Progress, no_progress
 from gfpipe.choices import DEFAULT_PATTERN, DateOrder
 from gfpipe.counting import Counting
+from gfpipe.errors import TransientError, WorkerError
 from gfpipe.estimates.question import Question
 from gfpipe.models import champion
 from gfpipe.recording import Recording, Summary
@@ -100,6 +102,7 @@ def analyse(
     dates: DateOrder | None = None,
     analysis: Analysis = Analysis(),  # noqa: B008 - frozen
     processes: int = 0,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
     on_progress: OnProgress = no_progress,
 ) -> tuple[Summary, ...]:
     """Analyse a few recordings without Prefect; ``gfpipe analyse`` and ``gfpipe serve`` are for archives.
@@ -114,6 +117,7 @@ def analyse(
         dates: order of dates such as 01/03/2024 in a manifest that does not show it.
         analysis: sampling and models.
         processes: worker processes; 0 for one per core.
+        limits: what the work on one recording may take; beyond it, the recording has failed.
         on_progress: receives recordings done and in all.
 
     Returns:
@@ -130,12 +134,16 @@ def analyse(
         holdings = manifest.Manifest("gfpipe.analyse", tuple(recordings))
     listing.run(os.fspath(lake), holdings)
     analysis = replace(analysis, classifier=champion.resolve(analysis.classifier))
-    analyse_stage.prepare(analysis)
+    provenance = analyse_stage.prepare(analysis)
     summaries = []
-    with workers.pool(processes) as pool:
+    with workers.pool(processes, limits=limits) as pool:
         tasks = [pool.submit(analyse_stage.run, item, os.fspath(lake), analysis) for item in holdings.recordings]
-        for done, task in enumerate(tasks, start=1):
-            summaries.append(task.result())
+        for done, (item, task) in enumerate(zip(holdings.recordings, tasks, strict=True), start=1):
+            try:
+                summary = task.result()
+            except (WorkerError, TransientError) as exc:
+                summary = analyse_stage.fail(item, f"{item.path}: {exc}", os.fspath(lake), provenance)
+            summaries.append(summary)
             on_progress(Progress("analysing", done, len(tasks)))
     return tuple(summaries)
 

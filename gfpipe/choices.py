@@ -8,6 +8,8 @@ DEFAULT_DETECTOR: Final = "retinaface-mobilenet0.25"
 DEFAULT_EVERY_SECONDS: Final = 1.0
 DEFAULT_MIN_FACE: Final = 24.0  # lines of a 360-line picture
 DEFAULT_MIN_SCORE: Final = 0.9
+DEFAULT_STALL_SECONDS: Final = 300.0
+DEFAULT_MEMORY_GIB: Final = 4.0  # three quarters of a GiB are torch
 GROUPINGS: Final = ("channel", "programme", "date", "week", "month", "year", "weekday", "hour", "model")  # of stats
 LEAST_LABELS: Final = 200  # labelled faces of an archive that the gate needs to use them
 

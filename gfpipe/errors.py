@@ -37,5 +37,17 @@ class LakeError(GfpipeError):
     """The lake cannot be read or written: a full disk, a missing folder, another schema."""
 
 
+class DiskFullError(LakeError):
+    """No space is left on the lake's disk; nothing else can be written either."""
+
+
+class WorkerError(GfpipeError):
+    """The work crashed its worker process, or took too much memory; retrying does not help."""
+
+
+class StalledError(WorkerError):
+    """The work made no progress, and its worker process was ended."""
+
+
 class TransientError(GfpipeError):
     """A failure outside the recording, such as of a worker or a share; retrying may help."""

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
+from gfpipe.base.limits import Limits
 from gfpipe.base.validation import between, is_text, parse
 from gfpipe.choices import (
     DEFAULT_DETECTOR,
@@ -136,6 +137,7 @@ class Settings:
         counting: table ``[counting]``: which faces count, when publishing and for crops.
         workers: worker processes; 0 means one a core.
         scheduler: address of a Dask scheduler, whose workers are used instead.
+        limits: table ``[limits]``: what the work on one recording may take.
         analyse_schedule, publish_schedule, purge_schedule: cron lines, or ``every N minutes``; expired crops are
             removed by the last.
         crops: table ``[crops]``; None: no crops are stored.
@@ -151,6 +153,7 @@ class Settings:
     counting: Counting = field(default_factory=Counting)
     workers: Annotated[int, Field(ge=0)] = 0
     scheduler: str | None = None
+    limits: Limits = field(default_factory=Limits)
     analyse_schedule: str = "0 3 * * *"
     publish_schedule: str = "0 6 * * *"
     purge_schedule: str = "0 1 * * *"

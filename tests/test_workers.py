@@ -1,4 +1,4 @@
-"""Executors of local processes and Dask clusters."""
+"""Executors of local processes and Dask clusters, and what they do about work that ends or blocks its process."""
 
 import os
 import shutil
@@ -6,16 +6,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 import yaml  # type: ignore[import-untyped]
 
 from gfpipe import workers
-from gfpipe.errors import UsageError
+from gfpipe.base.limits import Limits
+from gfpipe.errors import StalledError, UsageError, WorkerError
+from gfpipe.workers import executors
+from tests import work
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
@@ -23,50 +25,84 @@ pytestmark = pytest.mark.slow
 PAIR = (("cert", "pem"), ("key", "key"))
 
 
-def imported(module: str) -> bool:
-    return module in sys.modules
-
-
-def threads() -> int:
-    import torch
-
-    return torch.get_num_threads()
-
-
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def double(number: int) -> int:
-    time.sleep(0.05)
-    return 2 * number
-
-
 def test_workers_do_not_import_the_parents_modules() -> None:
     import prefect  # noqa: F401
 
     with workers.pool(1) as pool:
-        assert not pool.submit(imported, "prefect").result()
+        assert not pool.submit(work.imported, "prefect").result()
 
 
 def test_torch_threads_are_divided_among_workers() -> None:
     with workers.pool(2) as pool:
-        assert pool.submit(threads).result() == max(1, workers.cores() // 2)
+        assert pool.submit(work.threads).result() == max(1, workers.cores() // 2)
 
 
-def test_killed_worker_is_replaced() -> None:
+@pytest.mark.slow
+def test_work_that_kills_its_process_is_tried_again_alone_and_then_fails() -> None:
     with workers.pool(1) as pool:
-        with pytest.raises(Exception, match=r"terminated|killed|SIGKILL") as caught:
-            pool.submit(die).result()
-        assert workers.is_pool_failure(caught.value)
-        assert pool.submit(double, 21).result() == 42
+        with pytest.raises(
+            WorkerError, match=r"worker process was killed.*also when it was tried again alone"
+        ) as caught:
+            pool.submit(work.die).result()
+        assert not workers.is_pool_failure(caught.value)
+        assert pool.submit(work.double, 21).result() == 42
 
 
-def test_dask_cluster() -> None:
+def test_work_that_kills_its_process_once_succeeds_in_a_new_process(tmp_path: Path) -> None:
+    with workers.pool(1) as pool:
+        first = pool.submit(os.getpid).result()
+        assert pool.submit(work.die_once, tmp_path / "mark").result() != first
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hanging", [work.hang, work.hang_with_the_interpreter_locked])
+def test_work_without_progress_is_ended_while_other_work_goes_on(hanging: Callable[[], None]) -> None:
+    with workers.pool(2, limits=Limits(stall_seconds=1.5)) as pool:
+        victim, other = pool.submit(hanging), pool.submit(work.progress_for, 4.0)
+        with pytest.raises(StalledError, match=r"no progress for 1\.5 s"):
+            victim.result()
+        assert not other.done()
+        assert other.result() == "done"
+
+
+@pytest.mark.slow
+def test_work_that_takes_too_much_memory_fails() -> None:
+    with workers.pool(1, limits=Limits(memory_gib=1.0)) as pool:
+        assert pool.submit(work.take, 0.1).result() > 0
+        with pytest.raises(WorkerError, match="more than 1 GiB of memory"):
+            pool.submit(work.take, 1.5).result()
+
+
+def test_an_exception_that_cannot_be_read_back_is_named() -> None:
+    with workers.pool(1) as pool, pytest.raises(RuntimeError, match="UnpicklableError: cannot be read back"):
+        pool.submit(work.fail).result()
+
+
+def test_an_interrupted_pool_ends_its_work_at_once() -> None:
+    start = time.monotonic()
+    with suppress(KeyboardInterrupt), workers.pool(1) as pool:
+        pool.submit(os.getpid).result()
+        start = time.monotonic()
+        blocked, waiting = pool.submit(work.hang), pool.submit(work.double, 1)
+        time.sleep(0.2)
+        raise KeyboardInterrupt
+    with pytest.raises(Exception, match="stopped"):
+        blocked.result(timeout=5)
+    assert waiting.cancelled()
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.slow
+def test_work_that_kills_its_process_does_not_end_its_dask_worker() -> None:
     distributed = pytest.importorskip("distributed")
-    cluster = distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None)
-    with cluster, workers.pool(scheduler=cluster.scheduler_address) as pool:
-        assert list(pool.map(double, range(3))) == [0, 2, 4]
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as cluster,
+        workers.pool(scheduler=cluster.scheduler_address) as pool,
+    ):
+        victim, others = pool.submit(work.die), pool.map(work.double, range(3))
+        assert list(others) == [0, 2, 4]
+        with pytest.raises(WorkerError, match="worker process was killed"):
+            victim.result()
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +130,7 @@ def test_dask_cluster_with_certificates(certificates: Path) -> None:
     with configured(certificates) as address:
         assert address.startswith("tls://")
         with workers.pool(scheduler=address) as pool:
-            assert list(pool.map(double, range(3))) == [0, 2, 4]
+            assert list(pool.map(work.double, range(3))) == [0, 2, 4]
         with pytest.raises(UsageError, match=r"does not fit Dask's configuration .* dask\.yaml"):
             workers.pool(scheduler=address.replace("tls", "tcp")).__enter__()
 
@@ -105,7 +141,7 @@ def test_dask_client_with_certificates_of_another_cluster_is_refused(
     import dask
 
     subprocess.run(["sh", ROOT / "deploy" / "certificates.sh", tmp_path / "tls"], check=True)
-    monkeypatch.setattr(workers, "SCHEDULER_TIMEOUT", "2s")
+    monkeypatch.setattr(executors, "SCHEDULER_TIMEOUT", "2s")
     with configured(certificates) as address:
         other = {f"client.{kind}": str(tmp_path / "tls" / f"client.{ending}") for kind, ending in PAIR}
         for files in (other | {"ca-file": str(tmp_path / "tls" / "ca.pem")}, other):
@@ -123,17 +159,17 @@ def test_dask_without_certificates_is_wrong_use() -> None:
 
 
 def test_scheduler_without_response(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "SCHEDULER_TIMEOUT", "1s")
+    monkeypatch.setattr(executors, "SCHEDULER_TIMEOUT", "1s")
     with pytest.raises(UsageError, match=r"no Dask scheduler responds at tcp://127\.0\.0\.1:9"):
         workers.pool(scheduler="tcp://127.0.0.1:9").__enter__()
 
 
 def test_killed_worker_does_not_affect_other_work() -> None:
     with workers.pool(2) as pool:
-        pool.submit(double, 0).result()
-        others = [pool.submit(double, number) for number in range(8)]
-        victim = pool.submit(die)
-        with pytest.raises(BrokenExecutor):
+        pool.submit(work.double, 0).result()
+        others = [pool.submit(work.double, number) for number in range(8)]
+        victim = pool.submit(work.die)
+        with pytest.raises(WorkerError):
             victim.result()
         assert [other.result() for other in others] == [2 * number for number in range(8)]
 

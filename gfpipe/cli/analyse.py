@@ -180,8 +180,7 @@ def analyse(
         dates=dates,
         analysis=parse(Analysis, analysis),
         crops=crops,
-        workers=compute.workers,
-        scheduler=compute.scheduler,
+        **compute.placement,
         **period.selection,
     )
     if dry_run:
@@ -228,7 +227,9 @@ def reclassify(
     """
     from gfpipe.flows.jobs import ReclassifyJob  # noqa: PLC0415
 
-    job = ReclassifyJob(lake=lake, classifier=classifier, **vars(compute), **period.selection)
+    job = ReclassifyJob(
+        lake=lake, classifier=classifier, device=compute.device, **compute.placement, **period.selection
+    )
     if dry_run:
         _list_due(job)
         return

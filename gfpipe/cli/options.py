@@ -18,7 +18,7 @@ import typer
 from typer import Option
 from typer.models import OptionInfo
 
-from gfpipe.choices import GROUPINGS, DateOrder, Device
+from gfpipe.choices import DEFAULT_MEMORY_GIB, DEFAULT_STALL_SECONDS, GROUPINGS, DateOrder, Device
 
 if TYPE_CHECKING:
     from gfpipe.estimates.question import Question
@@ -141,6 +141,20 @@ class ComputeOptions:
     scheduler: Annotated[
         str | None, Option(metavar="ADDRESS", help="Dask scheduler, whose workers are used instead.")
     ] = None
+    stall_seconds: Annotated[
+        float, Option(min=1, help="Longest time without progress, after which a recording has failed.")
+    ] = DEFAULT_STALL_SECONDS
+    memory_gib: Annotated[
+        float, Option(min=0.25, help="Most memory of a worker process, beyond which its recording has failed.")
+    ] = DEFAULT_MEMORY_GIB
+
+    @property
+    def placement(self) -> dict[str, Any]:
+        """The options as parameters of flows: where the workers are, and their limits."""
+        from gfpipe.base.limits import Limits  # noqa: PLC0415 - importing pydantic takes its time
+
+        limits = Limits(self.stall_seconds, self.memory_gib)
+        return {"workers": self.workers, "scheduler": self.scheduler, "limits": limits}
 
 
 @dataclass(frozen=True)

@@ -132,9 +132,13 @@ def fingerprint(path: str) -> str | None:
 class ShardWriter:
     """Writes the shards of a recording in batches; they appear with :meth:`finish`."""
 
-    def __init__(self, lake: str, recording: Recording, provenance: Provenance) -> None:
+    def __init__(self, lake: str, recording: Recording, provenance: Provenance, *, reads_source: bool = True) -> None:
         self._storage, self._recording, self._provenance = Storage(lake), recording, provenance
-        self._source = {"source_bytes": _size(recording.path), "source_fingerprint": fingerprint(recording.path)}
+        self._source = (
+            {"source_bytes": _size(recording.path), "source_fingerprint": fingerprint(recording.path)}
+            if reads_source
+            else {"source_bytes": None, "source_fingerprint": None}
+        )
         self._tables = {table: self._table(table) for table in (*_ROW_TABLES, "recordings")}
         self.samples = 0
         self.faces = 0
@@ -233,13 +237,17 @@ class ShardWriter:
 
 
 @contextmanager
-def writer(lake: str, recording: Recording, provenance: Provenance) -> Iterator[ShardWriter]:
+def writer(
+    lake: str, recording: Recording, provenance: Provenance, *, reads_source: bool = True
+) -> Iterator[ShardWriter]:
     """Open the shards of a recording; without :meth:`ShardWriter.finish` nothing is written.
+
+    Without ``reads_source`` its file is not opened, and its size and fingerprint are null.
 
     Raises:
         LakeError: the lake cannot be written.
     """
-    shards = ShardWriter(lake, recording, provenance)
+    shards = ShardWriter(lake, recording, provenance, reads_source=reads_source)
     try:
         yield shards
     finally:

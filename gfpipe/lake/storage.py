@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gfpipe.base import checksums, files
-from gfpipe.errors import LakeError, UsageError
+from gfpipe.errors import DiskFullError, LakeError, UsageError
 from gfpipe.lake import schema as schemas
 
 _DAMAGED: Final = "it is damaged: its checksum does not match"
@@ -251,10 +251,10 @@ def lock(storage: Storage, parts: tuple[str, ...], message: str) -> Iterator[Non
 
 @contextmanager
 def disk_errors(path: str | Path) -> Iterator[None]:
-    """Turn an OSError into a LakeError that says what to do."""
+    """Turn an OSError into a LakeError that says what to do, a DiskFullError if no space is left."""
     try:
         yield
     except OSError as exc:
         if exc.errno in (ENOSPC, EDQUOT):
-            raise LakeError(f"{path}: no space left on the lake's disk; free some, then run again") from exc
+            raise DiskFullError(f"{path}: no space left on the lake's disk; free some, then run again") from exc
         raise LakeError(f"{path}: cannot be written: {exc.strerror or exc}; check the lake's folder") from exc

@@ -18,6 +18,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from gfpipe.base.heartbeat import beat
 from gfpipe.errors import RecordingError
 from gfpipe.video.frames import INDEXED, MPEG_STREAMS, LostRange
 from gfpipe.video.probe import check_readable, open_container, video_info, video_stream
@@ -86,6 +87,7 @@ class Packets:
         ahead: deque[Packet[VideoStream]] = deque()
         started = False
         for packet in self._continuous():
+            beat()
             ahead.append(packet)
             if started:
                 self._note(packet)

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from gfpipe.base.arrays import array_dataclass
+from gfpipe.base.heartbeat import beat
 from gfpipe.errors import RecordingError, UsageError
 from gfpipe.video.frames import MP4, MPEG_STREAMS, FrameBatch, LostRange, Picture, VideoInfo
 from gfpipe.video.probe import probe
@@ -53,6 +54,7 @@ class SampleReader(ABC):
         samples: list[Sample] = []
         empty = True
         for sample in self._samples():
+            beat()
             if empty:
                 self.info = replace(self.info, width=sample.picture.source_width, height=sample.picture.source_height)
             empty = False

@@ -14,12 +14,13 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
+from prefect.exceptions import FailedRun
 from prefect.states import Failed
 
 from gfpipe import workers
 from gfpipe.base.progress import Progress
 from gfpipe.choices import Device
-from gfpipe.errors import LakeError, TransientError, UsageError
+from gfpipe.errors import DiskFullError, LakeError, TransientError, UsageError, WorkerError
 from gfpipe.evaluation.gate.decision import Decision
 from gfpipe.flows import limits
 from gfpipe.flows.analyse import analyse_archive, analyse_recording, is_transient
@@ -30,6 +31,7 @@ from gfpipe.models import champion
 from gfpipe.recording import Recording, Status, Summary
 from gfpipe.settings import Analysis
 from gfpipe.stages.analysis import analyse as stage
+from tests import work
 from tests.flows.runs import Run
 
 pytestmark = pytest.mark.slow
@@ -138,6 +140,34 @@ def test_a_permanent_error_is_not_retried(prefect_server: str, archive: Path, tm
     assert pool.calls == 1
 
 
+def test_a_recording_whose_worker_dies_has_failed_with_its_reason_in_the_lake(
+    prefect_server: str, archive: Path, tmp_path: Path
+) -> None:
+    path = archive / "one" / "2001-03-04" / "2000_news.mp4"
+    pool = Failing([WorkerError("its worker process was ended by SIGSEGV")])
+    with pytest.raises(FailedRun, match="ended by SIGSEGV"):
+        _analyse_one(path, tmp_path, pool)
+    assert pool.calls == 1
+    stored = shards.stored(str(tmp_path), _recording(path))
+    assert stored is not None
+    assert stored.summary.reason == f"{path}: its worker process was ended by SIGSEGV"
+
+
+def test_a_full_disk_ends_the_run_with_its_error(
+    prefect_server: str, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "run", work.fill_the_disk)
+    folder = tmp_path / "many" / "tv" / "2001-03-04"
+    folder.mkdir(parents=True)
+    for hour in range(24):
+        (folder / f"{hour:02}00_news.mp4").touch()
+    job = AnalysisJob(archive=str(tmp_path / "many"), lake=str(tmp_path), timezone="UTC", analysis=CPU, workers=1)
+    state: State[Any] = analyse_archive(job, return_state=True)
+    assert isinstance(state.result(raise_on_failure=False), DiskFullError)
+    assert "stopped: " in str(state.message)
+    assert len(list(tmp_path.glob("*.tried"))) < 5
+
+
 def test_a_failed_recording_is_not_retried() -> None:
     recording = Recording("x.mp4", "one", "news", datetime(2001, 3, 4, tzinfo=UTC))
     failed: State[Any] = Failed(data=Summary(recording, Status.FAILED, reason="x.mp4: not a video"))
@@ -183,14 +213,19 @@ class Failing(Executor):
         return future
 
 
+def _recording(path: Path) -> Recording:
+    return Recording(str(path), "one", "news", datetime(2001, 3, 4, 20, tzinfo=UTC))
+
+
 def _analyse_one(path: Path, lake: Path, pool: Executor) -> Summary:
-    recording = Recording(str(path), "one", "news", datetime(2001, 3, 4, 20, tzinfo=UTC))
+    recording = _recording(path)
 
     @flow
     def one() -> Summary:
         quick = analyse_recording.with_options(retry_delay_seconds=0)
-        work = partial(stage.run, lake=str(lake), config=replace(CPU, classifier=champion.FIRST))
-        state = quick(recording, work, pool, ["decode"], return_state=True)
+        run = partial(stage.run, lake=str(lake), config=replace(CPU, classifier=champion.FIRST))
+        fail = partial(stage.fail, lake=str(lake), provenance=stage.prepare(replace(CPU, classifier=champion.FIRST)))
+        state = quick(recording, run, fail, pool, ["decode"], return_state=True)
         summary: Summary = state.result()  # type: ignore[assignment]
         return summary
 

@@ -5,9 +5,11 @@ recording -> frame batches -> detections -> shots and tracks -> chips -> p_femal
 If crops are configured (:mod:`gfpipe.faces.crops`), a fifth shard contains some; else no picture is stored.
 """
 
+import traceback
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from gfpipe.attributes.device import resolve_device
 from gfpipe.choices import Sampling
 from gfpipe.counting import MIN_STORED_SCORE, Counting
-from gfpipe.errors import RecordingError
+from gfpipe.errors import GfpipeError, RecordingError
 from gfpipe.faces import detector as detectors
 from gfpipe.faces import stream
 from gfpipe.faces.crops import CropSampler
@@ -72,7 +74,7 @@ def run(
 ) -> Summary:
     """Write the shards of a recording, unless they are finished.
 
-    Problems of the file are recorded in the summary and in the lake, not raised.
+    Problems of the file are recorded in the summary and in the lake, not raised; so is whatever libraries raise.
 
     Args:
         recording: the file.
@@ -92,10 +94,41 @@ def run(
     try:
         return _analyse(recording, lake, config, provenance, retention, counting)
     except RecordingError as exc:
-        failed = Summary(recording, Status.FAILED, reason=str(exc), lost_seconds=recording.scheduled_seconds or 0.0)
-        with shards.writer(lake, recording, provenance) as write:
-            write.finish(failed)
-        return failed
+        return _fail(recording, lake, provenance, str(exc))
+    except (GfpipeError, ConnectionError, TimeoutError):
+        raise  # not due to the recording
+    except Exception as exc:  # noqa: BLE001 - decoders raise anything on damaged files
+        return _fail(recording, lake, provenance, f"{recording.path}: {_unexpected(exc)}")
+
+
+def fail(recording: Recording, reason: str, lake: str, provenance: Provenance) -> Summary:
+    """Record that an analysis failed outside :func:`run`, as with its worker; an earlier analysis is kept.
+
+    The file is not opened: its storage may not respond.
+
+    Raises:
+        LakeError: the lake cannot be written.
+    """
+    earlier = shards.stored(lake, recording)
+    if earlier is not None and earlier.row["status"] != Status.FAILED:
+        return Summary(recording, Status.FAILED, reason=reason)
+    return _fail(recording, lake, provenance, reason, reads_source=False)
+
+
+def _fail(
+    recording: Recording, lake: str, provenance: Provenance, reason: str, *, reads_source: bool = True
+) -> Summary:
+    failed = Summary(recording, Status.FAILED, reason=reason, lost_seconds=recording.scheduled_seconds or 0.0)
+    with shards.writer(lake, recording, provenance, reads_source=reads_source) as write:
+        write.finish(failed)
+    return failed
+
+
+def _unexpected(error: Exception) -> str:
+    """An unexpected error in one line, with the place that raised it, for a report of a bug."""
+    *_, place = traceback.extract_tb(error.__traceback__)
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"cannot be analysed: {text} ({Path(place.filename).name}, line {place.lineno})"
 
 
 def _analyse(

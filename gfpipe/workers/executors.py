@@ -1,0 +1,118 @@
+"""Executors of supervised processes, on this machine or on a Dask cluster.
+
+Workers keep their models loaded, and do not import the parent's main module, which would import Prefect in each.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from functools import lru_cache
+from typing import Any
+
+from gfpipe.base.limits import Limits
+from gfpipe.errors import TransientError, UsageError
+from gfpipe.workers.supervision import Supervisor
+
+SCHEDULER_TIMEOUT = "30s"
+
+
+def pool(
+    workers: int = 0,
+    scheduler: str | None = None,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> AbstractContextManager[Executor]:
+    """Open an executor of local processes, or of processes on the machines of a Dask cluster.
+
+    Its calls raise WorkerError if they crash, exceed the limits, or make no progress; others are not affected.
+
+    Args:
+        workers: number of local processes; 0 means one per available core.
+        scheduler: address such as ``tls://10.0.0.1:8786``; its workers need gfpipe, the models and the same paths. It
+            is trusted with everything: its answers are unpickled here. Certificates are those of Dask's configuration.
+        limits: of each call.
+
+    Raises:
+        UsageError: the scheduler does not respond, or Dask is not installed.
+    """
+    return _processes(workers or cores(), limits) if scheduler is None else _cluster(scheduler, limits)
+
+
+def cores() -> int:
+    """Number of cores available to this process, which containers and cpusets limit."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def is_pool_failure(error: BaseException) -> bool:
+    """Whether to try again: a machine or its connection was lost, as opposed to an error of the work itself."""
+    dask = {"KilledWorker", "CommClosedError"}
+    return isinstance(error, TransientError) or type(error).__name__ in dask
+
+
+class _Processes(ThreadPoolExecutor):
+    """Threads that supervise one process each."""
+
+    def __init__(self, workers: int, limits: Limits) -> None:
+        super().__init__(workers, thread_name_prefix="worker")
+        self._supervisor = Supervisor(limits, max(1, cores() // workers))
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        return super().submit(self._supervisor, fn, *args, **kwargs)
+
+    def close(self, *, wait: bool) -> None:
+        """Shut down, after all work is done or at once."""
+        self.shutdown(wait=wait, cancel_futures=not wait)
+        self._supervisor.close()
+
+
+@contextmanager
+def _processes(workers: int, limits: Limits) -> Iterator[Executor]:
+    executor = _Processes(workers, limits)
+    try:
+        yield executor
+    except BaseException:
+        executor.close(wait=False)
+        raise
+    executor.close(wait=True)
+
+
+class _ClusterExecutor(Executor):
+    """Supervises processes on the workers of a Dask cluster, so that a crash does not end the Dask worker."""
+
+    def __init__(self, executor: Executor, limits: Limits) -> None:
+        self._executor, self._limits = executor, limits
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        return self._executor.submit(_on_cluster, self._limits, fn, *args, **kwargs)
+
+
+@contextmanager
+def _cluster(scheduler: str, limits: Limits) -> Iterator[Executor]:
+    try:
+        from distributed import Client  # noqa: PLC0415 - an optional dependency
+    except ImportError as exc:
+        raise UsageError(f"workers at {scheduler} need Dask: pip install 'gfpipe[cluster]'") from exc
+    try:
+        client: Any = Client(scheduler, timeout=SCHEDULER_TIMEOUT)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as exc:
+        raise UsageError(f"no Dask scheduler responds at {scheduler}: {exc}") from exc
+    except (TypeError, RuntimeError) as exc:  # tls:// without certificates, tcp:// where encryption is required
+        raise UsageError(
+            f"{scheduler} does not fit Dask's configuration of certificates ({exc}); "
+            "see dask.yaml, which gfpipe config init writes"
+        ) from exc
+    with client:
+        yield _ClusterExecutor(client.get_executor(pure=False), limits)
+
+
+def _on_cluster(limits: Limits, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+    from distributed import get_worker  # noqa: PLC0415 - an optional dependency
+
+    threads = get_worker().state.nthreads
+    return _cluster_supervisor(limits, max(1, cores() // threads))(fn, *args, **kwargs)
+
+
+@lru_cache(maxsize=1)
+def _cluster_supervisor(limits: Limits, torch_threads: int) -> Supervisor:
+    """The supervisor of a Dask worker, whose processes live as long as it does."""
+    return Supervisor(limits, torch_threads)
