@@ -89,7 +89,8 @@ class Process:
             [sys.executable, "-c", main],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
-            env=os.environ | {"OMP_NUM_THREADS": str(torch_threads), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=os.environ
+            | {"OMP_NUM_THREADS": str(torch_threads), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
         theirs.close()
         self._has_started = False
