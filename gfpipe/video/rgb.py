@@ -7,6 +7,7 @@ from typing import Final
 
 import av.error
 import numpy as np
+from av.filter import Graph
 from av.sidedata.sidedata import SideData, Type
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
@@ -28,8 +29,8 @@ _BT2020_CONSTANT: Final = 10  # constant luminance; FFmpeg's own table gives it 
 class Renderer:
     """Renders the frames of one video stream.
 
-    The picture has the lines of the stored frame, but at most 1080. A display matrix turns and mirrors it, to the
-    nearest quarter turn.
+    The picture has the lines of the stored frame, but at most 1080. Of an interlaced frame it shows the top field. A
+    display matrix turns and mirrors it, to the nearest quarter turn.
 
     Raises:
         RecordingError: the frames are too small, or FFmpeg cannot convert their pixel format.
@@ -39,6 +40,7 @@ class Renderer:
         self._stream = stream
         self._path = path
         self._reformatter = VideoReformatter()
+        self._top_field = _TopField()
         # Transport streams change it with the programme; elsewhere the container decides.
         self._aspect_of = stream.codec_context if _is_mpeg(stream) else stream
 
@@ -55,7 +57,7 @@ class Renderer:
                 "recording: copy it again from the original, or take it out of the archive"
             )
         try:
-            pixels = to_rgb(frame, size, self._reformatter)
+            pixels = to_rgb(self._top_field(frame) if frame.interlaced_frame else frame, size, self._reformatter)
         except (av.error.FFmpegError, ValueError) as exc:
             raise RecordingError(
                 f"{self._path}: pictures in the pixel format {frame.format.name} cannot be converted ({exc}); "
@@ -67,6 +69,25 @@ class Renderer:
         """Width of a stored pixel, relative to its height."""
         aspect = self._aspect_of.sample_aspect_ratio
         return aspect if aspect and _LEAST_ASPECT <= aspect <= _MOST_ASPECT else Fraction(1)
+
+
+class _TopField:
+    """Every second line of a frame, beginning with the first, for luma and chroma alike."""
+
+    def __init__(self) -> None:
+        self._graph = Graph()
+        self._format: tuple[int, int, str] | None = None
+
+    def __call__(self, frame: VideoFrame) -> VideoFrame:
+        if self._format != (frame.width, frame.height, frame.format.name):
+            self._format = frame.width, frame.height, frame.format.name
+            self._graph = Graph()
+            source = self._graph.add_buffer(
+                width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 90_000)
+            )
+            self._graph.link_nodes(source, self._graph.add("field", "top"), self._graph.add("buffersink")).configure()
+        self._graph.vpush(frame)
+        return self._graph.vpull()
 
 
 def to_rgb(

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from gfpipe.choices import Sampling
 from gfpipe.errors import RecordingError
+from gfpipe.video.encode import Codec, write_video
 from gfpipe.video.moment import Moment, still
 from gfpipe.video.reader import open_video
+from tests.bench import pictures as rendering
 
 WIDTH, HEIGHT = 128, 96
 
@@ -118,6 +120,37 @@ def test_untagged_matrix_is_that_of_the_size(tmp_path: Path, width: int, height:
     path = record(tmp_path / "untagged.mp4", [large] * 2, converted_to=matrix)
     (batch,) = open_video(path, Sampling.KEYFRAMES, 1.0)
     np.testing.assert_allclose(batch.pixels[0][64, 64], large[64, 64], atol=4)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "H.264 4:2:0, BT.709, full range",
+        "H.264 4:2:2, 10 bits",
+        "MPEG-2 4:2:2",
+        "ProRes 4:2:2, 10 bits",
+        "FFV1 RGB",
+        "pixels of 16:15, scaled",
+    ],
+)
+def test_pictures_are_those_that_ffmpeg_renders(tmp_path: Path, name: str) -> None:
+    (wanted,) = (wanted for wanted in rendering.FORMATS if wanted.name == name)
+    worst, mean = rendering.difference(wanted, tmp_path / f"a.{'mkv' if wanted.codec == 'ffv1' else 'mov'}")
+    assert worst <= 20
+    assert mean < 1
+
+
+@pytest.mark.parametrize("sampling", Sampling)
+@pytest.mark.parametrize("name", ["a.ts", "b.ts", "b.mp4"])
+def test_interlaced_frames_show_one_field(tmp_path: Path, name: str, sampling: Sampling) -> None:
+    """The fields show different moments: here a dark picture and a light one."""
+    woven = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
+    woven[::2] = 200
+    codec: Codec = "mpeg2video" if name.startswith("a") else "libx264"
+    path = write_video(tmp_path / name, [woven] * 25, codec=codec, interlaced=True, bit_rate=4_000_000)
+    (batch,) = open_video(path, sampling, 1.0)
+    assert batch.pixels.shape[1:3] == (HEIGHT, WIDTH)
+    np.testing.assert_allclose(batch.pixels[0], 200, atol=12)
 
 
 @pytest.mark.parametrize("size", [(2, 2), (8, 64), (64, 8)])
