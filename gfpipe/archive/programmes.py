@@ -102,7 +102,7 @@ def _parquet(path: Path) -> Sheet:
             raise ValueError(str(exc)) from exc
     headings = {sheet.key(name): name for name in names}
     cells = [{key: _text(row[name]) for key, name in headings.items()} for row in rows]
-    return Sheet(path, headings, tuple(Row(f"{path.name}, row {n}", row) for n, row in enumerate(cells, start=1)))
+    return Sheet(path, headings, tuple(Row(n, f"{path.name}, row {n}", row) for n, row in enumerate(cells, start=1)))
 
 
 def _text(value: object) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 
 from gfpipe.base import files
 from gfpipe.output.formats import TEXT, Format, Interval, Value, known
+from gfpipe.tables.formulas import guarded
 
 _LATEX: Final = str.maketrans(
     {char: rf"\{char}" for char in "{}%_&#$"}
@@ -131,7 +132,7 @@ def _fields(value: Value, ends: bool) -> tuple[str, ...]:
 
 def _field(value: str | float | None) -> str:
     if not isinstance(value, float):
-        return "" if value is None else str(value)
+        return "" if value is None else guarded(str(value))
     return "" if known(value) is None else f"{value:.8g}"
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from gfpipe.errors import UsageError
 from gfpipe.tables import delimited, workbook
+from gfpipe.tables.formulas import unguarded
 
 _MOST_PROBLEMS: Final = 5  # listed in an error message
 _ZIP, _OLE = b"PK\3\4", b"\xd0\xcf\x11\xe0"
@@ -20,6 +21,7 @@ _COMPACT: Final = re.compile(r"[\s_-]+")
 class Row:
     """A row: where it stands, and its cells by column (:func:`key`), stripped."""
 
+    number: int
     place: str  # such as "night.csv, line 3"
     cells: Mapping[str, str]
 
@@ -65,9 +67,9 @@ class Sheet:
                 f"{description}"
             )
 
-    def number(self, text: str) -> float:
-        """The value of a number; raises ValueError."""
-        return float(text.replace(",", ".") if self.decimal_comma and "." not in text else text)
+    def number(self, text: str) -> str:
+        """A number with a decimal point, for float()."""
+        return text.replace(",", ".") if self.decimal_comma and "." not in text else text
 
 
 def key(heading: str) -> str:
@@ -100,10 +102,10 @@ def read(path: Path) -> Sheet:
         body = [(number, _padded(cells, len(heading))) for number, cells in body if not isinstance(cells, str)]
     width = _width(keys, heading, [cells for _, cells in body if not isinstance(cells, str)])
     unit = "row" if is_workbook else "line"
-    rows = [
-        Refused(place, cells) if isinstance(cells, str) else _row(place, keys, cells, width)
-        for place, cells in ((f"{path.name}, {unit} {number}", cells) for number, cells in body)
-    ]
+    rows: list[Row | Refused] = []
+    for number, cells in body:
+        place = f"{path.name}, {unit} {number}"
+        rows.append(Refused(place, cells) if isinstance(cells, str) else _row(number, place, keys, cells, width))
     return Sheet(
         path,
         headings,
@@ -137,12 +139,12 @@ def _headings(path: Path, cells: Sequence[str]) -> dict[str, str]:
     return headings
 
 
-def _row(place: str, keys: Sequence[str], cells: Sequence[str], width: int) -> Row | Refused:
+def _row(number: int, place: str, keys: Sequence[str], cells: Sequence[str], width: int) -> Row | Refused:
     """A row of a table with these keys (empty for columns without a heading) and this number of cells a row."""
     if len(cells) != width or any(map(str.strip, cells[len(keys) :])):
         hint = "quote a cell that contains the separator" if len(cells) > len(keys) else "an empty cell is missing"
         return Refused(place, f"{len(cells)} cells in {len(keys)} columns; {hint}")
-    return Row(place, {name: _clean(cell) for name, cell in zip(keys, cells, strict=False) if name})
+    return Row(number, place, {name: _clean(cell) for name, cell in zip(keys, cells, strict=False) if name})
 
 
 def _width(keys: Sequence[str], heading: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
@@ -154,7 +156,7 @@ def _width(keys: Sequence[str], heading: Sequence[str], rows: Sequence[Sequence[
 
 
 def _clean(cell: str) -> str:
-    return cell.replace("\u00a0", " ").strip()
+    return unguarded(cell.replace("\u00a0", " ").strip())
 
 
 def _padded(cells: list[str], width: int) -> list[str]:

@@ -8,8 +8,10 @@ from typing import Final, Literal
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gfpipe.errors import LakeError
+from gfpipe.tables import formulas
 from gfpipe.warehouse.connection import quoted
 
 Format = Literal["csv", "json", "parquet", "table"]
@@ -31,7 +33,7 @@ def write(result: pa.Table, form: Format, path: Path | str) -> None:
                     connection.from_arrow(result).show(max_rows=_ROWS_SHOWN)
                 Path(path).write_text(text.getvalue(), encoding="utf-8")
             else:
-                connection.register("result", result)
+                connection.register("result", _guarded(result) if form == "csv" else result)
                 connection.execute(f"copy result to {quoted(path)} ({_OPTIONS[form]})")
     except (duckdb.Error, OSError) as exc:
         raise LakeError(f"{path}: cannot be written: {exc}") from exc
@@ -43,3 +45,20 @@ def as_text(result: pa.Table, form: Literal["csv", "json", "table"] = "table") -
         path = Path(folder) / "result"
         write(result, form, path)
         return path.read_text(encoding="utf-8").rstrip("\n")
+
+
+def _guarded(result: pa.Table) -> pa.Table:
+    """The table with text that no spreadsheet runs, see :mod:`gfpipe.tables.formulas`."""
+    columns = [_guarded_text(column) if _is_text(column.type) else column for column in result.columns]
+    return pa.table(columns, [formulas.guarded(name) for name in result.column_names])
+
+
+def _guarded_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    text = column.cast(pa.string())
+    is_number = pc.match_substring_regex(text, f"^(?:{formulas.NUMBER})$")
+    return pc.if_else(is_number, text, pc.replace_substring_regex(text, f"(?s)^({formulas.STARTS})", r"'\1"))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    values = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(values) or pa.types.is_large_string(values) or pa.types.is_string_view(values))

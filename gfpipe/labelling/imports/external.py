@@ -1,6 +1,5 @@
 """CSV files of other programs, one per recording, in folders that mirror the archive."""
 
-import csv
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -69,26 +68,6 @@ def import_files(
         except UsageError as exc:
             problems.append((file.path, str(exc)))
     return ImportSummary(len(paths), tuple(problems))
-
-
-def read_csv(path: Path, delimiter: str | None = ",") -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Read the header and the non-empty rows, with line numbers, of a CSV in UTF-8.
-
-    Without `delimiter`, comma, semicolon (spreadsheets of some countries) or tab is detected from the header.
-
-    Raises:
-        UsageError: the file cannot be read as CSV.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            if delimiter is None:
-                delimiter = max(",;\t", key=file.readline().count)
-                file.seek(0)
-            reader = csv.reader(file, delimiter=delimiter)
-            header = next(reader, [])
-            return header, [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
-    except (OSError, UnicodeDecodeError, csv.Error) as exc:
-        raise UsageError(f"{path}: cannot be read as a CSV in UTF-8: {exc}") from exc
 
 
 def check_length(path: Path, stop: float, seconds: float | None) -> None:

@@ -24,6 +24,7 @@ from scipy.special import expit
 from gfpipe.base.arrays import array_dataclass
 from gfpipe.errors import UsageError
 from gfpipe.labelling.imports import external
+from gfpipe.tables import sheet
 
 PROGRAM: Final = "inaFaceAnalyzer"
 MODEL: Final = "inafaceanalyzer"  # model id of its output in a lake
@@ -84,16 +85,14 @@ def read(path: Path) -> Faces:
     Raises:
         UsageError: the file has another format, or a row is invalid.
     """
-    header, rows = external.read_csv(path)
-    if missing := [name for name in _COLUMNS if name not in header]:
-        raise UsageError(f"{path}: no column {', '.join(missing)}; it has {', '.join(header) or 'none'}")
+    table = sheet.read(path)
+    table.needs(_COLUMNS, f"{PROGRAM} writes {', '.join(_COLUMNS)}")
+    if table.refused:
+        raise sheet.refusal(path, table.refused)
     values: dict[str, list[float]] = {name: [] for name in ("frame", "score", "logit", "age", "track")}
     boxes: list[Sequence[float]] = []
-    for line, cells in rows:
-        where = f"{path}, line {line}"
-        if len(cells) != len(header):
-            raise UsageError(f"{where}: {len(cells)} fields, but {len(header)} columns")
-        row = dict(zip(header, cells, strict=True))
+    for where, written in ((row.place, row.cells) for row in table.rows):
+        row = {name: cell if name == "bbox" else table.number(cell) for name, cell in written.items()}
         values["frame"].append(_frame(where, row["frame"]))
         values["score"].append(_score(where, row))
         values["logit"].append(_male_logit(where, row))
@@ -102,13 +101,13 @@ def read(path: Path) -> Faces:
         boxes.append(_box(where, row["bbox"]))
     order = np.argsort(np.array(values["frame"], np.int64), kind="stable")
     return Faces(
-        line=np.array([line for line, _ in rows], np.int64)[order],
+        line=np.array([row.number for row in table.rows], np.int64)[order],
         frame=np.array(values["frame"], np.int64)[order],
         boxes=np.array(boxes, np.float32).reshape(-1, 4)[order],
         scores=np.array(values["score"], np.float32)[order],
         p_female=expit(-np.array(values["logit"], np.float64)).astype(np.float32)[order],
-        age_years=np.array(values["age"], np.float32)[order] if "age_label" in header else None,
-        track_id=np.array(values["track"], np.int32)[order] if "face_id" in header else None,
+        age_years=np.array(values["age"], np.float32)[order] if "age_label" in table.headings else None,
+        track_id=np.array(values["track"], np.int32)[order] if "face_id" in table.headings else None,
     )
 
 

@@ -6,18 +6,18 @@ and optionally ``weight``, ``annotator`` and ``whole_picture``.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from itertools import zip_longest
 from pathlib import Path
 from typing import Final, TypeVar
 
 from gfpipe.errors import UsageError
 from gfpipe.faces.boxes import CORNERS, Box
-from gfpipe.labelling.imports import external
 from gfpipe.labelling.imports.recordings import KnownRecording, Recordings
 from gfpipe.labelling.labels import MIN_BOX_SIDE, Label
+from gfpipe.tables import sheet
+from gfpipe.tables.sheet import Sheet
 
 _SYNONYMS: Final = {
     "female": ("female", "f", "woman", "women"),
@@ -28,6 +28,7 @@ _SYNONYMS: Final = {
 _ANSWERS: Final = {word: answer for answer, words in _SYNONYMS.items() for word in words}
 _BOOLEANS: Final = dict.fromkeys(("true", "yes", "1"), True) | dict.fromkeys(("false", "no", "0", ""), False)
 _OPTIONAL: Final = ("weight", "annotator", "whole_picture")
+_NUMBERS: Final = ("seconds", *CORNERS, "weight")
 _MOST_PROBLEMS: Final = 20  # listed in the error message
 
 _T = TypeVar("_T")
@@ -49,14 +50,15 @@ def read(file: Path, recordings: Recordings) -> LabelFile:
     """
     labels: list[Label] = []
     problems: list[str] = []
-    lines: dict[tuple[object, ...], int] = {}
-    rows, unused = _rows(file)
-    for number, cells in rows:
-        row = _Row(cells)
+    places: dict[tuple[object, ...], str] = {}
+    table, unused = _table(file)
+    problems += map(str, table.refused)
+    for place, cells in ((row.place, row.cells) for row in table.rows):
+        row = _Row({name: table.number(cell) if name in _NUMBERS else cell for name, cell in cells.items()})
         label = row.label(recordings)
-        if label and (earlier := lines.setdefault(label.key, number)) != number:
-            row.problems.append(f"the same face as in line {earlier}, by the same annotator; keep one of the two")
-        problems += [f"{file.name}, line {number}: {problem}" for problem in row.problems]
+        if label and (earlier := places.setdefault(label.key, place)) != place:
+            row.problems.append(f"the same face as in {earlier}, by the same annotator; keep one of the two")
+        problems += [f"{place}: {problem}" for problem in row.problems]
         labels += [label] if label else []
     if problems:
         more = [f"… and {len(problems) - _MOST_PROBLEMS} more"] if len(problems) > _MOST_PROBLEMS else []
@@ -75,8 +77,6 @@ class _Row:
         self.problems: list[str] = []
 
     def label(self, recordings: Recordings) -> Label | None:
-        if surplus := self._cells.get(""):
-            self.problems.append(f"{surplus!r} is beyond the last column; quote cells that contain a comma")
         recording = self._parse(recordings.named, "recording")
         seconds = self._parse(partial(_seconds, recording), "seconds")
         box = self._parse(partial(_box, recording), *(("box",) if "box" in self._cells else CORNERS))
@@ -154,15 +154,10 @@ def _number(name: str, text: str) -> float:
     return number
 
 
-def _rows(file: Path) -> tuple[Iterator[tuple[int, dict[str, str]]], tuple[str, ...]]:
-    """Return line numbers with cells by column, and the columns to ignore."""
-    header, rows = external.read_csv(file, delimiter=None)
-    columns = [cell.strip().casefold() for cell in header]
-    required = ("recording", "seconds", *(("box",) if "box" in columns else CORNERS), "answer")
-    if missing := [column for column in required if column not in columns]:
-        raise UsageError(
-            f"{file}: columns missing: {', '.join(missing)}; a label file has recording, seconds, x1, y1, x2, y2 "
-            f"(or box), answer, and optionally {', '.join(_OPTIONAL)}"
-        )
-    cells = ((number, dict(zip_longest(columns, map(str.strip, row), fillvalue=""))) for number, row in rows)
-    return cells, tuple(column for column in columns if column not in (*required, *_OPTIONAL))
+def _table(file: Path) -> tuple[Sheet, tuple[str, ...]]:
+    """The table, and the columns to ignore."""
+    table = sheet.read(file)
+    required = ("recording", "seconds", *(("box",) if "box" in table.headings else CORNERS), "answer")
+    optional = ", ".join(_OPTIONAL)
+    table.needs(required, f"labels have recording, seconds, x1, y1, x2, y2 (or box), answer, and optionally {optional}")
+    return table, tuple(column for column in table.headings if column not in (*required, *_OPTIONAL))

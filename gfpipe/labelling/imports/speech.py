@@ -13,10 +13,11 @@ from typing import Final
 
 from gfpipe.errors import UsageError
 from gfpipe.labelling.imports import external
+from gfpipe.tables import sheet
 
 PROGRAM: Final = "inaSpeechSegmenter"
 LABELS: Final = ("female", "male", "music", "noise", "noEnergy")
-_COLUMNS: Final = ["labels", "start", "stop"]
+_COLUMNS: Final = ("labels", "start", "stop")
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,13 @@ def read(path: Path, seconds: float | None = None) -> tuple[Segment, ...]:
     Raises:
         UsageError: the file has another format, does not distinguish women and men, or is about another recording.
     """
-    header, rows = external.read_csv(path, "\t")
-    if header != _COLUMNS:
-        raise UsageError(f"{path}: its first line is not {', '.join(_COLUMNS)}, separated by tabs")
-    segments = tuple(_segment(f"{path}, line {number}", row) for number, row in rows)
+    table = sheet.read(path)
+    table.needs(_COLUMNS, f"{PROGRAM} writes {', '.join(_COLUMNS)}")
+    if table.refused:
+        raise sheet.refusal(path, table.refused)
+    segments = tuple(
+        _segment(row.place, row["labels"], table.number(row["start"]), table.number(row["stop"])) for row in table.rows
+    )
     if not segments:
         raise UsageError(f"{path}: contains no segments")
     for earlier, later in pairwise(segments):
@@ -47,8 +51,7 @@ def read(path: Path, seconds: float | None = None) -> tuple[Segment, ...]:
     return segments
 
 
-def _segment(where: str, row: list[str]) -> Segment:
-    label, start, stop = row if len(row) == 3 else ("", "", "")
+def _segment(where: str, label: str, start: str, stop: str) -> Segment:
     if label == "speech":
         raise UsageError(f"{where}: neither female nor male speech; run inaSpeechSegmenter with --detect_gender true")
     if label not in LABELS:

@@ -11,6 +11,7 @@ from gfpipe.base import files
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.epochs import Epoch
 from gfpipe.output.formats import Format, clock
+from gfpipe.tables.formulas import guarded, unguarded
 
 HISTORY: Final = "history.csv"
 _PERCENT: Final = Format(2, 100, "%")
@@ -21,9 +22,7 @@ def write_history(path: Path, history: Sequence[Epoch]) -> None:
     text = io.StringIO(newline="")
     table = csv.writer(text)
     table.writerow([column.name for column in fields(Epoch)])
-    table.writerows(
-        [f"{value:.6g}" if isinstance(value, float) else value for value in astuple(epoch)] for epoch in history
-    )
+    table.writerows([_field(value) for value in astuple(epoch)] for epoch in history)
     files.write(path, text.getvalue())
 
 
@@ -34,7 +33,7 @@ def read_history(path: Path) -> tuple[Epoch, ...]:
         UsageError: the file is missing or not a history.
     """
     types: dict[str, Callable[[str], Any]] = {column.name: float for column in fields(Epoch)}
-    types |= {"stage": str, "epoch": int}
+    types |= {"stage": unguarded, "epoch": int}
     try:
         with path.open(newline="", encoding="utf-8") as text:
             return tuple(
@@ -42,6 +41,10 @@ def read_history(path: Path) -> tuple[Epoch, ...]:
             )
     except (OSError, KeyError, TypeError, ValueError) as exc:
         raise UsageError(f"{path} is not the history of a training: {exc}") from exc
+
+
+def _field(value: str | float) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else guarded(str(value))
 
 
 def rows(history: Sequence[Epoch]) -> list[dict[str, str | int]]:

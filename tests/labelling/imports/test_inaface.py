@@ -77,8 +77,8 @@ def test_step_refuses_more_frames_than_there_are() -> None:
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ([], "no column frame, bbox, detect_conf, sex_decfunc; it has none"),
-        (["frame,bb,label,decision,conf"], "no column bbox, detect_conf, sex_decfunc; it has frame, bb"),
+        ([], "it is empty"),
+        (["frame,bb,label,decision,conf"], "columns missing: bbox, detect_conf, sex_decfunc; it has frame, bb"),
         ([HEADER, ROWS[0].replace("0,", "a.jpg,", 1)], "line 2: frame 'a.jpg' .* gfpipe evaluate --predictions"),
         ([HEADER, ROWS[0].replace("0,", "-1,", 1)], "line 2: frame -1"),
         ([HEADER, *ROWS, '60,"(939, -18, 1134)",0.9,1,1,m,1'], r"line 5: bbox '\(939, -18, 1134\)' is not a box"),
@@ -87,7 +87,7 @@ def test_step_refuses_more_frames_than_there_are() -> None:
         ([HEADER, '60,"(1, 1, 7, 9)",0.9,,1,m,1'], "line 2: sex_decfunc '' is not a number"),
         ([HEADER, '60,"(1, 1, 7, 9)",0.9,nan,1,m,1'], "line 2: sex_decfunc 'nan' is not a number"),
         ([HEADER, '60,"(1, 1, 7, 9)",0.9,3,1,f,1'], "line 2: sex_label 'f' contradicts sex_decfunc 3"),
-        ([HEADER, '60,"(1, 1, 7, 9)",0.9,3'], "line 2: 4 fields, but 7 columns"),
+        ([HEADER, '60,"(1, 1, 7, 9)",0.9,3'], "line 2: 4 cells in 7 columns"),
     ],
 )
 def test_invalid_files_are_refused(tmp_path: Path, lines: list[str], message: str) -> None:

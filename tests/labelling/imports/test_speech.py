@@ -20,15 +20,19 @@ def test_reads_segments(tmp_path: Path) -> None:
     assert [segment.label for segment in segments] == ["music", "noEnergy", "male"]
 
 
+def test_reads_segments_that_a_spreadsheet_saved(tmp_path: Path) -> None:
+    assert speech.read(written(tmp_path, "Labels;Start;Stop", "music;0;22,48"))[0] == Segment("music", 0.0, 22.48)
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (["labels,start,stop", "male,0,1"], "separated by tabs"),
-        ([], "separated by tabs"),
+        (["label,start,stop", "male,0,1"], "columns missing: labels; it has label, start, stop"),
+        ([], "it is empty"),
         (LINES[:1], "no segments"),
         ([*LINES, "speech\t40.0\t41.0"], "line 5: neither female nor male speech; run .*--detect_gender true"),
         ([*LINES, "child\t40.0\t41.0"], "line 5: label 'child' is not one of female, male"),
-        ([*LINES, "male\t40.0"], "line 5: label ''"),
+        ([*LINES, "male\t40.0"], "line 5: 2 cells in 3 columns"),
         ([*LINES, "male\t40.0\tend"], "line 5: start and stop must be seconds"),
         ([*LINES, "male\t41.0\t40.0"], "41.0 to 40.0 is not a valid interval"),
         ([*LINES, "female\t39.0\t41.0"], "overlap at 39 s"),
