@@ -17,7 +17,9 @@ _SQL: Final = """# SQL relations
 Every relation and column of the warehouse `LAKE/gfpipe.duckdb`, generated from the comments in the database by `make
 docs`. In the database: `select comment from duckdb_columns() where column_name = 'share_female_face_time'`.
 
-The lake itself is Parquet, `lake/<table>/v1/channel=…/month=…/<recording_id>.parquet`, for pandas, Polars or Spark.
+The lake itself is Parquet, `lake/<table>/v1/channel=…/month=…/<recording_id>.parquet` (`recordings`, which has a column
+`channel`, without that folder). `pandas.read_parquet("lake/faces/v1")` reads a table; so do Polars, DuckDB and Spark,
+which skip files whose names begin with `.` or `_`.
 Every row carries the digest of its configuration, and every file the checksums of its models.
 
 """

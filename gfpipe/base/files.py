@@ -1,12 +1,24 @@
 """Files that are written whole or not at all."""
 
+import hashlib
 import json
 import os
+import platform
+import re
+import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+_A_DAY: Final = 24 * 60 * 60
+# .NAME.MACHINE-PROCESS.RANDOM.tmp, and .old for what it replaces; earlier versions: .NAME.RANDOM.tmp
+_LEFTOVER: Final = re.compile(
+    r"\.(?P<name>.+)\.(?:(?P<machine>[0-9a-f]{8})-(?P<process>\d+)\.[0-9a-f]{8}|[0-9a-f]{32})\.(?P<kind>tmp|old)"
+)
 
 
 @contextmanager
@@ -21,7 +33,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    clear_leftovers(path)
+    temporary = temporary_name(path)
     try:
         yield temporary
         put_in_place(temporary, path)
@@ -46,6 +59,64 @@ def put_in_place(temporary: Path, path: Path) -> None:
     temporary.replace(path)
     with suppress(OSError):  # some systems cannot flush folders
         _sync(path.parent)
+
+
+def temporary_name(path: Path) -> Path:
+    """A new hidden name beside `path` for its unfinished content; it names this process."""
+    return path.with_name(f".{path.name}.{_machine()}-{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")
+
+
+def clear_leftovers(path: Path) -> None:
+    """Remove what processes that were killed left of unfinished versions of `path`."""
+    with suppress(OSError):
+        for other in path.parent.iterdir():
+            if other.name.startswith(f".{path.name}."):
+                _clear(other)
+
+
+def sweep(folder: Path) -> None:
+    """As :func:`clear_leftovers`, for everything below a folder."""
+    for parent, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            if name.startswith("."):
+                _clear(Path(parent, name))
+
+
+def _clear(path: Path) -> None:
+    match = _LEFTOVER.fullmatch(path.name)
+    with suppress(OSError):  # its owner, or another process, was faster
+        if match is None or not _is_abandoned(path, match):
+            return
+        target = path.with_name(match["name"])
+        if match["kind"] == "old" and not target.exists():
+            path.rename(target)  # the process was killed before the new version was in place
+        elif path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _is_abandoned(path: Path, match: re.Match[str]) -> bool:
+    """Whether the process of a temporary name has ended; of another machine's, whether it is a day old."""
+    if match["machine"] != _machine():
+        return time.time() - path.stat().st_mtime > _A_DAY
+    try:
+        os.kill(int(match["process"]), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False  # another user's
+    return False
+
+
+@cache
+def _machine() -> str:
+    """Identifies the machine since it was started, and the container: process ids are unique within it."""
+    facts = [platform.node()]
+    with suppress(OSError):
+        facts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"))
+        facts.append(str(Path("/proc/self/ns/pid").readlink()))
+    return hashlib.blake2b("".join(facts).encode(), digest_size=4).hexdigest()
 
 
 def _sync(path: Path) -> None:

@@ -8,7 +8,6 @@ Images are not copied: a row refers to a crop, and is useless once that is purge
 import json
 import re
 import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -164,7 +163,8 @@ def replacing(folder: Path, replace: bool = False) -> Iterator[Path]:
         LakeError: the disk is full or the folder forbidden.
     """
     refuse_existing(folder, replace)
-    pending = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
+    files.clear_leftovers(folder)
+    pending = files.temporary_name(folder)
     with disk_errors(folder):
         pending.mkdir(parents=True)
     try:

@@ -143,7 +143,7 @@ def _kinds(change: Change) -> list[str]:
 def _entries(lake: str) -> list[_Entry]:
     columns = ("recording_id", *_LISTED, "status", "analysed_at", "source_fingerprint")
     every = ds.field("recording_id").is_valid()
-    table = Storage(lake).scan(("recordings", f"v{schema.VERSION}"), schema.RECORDINGS, columns, every)
+    table = shards.settle(lake).scan(("recordings", f"v{schema.VERSION}"), schema.RECORDINGS, columns, every)
     entries = [] if table is None else [_entry(row) for row in table.to_pylist()]
     # Other ids are not gfpipe's, and say nothing about where the shards are.
     return [entry for entry in entries if entry.recording.recording_id == entry.recording_id]

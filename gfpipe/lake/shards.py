@@ -1,12 +1,14 @@
 """The shards of a recording: four Parquet files, and a fifth for crops.
 
     LAKE/<table>/v1/channel=<channel>/month=YYYY-MM/<recording_id>.parquet
+    LAKE/recordings/v1/month=YYYY-MM/<recording_id>.parquet
 
 The row in ``recordings`` is written last and marks the others as complete: rows without it are not counted.
 """
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -24,12 +26,13 @@ from gfpipe import __version__
 from gfpipe.errors import LakeError
 from gfpipe.lake import schema
 from gfpipe.lake.provenance import Provenance
-from gfpipe.lake.storage import Storage
+from gfpipe.lake.storage import Storage, is_shard
 from gfpipe.lake.tables import TableWriter
 from gfpipe.recording import Recording, Status, Summary, in_zone
 
 _ROW_TABLES: Final = ("samples", "faces", "attributes")
 CROPS_AT_ONCE: Final = 100  # crops per row group, which is read as a whole: a megabyte or two
+_OF_A_RECORDING: Final = re.compile(r"-\d{8}T\d{6}Z-")  # in its id, which is unique across channels
 _KEY: Final = ("recording_id", "config_digest")
 _OUTCOME: Final = ("reason", "duration_seconds", "analysed_seconds", "lost_seconds")
 _CONFIGURATION: Final = ("sampling", "every_seconds", "min_score", "detector_id", "classifier_id")
@@ -62,7 +65,7 @@ def stored(lake: str, recording: Recording) -> Stored | None:
     Raises:
         LakeError: the shard cannot be read.
     """
-    storage, parts = Storage(lake), place("recordings", recording)
+    storage, parts = settle(lake), place("recordings", recording)
     if not storage.exists(*parts):
         return None
     table = storage.read_table(*parts)
@@ -78,7 +81,7 @@ def finished(lake: str, recording: Recording, config_digest: str, min_score: flo
     A shard that stores faces only from a higher score than `min_score`, or is damaged or missing, is not finished.
     A failed recording is always tried again: it fails fast, and its cause may have gone.
     """
-    storage = Storage(lake)
+    storage = settle(lake)
     if any(storage.problem(*place(table, recording)) for table in schema.ANALYSED):
         return None
     analysis = stored(lake, recording)
@@ -98,7 +101,7 @@ def analysed(lake: str) -> list[Recording]:
     """
     columns = ("path", "channel", "programme", "started_at", "timezone", "scheduled_seconds")
     successful = pc.field("status") != str(Status.FAILED)
-    table = Storage(lake).scan(("recordings", f"v{schema.VERSION}"), schema.RECORDINGS, columns, successful)
+    table = settle(lake).scan(("recordings", f"v{schema.VERSION}"), schema.RECORDINGS, columns, successful)
     if table is None:
         raise LakeError(f"{lake}: nothing has been analysed yet; run: gfpipe analyse ARCHIVE --lake {lake}")
     rows = table.to_pylist()
@@ -260,10 +263,26 @@ def crops_place(recording: Recording) -> tuple[str, ...]:
 
 
 def place(table: str, recording: Recording) -> tuple[str, ...]:
-    """Path of a shard within the lake: Hive folders by channel and month of air time (UTC)."""
-    channel, month = quote(recording.channel, safe=""), recording.start.astimezone(UTC)
-    folders = (table, f"v{schema.VERSION}", f"channel={channel}", f"month={month:%Y-%m}")
+    """Path of a shard within the lake: Hive folders by channel and month of air time (UTC).
+
+    ``recordings`` has a column ``channel``, and pandas and Spark accept no Hive key that is also a column.
+    """
+    channel = [] if table == "recordings" else [f"channel={quote(recording.channel, safe='')}"]
+    folders = (table, f"v{schema.VERSION}", *channel, f"month={recording.start.astimezone(UTC):%Y-%m}")
     return (*folders, f"{recording.recording_id}.parquet")
+
+
+def settle(lake: str) -> Storage:
+    """Open the lake; shards of ``recordings`` that earlier versions wrote to folders by channel are moved."""
+    storage, root = Storage(lake), ("recordings", f"v{schema.VERSION}")
+    for channel in storage.folders(*root):
+        if channel.startswith("channel="):
+            for name in storage.files(*root, channel):
+                *_, month, file = name.split("/")
+                if is_shard(name) and _OF_A_RECORDING.search(file):
+                    storage.move(name, "/".join((*root, month, file)))
+            storage.prune(*root, channel)
+    return storage
 
 
 def _recording_row(recording: Recording, provenance: Provenance, summary: Summary) -> dict[str, Any]:

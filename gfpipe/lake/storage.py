@@ -4,7 +4,6 @@ import fcntl
 import shutil
 import tempfile
 import time
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -110,6 +109,18 @@ class Storage:
             with suppress(FileNotFoundError):
                 self._split()[0].rm_file(path)
 
+    def move(self, name: str, target: str) -> None:
+        """Move a file within the lake, unless the target exists.
+
+        Raises:
+            LakeError: the lake cannot be written.
+        """
+        system, _ = self._split()
+        with disk_errors(self.path(name)), suppress(FileNotFoundError):  # moved by another process
+            if not self.exists(target):
+                system.makedirs(self.path(str(PurePosixPath(target).parent)), exist_ok=True)
+                system.mv(self.path(name), self.path(target))
+
     def files(self, *folder: str) -> dict[str, int]:
         """Sizes in bytes of all files below a folder, hidden ones too, by their names within the lake."""
         system, root = self._split()
@@ -179,14 +190,11 @@ class Pending:
 
     def __init__(self, storage: Storage, *parts: str) -> None:
         self._storage, self._parts = storage, parts
-        name = f".{parts[-1]}.{uuid.uuid4().hex}.tmp"
-        if storage.is_local:
-            folder = Path(storage.path(*parts[:-1]))
-            with disk_errors(folder):
-                folder.mkdir(parents=True, exist_ok=True)
-            self.path = folder / name
-        else:
-            self.path = Path(tempfile.gettempdir()) / name
+        folder = Path(storage.path(*parts[:-1]) if storage.is_local else tempfile.gettempdir())
+        with disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        files.clear_leftovers(folder / parts[-1])
+        self.path = files.temporary_name(folder / parts[-1])
 
     def commit(self) -> None:
         """Add the checksum to a file of a table, flush and rename it, or upload it."""

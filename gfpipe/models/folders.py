@@ -4,8 +4,8 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
+from gfpipe.base import files
 from gfpipe.errors import ModelError
 
 
@@ -18,7 +18,8 @@ def publishing(target: Path, mark: str, *, replace: bool) -> Iterator[Path]:
     Raises:
         ModelError: the folder cannot be written.
     """
-    staging = target.with_name(f".{target.name}.{uuid4().hex}")
+    files.clear_leftovers(target)
+    staging = files.temporary_name(target)
     try:
         staging.mkdir(parents=True)
         yield staging
@@ -42,7 +43,7 @@ def _publish(staging: Path, target: Path, mark: str, *, replace: bool) -> None:
                 raise
         if (target / mark).is_file() and not replace:
             return  # published by another process
-        outgoing = target.with_name(f"{staging.name}.old")
+        outgoing = staging.with_suffix(".old")
         try:
             target.rename(outgoing)
         except FileNotFoundError:

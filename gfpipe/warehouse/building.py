@@ -1,10 +1,8 @@
 """Build the warehouse from the lake's shards."""
 
 import shutil
-import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Final
@@ -17,14 +15,11 @@ from gfpipe.base import files
 from gfpipe.counting import Counting
 from gfpipe.errors import LakeError
 from gfpipe.exports.columns import description, glossary
-from gfpipe.lake import schema
+from gfpipe.lake import schema, shards
 from gfpipe.warehouse.connection import NAME, configure, lake_errors, lake_folder, quoted
 from gfpipe.warehouse.damage import DamagedShard, set_aside
 from gfpipe.warehouse.database import CheckError, Warehouse
 from gfpipe.warehouse.sources import MATERIALISED, header, statements
-
-_SCRATCH: Final = ".gfpipe-publish-"
-_A_DAY: Final = 24 * 60 * 60
 
 _COLUMNS: Final = """
 select if(table_oid in (select table_oid from duckdb_tables()), 'table', 'view') as kind, table_name, column_name
@@ -68,6 +63,7 @@ def build_database(
     counting: Counting = Counting(),  # noqa: B008 - frozen
 ) -> Path:
     """Build the warehouse of a lake that may be empty; see `build`."""
+    files.sweep(lake)
     with lake_errors(lake), _scratch(lake) as scratch:
         write_schemas(lake)
         damaged = set_aside(lake)
@@ -151,6 +147,7 @@ def _dependencies(names: Iterable[str], reads: Mapping[str, set[str]]) -> dict[s
 
 def write_schemas(lake: Path) -> None:
     """Write a shard without rows at each table's root, so that every table can be read with all current columns."""
+    shards.settle(str(lake))
     for table, columns in schema.TABLES.items():
         path = lake / table / f"v{schema.VERSION}" / "_schema.parquet"  # hidden, by Hive's conventions
         if not path.exists() or not pq.read_schema(path).equals(columns):
@@ -160,18 +157,18 @@ def write_schemas(lake: Path) -> None:
 
 def _lake_with_shards(lake: Path | str) -> Path:
     folder = lake_folder(lake)
-    shards = (shard for table in ("recordings", "schedule") for shard in (folder / table).rglob("[!._]*.parquet"))
-    if next(shards, None) is None:
+    written = (shard for table in ("recordings", "schedule") for shard in (folder / table).rglob("[!._]*.parquet"))
+    if next(written, None) is None:
         raise LakeError(f"{lake}: nothing has been analysed yet; run: gfpipe analyse ARCHIVE --lake {lake}")
     return folder
 
 
 @contextmanager
 def _scratch(lake: Path) -> Iterator[Path]:
-    """Create a temporary folder on the warehouse's disk; those of killed builds are removed after a day."""
-    for folder in lake.glob(f"{_SCRATCH}*"):
-        with suppress(FileNotFoundError):  # removed by its owner in the meantime
-            if time.time() - folder.stat().st_mtime > _A_DAY:
-                shutil.rmtree(folder, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=lake, ignore_cleanup_errors=True) as scratch:
-        yield Path(scratch)
+    """Create a temporary folder on the warehouse's disk."""
+    scratch = files.temporary_name(lake / NAME)
+    scratch.mkdir()
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)

@@ -26,7 +26,7 @@ class DamagedShard:
 
     Attributes:
         recording_id: the recording.
-        channel: None if the folder does not name it.
+        channel: None if no shard of the recording names it.
         shard: name within the lake.
     """
 
@@ -54,7 +54,7 @@ def set_aside(lake: Path) -> tuple[DamagedShard, ...]:
     former = {str(name.with_name(_former(name.name))): name for name in map(PurePosixPath, names) if _former(name.name)}
     for name in former.keys() & sound:  # an analysis has made it again
         storage.delete(str(former[name]))
-    return tuple(_described({*suspects, *former} - sound))
+    return tuple(_described({*suspects, *former} - sound, names))
 
 
 def _rename(path: Path, table: str, problem: str) -> None:
@@ -70,7 +70,10 @@ def _former(name: str) -> str:
     return name.removeprefix(_BEFORE).removesuffix(_AFTER) if is_damaged else ""
 
 
-def _described(shards: Iterable[str]) -> Iterator[DamagedShard]:
-    for name in map(PurePosixPath, sorted(shards)):
-        channels = [unquote(part.removeprefix(_CHANNEL)) for part in name.parts if part.startswith(_CHANNEL)]
-        yield DamagedShard(name.stem, next(iter(channels), None), str(name))
+def _described(shards: Iterable[str], names: Iterable[str]) -> Iterator[DamagedShard]:
+    """With the channel of any of the recording's shards, as not all are in a folder of the channel."""
+    paths = [PurePosixPath(name) for name in names] if shards else []
+    channels = {path.stem: part for path in paths for part in path.parts if part.startswith(_CHANNEL)}
+    for path in map(PurePosixPath, sorted(shards)):
+        channel = channels.get(path.stem)
+        yield DamagedShard(path.stem, channel and unquote(channel.removeprefix(_CHANNEL)), str(path))

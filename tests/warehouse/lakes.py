@@ -110,7 +110,8 @@ def shard_path(lake: Path, table: str, show: Show) -> Path:
     """Where the shard of one recording belongs."""
     channel = quote(show.channel, safe="")
     month = f"{show.start:%Y-%m}"
-    return lake / table / "v1" / f"channel={channel}" / f"month={month}" / f"{show.recording_id}.parquet"
+    folder = lake / table / "v1" if table == "recordings" else lake / table / "v1" / f"channel={channel}"
+    return folder / f"month={month}" / f"{show.recording_id}.parquet"
 
 
 def write_shard(path: Path, table: str, rows: list[dict[str, Any]]) -> None:
