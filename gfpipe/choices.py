@@ -28,6 +28,13 @@ class DateOrder(StrEnum):
     MONTH_FIRST = "month-first"
 
 
+class Decoder(StrEnum):
+    """The library that decodes the sampling ``exact``."""
+
+    PYAV = "pyav"
+    DECORD = "decord"  # only files whose pictures it gives as PyAV does
+
+
 class Device(StrEnum):
     """Where networks run."""
 

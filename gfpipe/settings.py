@@ -19,6 +19,7 @@ from gfpipe.choices import (
     DEFAULT_EVERY_SECONDS,
     DEFAULT_PATTERN,
     DateOrder,
+    Decoder,
     Device,
     Sampling,
 )
@@ -46,6 +47,9 @@ class Analysis:
         classifier: id or folder of a perceived-gender model, or ``champion`` for the promoted one, which flows and
             commands resolve (:mod:`gfpipe.models.champion`) before a stage runs.
         device: where networks run; it does not change the results.
+        decoder: decodes the sampling ``exact``. decord is used for progressive BT.601 pictures in MP4 and Matroska,
+            with the same results for intact files; it overlooks damage, and takes frames of a periodic intra refresh
+            for keyframes.
     """
 
     sampling: Sampling = Sampling.KEYFRAMES
@@ -53,6 +57,7 @@ class Analysis:
     detector: str = DEFAULT_DETECTOR
     classifier: str = "champion"
     device: Device = Device.AUTO
+    decoder: Decoder = Decoder.PYAV
 
 
 def _term(text: str) -> timedelta:

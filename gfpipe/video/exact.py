@@ -41,11 +41,16 @@ class ExactReader(SampleReader):
     """Samples at the middle of every interval of ``every_seconds``."""
 
     def _samples(self) -> Iterator[Sample]:
-        done = 0.0
+        yield from self._from(0.0)
+
+    def _from(self, seconds: float) -> Iterator[Sample]:
+        """Samples from a boundary of intervals on."""
+        self._lost_from = done = seconds
         try:
             for sample in self._read(by_groups=True):
-                yield sample
-                done = sample.seconds + sample.step_seconds
+                if sample.seconds >= self._lost_from - 1e-6:
+                    yield sample
+                    done = sample.seconds + sample.step_seconds
         except _DependentKeyframeError:
             self._lost_from = max(done, self.lost[-1].end_seconds if self.lost else 0.0)
             yield from (sample for sample in self._read(by_groups=False) if sample.seconds >= self._lost_from - 1e-6)

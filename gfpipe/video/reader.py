@@ -1,11 +1,20 @@
-"""Open a recording for one pass over its samples."""
+"""Open a recording for one pass over its samples; and decord as another decoder of the sampling ``exact``."""
 
+import math
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from gfpipe.choices import Sampling
+import av.error
+import numpy as np
+
+from gfpipe.choices import Decoder, Sampling
 from gfpipe.video.exact import ExactReader
-from gfpipe.video.frames import Reader
+from gfpipe.video.frames import MATROSKA, MP4, Picture, Reader
 from gfpipe.video.keyframes import KeyframeReader
+from gfpipe.video.probe import open_container, video_stream
+from gfpipe.video.rgb import Renderer, is_upright_bt601
+from gfpipe.video.samples import Sample
 
 
 def open_video(
@@ -15,11 +24,83 @@ def open_video(
     scheduled_seconds: float | None = None,
     *,
     threads: int = 1,
+    decoder: Decoder = Decoder.PYAV,
 ) -> Reader:
     """Open a recording for sampling; decoding starts with the first batch. Raises as the readers do.
 
     A file that ends much earlier than scheduled has lost its end. With 0 ``threads`` the decoder chooses their number;
-    1 is fastest with one recording per core.
+    1 is fastest with one recording per core. Keyframes are always decoded by PyAV.
     """
-    reader = {Sampling.KEYFRAMES: KeyframeReader, Sampling.EXACT: ExactReader}[Sampling(sampling)]
+    exact = {Decoder.PYAV: ExactReader, Decoder.DECORD: DecordReader}[Decoder(decoder)]
+    reader = {Sampling.KEYFRAMES: KeyframeReader, Sampling.EXACT: exact}[Sampling(sampling)]
     return reader(path, every_seconds, scheduled_seconds, threads)
+
+
+class DecordReader(ExactReader):
+    """The samples of :class:`ExactReader`, decoded by decord where its pictures are right, else by PyAV.
+
+    decord 0.6 seeks to wrong frames in MPEG streams, ignores matrix coefficients and fields, does not report damage,
+    and ends the process on absurd sample tables of an MP4.
+    """
+
+    def _samples(self) -> Iterator[Sample]:
+        done = 0.0
+        if frames := self._open():
+            times = np.asarray(frames.get_frame_timestamp(np.arange(len(frames))), dtype=np.float64)
+            starts, end = times[:, 0] - times[0, 0], float(times[-1, 1] - times[0, 0])
+            try:
+                for interval in range(math.ceil((end - self.info.frame_seconds / 2) / self._every)):
+                    begin = interval * self._every
+                    index = max(0, int(np.searchsorted(starts, self.middle(interval), side="right")) - 1)
+                    picture = Picture(frames[index].asnumpy(), self.info.width, self.info.height)
+                    done = min(begin + self._every, end)
+                    yield Sample(begin, done - begin, picture)
+            except _errors():
+                pass
+            else:
+                self._lose_tail(end)
+                return
+        yield from self._from(done)
+
+    def _open(self) -> Any:
+        """A ``decord.VideoReader``; None if its pictures or times would not be those of PyAV."""
+        decord = _decord()
+        if self.info.container not in (MP4, MATROSKA):
+            return None
+        with open_container(self.path) as container:
+            stream = video_stream(container, self.path)
+            try:
+                first = next(container.decode(stream), None)
+            except av.error.FFmpegError:
+                return None
+            if first is None or len(container.streams.video) > 1 or not is_upright_bt601(first):
+                return None
+            height, width, _ = Renderer(stream, self.path)(first).pixels.shape
+            count = stream.frames
+        try:
+            path = str(Path(self.path).absolute())
+            frames = decord.VideoReader(path, width=width, height=height, num_threads=self._threads, fault_tol=1)
+            times = np.asarray(frames.get_frame_timestamp(np.arange(len(frames))), dtype=np.float64)
+        except _errors():
+            return None
+        duration = float(times[-1, 1] - times[0, 0])
+        agrees = (
+            len(frames) == (count or len(frames))
+            and frames.get_key_indices()[:1] == [0]
+            and bool((np.diff(times[:, 0]) > 0).all())
+            and abs(duration - (self.info.duration_seconds or duration)) <= 2 * self.info.frame_seconds
+        )
+        return frames if agrees else None
+
+
+def _decord() -> Any:
+    """The library, which takes 0.2 s to import and is rarely chosen."""
+    import decord  # noqa: PLC0415
+
+    decord.logging.set_level(decord.logging.QUIET)
+    return decord
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    """What decord raises; the last if it counts no frame."""
+    return _decord().DECORDError, _decord().DECORDLimitReachedError, RuntimeError, AssertionError

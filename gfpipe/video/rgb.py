@@ -23,6 +23,7 @@ _LEAST_SIDE: Final = 16  # pixels; in anything smaller no face can be found
 _LEAST_ASPECT, _MOST_ASPECT = Fraction(1, 4), Fraction(4)
 # ITU-T H.273 matrix coefficients that swscale applies. It refuses all others, which no player but mpv applies either.
 _MATRICES: Final = frozenset({1, 4, 5, 6, 7, 9})
+_UPRIGHT: Final = (1, 0, 0, 1)
 _BT2020_CONSTANT: Final = 10  # constant luminance; FFmpeg's own table gives it the coefficients of 9
 
 
@@ -109,6 +110,17 @@ def to_rgb(
     return np.asarray(rgb.to_ndarray(), dtype=np.uint8)
 
 
+def is_upright_bt601(frame: VideoFrame) -> bool:
+    """Whether a frame is progressive, stored upright, in 8 bits, with the matrix and range of BT.601."""
+    return (
+        not frame.interlaced_frame
+        and frame.format.name == "yuv420p"
+        and _matrix(frame) in (Colorspace.ITU601, Colorspace.ITU601 + 1)
+        and frame.color_range != ColorRange.JPEG
+        and _display_matrix(frame) == _UPRIGHT
+    )
+
+
 def _matrix(frame: VideoFrame) -> int:
     """Matrix coefficients of a frame; without usable ones, as players do, those of its size."""
     if frame.colorspace in _MATRICES:
@@ -122,7 +134,7 @@ def _display_matrix(frame: VideoFrame) -> tuple[int, int, int, int]:
     """The linear part (a, b, c, d) of the transform x' = ax + cy, y' = bx + dy from stored to shown pixels."""
     side_data: Mapping[Type, SideData] = frame.side_data  # type: ignore[assignment]  # PyAV's stub lists one kind
     if (data := side_data.get(Type.DISPLAYMATRIX)) is None:
-        return 1, 0, 0, 1
+        return _UPRIGHT
     a, b, _, c, d, *_ = np.frombuffer(bytes(data), dtype=np.int32).tolist()
     return a, b, c, d
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gfpipe.base.arrays import array_dataclass
-from gfpipe.choices import Sampling
+from gfpipe.choices import Decoder, Sampling
 from gfpipe.video.encode import write_video
 from gfpipe.video.frames import LostRange, VideoInfo
 from gfpipe.video.reader import open_video
@@ -58,9 +58,15 @@ class Seen:
         return sum(lost.end_seconds - lost.start_seconds for lost in self.lost)
 
 
-def see(path: Path, sampling: Sampling, every: float = 1.0, scheduled: float | None = None) -> Seen:
+def see(
+    path: Path,
+    sampling: Sampling,
+    every: float = 1.0,
+    scheduled: float | None = None,
+    decoder: Decoder = Decoder.PYAV,
+) -> Seen:
     """Read a whole recording."""
-    reader = open_video(path, sampling, every, scheduled)
+    reader = open_video(path, sampling, every, scheduled, decoder=decoder)
     batches = list(reader)
     frames = np.concatenate([batch.pixels for batch in batches])
     return Seen(

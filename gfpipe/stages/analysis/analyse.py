@@ -142,7 +142,13 @@ def _analyse(
     detector = _detector(config.detector, config.device)
     classifier, clock = stream.load_classifier(config.classifier, config.device), Clock()
     sampler = CropSampler(retention, recording) if retention else None
-    reader = open_video(recording.path, Sampling(config.sampling), config.every_seconds, recording.scheduled_seconds)
+    reader = open_video(
+        recording.path,
+        Sampling(config.sampling),
+        config.every_seconds,
+        recording.scheduled_seconds,
+        decoder=config.decoder,
+    )
     with shards.writer(lake, recording, provenance) as write:
         for batch in stream.classify(reader, lambda frames: detector(frames.pixels), classifier, clock):
             with clock("write"):
