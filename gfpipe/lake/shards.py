@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from gfpipe import __version__
+from gfpipe.base.regular import open_regular
 from gfpipe.errors import LakeError
 from gfpipe.lake import schema
 from gfpipe.lake.provenance import Provenance
@@ -122,7 +123,7 @@ def rows(lake: str, analysis: Stored, table: str) -> pa.Table:
 def fingerprint(path: str) -> str | None:
     """Hash of the size and both ends of a file, to detect replaced or grown files; None if it is unreadable."""
     try:
-        with Path(path).open("rb") as file:
+        with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             ends = file.read(65536)
             file.seek(max(0, size - 65536))

@@ -14,6 +14,7 @@ from av.container import InputContainer
 from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
 
+from gfpipe.base.regular import SpecialFileError, open_regular
 from gfpipe.errors import RecordingError, TransientError
 from gfpipe.video.frames import VideoInfo
 
@@ -29,6 +30,31 @@ _TRANSIENT: Final = frozenset(
     )
 )
 _PROBE_BLOCK: Final = 1 << 16
+
+# FFmpeg also reads lists of other files and addresses: hls, dash, concat, sdp, image2. These formats have everything in
+# one file, except for the references to other files that a MOV may have (drefs).
+_FORMATS: Final = (
+    "aac,ac3,aiff,asf,asf_o,av1,avi,avs,avs2,avs3,cavsvideo,dhav,dirac,dnxhd,dv,eac3,evc,ffm,filmstrip,flac,flv,gxf,h261,"
+    "h263,h264,hevc,ivf,kux,live_flv,lxf,m4v,matroska,mjpeg,mjpeg_2000,mov,mp3,mpeg,mpegts,mpegtsraw,mpegvideo,mtv,mxf,"
+    "mxg,nc,nsv,nut,nuv,obu,ogg,pmp,pva,r3d,rm,smjpeg,swf,tta,ty,vc1,vc1test,vivo,vvc,w64,wav,wtv,yuv4mpegpipe"
+)
+_OPTIONS: Final = {
+    "protocol_whitelist": "file",
+    "format_whitelist": _FORMATS,
+    "enable_drefs": "0",
+    "merge_pmt_versions": "1",  # broadcasters renumber streams
+}
+_PLAYLISTS: Final = (
+    b"#EXTM3U",
+    b"ffconcat",
+    b"<?xml",
+    b"<MPD",
+    b"<smil",
+    b"[playlist]",
+    b"[Reference]",
+    b"v=0",
+    b"file ",
+)
 
 
 def probe(path: str | Path) -> VideoInfo:
@@ -47,10 +73,14 @@ def open_container(path: str | Path) -> InputContainer:
     if check_readable(path) == 0:
         raise RecordingError(f"{path}: the file is empty (0 bytes); copy it again from the original")
     try:
-        # Absolute, because "20:00.ts" looks like a protocol; merged, because broadcasters renumber streams.
-        return av.open(str(Path(path).absolute()), mode="r", options={"merge_pmt_versions": "1"})
+        return av.open(str(Path(path).absolute()), mode="r", options=_OPTIONS)  # "20:00.ts" looks like a protocol
     except av.error.FFmpegError as exc:
         check_readable(path)  # raises if the storage failed meanwhile
+        if _is_playlist(path):
+            raise RecordingError(
+                f"{path}: a playlist, not a video: the files and addresses that it names are not opened; list the "
+                "videos themselves"
+            ) from exc
         raise RecordingError(
             f"{path}: not a video file, or one cut off before its index was written ({exc.strerror}); "
             "play it in a media player, and record or copy it again if that fails too"
@@ -61,11 +91,11 @@ def check_readable(path: str | Path, offset: int = 0) -> int:
     """Read a block of a file without FFmpeg, and return the file's size in bytes.
 
     Raises:
-        RecordingError: the file is missing, a folder, or not readable by this user.
+        RecordingError: the file is missing, a folder, a named pipe or device, or not readable by this user.
         TransientError: the storage failed.
     """
     try:
-        with Path(path).open("rb") as file:
+        with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             file.seek(min(offset, size))
             file.read(_PROBE_BLOCK)
@@ -75,11 +105,18 @@ def check_readable(path: str | Path, offset: int = 0) -> int:
         raise RecordingError(f"{path}: not a file but a folder, or a path through a file; correct the path") from exc
     except PermissionError as exc:
         raise RecordingError(f"{path}: may not be read by this user; grant it read permission") from exc
+    except SpecialFileError as exc:
+        raise RecordingError(f"{exc}, not a file; take it out of the archive") from exc
     except OSError as exc:
         if exc.errno in _TRANSIENT:
             raise TransientError(f"{path}: cannot be read just now ({exc.strerror}); is its share mounted?") from exc
         raise RecordingError(f"{path}: cannot be read ({exc.strerror}); check the path and its file system") from exc
     return size
+
+
+def _is_playlist(path: str | Path) -> bool:
+    with open_regular(path) as file:
+        return file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_PLAYLISTS)
 
 
 def video_stream(container: InputContainer, path: str | Path) -> VideoStream:
