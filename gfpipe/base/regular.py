@@ -2,8 +2,13 @@
 
 import os
 import stat
+import threading
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
+
+_RESPONSE_SECONDS: Final = 30.0
+_BLOCK: Final = 65536
 
 
 class SpecialFileError(OSError):
@@ -21,3 +26,23 @@ def open_regular(path: str | Path) -> BinaryIO:
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # opening a folder raises its own error
         raise SpecialFileError(f"{path}: a named pipe, socket or device")
     return open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+
+
+def read_ends(path: str | Path) -> tuple[int, bytes] | None:
+    """Size of a file in bytes, and its first and last 64 KiB; None if it cannot be read within 30 seconds.
+
+    A read from storage that does not respond cannot be interrupted: its thread is abandoned.
+    """
+    found: list[tuple[int, bytes]] = []
+
+    def read() -> None:
+        with suppress(OSError), open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            first = file.read(_BLOCK)
+            file.seek(max(0, size - _BLOCK))
+            found.append((size, first + file.read(_BLOCK)))
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    thread.join(_RESPONSE_SECONDS)
+    return found[0] if found else None

@@ -7,7 +7,6 @@ The row in ``recordings`` is written last and marks the others as complete: rows
 """
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from gfpipe import __version__
-from gfpipe.base.regular import open_regular
+from gfpipe.base.regular import read_ends
 from gfpipe.errors import LakeError
 from gfpipe.lake import schema
 from gfpipe.lake.provenance import Provenance
@@ -121,15 +120,10 @@ def rows(lake: str, analysis: Stored, table: str) -> pa.Table:
 
 
 def fingerprint(path: str) -> str | None:
-    """Hash of the size and both ends of a file, to detect replaced or grown files; None if it is unreadable."""
-    try:
-        with open_regular(path) as file:
-            size = os.fstat(file.fileno()).st_size
-            ends = file.read(65536)
-            file.seek(max(0, size - 65536))
-            ends += file.read(65536)
-    except OSError:
+    """Hash of the size and both ends of a file, to detect replaced or grown files; None if it cannot be read."""
+    if (found := read_ends(path)) is None:
         return None
+    size, ends = found
     return hashlib.blake2b(size.to_bytes(8, "little") + ends, digest_size=16).hexdigest()
 
 
