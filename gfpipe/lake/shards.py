@@ -30,6 +30,7 @@ from gfpipe.lake.storage import Storage, is_shard
 from gfpipe.lake.tables import TableWriter
 from gfpipe.recording import Recording, Status, Summary, in_zone
 
+_LONGEST_CHANNEL: Final = 200  # characters of a folder, where 255 are the most
 _ROW_TABLES: Final = ("samples", "faces", "attributes")
 CROPS_AT_ONCE: Final = 100  # crops per row group, which is read as a whole: a megabyte or two
 _OF_A_RECORDING: Final = re.compile(r"-\d{8}T\d{6}Z-")  # in its id, which is unique across channels
@@ -262,7 +263,7 @@ def place(table: str, recording: Recording) -> tuple[str, ...]:
 
     ``recordings`` has a column ``channel``, and pandas and Spark accept no Hive key that is also a column.
     """
-    channel = [] if table == "recordings" else [f"channel={quote(recording.channel, safe='')}"]
+    channel = [] if table == "recordings" else [f"channel={_folder(recording.channel)}"]
     folders = (table, f"v{schema.VERSION}", *channel, f"month={recording.start.astimezone(UTC):%Y-%m}")
     return (*folders, f"{recording.recording_id}.parquet")
 
@@ -299,3 +300,11 @@ def _size(path: str) -> int | None:
         return Path(path).stat().st_size
     except OSError:
         return None
+
+
+def _folder(channel: str) -> str:
+    """A channel's name as that of a folder, which may have 255 bytes: long names are cut, with a digest."""
+    name = quote(channel, safe="")
+    if len(name) <= _LONGEST_CHANNEL:
+        return name
+    return f"{name[:_LONGEST_CHANNEL]}~{hashlib.blake2b(channel.encode(), digest_size=8).hexdigest()}"

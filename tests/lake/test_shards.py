@@ -1,5 +1,6 @@
 """Shards appear whole or not at all, and only the last one vouches for the rest."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,6 +65,15 @@ def test_every_table_has_the_schema_it_promises_and_says_where_it_comes_from(
         assert found.equals(schema.TABLES[table])
         assert found.metadata[b"gfpipe.config_digest"] == b"digest1"
         assert found.metadata[b"gfpipe.classifier_sha256"] == b"bb"
+
+
+def test_channels_of_any_script_and_length_have_a_folder(tmp_path: Path, recording: Recording) -> None:
+    lake = str(tmp_path / "lake")
+    names = ("日本放送協会" * 20, "日本放送協会" * 20 + "2", "ελ/..", "=a'%", "." * 300)
+    for name in names:
+        analyse(lake, replace(recording, channel=name))
+    assert {stored.channel for stored in shards.analysed(lake)} == set(names)
+    assert {row["channel"] for row in rows(lake, "recordings")} == set(names)
 
 
 def test_faces_are_numbered_within_their_sample_across_batches(tmp_path: Path, recording: Recording) -> None:
