@@ -213,12 +213,12 @@ def environment() -> dict[str, tuple[str, ...]]:
 def _file(path: Path) -> dict[str, Any]:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
+        folders = {key: values[key] for key in ("archive", "lake") if isinstance(values.get(key), str)}
+        relative = {key: path.parent / Path(value).expanduser() for key, value in folders.items() if "://" not in value}
     except FileNotFoundError as exc:
         raise UsageError(f"{path}: no such file; write one with: gfpipe config init") from exc
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RuntimeError) as exc:  # RuntimeError: nested too deeply, or ~ of an unknown user
         raise UsageError(f"{path}: cannot be read as TOML: {exc}") from exc
-    folders = {key: values[key] for key in ("archive", "lake") if isinstance(values.get(key), str)}
-    relative = {key: path.parent / Path(value).expanduser() for key, value in folders.items() if "://" not in value}
     return values | {key: str(folder) for key, folder in relative.items()}
 
 
@@ -227,6 +227,6 @@ def _typed(text: str, path: tuple[str, ...]) -> Any:
     try:
         if not is_text(Settings, path):
             return tomllib.loads(f"value = {text}")["value"]
-    except (TypeError, tomllib.TOMLDecodeError):  # an unknown key; text without quotes
+    except (TypeError, ValueError, RecursionError):  # an unknown key; text without quotes
         pass
     return text

@@ -76,7 +76,13 @@ def read(archive: str | Path, pattern: str, timezone: str | None = None, dates: 
     Raises:
         UsageError: the archive does not exist or has no valid recording; the pattern, zone or manifest is not valid.
     """
-    path, zone = Path(archive).expanduser().absolute(), _zone(timezone)  # workers may have another working directory
+    try:
+        path, zone = (
+            Path(archive).expanduser().absolute(),
+            _zone(timezone),
+        )  # workers may have another working directory
+    except RuntimeError as exc:
+        raise UsageError(f"{archive}: {exc}") from exc
     if path.is_dir():
         rows = _folder_rows(path, Pattern(pattern))
     elif path.is_file():

@@ -92,7 +92,7 @@ class Card:
         """
         try:
             return cls.from_mapping(json.loads(text))
-        except json.JSONDecodeError as exc:
+        except (ValueError, RecursionError) as exc:
             raise ModelError(f"not JSON: {exc}") from exc
 
     @classmethod

@@ -109,7 +109,7 @@ def _parse(path: Path) -> dict[str, Entry]:
 def _content(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise ModelError(f"{path}: not a readable catalogue: {exc}") from exc
 
 

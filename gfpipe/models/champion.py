@@ -41,7 +41,7 @@ def named() -> Champion | None:
         return Champion(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, TypeError) as exc:
+    except (OSError, ValueError, RecursionError, TypeError) as exc:
         raise ModelError(f"{path} does not name a champion: {exc}; {_remedy()}") from exc
 
 

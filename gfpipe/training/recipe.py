@@ -228,7 +228,7 @@ def _content(path: Path, descendants: tuple[Path, ...] = ()) -> dict[str, Any]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
         raise UsageError(f"{path}: no such recipe") from exc
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise UsageError(f"{path}: cannot be read as TOML: {exc}") from exc
     if not (base := content.pop("base", None)):
         return content

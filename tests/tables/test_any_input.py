@@ -1,6 +1,5 @@
 """Parsers of what people write: any input ends in a value or an error of gfpipe, never in another exception."""
 
-import json
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from gfpipe.choices import DEFAULT_PATTERN
 from gfpipe.errors import GfpipeError
 from gfpipe.labelling.imports import inaface, label_csv, speech
 from gfpipe.labelling.imports.recordings import KnownRecording, Recordings
-from gfpipe.models import store
+from gfpipe.models import catalog, store
 from gfpipe.tables import times
 from gfpipe.tables.formulas import guarded, unguarded
 from gfpipe.training import recipe
@@ -24,7 +23,22 @@ MUTANTS: Final = 60  # of each seed
 TOKENS: Final = (
     *("", ",", ";", "\t", '"', '""', "\n", "\r", "'", "=", "-", "\ufeff", "\0", "é", "e\u0301", "\u202e", "٣", "²"),
     *("nan", "inf", "-1", "1e999", "9" * 30, "9" * 5000, "0000-00-00", "99/99/9999", "24:60", "+99:99", "Z"),
-    *("{", "}", "{x}", "[", "[[", "null", "true", "1979-05-27T07:32:00Z", "\\u0000", "\ud800", "sep=;\n", "sep=\n"),
+    *(
+        "{",
+        "}",
+        "{x}",
+        "[",
+        "[[",
+        "null",
+        "true",
+        "1979-05-27T07:32:00Z",
+        "\\u0000",
+        "\ud800",
+        "sep=;\n",
+        "sep=\n",
+        "[" * 9000,
+        "~nobody/a",
+    ),
 )
 COLUMNS: Final = "path,channel,programme,date,start,end,recording,seconds,box,answer,labels,stop"
 ROW: Final = "a.ts,tv1,News,2024-10-27,13/10/2024 02:50,02:10,a.ts,1.5,1 2 30 40,female,music,2"
@@ -35,19 +49,9 @@ TABLES: Final = (
     "path;channel;programme;start;end\r\na.ts;tv1;Été;36963,83;7:00 PM\r\n",
     "channel,start,end\n,2024-03-31 02:30,2024-03-31 03:30\ntv1,01/03/2024,25:30\n",
 )
-RECIPE: Final = 'base = "mobilenetv2"\nseed = 1\n[[stages]]\nname = "warm-up"\nepochs = 2\n'
+RECIPE: Final = (recipe.BUILT_IN / "mobilenetv2.toml").read_text(encoding="utf-8")
 SITE: Final = 'archive = "a"\nlake = "b"\ntimezone = "Europe/Paris"\n[analysis]\nevery_seconds = 1.0\n'
-CARD: Final = json.dumps(
-    {
-        "id": "m",
-        "task": "perceived-gender",
-        "network": "resnet18",
-        "licence": "MIT",
-        "source": "file:a",
-        "input": {"width": 32, "height": 32, "mean": [0.5, 0.5, 0.5], "std": [1, 1, 1]},
-        "metrics": [{"name": "accuracy", "value": 0.9, "data": "a", "source": "b"}],
-    }
-)
+CARD: Final = next(entry.card for entry in catalog.read().values() if entry.card).to_json()
 
 
 def mutants(text: str, seed: int) -> Iterator[bytes]:
