@@ -100,6 +100,8 @@ class ExactReader(SampleReader):
         """The sample of one interval, reduced to the range around its middle without gaps."""
         begin, until = interval * self._every, min((interval + 1) * self._every, end)
         middle = (begin + until) / 2
+        if until <= begin:
+            return  # frames with times after the end, in damaged files
         if picture is None:
             self._lose(begin, until)
             return

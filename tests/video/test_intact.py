@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gfpipe.choices import Sampling
-from gfpipe.errors import UsageError
+from gfpipe.errors import RecordingError, UsageError
 from gfpipe.video.encode import write_video
 from gfpipe.video.packets import Packets
 from gfpipe.video.reader import open_video
@@ -210,6 +211,17 @@ def test_absurd_sample_count_of_an_mp4(reel: Path, mp4: Path) -> None:
     seen = see(path, Sampling.EXACT)
     assert seen.steps.sum() == pytest.approx(8, abs=FRAME)
     np.testing.assert_array_equal(seen.numbers, np.arange(8) * FPS + 12)
+
+
+def test_mp4_without_a_time_scale_has_no_negative_steps(reel: Path, mp4: Path) -> None:
+    data = bytearray(mp4.read_bytes())
+    position = data.index(b"mdhd") + 16
+    data[position : position + 4] = bytes(4)
+    path = reel / "mdhd.mp4"
+    path.write_bytes(data)
+    with suppress(RecordingError):
+        for batch in open_video(path, Sampling.EXACT, 60.0):
+            assert (batch.step_seconds > 0).all()
 
 
 def test_file_name_that_looks_like_a_protocol(reel: Path, mp4: Path, monkeypatch: pytest.MonkeyPatch) -> None:
