@@ -5,9 +5,12 @@ variables) has no effect. Their parameters are checked in the run (:mod:`gfpipe.
 """
 
 import asyncio
+import logging
+import multiprocessing
 import os
 import re
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,7 +22,6 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas import filters
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, State, StateType
 from prefect.deployments.runner import RunnerDeployment
-from prefect.exceptions import TerminationSignal
 from prefect.flows import Flow
 from prefect.runner import Runner
 from prefect.schedules import Cron, Interval, Schedule
@@ -38,6 +40,7 @@ from gfpipe.flows.training_jobs import LearnJob
 from gfpipe.settings import Settings
 
 UI_PORT: Final = 4200
+_REPORT_SECONDS: Final = 60.0  # systemd kills a service after 90
 # The next night is skipped while a run takes longer than a day.
 _ONE_AT_A_TIME: Final = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 _EVERY: Final = re.compile(r"every (\d+) (seconds|minutes|hours)")
@@ -60,12 +63,15 @@ def serve(config: str | Path, port: int = UI_PORT, say: Callable[[str], object] 
     with _server(port, site.workers, say):
         os.environ[confinement.VARIABLE] = str(Path(config).absolute())
         os.environ["PYTHONSAFEPATH"] = "1"  # the processes of flow runs import no packages of the current folder
-        runner = Runner()
+        runner = _Runner()
         for due in scheduled:
             runner.add_flow(due.flow, **due.options)
             say(f"{due.flow.name}/{due.name}: {due.line} ({site.timezone or 'UTC'})")
-        with _interruptible(), suppress(KeyboardInterrupt, TerminationSignal):
-            asyncio.run(runner.start())
+        try:
+            with _interruptible(), suppress(KeyboardInterrupt):
+                asyncio.run(runner.start())
+        finally:
+            _await_runs()
 
 
 def deployments(site: Settings) -> list[RunnerDeployment]:
@@ -170,6 +176,14 @@ def _close_interrupted_runs() -> None:
             client.set_flow_run_state(flow_run.id, crashed, force=True)
 
 
+class _Runner(Runner):
+    """A runner that SIGTERM stops as Ctrl-C does."""
+
+    def handle_sigterm(self, *_: Any, **__: Any) -> None:
+        """Stop."""
+        _interrupt()
+
+
 @contextmanager
 def _interruptible() -> Iterator[None]:
     """Stop at the first Ctrl-C.
@@ -177,12 +191,25 @@ def _interruptible() -> Iterator[None]:
     asyncio's handler cancels its task once, which Prefect's runner can miss on a busy machine; asyncio does not replace
     another handler.
     """
-
-    def interrupt(_signal: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, interrupt)
+    before = signal.signal(signal.SIGINT, _interrupt)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _interrupt(*_: object) -> None:
+    """End the runs, which stop their workers and report to the server, and then the runner."""
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # which reports cancelled callbacks as errors
+    for run in multiprocessing.active_children():
+        run.terminate()
+    raise KeyboardInterrupt
+
+
+def _await_runs() -> None:
+    """Wait until the interrupted runs have reported to the server; kill those that do not end."""
+    deadline = time.monotonic() + _REPORT_SECONDS
+    for run in multiprocessing.active_children():
+        run.join(max(0.0, deadline - time.monotonic()))
+        if run.is_alive():
+            run.kill()

@@ -145,6 +145,14 @@ def test_entrypoints_of_the_deployments_take_the_parameters_that_are_given() -> 
         flow.validate_parameters(deployment["parameters"])
 
 
+def test_a_run_does_not_choose_the_command_or_environment_of_its_process() -> None:
+    template = json.loads((ROOT / "deploy" / "work-pool.json").read_text())
+    process = template["job_configuration"]
+    assert (process["command"], process["env"], process["working_dir"]) == (None, {}, None)
+    assert template["variables"]["properties"] == {}
+    assert "{{" not in json.dumps(process)  # placeholders are filled in with a run's job variables
+
+
 @pytest.mark.slow
 def test_limits_and_deployments_are_created_on_a_server(
     prefect_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -160,7 +168,8 @@ def test_limits_and_deployments_are_created_on_a_server(
             assert after == {**before, "decode": before["decode"] + 1}
         finally:
             client.update_global_concurrency_limit("decode", GlobalConcurrencyLimitUpdate(limit=before["decode"]))
-        client.create_work_pool(WorkPoolCreate(name="gfpipe", type="process"))
+        template = json.loads((ROOT / "deploy" / "work-pool.json").read_text())
+        client.create_work_pool(WorkPoolCreate(name="gfpipe", type="process", base_job_template=template))
     monkeypatch.chdir(tmp_path)
     run("prefect", "--no-prompt", "deploy", "--all", "--prefect-file", ROOT / "deploy" / "prefect.yaml")
     deployments = httpx.post(f"{prefect_server}/deployments/filter", json={}).json()

@@ -1,6 +1,7 @@
 """A Prefect server that gfpipe starts takes orders from this machine's programs and its own UI only."""
 
 import asyncio
+import os
 import socket
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,12 +11,14 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.events.clients import PrefectEventsClient
 from prefect.events.schemas.events import Event, Resource
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_SERVER_API_AUTH_STRING, temporary_settings
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from gfpipe.flows import server
 from gfpipe.flows.security.access import AccessControl
 
 OWN = "127.0.0.1:4200"
@@ -144,6 +147,14 @@ def test_prefects_client_is_served(prefect_server: str) -> None:
             await events.emit(Event(event="gfpipe.test", resource=resource))
 
     asyncio.run(send_event())
+
+
+def test_the_password_of_new_servers_is_known_to_their_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PREFECT_API_AUTH_STRING", raising=False)
+    with temporary_settings({PREFECT_SERVER_API_AUTH_STRING: "user:password"}):
+        with server.using("http://127.0.0.1:1/api"):
+            assert PREFECT_API_AUTH_STRING.value() == os.environ["PREFECT_API_AUTH_STRING"] == "user:password"
+        assert "PREFECT_API_AUTH_STRING" not in os.environ
 
 
 def test_a_websocket_of_another_site_is_not_opened(prefect_server: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import psutil  # type: ignore[import-untyped]
 import pytest
 from playwright.sync_api import Browser
 from prefect.settings import PREFECT_HOME, temporary_settings
@@ -170,8 +171,10 @@ def test_a_run_elsewhere_is_refused_and_code_of_a_deployment_is_not_run(served: 
 @pytest.mark.slow
 def test_ctrl_c_ends_the_server_too(served: Served) -> None:
     served.analysis()
+    children = psutil.Process(served.process.pid).children(recursive=True)
     served.process.send_signal(signal.SIGINT)
     served.process.wait(timeout=PATIENCE_SECONDS)
+    assert psutil.wait_procs(children, timeout=30)[1] == []
     with pytest.raises(httpx.ConnectError):
         httpx.get(served.url)
 
