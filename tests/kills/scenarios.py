@@ -1,0 +1,113 @@
+"""Work that is interrupted: each has a folder to prepare, an act that writes to it, and the state that counts."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from gfpipe import warehouse
+from gfpipe.evaluation.gate.decision import Decision
+from gfpipe.labelling import store as labels
+from gfpipe.labelling.labels import Label
+from gfpipe.lake import crops, schema, shards
+from gfpipe.lake.retention import PurgeScope
+from gfpipe.lake.storage import Storage
+from gfpipe.models import champion, store
+from gfpipe.stages.analysis import purge
+from gfpipe.stages.figures import publish
+from tests.lake import kept
+
+State = dict[str, Any]
+
+_DECISION: Final = Decision("ours", champion.FIRST, passed=True, checks=(), on="2024-03-07T12:00:00+00:00")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Work to interrupt; at any moment each part of the state is the old one, the new one or, if not finished, None."""
+
+    prepare: Callable[[Path], object]
+    act: Callable[[Path], object]
+    state: Callable[[Path], State]
+
+
+def _recordings(folder: Path, count: int = 3) -> list[Any]:
+    return [kept.recording(folder / "archive", f"show {index}") for index in range(count)]
+
+
+def _analyse(folder: Path, digest: str = "digest1", faces: int = 40) -> None:
+    for recording in _recordings(folder):
+        if shards.finished(str(folder / "lake"), recording, digest) is None:
+            kept.keep(folder / "lake", recording, faces, digest=digest)
+
+
+def _analysed(folder: Path) -> State:
+    lake, state = str(folder / "lake"), State()
+    for recording in _recordings(folder):
+        stored = shards.stored(lake, recording)
+        digest = stored.provenance.config_digest if stored else ""
+        if stored is None or shards.finished(lake, recording, digest) is None:
+            state[recording.programme] = None
+        else:
+            state[recording.programme] = [shards.rows(lake, stored, table).to_pylist() for table in schema.ANALYSED[1:]]
+    return state
+
+
+def _published(folder: Path) -> State:
+    with warehouse.open(folder / "lake") as db:
+        assert db.check() == ()
+        return {"warehouse": db.query("select recording_id, samples, faces from screen_time order by all").to_pylist()}
+
+
+def _crops(folder: Path) -> State:
+    storage = Storage(str(folder / "lake"))
+    names = crops.names(storage)
+    return {item.programme: any(item.recording_id in name for name in names) for item in _recordings(folder)}
+
+
+def _label(folder: Path, answer: str) -> None:
+    for number, recording in enumerate(_recordings(folder)):
+        rows = [
+            Label(recording.recording_id, float(at), 0.0, 0.0, 9.0, 9.0, answer, 1.0, "Ada", whole_picture=False)
+            for at in range(40)
+        ]
+        labels.write_labels(str(folder / "lake"), Path(f"/labels/{number}.csv"), rows)
+
+
+def _labelled(folder: Path) -> State:
+    storage = Storage(str(folder / "lake"))
+    names = [name for name in storage.files("labels") if name.endswith(".parquet")]
+    return {f"file {number}": storage.read_table(name)["answer"].to_pylist() for number, name in enumerate(names)}
+
+
+def _models(folder: Path) -> None:
+    first = store.open_model(champion.FIRST)
+    os.environ["GFPIPE_MODELS"] = str(folder / "models")
+    store.save_model(replace(first.card, id="ours"), first.weights)
+
+
+def _promote(folder: Path) -> None:
+    os.environ["GFPIPE_MODELS"] = str(folder / "models")
+    champion.record("ours", _DECISION)
+
+
+def _promoted(folder: Path) -> State:
+    os.environ["GFPIPE_MODELS"] = str(folder / "models")
+    store.open_model("ours")  # its weights match its card
+    return {"champion": champion.champion()}
+
+
+def _publish_again(folder: Path) -> None:
+    _analyse(folder)
+    publish.run(folder / "lake")
+    _analyse(folder, "digest2", 60)
+
+
+SCENARIOS: Final = {
+    "analysis": Scenario(_analyse, lambda folder: _analyse(folder, "digest2", 60), _analysed),
+    "publish": Scenario(_publish_again, lambda folder: publish.run(folder / "lake"), _published),
+    "purge": Scenario(_analyse, lambda f: purge.run(str(f / "lake"), PurgeScope(everything=True)), _crops),
+    "labels": Scenario(lambda folder: _label(folder, "male"), lambda folder: _label(folder, "female"), _labelled),
+    "promote": Scenario(_models, _promote, _promoted),
+}

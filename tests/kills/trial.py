@@ -1,0 +1,151 @@
+"""One kind of work, interrupted again and again from the same start."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import fsspec.implementations.local  # noqa: F401 - what the work imports when it begins, once for all children
+import pandas as pd  # noqa: F401
+import pyarrow.dataset  # noqa: F401
+
+from gfpipe.errors import GfpipeError
+from tests.kills.scenarios import Scenario, State
+
+_FORK = multiprocessing.get_context("fork")  # with everything imported; this process starts no threads
+_ROOMY = 2**28  # bytes
+
+
+class Trial:
+    """Interrupts `scenario` in copies of one prepared folder, and counts what went wrong.
+
+    Attributes:
+        counts: trials, of which interrupted, wrong, lost, leftovers and unclear errors.
+        seconds: length of the work when it is not interrupted.
+    """
+
+    def __init__(self, scenario: Scenario, folder: Path) -> None:
+        self._scenario, self._start, self._place = scenario, folder / "start", folder / "trial"
+        self._start.mkdir()
+        _in_child(scenario.prepare, self._start)
+        self._before: State = _in_child(scenario.state, self._start)
+        self._restore()
+        start = time.monotonic()
+        _in_child(scenario.act, self._place)
+        self.seconds = time.monotonic() - start
+        self._after: State = _in_child(scenario.state, self._place)
+        self.counts = Counter(dict.fromkeys(("trials", "interrupted", "wrong", "lost", "leftovers", "unclear"), 0))
+
+    def kill_at_renames(self) -> None:
+        """Kill the work before and after each of its renames."""
+        for number in range(1_000):
+            for after in (False, True):
+                self._restore()
+                process = _FORK.Process(target=_dying, args=(self._scenario.act, self._place, number, after))
+                process.start()
+                process.join()
+                if process.exitcode == 0:  # it has fewer renames
+                    return
+                self._judge(interrupted=process.exitcode == -signal.SIGKILL)
+
+    def kill_after(self, seconds: float) -> None:
+        """Kill the work after some time."""
+        self._restore()
+        process = _FORK.Process(target=self._scenario.act, args=(self._place,))
+        process.start()
+        process.join(seconds)
+        process.kill()
+        process.join()
+        self._judge(interrupted=process.exitcode == -signal.SIGKILL)
+
+    def fill_disks(self) -> None:
+        """Do the work on disks with 0, 4, 8 … KiB left, up to the first on which it succeeds."""
+        for pages in range(100_000):
+            self._restore()
+            disk = self._place.with_name("disk")
+            disk.mkdir(exist_ok=True)
+            _mount("-t", "tmpfs", "-o", f"size={_ROOMY}", "tmpfs", str(disk))
+            try:
+                shutil.copytree(self._place, disk, dirs_exist_ok=True)
+                usage = os.statvfs(disk)
+                _mount("-o", f"remount,size={(usage.f_blocks - usage.f_bfree + pages) * usage.f_frsize}", str(disk))
+                error = _in_child(_error_of, self._scenario.act, disk)
+                _mount("-o", f"remount,size={_ROOMY}", str(disk))
+                if error is None:
+                    return
+                self.counts["unclear"] += "no space left" not in error.lower() or str(disk) not in error
+                self._judge(interrupted=True, place=disk)
+            finally:
+                subprocess.run(["umount", disk], check=True)
+
+    def _restore(self) -> None:
+        shutil.rmtree(self._place, ignore_errors=True)
+        shutil.copytree(self._start, self._place)
+
+    def _judge(self, interrupted: bool, place: Path | None = None) -> None:
+        place = place or self._place
+        self.counts["trials"] += 1
+        self.counts["interrupted"] += interrupted
+        state: State = _in_child(self._scenario.state, place)
+        for part, old in self._before.items():
+            self.counts["wrong"] += state.get(part, "missing") not in (old, self._after[part], None)
+        _in_child(self._scenario.act, place)
+        state = _in_child(self._scenario.state, place)
+        self.counts["lost"] += sum(state.get(part) != value for part, value in self._after.items())
+        self.counts["leftovers"] += sum(
+            path.name.startswith(".") and ".lock" not in path.name for path in place.rglob("*")
+        )
+
+
+def _mount(*arguments: str) -> None:
+    subprocess.run(["mount", *arguments], check=True)
+
+
+def _in_child(function: Callable[..., Any], *arguments: Any) -> Any:
+    """The result of a function in a process of its own."""
+    receiver, sender = _FORK.Pipe(duplex=False)
+    process = _FORK.Process(target=_send, args=(sender, function, *arguments))
+    process.start()
+    sender.close()
+    result = receiver.recv()
+    process.join()
+    return result
+
+
+def _send(sender: Connection, function: Callable[..., Any], *arguments: Any) -> None:
+    sender.send(function(*arguments))
+
+
+def _error_of(act: Callable[[Path], object], place: Path) -> str | None:
+    try:
+        act(place)
+    except GfpipeError as exc:
+        return str(exc)
+    return None
+
+
+def _dying(act: Callable[[Path], object], place: Path, number: int, after: bool) -> None:
+    """Act, and be killed before or after the rename of this number."""
+    done = 0
+
+    def counted(rename: Callable[..., None]) -> Callable[..., None]:
+        def renamed(*arguments: Any, **options: Any) -> None:
+            nonlocal done
+            if done == number and not after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            rename(*arguments, **options)
+            if done == number and after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            done += 1
+
+        return renamed
+
+    os.rename, os.replace = counted(os.rename), counted(os.replace)
+    act(place)
