@@ -4,34 +4,32 @@ Invalid rows are rejected with a reason, and reported; the others are read.
 """
 
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import partial
-from pathlib import Path
-from typing import Final
+from pathlib import Path, PurePath
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from gfpipe.archive import programmes
+from gfpipe.archive import folder, programmes
 from gfpipe.archive.airtime import interval
+from gfpipe.archive.folder import MEDIA, Contents
 from gfpipe.archive.pattern import Pattern
 from gfpipe.archive.programmes import Listed
+from gfpipe.base.files import as_text
 from gfpipe.choices import DateOrder
 from gfpipe.errors import UsageError
 from gfpipe.recording import Recording, Rejected
 
-MEDIA: Final = frozenset(
-    "3gp asf avi dv flv m2t m2ts m2v m4v mkv mov mp4 mpeg mpg mts mxf ogv ts vob webm wmv".split()  # noqa: SIM905
-)
-
 
 @dataclass(frozen=True)
 class Manifest:
-    """Contents of an archive: recordings in order of air time, and rejected rows."""
+    """Contents of an archive: recordings in order of air time, rejected rows, and notes about the whole."""
 
     source: str
     recordings: tuple[Recording, ...]
     rejected: tuple[Rejected, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def between(self, since: date | None, until: date | None) -> "Manifest":
         """Select local days of the start from ``since`` to ``until``, inclusive."""
@@ -77,43 +75,54 @@ def read(archive: str | Path, pattern: str, timezone: str | None = None, dates: 
         UsageError: the archive does not exist or has no valid recording; the pattern, zone or manifest is not valid.
     """
     try:
-        path, zone = (
-            Path(archive).expanduser().absolute(),
-            _zone(timezone),
-        )  # workers may have another working directory
+        path = Path(archive).expanduser().absolute()  # workers may have another working directory
     except RuntimeError as exc:
         raise UsageError(f"{archive}: {exc}") from exc
+    zone, notes = _zone(timezone), list[str]()
     if path.is_dir():
-        rows = _folder_rows(path, Pattern(pattern))
+        contents = folder.scan(str(path))
+        rows = _folder_rows(path, Pattern(pattern), contents)
+        notes = _notes(contents, rows)
     elif path.is_file():
         rows = programmes.read(path, dates)
     else:
         raise UsageError(f"{archive}: no such folder or manifest; is the archive mounted?")
-    return _manifest(str(path), rows, zone)
+    return replace(_manifest(str(path), rows, zone), notes=tuple(notes))
 
 
-def _folder_rows(folder: Path, pattern: Pattern) -> list[Listed | Rejected]:
+def _folder_rows(root: Path, pattern: Pattern, contents: Contents) -> list[Listed | Rejected]:
     rows: list[Listed | Rejected] = []
-    for path in sorted(_media_files(folder)):
-        if match := pattern.match(path.relative_to(folder).as_posix()):
-            rows.append(Listed(path.name, str(path), match.channel, match.programme, match.start))
+    for path in contents.files:
+        if match := pattern.match(PurePath(path).relative_to(as_text(str(root))).as_posix()):
+            rows.append(Listed(PurePath(path).name, path, match.channel, match.programme, match.start))
         else:
-            rows.append(Rejected(str(path), f"the path does not fit the pattern {pattern.text!r}"))
+            rows.append(Rejected(path, f"the path does not fit the pattern {pattern.text!r}"))
+    if not rows and contents.problems:
+        raise UsageError(f"{contents.problems[0].path}: {contents.problems[0].problem}")
     if not rows:
-        raise UsageError(f"{folder}: no recordings in it; their extensions are {', '.join(sorted(MEDIA))}")
+        raise UsageError(f"{root}: no recordings in it; their extensions are {', '.join(sorted(MEDIA))}")
     if all(isinstance(row, Rejected) for row in rows):
+        first = PurePath(rows[0].path).relative_to(as_text(str(root)))
         raise UsageError(
-            f"{folder}: none of {len(rows)} media files fits the pattern {pattern.text!r}; "
-            f"the first is {Path(rows[0].path).relative_to(folder)}. Give another pattern with --pattern"
+            f"{root}: none of {len(rows)} media files fits the pattern {pattern.text!r}; the first is {first}. Give "
+            "another pattern with --pattern"
         )
-    return rows
+    return [*rows, *contents.problems]
 
 
-def _media_files(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and path.suffix.lower().lstrip(".") in MEDIA and not path.is_dir():
-            yield path
+def _notes(contents: Contents, rows: Sequence[Listed | Rejected]) -> list[str]:
+    notes = []
+    if contents.passed_over:
+        others = contents.passed_over.most_common()
+        counts = (f"{count} .{ending}" if ending else f"{count} without ending" for ending, count in others)
+        notes.append(f"passed over, as their endings are not those of videos: {', '.join(counts)}")
+    starts = [row.start for row in rows if isinstance(row, Listed)]
+    if len(starts) > 1 and not any(start.time() != time() for start in starts):
+        notes.append(
+            f"all {len(starts)} recordings start at 00:00: if their paths contain the time, give a --pattern with "
+            "{time}"
+        )
+    return notes
 
 
 def _manifest(source: str, rows: Sequence[Listed | Rejected], zone: ZoneInfo | None) -> Manifest:

@@ -19,6 +19,7 @@ _A_DAY: Final = 24 * 60 * 60
 _LEFTOVER: Final = re.compile(
     r"\.(?P<name>.+)\.(?:(?P<machine>[0-9a-f]{8})-(?P<process>\d+)\.[0-9a-f]{8}|[0-9a-f]{32})\.(?P<kind>tmp|old)"
 )
+_ESCAPED: Final = re.compile(rb"\\x([89a-f][0-9a-f])")
 
 
 @contextmanager
@@ -125,6 +126,21 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def as_text(path: str) -> str:
+    r"""The path as text that can be stored: bytes that are not UTF-8 are escaped as ``\xe9``."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def on_disk(path: str | Path) -> Path:
+    """The file of a path as :func:`as_text` writes it."""
+    path = Path(path)
+    if "\\x" not in str(path) or path.exists():
+        return path
+    raw = _ESCAPED.sub(lambda match: bytes.fromhex(match[1].decode()), os.fsencode(path))
+    unescaped = Path(os.fsdecode(raw))
+    return unescaped if unescaped.exists() else path
 
 
 def shipped_folder(name: str) -> Path:

@@ -37,6 +37,8 @@ def announce(job: AnalysisJob) -> Manifest:
     console.say(f"{len(selected.recordings)} recordings in {job.archive}")
     for line in identity.described(listing.plan(job.lake, holdings)):
         console.say(line, "yellow")
+    for note in holdings.notes:
+        console.say(note, "yellow")
     for row in selected.rejected:
         console.say(f"rejected  {console.short(row.path)}\n          {row.problem}", "yellow")
     return selected

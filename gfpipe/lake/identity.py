@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from gfpipe.base.files import on_disk
 from gfpipe.lake import retention, schema, shards
 from gfpipe.lake.storage import Storage, is_shard, lock
 from gfpipe.recording import Recording, Status, in_zone
@@ -191,8 +191,8 @@ def _moved(new: Recording, elsewhere: Mapping[str | None, _Entry]) -> list[_Entr
     entry = elsewhere.get(print_now) if (print_now := shards.fingerprint(new.path)) else None
     if entry is None:
         return []
-    old = Path(entry.recording.path)
-    return [entry] if not old.exists() or old.samefile(new.path) else []
+    old = on_disk(entry.recording.path)
+    return [entry] if not old.exists() or old.samefile(on_disk(new.path)) else []
 
 
 def _copy(storage: Storage, change: Change) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -22,6 +21,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from gfpipe import __version__
+from gfpipe.base import files
 from gfpipe.base.regular import read_ends
 from gfpipe.errors import LakeError
 from gfpipe.lake import schema
@@ -122,7 +122,7 @@ def rows(lake: str, analysis: Stored, table: str) -> pa.Table:
 
 def fingerprint(path: str) -> str | None:
     """Hash of the size and both ends of a file, to detect replaced or grown files; None if it cannot be read."""
-    if (found := read_ends(path)) is None:
+    if (found := read_ends(files.on_disk(path))) is None:
         return None
     size, ends = found
     return hashlib.blake2b(size.to_bytes(8, "little") + ends, digest_size=16).hexdigest()
@@ -297,7 +297,7 @@ def _recording_row(recording: Recording, provenance: Provenance, summary: Summar
 
 def _size(path: str) -> int | None:
     try:
-        return Path(path).stat().st_size
+        return files.on_disk(path).stat().st_size
     except OSError:
         return None
 

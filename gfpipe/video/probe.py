@@ -14,6 +14,7 @@ from av.container import InputContainer
 from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
 
+from gfpipe.base.files import on_disk
 from gfpipe.base.regular import SpecialFileError, open_regular
 from gfpipe.errors import RecordingError, TransientError
 from gfpipe.video.frames import VideoInfo
@@ -73,7 +74,7 @@ def open_container(path: str | Path) -> InputContainer:
     if check_readable(path) == 0:
         raise RecordingError(f"{path}: the file is empty (0 bytes); copy it again from the original")
     try:
-        return av.open(str(Path(path).absolute()), mode="r", options=_OPTIONS)  # "20:00.ts" looks like a protocol
+        return av.open(str(on_disk(path).absolute()), mode="r", options=_OPTIONS)  # "20:00.ts" looks like a protocol
     except av.error.FFmpegError as exc:
         check_readable(path)  # raises if the storage failed meanwhile
         if _is_playlist(path):
@@ -95,7 +96,7 @@ def check_readable(path: str | Path, offset: int = 0) -> int:
         TransientError: the storage failed.
     """
     try:
-        with open_regular(path) as file:
+        with open_regular(on_disk(path)) as file:
             size = os.fstat(file.fileno()).st_size
             file.seek(min(offset, size))
             file.read(_PROBE_BLOCK)
