@@ -35,7 +35,7 @@ PANELS: Final = {
     "Publish": "publish report export",
     "Labels and other programs": "label speech ina",
     "Models": "models train evaluate explain promote retrain curate learn",
-    "Operate": "serve config purge",
+    "Operate": "serve config forget purge",
     "Research": "study",
 }
 _SITE_FILE: Final = Path("gfpipe.toml")
@@ -206,6 +206,60 @@ def purge(
         console.problem("left", item.name, item.problem)
     if summary.after:
         raise typer.Exit(1)
+
+
+@command(
+    app,
+    "gfpipe forget --lake lake --recording tv1-20010304T190000Z-news-8a1d7556 --dry-run",
+    "gfpipe forget --lake lake --path '/archive/tests/*' --channel test --yes",
+)
+def forget(
+    lake: Lake,
+    recording: Annotated[list[str] | None, Option(metavar="ID", help=f"A recording, by recording_id. {MORE}")] = None,
+    path: Annotated[list[str] | None, Option(metavar="GLOB", help=f"All whose path matches. {MORE}")] = None,
+    channel: Annotated[list[str] | None, Option(help=f"All of a channel. {MORE}")] = None,
+    dry_run: DryRun = False,
+    yes: Annotated[bool, Option(help="Do not ask for confirmation.")] = False,
+) -> None:
+    """Remove recordings from the lake: analyses, crops, labels, speech segments and their rows of the schedule.
+
+    Publish again afterwards. Files that are still in the archive are analysed again by the next gfpipe analyse.
+    """
+    from gfpipe.lake.retention import PurgeScope  # noqa: PLC0415
+    from gfpipe.stages.analysis import forget as stage  # noqa: PLC0415
+    from gfpipe.stages.analysis import purge as pictures  # noqa: PLC0415
+
+    if not (dry_run or yes or console.is_terminal()):
+        raise UsageError("forget asks before it deletes, and there is no terminal to ask at: give --yes or --dry-run")
+    chosen = stage.plan(lake, stage.Scope(tuple(recording or ()), tuple(path or ()), tuple(channel or ())))
+    before = stage.rows(lake, chosen)
+    for item in chosen:
+        console.output(item.label)
+    if dry_run or not yes:
+        _show_rows(before, None, "To be removed")
+    if dry_run:
+        console.say("Nothing was removed.")
+        return
+    if not yes:
+        typer.confirm(f"Remove {len(chosen)} recordings from {lake}? It cannot be undone", abort=True)
+    scope = PurgeScope(recordings=tuple(item.recording_id for item in chosen))
+    left = pictures.run(lake, scope).after
+    for held in left:
+        console.problem("left", held.name, held.problem)
+    if left:
+        console.say("Pictures of faces are left, so nothing else was removed.", "red")
+        raise typer.Exit(1)
+    stage.run(lake, chosen)
+    _show_rows(before, stage.rows(lake, chosen), "Rows, before and after")
+    console.say(f"To update the figures: gfpipe publish --lake {lake}")
+
+
+def _show_rows(before: Mapping[str, int], after: Mapping[str, int] | None, title: str) -> None:
+    rows = [
+        {"table": table, "rows": f"{count:,}", **({"rows left": f"{after[table]:,}"} if after is not None else {})}
+        for table, count in before.items()
+    ]
+    console.table(rows, title)
 
 
 def _as_option(selection: "PurgeScope") -> str:

@@ -109,6 +109,11 @@ def remove(storage: Storage, recording: Recording) -> None:
         storage.delete(*shards.place(table, recording))
 
 
+def recordings(lake: str) -> list[Recording]:
+    """All recordings that were analysed, also unsuccessfully; raises LakeError."""
+    return [entry.recording for entry in _entries(lake)]
+
+
 def described(found: Iterable[Change]) -> tuple[str, ...]:
     """One line per kind of change, with the number of recordings and an example."""
     counts: Counter[str] = Counter()

@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from gfpipe.base import images
 from gfpipe.errors import LakeError, UsageError
-from gfpipe.lake import crops, images, schema
+from gfpipe.lake import crops, schema
 from gfpipe.lake.storage import Storage, disk_errors, is_shard, replacing
 from gfpipe.lake.tables import encoding
 

@@ -14,11 +14,11 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
+from gfpipe.base import images
 from gfpipe.cli import console
 from gfpipe.labelling.design.queues import Item, Queue
 from gfpipe.labelling.page import answer_file
 from gfpipe.labelling.store import LABELS_FOLDER
-from gfpipe.lake import images
 from gfpipe.lake.retention import PurgeScope
 from gfpipe.lake.tables import file_of
 from gfpipe.stages.analysis import purge
