@@ -35,7 +35,7 @@ def publish_lake(lake: str, counting: Counting = Counting()) -> Published:  # no
 
     Args:
         lake: folder or URL of the Parquet shards, in which the warehouse is built.
-        counting: which faces count.
+        counting: which faces and recordings count.
     """
     site.refuse_others({"lake": lake, "counting": counting}, vars)
     published = publish_warehouse(lake, counting)
@@ -44,7 +44,8 @@ def publish_lake(lake: str, counting: Counting = Counting()) -> Published:  # no
     )
     rows = overview.published_coverage(published.coverage)
     create_table_artifact(overview.newest(rows), "coverage", f"Everything in {lake}, newest first")
-    state: State[Published] = Completed(message=f"{len(published.screen_time)} channels published", data=published)
+    message = "; ".join((f"{len(published.screen_time)} channels published", *published.notes))
+    state: State[Published] = Completed(message=message, data=published)
     return state  # type: ignore[return-value]  # Prefect returns the state's data
 
 

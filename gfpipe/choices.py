@@ -35,6 +35,21 @@ class Decoder(StrEnum):
     DECORD = "decord"  # only files whose pictures it gives as PyAV does
 
 
+class Overlaps(StrEnum):
+    """Which of several recordings of a channel counts while they overlap."""
+
+    FIRST = "first"  # the one that begins first
+    LONGEST = "longest"
+    ALL = "all"  # every one
+
+
+class Copies(StrEnum):
+    """How often files of the same content count."""
+
+    ONCE = "once"  # the one with the earliest start
+    ALL = "all"
+
+
 class Device(StrEnum):
     """Where networks run."""
 

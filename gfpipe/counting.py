@@ -1,4 +1,4 @@
-"""Which detected faces count."""
+"""Which detected faces and which recordings count."""
 
 from typing import Annotated, Final
 
@@ -6,7 +6,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from gfpipe.base.validation import between
-from gfpipe.choices import DEFAULT_MIN_FACE, DEFAULT_MIN_SCORE
+from gfpipe.choices import DEFAULT_MIN_FACE, DEFAULT_MIN_SCORE, Copies, Overlaps
 from gfpipe.recording import REFERENCE_LINES
 
 MIN_STORED_SCORE: Final = 0.5  # detector score from which faces are stored
@@ -14,12 +14,16 @@ MIN_STORED_SCORE: Final = 0.5  # detector score from which faces are stored
 
 @dataclass(frozen=True)
 class Counting:
-    """Thresholds of the faces that count. They apply to stored faces: to change them, nothing is decoded again.
+    """Which faces and recordings count, of those stored: to change it, nothing is decoded again.
 
     Attributes:
         min_face: least height, in lines of a 360-line picture.
         min_score: least detector score.
+        overlapping: which of several recordings of a channel counts while they overlap.
+        copies: how often files of the same content count.
     """
 
     min_face: Annotated[float, between(0, REFERENCE_LINES)] = DEFAULT_MIN_FACE
     min_score: Annotated[float, Field(ge=MIN_STORED_SCORE, lt=1)] = DEFAULT_MIN_SCORE
+    overlapping: Overlaps = Overlaps.FIRST
+    copies: Copies = Copies.ONCE

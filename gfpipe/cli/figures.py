@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 from typer import Option
 
-from gfpipe.choices import DEFAULT_MIN_FACE, DEFAULT_MIN_SCORE, Shape
+from gfpipe.choices import DEFAULT_MIN_FACE, DEFAULT_MIN_SCORE, Copies, Overlaps, Shape
 from gfpipe.cli import console
 from gfpipe.cli.options import MORE, By, Lake, QuestionOptions, command, split
 from gfpipe.errors import GfpipeError, UsageError
@@ -38,6 +38,10 @@ def publish(
         float, Option(help="Lowest face that counts, in lines of a 360-line picture.")
     ] = DEFAULT_MIN_FACE,
     min_score: Annotated[float, Option(help="Lowest detector score that counts.")] = DEFAULT_MIN_SCORE,
+    overlaps: Annotated[
+        Overlaps, Option(help="Which recording of a channel counts while several overlap.")
+    ] = Overlaps.FIRST,
+    copies: Annotated[Copies, Option(help="How often files of the same content count.")] = Copies.ONCE,
 ) -> None:
     """Build the warehouse LAKE/gfpipe.duckdb from the lake, and print screen time by channel.
 
@@ -47,7 +51,10 @@ def publish(
     from gfpipe.cli import flow_runs  # noqa: PLC0415
     from gfpipe.counting import Counting  # noqa: PLC0415 - importing pydantic takes its time
 
-    published = flow_runs.publish(lake, parse(Counting, {"min_face": min_face, "min_score": min_score}))
+    settings = {"min_face": min_face, "min_score": min_score, "overlapping": overlaps, "copies": copies}
+    published = flow_runs.publish(lake, parse(Counting, settings))
+    for note in published.notes:
+        console.say(note, "yellow")
     console.figures(published.screen_time, ["channel"])
     console.say(f"Published {published.warehouse}. Query it: gfpipe sql --lake {lake}")
 

@@ -18,7 +18,7 @@ _COLUMN: Final = {"model": "model_id"}
 _RESERVED: Final = ("recording_number", "year", "model", "channel_group", "programme_class", "hidden_seconds")
 # Relations that depend on face_gender, in order.
 _OF_FACE_GENDER: Final = tuple(
-    "tracks classified_faces sample_gender compositions rollup matched_labels labelled_faces".split()  # noqa: SIM905
+    "tracks classified_faces sample_gender counted_samples compositions rollup matched_labels labelled_faces".split()  # noqa: SIM905
 )
 
 
@@ -137,7 +137,7 @@ def _conditions(db: Warehouse, question: Question) -> list[str]:
 def counting(db: Warehouse, question: Question) -> Counting:
     """Thresholds of the faces that count: the published ones, replaced by those of the question."""
     published = db.query("from counting").to_pylist()[0]
-    changed = {name: value for name in published if (value := getattr(question, name)) is not None}
+    changed = {name: value for name in published if (value := getattr(question, name, None)) is not None}
     return parse(Counting, published | changed)
 
 
@@ -216,7 +216,7 @@ def _exclude(db: Warehouse, path: Path, dates: DateOrder | None) -> None:
                 and on_air.aired_at >= exclusions.starts
         where exclusions.ends is null or on_air.aired_at >= exclusions.ends
         """,
-        ("compositions",),
+        ("counted_samples", "compositions"),
     )
     db.redefine("compositions", "from compositions union all by name from untouched", ("rollup",))
     db.redefine(

@@ -60,6 +60,7 @@ def published_coverage(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
             "failed": row["failed_recordings"],
             "rejected": row["rejected_recordings"],
             "not yet analysed": row["missing_recordings"],
+            "copies": row["copied_recordings"],
             "analysed": clock(row["analysed_seconds"]),
             "lost": clock(row["lost_seconds"]),
             "why": row["reasons"] or "",

@@ -108,8 +108,8 @@ def create_relations(
     counting: Counting = Counting(),  # noqa: B008 - frozen
 ) -> None:
     """Create the macros and relations of ``sql/`` in order of dependency; with `names`, only what those need."""
-    for threshold, value in vars(counting).items():
-        connection.execute(f"set variable {threshold} = {value}")
+    for setting, value in vars(counting).items():
+        connection.execute(f"set variable {setting} = {quoted(str(value))}")
     connection.execute("set variable damaged_shards = $shards", {"shards": [vars(shard) for shard in damaged]})
     for sql in statements("macros").values():
         connection.execute(sql)

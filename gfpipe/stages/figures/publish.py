@@ -2,11 +2,23 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from gfpipe import warehouse
+from gfpipe.choices import Overlaps
 from gfpipe.counting import Counting
 from gfpipe.estimates import published
+from gfpipe.output.formats import clock
+from gfpipe.warehouse import Warehouse
+
+_OVERLAPS: Final = """
+select
+    count(distinct recording_id) as recordings,
+    sum(epoch(ends_at) - epoch(starts_at)) as seconds,
+    min(recordings.path) as path
+from overlapping_intervals
+inner join recordings using (recording_id)
+"""
 
 
 @dataclass(frozen=True)
@@ -17,11 +29,13 @@ class Published:
         warehouse: path of the database.
         screen_time: rows of ``estimates`` by channel.
         coverage: rows of ``coverage``, by channel and local date.
+        notes: what counts once or several times, in words.
     """
 
     warehouse: Path
     screen_time: tuple[dict[str, Any], ...]
     coverage: tuple[dict[str, Any], ...]
+    notes: tuple[str, ...] = ()
 
 
 def run(
@@ -41,4 +55,20 @@ def run(
             warehouse=path,
             screen_time=tuple(db.query("from estimates where grouping = 'channel' order by channel").to_pylist()),
             coverage=tuple(db.query("from coverage").to_pylist()),
+            notes=_notes(db, counting),
         )
+
+
+def _notes(db: Warehouse, counting: Counting) -> tuple[str, ...]:
+    (overlaps,) = db.query(_OVERLAPS).to_pylist()
+    copies = db.query("select count(*) as copies from recording_coverage where status = 'copy'")["copies"][0].as_py()
+    notes = []
+    if overlaps["recordings"]:
+        how = "count several times" if counting.overlapping is Overlaps.ALL else f"count once ({counting.overlapping})"
+        notes.append(
+            f"{overlaps['recordings']} recordings overlap with others of their channel, such as {overlaps['path']}: "
+            f"{clock(overlaps['seconds'])} {how}; choose with --overlaps first, longest or all"
+        )
+    if copies:
+        notes.append(f"{copies} recordings are copies of others and do not count; to count them: --copies all")
+    return tuple(notes)

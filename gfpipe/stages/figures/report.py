@@ -82,7 +82,8 @@ def _coverage(db: Warehouse, question: Question) -> pa.Table:
 
 def _facts(db: Warehouse, lake: str, question: Question) -> Facts:
     values: dict[str, Any] = db.query(_FACTS).to_pylist()[0]
-    values |= vars(counting(db, question))
+    thresholds = counting(db, question)
+    values |= {"min_face": thresholds.min_face, "min_score": thresholds.min_score}
     return Facts(
         lake=Path(lake).name,
         **values | {name: tuple(values[name] or ()) for name in ("models", "undecided")},

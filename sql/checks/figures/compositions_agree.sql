@@ -1,12 +1,12 @@
--- Recordings whose face time by hour differs from the face time of their samples.
+-- Recordings whose face time by hour differs from the face time of their samples that count.
 with samples as (
     select
         recordings.recording_id,
-        sum(sample_gender.step_seconds * sample_gender.female_faces) as female_face_seconds,
-        sum(sample_gender.step_seconds * sample_gender.male_faces) as male_face_seconds,
-        sum(sample_gender.step_seconds * sample_gender.undecided_faces) as undecided_face_seconds
-    from sample_gender
-    inner join recordings on sample_gender.recording_number = recordings.recording_number
+        sum(counted_samples.step_seconds * counted_samples.female_faces) as female_face_seconds,
+        sum(counted_samples.step_seconds * counted_samples.male_faces) as male_face_seconds,
+        sum(counted_samples.step_seconds * counted_samples.undecided_faces) as undecided_face_seconds
+    from counted_samples
+    inner join recordings on counted_samples.recording_number = recordings.recording_number
     group by recordings.recording_id
 ),
 

@@ -1,8 +1,11 @@
 -- Everything scheduled or analysed, so that gaps are visible: one row per recording. Rows of the schedule with a
--- problem are rejected and never matched with a recording. A recording whose row is damaged is failed.
+-- problem are rejected and never matched with a recording. A recording whose row is damaged is failed. A copy counts
+-- in the recording of which it is a copy.
 with expected as (
-    select * from schedule
-    where problem is null
+    select schedule.*
+    from schedule
+    anti join copies on schedule.recording_id = copies.recording_id
+    where schedule.problem is null
 ),
 
 scheduled_or_analysed as (
@@ -45,6 +48,21 @@ scheduled_or_analysed as (
         0 as lost_seconds
     from schedule
     where problem is not null
+    union all
+    select
+        analyses.recording_id,
+        analyses.path,
+        analyses.channel,
+        analyses.programme,
+        analyses.started_at,
+        analyses.timezone,
+        'copy' as status,
+        'copy of ' || copies.original_path as reason,
+        0 as scheduled_seconds,
+        0 as analysed_seconds,
+        0 as lost_seconds
+    from copies
+    inner join analyses on copies.recording_id = analyses.recording_id
 )
 
 select

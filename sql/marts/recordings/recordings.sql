@@ -44,4 +44,5 @@ select
     cast(local_time(analyses.timezone, analyses.started_at) as date) as air_date
 from analyses
 left join examined on analyses.recording_id = examined.recording_id
+anti join copies on analyses.recording_id = copies.recording_id
 order by analyses.channel, analyses.started_at, analyses.recording_id

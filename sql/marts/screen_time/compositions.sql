@@ -8,7 +8,7 @@ with quarters as (
         tracked_composition,
         sum(step_seconds) as seconds,
         count(*) as samples
-    from sample_gender
+    from counted_samples
     group by all
 ),
 

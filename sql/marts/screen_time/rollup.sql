@@ -8,13 +8,17 @@ with entries as materialized (
     from recording_coverage
     left join recordings
         on recording_coverage.recording_id = recordings.recording_id and recording_coverage.status <> 'rejected'
+    -- Files without a channel and copies are in coverage only.
+    where recording_coverage.channel is not null and recording_coverage.status <> 'copy'
 ),
 
 -- The quarters of an hour that an entry was to fill; of one whose length nobody knows, that in which it began.
 quarters as (
     select
         entry,
+        recording_id,
         timezone,
+        epoch(started_at) + coalesce(scheduled_seconds, 0) as last_second,
         quarter_hour(started_at) as first_quarter,
         unnest(range(
             quarter_hour(started_at),
@@ -27,6 +31,21 @@ quarters as (
         - greatest(epoch(started_at), quarter_index * 900) as scheduled_seconds
     from entries
     where started_at is not null
+),
+
+-- Time of the schedule that counts in another recording.
+elsewhere as (
+    select
+        quarters.entry,
+        quarters.quarter_index,
+        sum(greatest(
+            least(epoch(counted_elsewhere.ends_at), quarters.last_second, quarters.quarter_index * 900 + 900)
+            - greatest(epoch(counted_elsewhere.starts_at), quarters.quarter_index * 900),
+            0
+        )) as seconds
+    from quarters
+    inner join counted_elsewhere on quarters.recording_id = counted_elsewhere.recording_id
+    group by quarters.entry, quarters.quarter_index
 ),
 
 clock as (
@@ -43,8 +62,10 @@ scheduled as (
         cast(clock.aired_at_local as date) as date,
         cast(hour(clock.aired_at_local) as integer) as hour,
         bool_or(quarters.quarter_index = quarters.first_quarter) as begins,
-        sum(quarters.scheduled_seconds) as scheduled_seconds
+        sum(quarters.scheduled_seconds - coalesce(elsewhere.seconds, 0)) as scheduled_seconds
     from quarters
+    left join elsewhere
+        on quarters.entry = elsewhere.entry and quarters.quarter_index = elsewhere.quarter_index
     inner join clock
         on quarters.timezone is not distinct from clock.timezone and quarters.quarter_index = clock.quarter_index
     group by all

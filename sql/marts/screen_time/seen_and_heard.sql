@@ -13,14 +13,14 @@ with heard as (
 
 seen as (
     select
-        sample_gender.recording_number,
-        sample_gender.female_faces > 0 as women,
-        sample_gender.male_faces > 0 as men,
-        sample_gender.step_seconds,
-        sample_gender.seconds as start_seconds,
-        sample_gender.seconds + sample_gender.step_seconds as stop_seconds
-    from sample_gender
-    semi join heard on sample_gender.recording_number = heard.recording_number
+        counted_samples.recording_number,
+        counted_samples.female_faces > 0 as women,
+        counted_samples.male_faces > 0 as men,
+        counted_samples.step_seconds,
+        counted_samples.seconds as start_seconds,
+        counted_samples.seconds + counted_samples.step_seconds as stop_seconds
+    from counted_samples
+    semi join heard on counted_samples.recording_number = heard.recording_number
 ),
 
 pictures as (

@@ -16,7 +16,7 @@ with kinds as (
             as cautious,
         sum(samples.step_seconds) as seconds
     from classified_faces as faces
-    inner join sample_gender as samples
+    inner join counted_samples as samples
         on faces.recording_number = samples.recording_number and faces.sample_index = samples.sample_index
     inner join recordings on faces.recording_number = recordings.recording_number
     cross join counting
