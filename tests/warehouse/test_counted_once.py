@@ -39,7 +39,7 @@ def totals(lake: Path, **counting: Any) -> dict[str, Any]:
     publish.run(lake, counting=Counting(**counting))
     with warehouse.open(lake) as db:
         (row,) = db.query("from estimates where grouping = 'all'").to_pylist()
-    return row
+    return dict(row)
 
 
 def women_and_men(row: dict[str, Any]) -> tuple[float, float]:
