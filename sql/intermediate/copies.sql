@@ -1,16 +1,21 @@
 -- Analysed files with the content of another file, which counts in their place: one row per copy. None if copies count.
-with same_content as (
+with readable as (
+    select analyses.*
+    from analyses
+    anti join damaged_recordings on analyses.recording_id = damaged_recordings.recording_id
+    where analyses.status <> 'failed' and analyses.source_fingerprint is not null
+),
+
+same_content as (
     select
-        analyses.recording_id,
-        first_value(analyses.path) over (
+        recording_id,
+        first_value(path) over (
             partition by source_fingerprint, sample_count, face_count order by started_at asc, recording_id asc
         ) as original_path,
         row_number() over (
             partition by source_fingerprint, sample_count, face_count order by started_at asc, recording_id asc
         ) as place
-    from analyses
-    anti join damaged_recordings on analyses.recording_id = damaged_recordings.recording_id
-    where analyses.status <> 'failed' and analyses.source_fingerprint is not null
+    from readable
 )
 
 select

@@ -76,8 +76,8 @@ def test_what_the_first_recording_lost_counts_in_the_second(tmp_path: Path) -> N
         row["seconds"] += 4
         row["aired_at"] += timedelta(seconds=4)
     write_show(tmp_path, first, samples=rows)
-    write_show(tmp_path, seconds(0, women=0, men=10, programme="Spare"))
-    assert women_and_men(totals(tmp_path)) == (6, 4)
+    write_show(tmp_path, seconds(1, women=0, men=10, programme="Spare"))
+    assert women_and_men(totals(tmp_path)) == (6, 5)
 
 
 def test_three_recordings_of_one_moment_count_once(tmp_path: Path) -> None:
