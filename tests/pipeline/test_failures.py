@@ -31,7 +31,7 @@ def recordings(archive: Path, lake: Path) -> tuple[Recording, ...]:
 def raising(error: Exception) -> object:
     """A stand-in for `open_video` that yields nothing and raises."""
 
-    def batches(*_: object) -> "list[FrameBatch]":
+    def batches(*_: object, **__: object) -> "list[FrameBatch]":
         raise error
 
     return batches
