@@ -131,7 +131,7 @@ class Summary:
     """Summary of the analysis of a recording.
 
     Attributes:
-        duration_seconds: from the container, if known.
+        duration_seconds: length found by the analysis, with lost time at the end.
         analysed_seconds: sum of ``step_seconds`` over the samples.
         lost_seconds: missing or undecodable time within the container's or the scheduled duration.
         reason: why the recording is partial or failed, with a remedy.

@@ -40,6 +40,8 @@ class _DependentKeyframeError(Exception):
 class ExactReader(SampleReader):
     """Samples at the middle of every interval of ``every_seconds``."""
 
+    start_seconds = 0.0  # of the pictures, and of the first interval
+
     def _samples(self) -> Iterator[Sample]:
         yield from self._from(0.0)
 
@@ -59,9 +61,10 @@ class ExactReader(SampleReader):
         """Samples of all groups of pictures, or of the recording as if it were a single one."""
         interval = 0
         pending: Picture | None = None  # the picture of the interval before
-        with Packets(self.path, self._threads) as packets:
+        with Packets(self.path, self._threads, self._programme) as packets:
             render = Renderer(packets.stream, self.path)
             for group in _groups(packets, by_groups=by_groups):
+                self.start_seconds = packets.start_seconds
                 for span in group.spans() if self._is_needed(group, interval) else ():
                     picture: Picture | None = None
                     while self.middle(interval) < span.end or self._is_last(group, span, interval):
@@ -74,7 +77,7 @@ class ExactReader(SampleReader):
                         break
             if interval:
                 yield from self._interval(interval - 1, pending, packets.end_seconds, packets.gaps)
-            self._lose_tail(packets.end_seconds)
+            self._conclude(packets)
 
     def _is_needed(self, group: _Group, interval: int) -> bool:
         """Whether a group shows the middle of an interval, or the end of a recording that ends before that middle."""
@@ -85,11 +88,14 @@ class ExactReader(SampleReader):
 
     def _begins(self, interval: int, end: float) -> bool:
         """Whether an interval contains the end of the recording, to within half a frame."""
-        return end - interval * self._every > self.info.frame_seconds / 2
+        return end - self._begin(interval) > self.info.frame_seconds / 2
+
+    def _begin(self, interval: int) -> float:
+        return self.start_seconds + interval * self._every
 
     def middle(self, interval: int) -> float:
         """The middle of an interval; the last one is shorter if the container's duration is known."""
-        begin, until = interval * self._every, (interval + 1) * self._every
+        begin, until = self._begin(interval), self._begin(interval + 1)
         if self._duration and self._duration - begin > self.info.frame_seconds / 2:
             until = min(until, self._duration)
         return (begin + until) / 2 + _TIE_SECONDS
@@ -98,7 +104,7 @@ class ExactReader(SampleReader):
         self, interval: int, picture: Picture | None, end: float, gaps: Sequence[LostRange]
     ) -> Iterator[Sample]:
         """The sample of one interval, reduced to the range around its middle without gaps."""
-        begin, until = interval * self._every, min((interval + 1) * self._every, end)
+        begin, until = self._begin(interval), min(self._begin(interval + 1), end)
         middle = (begin + until) / 2
         if until <= begin:
             return  # frames with times after the end, in damaged files
@@ -139,7 +145,7 @@ class _Source:
 
 def _groups(packets: Packets, *, by_groups: bool) -> Iterator[_Group]:
     source = _Source(packets)
-    first, seconds = source.take(), 0.0
+    first, seconds = source.take(), packets.start_seconds
     while first:
         group = _Group(packets, source, first, seconds, by_groups=by_groups)
         yield group
@@ -158,7 +164,7 @@ class _Group:
         self._buffer = deque(first)  # read, but not decoded
         self._size = sum(packet.size for packet in first)
         self._next: list[_Packet] = []  # the next group's keyframe, and the frames shown before it
-        self._begin = self._latest = max(0.0, begin)
+        self._begin = self._latest = max(packets.start_seconds, begin)
         self.end = math.inf  # unknown until the next group is reached
         self.is_last = False
 
@@ -180,14 +186,15 @@ class _Group:
         Raises:
             _DependentKeyframeError: its keyframe cannot be decoded by itself.
         """
-        self._packets.stream.codec_context.flush_buffers()
+        self._packets.decoder.flush()
         detector = LossDetector(self._packets, _TOLERANCE)
-        latest_begin = self._begin + _TOLERANCE * self._packets.info.frame_seconds if self._begin else math.inf
+        is_first = self._begin <= self._packets.start_seconds
+        latest_begin = math.inf if is_first else self._begin + _TOLERANCE * self._packets.info.frame_seconds
         shown = _Span(self._begin, self._begin, None)
         for packet in self._decodable():
             if packet is not None:
                 detector.expect(packet)
-            for frame in self._packets.decode(packet):
+            for frame in self._packets.decoder.decode(packet):
                 seconds = self._packets.seconds(frame)
                 if not shown.start <= seconds < self.end:
                     continue

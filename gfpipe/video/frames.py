@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final, Protocol
 
 import numpy as np
@@ -11,8 +12,9 @@ from gfpipe.base.arrays import array_dataclass
 
 MP4: Final = "mov,mp4,m4a,3gp,3g2,mj2"
 MATROSKA: Final = "matroska,webm"
+MPEG_TS: Final = "mpegts"
 # These timestamp frames but give no reliable duration, neither of a frame nor of the file.
-MPEG_STREAMS: Final = frozenset({"mpegts", "mpeg"})
+MPEG_STREAMS: Final = frozenset({MPEG_TS, "mpeg"})
 # Their index gives the duration of every frame, so consecutive frames have no gap between them.
 INDEXED: Final = frozenset({MP4, "avi", "mxf"})
 
@@ -23,10 +25,19 @@ class VideoInfo:
 
     width: int  # of the stored frame in pixels, which need not be square; turned as shown from the first sample on
     height: int
-    duration_seconds: float | None  # None if the container has none
+    duration_seconds: float | None  # as of the container, if it says; after reading, as found
     frame_seconds: float  # nominal
     codec: str  # FFmpeg's name, as of the container
     container: str
+    programme: int | None = None  # number of the programme that is read, of a transport stream
+    programmes: tuple[int, ...] = ()  # numbers of all its programmes
+
+
+class Loss(StrEnum):
+    """Why a range is lost."""
+
+    DAMAGED = "damaged"  # or missing
+    SCRAMBLED = "scrambled"
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,7 @@ class LostRange:
 
     start_seconds: float
     end_seconds: float
+    reason: Loss = Loss.DAMAGED
 
 
 @array_dataclass

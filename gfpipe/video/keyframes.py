@@ -23,6 +23,7 @@ from gfpipe.video.rgb import Renderer
 from gfpipe.video.samples import Sample, SampleReader, first_gap
 
 _GROUP_BYTES: Final = 32 << 20  # decode a group once its buffered packets exceed this
+_PACKET_BYTES: Final = 4096  # of memory that a buffered packet takes, apart from its data
 _MAX_B_FRAMES: Final = 16  # consecutive non-reference frames, in any supported codec
 
 # A time and its picture; None if the frame is damaged.
@@ -48,22 +49,22 @@ class _Group:
         self.detector = detector
         self.size = 0
         self.is_decoding = False
-        self.is_broken = False
 
 
 class KeyframeReader(SampleReader):
     """Samples at keyframes, and between them where they are more than ``every_seconds`` apart."""
 
     def _samples(self) -> Iterator[Sample]:
-        start = 0.0
+        start: float | None = None
         picture: Picture | None = None
-        with Packets(self.path, self._threads) as packets:
+        with Packets(self.path, self._threads, self._programme) as packets:
             render = Renderer(packets.stream, self.path)
             for seconds, selected in _Selector(packets, self._every, render).select():
-                yield from self._interval(start, seconds, picture, packets)
+                yield from self._interval(packets.start_seconds if start is None else start, seconds, picture, packets)
                 start, picture = seconds, selected
+            start = packets.start_seconds if start is None else start
             yield from self._interval(start, packets.end_seconds, picture, packets)
-            self._lose_tail(packets.end_seconds)
+            self._conclude(packets)
 
     def _interval(self, start: float, until: float, picture: Picture | None, packets: Packets) -> Iterator[Sample]:
         """The sample of an interval, cut off at the first gap."""
@@ -82,7 +83,7 @@ class _Selector:
 
     def __init__(self, packets: Packets, every_seconds: float, render: Renderer) -> None:
         self._packets = packets
-        self._codec = packets.stream.codec_context
+        self._decoder = packets.decoder
         self._reach = every_seconds + packets.info.frame_seconds / 2
         self._render = render
         self._latest = -packets.info.frame_seconds / 2  # selected times increase, also in damaged streams
@@ -106,9 +107,9 @@ class _Selector:
                     yield from self._offer(_Candidate(seconds, packet))
             if group.is_decoding:
                 yield from self._decode(packet, group)
-            elif not group.is_broken:
+            else:
                 group.packets.append(packet)
-                group.size += packet.size
+                group.size += packet.size + _PACKET_BYTES
                 if seconds > group.begin + self._reach or group.size > _GROUP_BYTES or packet.is_discard:
                     yield from self._start_decoding(group)
         yield from self._finish(group)
@@ -143,32 +144,31 @@ class _Selector:
 
     def _decode_keyframe(self, packet: Packet[VideoStream]) -> VideoFrame | None:
         """Decode a single keyframe; unlike FFmpeg's NONKEY mode this gives both fields, without delay."""
-        self._codec.skip_frame = "DEFAULT"
-        frames = [*self._packets.decode(packet), *self._packets.decode(None)]
-        self._codec.flush_buffers()
-        return next((frame for frame in frames if not frame.is_corrupt), None)
+        self._decoder.skip("DEFAULT")
+        frames = [*self._decoder.decode(packet), *self._decoder.decode(None)]
+        self._decoder.flush()
+        return next((frame for frame in frames if not self._decoder.is_corrupt(frame)), None)
 
     def _start_decoding(self, group: _Group) -> Iterator[_Selected]:
         """Select a deferred keyframe and decode the buffered packets."""
-        if group.is_decoding or group.is_broken:
+        if group.is_decoding:
             return
         if self._next and isinstance(self._next.source, Packet):
             keyframe, self._next = self._next, None
             yield self._select(keyframe)
+            if self._selected_at is None and group.starts_clean:
+                group.detector.lose_reference()
         group.is_decoding = True
-        group.is_broken = group.starts_clean and self._selected_at is None
-        self._codec.skip_frame = self._skip_frame
+        self._decoder.skip(self._skip_frame)
         packets, group.packets = group.packets, []
         for packet in packets:
             yield from self._decode(packet, group)
 
     def _decode(self, packet: Packet[VideoStream] | None, group: _Group) -> Iterator[_Selected]:
-        """Offer decoded frames, up to the first loss within the group."""
-        if group.is_broken:
-            return
+        """Offer decoded frames that are intact."""
         if packet:
             group.detector.expect(packet)
-        for frame in self._packets.decode(packet):
+        for frame in self._decoder.decode(packet):
             seconds = self._packets.seconds(frame)
             lost_from = group.detector.missing_since(group.shown, seconds)
             intact = group.detector.is_intact(frame, after_loss=lost_from < seconds)
@@ -177,10 +177,8 @@ class _Selector:
                 continue
             if intact:
                 yield from self._offer(_Candidate(seconds, frame))
-            elif group.starts_clean:
-                group.is_broken = True
+            elif group.starts_clean and (self._selected_at is not None or self._next):
                 yield from self._lose_from(lost_from)
-                return
 
     def _lose_from(self, seconds: float) -> Iterator[_Selected]:
         if self._next:
@@ -193,5 +191,5 @@ class _Selector:
     def _finish(self, group: _Group) -> Iterator[_Selected]:
         if group.is_decoding:
             yield from self._decode(None, group)
-            self._codec.flush_buffers()
+            self._decoder.flush()
             group.is_decoding = False

@@ -23,6 +23,7 @@ from gfpipe.video.packets import Packets
 from gfpipe.video.probe import open_container, video_info, video_stream
 from gfpipe.video.reader import open_video
 from gfpipe.video.rgb import Renderer
+from gfpipe.video.streams.decoder import Decoder
 
 _SAME_SECONDS: Final = 0.002  # the lake and the stream round times differently
 # Seek this far before the sample, in turn: containers differ in where a seek arrives.
@@ -73,13 +74,15 @@ def _seek(
 ) -> VideoFrame | None:
     """The sample's frame by seeking; None if seeking is unreliable."""
     tick = stream.time_base
-    origin = _origin(path) if tick and _has_continuous_clock(info, moment) else None
-    if tick is None or origin is None:
+    clock = _clock(path) if tick and _has_continuous_clock(info, moment) else None
+    if tick is None or clock is None:
         return None
+    origin, first = clock
     seconds = moment.seconds + _SAME_SECONDS
     if is_exact := moment.sampling is Sampling.EXACT:
         reader = ExactReader(path, moment.every_seconds, None, 1)
-        seconds = reader.middle(int(moment.seconds / moment.every_seconds + 1e-6))
+        reader.start_seconds = first
+        seconds = reader.middle(int((moment.seconds - first) / moment.every_seconds + 1e-6))
     for back in _BACK_SECONDS:
         start = max(0.0, seconds - back)
         try:
@@ -102,7 +105,9 @@ def _frame_at(
     """Decode from the container's position to the frame shown at a time; None if no keyframe precedes it."""
     shown: VideoFrame | None = None
     started = False
+    decoder = Decoder(stream, 1)
     for packet in container.demux(stream):
+        decoder.classify(packet)
         if not started and packet.pts is not None:
             if (packet.pts - origin) * tick > seconds and packet.is_keyframe:
                 return None
@@ -115,7 +120,8 @@ def _frame_at(
             if _seconds(frame, origin, tick) > seconds:
                 return shown
             shown = frame
-    return shown
+    is_near = shown is not None and seconds - _seconds(shown, origin, tick) < _CLOCK_SECONDS
+    return shown if is_near else None  # else the programme moved to another stream
 
 
 def _seconds(frame: VideoFrame, origin: int, tick: Fraction) -> float:
@@ -130,8 +136,11 @@ def _has_continuous_clock(info: VideoInfo, moment: Moment) -> bool:
     return duration is not None and abs(duration - moment.recording_seconds) < _CLOCK_SECONDS
 
 
-def _origin(path: str | Path) -> int | None:
-    """Timestamp of the recording's start, in ticks; None if the clock is reset within the first packets."""
+def _clock(path: str | Path) -> tuple[int, float] | None:
+    """Timestamp of the recording's start in ticks, and time of its first frame in seconds.
+
+    None if the clock is reset within the first packets.
+    """
     with Packets(path) as packets:
         next(iter(packets))
-        return None if packets.clock_restarts else packets.origin
+        return None if packets.clock_restarts else (packets.origin, packets.start_seconds)

@@ -1,7 +1,8 @@
 """Video packets in decoding order, with timestamps that start at zero and never jump.
 
 Timestamps in archives start anywhere, wrap at 33 bits, are reset, or are damaged. All of this is corrected here, so
-that the readers work in seconds from the recording's start. Unreadable packets are skipped.
+that the readers work in seconds from the recording's start. A frame is shown until the next one, however long that is;
+a gap between frames is a loss only if packets are missing, unreadable or scrambled there.
 """
 
 from __future__ import annotations  # PyAV's Packet is generic in its stubs only
@@ -13,15 +14,19 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final, Self
 
-import av.error
+import av
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from gfpipe.base.heartbeat import beat
 from gfpipe.errors import RecordingError
-from gfpipe.video.frames import INDEXED, MPEG_STREAMS, LostRange
-from gfpipe.video.probe import check_readable, open_container, video_info, video_stream
+from gfpipe.video.frames import INDEXED, MPEG_STREAMS, Loss, LostRange
+from gfpipe.video.probe import video_info
+from gfpipe.video.streams import transport
+from gfpipe.video.streams.claims import is_cut_short
+from gfpipe.video.streams.decoder import Decoder
+from gfpipe.video.streams.demux import Demuxer
 
 # H.264 reorders at most 16 frames; twice as many packets if fields are stored separately.
 _REORDER: Final = 32
@@ -29,43 +34,46 @@ _REORDER: Final = 32
 _BACK_SECONDS: Final = 1.0
 _AHEAD_SECONDS: Final = 600.0
 _CONFIRMATIONS: Final = 8  # consecutive packets that confirm a discontinuity
-_MAX_UNREADABLE: Final = 1000  # consecutive read errors after which a truncated file ends
-_STILL_SECONDS: Final = 2.0  # longest frame that is not a gap, in containers other than MPEG streams
+_STEADY_SECONDS: Final = 2.0  # longest frame of a broadcast that needs no confirmation
+_DELAY_SECONDS: Final = 12.0  # between decoding and showing a frame; longer than one before a still picture
+_SCRAMBLED: Final = 8  # packets
+_AROUND_BYTES: Final = 153_408  # whole packets of any size, before and after a gap: its tables are counted too
 
 
 class Packets:
     """One pass over the video packets of a file, in decoding order, with corrected timestamps.
+
+    Zero is the container's start, which may be that of its sound. The pictures start at ``start_seconds``.
 
     Raises:
         RecordingError: the file cannot be opened or, during iteration, has no readable video packet.
         TransientError: the storage failed.
     """
 
-    def __init__(self, path: str | Path, threads: int = 1) -> None:
+    def __init__(self, path: str | Path, threads: int = 1, programme: int | None = None) -> None:
         self._path = path
-        self._container = open_container(path)
-        self.stream: VideoStream = video_stream(self._container, path)
-        self.info = video_info(self._container, self.stream)
-        self.stream.codec_context.thread_count = threads
-        self.stream.codec_context.thread_type = "AUTO" if threads != 1 else "NONE"
+        self._demuxer = Demuxer(path, programme)
+        self.stream: VideoStream = self._demuxer.stream
+        self.info = video_info(self._demuxer.container, self.stream)
+        self.decoder = Decoder(self.stream, threads)
         self.tick: Fraction = self.stream.time_base or Fraction(1, 90_000)
         self.clock_restarts = 0  # number of times the stream's clock was reset
-        frame = self.info.frame_seconds
-        self._tolerance = 1.5 * frame if self.info.container in MPEG_STREAMS else max(_STILL_SECONDS, 1.5 * frame)
         self._is_indexed = self.info.container in INDEXED
+        self._steady = _STEADY_SECONDS if self.info.container in MPEG_STREAMS else _AHEAD_SECONDS
         self._shift = 0
-        self._position = 0
         self._last_dts: int | None = None
-        self._step = max(1, round(frame / self.tick))
-        self._shown: list[tuple[float, float]] = []
+        self._step = max(1, round(self.info.frame_seconds / self.tick))
+        self._shown: list[tuple[float, float, int, int]] = []
+        self._evidence = (0, 0)  # position and failures at the last frame
         self.gaps: list[LostRange] = []  # ordered ranges without packets; complete at least up to the current packet
+        self.start_seconds = 0.0  # of the first frame that can be decoded; known from the first packet on
         self.end_seconds = 0.0  # of the last frame so far; the recording's duration after the last packet
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._container.close()
+        self._demuxer.close()
 
     @property
     def origin(self) -> int:
@@ -76,12 +84,9 @@ class Packets:
         """Presentation time of a packet or decoded frame, from the recording's start."""
         return float((item.pts or 0) * self.tick)
 
-    def decode(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
-        """Decode a packet, or flush the decoder with None; damaged packets yield no frame and no error."""
-        try:
-            return self.stream.codec_context.decode(packet)
-        except av.error.FFmpegError:
-            return []
+    def is_cut_short(self) -> bool:
+        """Whether the end of the file is missing, as far as its container tells."""
+        return is_cut_short(self._path, self._demuxer.container, self.stream)
 
     def __iter__(self) -> Iterator[Packet[VideoStream]]:
         ahead: deque[Packet[VideoStream]] = deque()
@@ -105,27 +110,8 @@ class Packets:
             self._start(ahead)
         while self._shown:
             self._cover(*heapq.heappop(self._shown))
+        self._end()
         yield from ahead
-
-    def _readable(self) -> Iterator[Packet[VideoStream]]:
-        """Packets with data and a timestamp; unreadable packets are skipped."""
-        unreadable = 0
-        while unreadable < _MAX_UNREADABLE:
-            try:
-                for packet in self._container.demux(self.stream):
-                    unreadable = 0
-                    self._position = packet.pos or self._position
-                    if packet.size and (packet.pts is not None or packet.dts is not None):
-                        yield packet
-            except (av.error.EOFError, IndexError):
-                return  # PyAV raises IndexError if streams were added after the start
-            except av.error.FFmpegError as exc:
-                if isinstance(exc, OSError):
-                    # FFmpeg reports EIO for damaged files too; only the operating system knows if storage failed.
-                    check_readable(self._path, offset=self._position)
-                unreadable += 1
-            else:
-                return
 
     def _continuous(self) -> Iterator[Packet[VideoStream]]:
         """Shift timestamps so that they never jump back, nor ahead by more than a gap explains.
@@ -135,13 +121,14 @@ class Packets:
         extrapolated.
         """
         pending: list[Packet[VideoStream]] = []
-        for packet in self._readable():
-            if self._last_dts is None or self._is_indexed or self._follows(packet, self._last_dts):
+        for packet in self._demuxer:
+            self.decoder.classify(packet)
+            if self._last_dts is None or self._follows(packet, self._last_dts, self._steady):
                 yield from map(self._extrapolate, pending)
                 pending = []
                 yield self._accept(packet)
                 continue
-            if pending and not self._follows(packet, _dts(pending[-1]) + self._shift):
+            if pending and not self._follows(packet, _dts(pending[-1]) + self._shift, _AHEAD_SECONDS):
                 yield from map(self._extrapolate, pending)
                 pending = []
             pending.append(packet)
@@ -149,24 +136,32 @@ class Packets:
                 self._jump_to(pending[0])
                 yield from map(self._accept, pending)
                 pending = []
-        yield from map(self._extrapolate, pending)
+        if pending and self._follows(pending[0], self._last_dts or 0, _AHEAD_SECONDS):
+            yield from map(self._accept, pending)
+        else:
+            yield from map(self._extrapolate, pending)
 
-    def _follows(self, packet: Packet[VideoStream], previous: int) -> bool:
-        return -_BACK_SECONDS < (_dts(packet) + self._shift - previous) * self.tick < _STILL_SECONDS
+    def _follows(self, packet: Packet[VideoStream], previous: int, limit: float) -> bool:
+        return -_BACK_SECONDS < (_dts(packet) + self._shift - previous) * self.tick < limit
 
     def _jump_to(self, packet: Packet[VideoStream]) -> None:
-        """Take a jump ahead as missing packets; a jump back or far ahead as a reset of the clock."""
+        """Take a jump ahead as a gap; a jump back, or far ahead of what the file's clock says, as a reset."""
         last = self._last_dts or 0
-        if not 0 < (_dts(packet) + self._shift - last) * self.tick < _AHEAD_SECONDS:
-            self._shift = last + self._step - _dts(packet)
-            self.clock_restarts += 1
+        jump = float((_dts(packet) + self._shift - last) * self.tick)
+        if 0 < jump < _AHEAD_SECONDS:
+            return
+        if jump > 0 and (stretch := self._survey(self._evidence[0], packet.pos)) and stretch.is_clock_running(jump):
+            return
+        self._shift = last + self._step - _dts(packet)
+        self.clock_restarts += 1
 
     def _accept(self, packet: Packet[VideoStream]) -> Packet[VideoStream]:
         """Shift a valid timestamp to the recording's clock."""
         dts = _dts(packet)
-        if packet.pts is None or not -_BACK_SECONDS < (packet.pts - dts) * self.tick < _STILL_SECONDS:
-            packet.pts = packet.pts if self._is_indexed and packet.pts is not None else dts
-        self._step = packet.duration or self._step
+        is_shown_in_time = packet.pts is not None and -_BACK_SECONDS < (packet.pts - dts) * self.tick < _DELAY_SECONDS
+        if packet.pts is None or (not is_shown_in_time and self.info.container in MPEG_STREAMS):
+            packet.pts = dts
+        self._step = self._length(packet)
         self._last_dts = dts + self._shift
         _move(packet, self._shift)
         return packet
@@ -177,37 +172,84 @@ class Packets:
         packet.pts = packet.dts = self._last_dts
         return packet
 
-    def _start(self, ahead: deque[Packet[VideoStream]]) -> None:
-        """Set zero to the first frame that can be decoded.
+    def _length(self, packet: Packet[VideoStream]) -> int:
+        """Duration of a packet in ticks; the nominal one if it has none, or an impossible one."""
+        if packet.duration and packet.duration * self.tick < _AHEAD_SECONDS:
+            return packet.duration
+        return max(1, round(self.info.frame_seconds / self.tick))
 
-        A recording cut from a broadcast starts anywhere in a group of pictures; what precedes its first keyframe is
-        not part of it. If the first packets include no keyframe, zero is the start of the stream.
+    def _start(self, ahead: deque[Packet[VideoStream]]) -> None:
+        """Set zero to the container's start, and find the first frame that can be decoded.
+
+        A recording cut from a broadcast starts anywhere in a group of pictures. What precedes its first keyframe has
+        no pictures, but may have sound.
         """
         first = next((index for index, packet in enumerate(ahead) if packet.is_keyframe), None)
         decodable = list(ahead)[first or 0 :]
         if first is not None and not ahead[first].is_discard:
             decodable = decodable[:1]  # frames shown before their keyframe refer to frames that were cut off
-        zero = min((packet.pts or 0 for packet in decodable if not packet.is_discard), default=0)
+        begin = min((packet.pts or 0 for packet in decodable if not packet.is_discard), default=0)
+        zero = self._container_start(begin)
+        if (stretch := self._survey(0, ahead[0].pos)) and stretch.scrambled >= _SCRAMBLED:
+            first_clear = min(packet.pts or 0 for packet in ahead)
+            since = first_clear - round(stretch.clock_seconds / self.tick)
+            zero = min(zero, since)
+            lost_from = float((since - zero) * self.tick)
+            self.gaps.append(LostRange(lost_from, float((begin - zero) * self.tick), Loss.SCRAMBLED))
+        self.start_seconds = self.end_seconds = float((begin - zero) * self.tick)
         for packet in ahead:
             _move(packet, -zero)
             self._note(packet)
         self._shift -= zero
         self._last_dts = (self._last_dts or 0) - zero
 
+    def _container_start(self, begin: int) -> int:
+        """The earliest timestamp of any stream, in ticks; ``begin`` if it is not known or not credible."""
+        start = self._demuxer.container.start_time
+        zero = begin if start is None else round(start / (av.time_base * self.tick)) + self._shift
+        return zero if 0 <= (begin - zero) * self.tick < _AHEAD_SECONDS else begin
+
     def _note(self, packet: Packet[VideoStream]) -> None:
         """Record when a packet is shown, in presentation order, once all earlier packets have arrived."""
         if packet.is_discard:
             return
         start = self.seconds(packet)
-        length = float((packet.duration or 0) * self.tick) or self.info.frame_seconds
-        heapq.heappush(self._shown, (start, start + length))
+        failures = self._demuxer.unreadable + self._demuxer.unknown_bytes
+        item = (start, start + float(self._length(packet) * self.tick), packet.pos or self._evidence[0], failures)
+        heapq.heappush(self._shown, item)
         if len(self._shown) > _REORDER:
             self._cover(*heapq.heappop(self._shown))
 
-    def _cover(self, start: float, end: float) -> None:
-        if not self._is_indexed and start > self.end_seconds + self._tolerance:
-            self.gaps.append(LostRange(self.end_seconds, start))
+    def _cover(self, start: float, end: float, position: int, failures: int) -> None:
+        if start > self.end_seconds + 1.5 * self.info.frame_seconds:
+            reason = self._loss_before(position, failures)
+            if reason:
+                self.gaps.append(LostRange(self.end_seconds, start, reason))
+        self._evidence = position, failures
         self.end_seconds = max(self.end_seconds, end)
+
+    def _loss_before(self, position: int, failures: int) -> Loss | None:
+        """Why frames are missing before a position; None if none are: the last one stood still."""
+        if self._is_indexed:
+            return None
+        is_unread = failures > self._evidence[1]
+        if (stretch := self._survey(self._evidence[0], position, _AROUND_BYTES)) is None:
+            return Loss.DAMAGED if is_unread else None
+        if stretch.scrambled >= _SCRAMBLED:
+            return Loss.SCRAMBLED
+        return Loss.DAMAGED if is_unread or stretch.is_broken else None
+
+    def _survey(self, begin: int, end: int | None, around: int = 0) -> transport.Stretch | None:
+        """The packet headers of a part of a transport stream, and around it; None in other containers."""
+        if not self._demuxer.is_transport_stream:
+            return None
+        begin, end = (begin, end) if end is None or begin <= end else (end, begin)
+        return transport.survey(self._path, max(0, begin - around), end and end + around, self._demuxer.stream.id)
+
+    def _end(self) -> None:
+        """Record a scrambled end."""
+        if (stretch := self._survey(self._evidence[0], None)) and stretch.scrambled >= _SCRAMBLED:
+            self.gaps.append(LostRange(self.end_seconds, self.end_seconds + stretch.clock_seconds, Loss.SCRAMBLED))
 
 
 def _dts(packet: Packet[VideoStream]) -> int:

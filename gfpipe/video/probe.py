@@ -2,10 +2,11 @@
 
 import errno
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import av
 import av.error
@@ -16,8 +17,9 @@ from av.video.stream import VideoStream
 
 from gfpipe.base.files import on_disk
 from gfpipe.base.regular import SpecialFileError, open_regular
-from gfpipe.errors import RecordingError, TransientError
-from gfpipe.video.frames import VideoInfo
+from gfpipe.errors import GfpipeError, RecordingError, TransientError
+from gfpipe.video.frames import MPEG_TS, VideoInfo
+from gfpipe.video.streams import claims, transport
 
 # Errors are raised; FFmpeg's messages about every damaged macroblock are not shown.
 av.logging.set_level(av.logging.PANIC)
@@ -31,6 +33,7 @@ _TRANSIENT: Final = frozenset(
     )
 )
 _PROBE_BLOCK: Final = 1 << 16
+_MAX_PIXELS: Final = 1 << 26  # twice those of 8K
 
 # FFmpeg also reads lists of other files and addresses: hls, dash, concat, sdp, image2. These formats have everything in
 # one file, except for the references to other files that a MOV may have (drefs).
@@ -43,7 +46,6 @@ _OPTIONS: Final = {
     "protocol_whitelist": "file",
     "format_whitelist": _FORMATS,
     "enable_drefs": "0",
-    "merge_pmt_versions": "1",  # broadcasters renumber streams
 }
 _PLAYLISTS: Final = (
     b"#EXTM3U",
@@ -58,15 +60,30 @@ _PLAYLISTS: Final = (
 )
 
 
-def probe(path: str | Path) -> VideoInfo:
+def probe(path: str | Path, programme: int | None = None) -> VideoInfo:
     """Read the metadata of a file's video stream.
 
     Raises:
         RecordingError: the file is missing, unreadable, empty, not a video, or too damaged to open.
         TransientError: the storage failed.
     """
-    with open_container(path) as container:
-        return video_info(container, video_stream(container, path))
+    with foreign_errors(path), open_container(path) as container:
+        return video_info(container, video_stream(container, path, programme))
+
+
+@contextmanager
+def foreign_errors(path: str | Path) -> Iterator[None]:
+    """Raise whatever a media library raises within as a failure of the recording."""
+    try:
+        yield
+    except (GfpipeError, MemoryError):
+        raise
+    except Exception as exc:
+        check_readable(path)  # raises if the storage failed meanwhile
+        problem = f"{type(exc).__name__}: {exc}"
+        raise RecordingError(
+            f"{path}: cannot be read as video ({problem}); the file is damaged: copy it again from the original"
+        ) from exc
 
 
 def open_container(path: str | Path) -> InputContainer:
@@ -74,7 +91,8 @@ def open_container(path: str | Path) -> InputContainer:
     if check_readable(path) == 0:
         raise RecordingError(f"{path}: the file is empty (0 bytes); copy it again from the original")
     try:
-        return av.open(str(on_disk(path).absolute()), mode="r", options=_OPTIONS)  # "20:00.ts" looks like a protocol
+        # Absolute, because "20:00.ts" looks like a protocol.
+        return av.open(str(on_disk(path).absolute()), mode="r", metadata_errors="replace", options=_OPTIONS)
     except av.error.FFmpegError as exc:
         check_readable(path)  # raises if the storage failed meanwhile
         if _is_playlist(path):
@@ -120,40 +138,113 @@ def _is_playlist(path: str | Path) -> bool:
         return file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_PLAYLISTS)
 
 
-def video_stream(container: InputContainer, path: str | Path) -> VideoStream:
-    """Select the default video stream, except cover art, and discard all other streams.
+def video_stream(container: InputContainer, path: str | Path, programme: int | None = None) -> VideoStream:
+    """Select the default video stream, except cover art, and discard the others.
+
+    Of a transport stream's programmes, the first with video, or the given one, is selected. Its other video streams are
+    not discarded, because the programme may move to them.
 
     Raises:
-        RecordingError: there is no video stream, or its codec is unknown.
+        RecordingError: there is no video stream, it is scrambled, its codec is unknown, or its header is absurd.
     """
-    candidates = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    if not candidates:
-        kinds = ", ".join(sorted({s.type for s in container.streams})) or "no stream"
-        raise RecordingError(f"{path}: has no video stream, only {kinds}; take it out of the archive")
+    videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not videos:
+        raise RecordingError(f"{path}: has no video stream, only {_kinds(container)}; take it out of the archive")
+    is_transport_stream = container.format.name == MPEG_TS
+    if is_transport_stream:
+        videos = _of_programme(videos, path, programme)
     # As players do: the first one flagged as default, else the first with a frame size.
-    stream = min(candidates, key=lambda s: (not s.width, not s.disposition & Disposition.default, s.index))
-    if not (stream.width and stream.height):
+    stream = min(videos, key=lambda s: (not _pixels(s), not s.disposition & Disposition.default, s.index))
+    if not _pixels(stream):
+        _check_decodable(stream, path, is_transport_stream)
+    if _pixels(stream) > _MAX_PIXELS:
         raise RecordingError(
-            f"{path}: its video stream ({stream.codec_context.name if stream.codec_context else 'unknown codec'}) "
-            "has no readable frames; the file is damaged, or cut off near its start"
+            f"{path}: its header claims pictures of {stream.width} x {stream.height} pixels; the file is damaged: "
+            "copy it again from the original"
         )
     for other in container.streams:
-        if other.index != stream.index:
+        if other.index != stream.index and not (is_transport_stream and other.type == "video"):
             other.discard = Discard.all
     return stream
 
 
+def _kinds(container: InputContainer) -> str:
+    covers = len(container.streams.video)
+    others = {s.type for s in container.streams if s.type != "video"}
+    if covers:
+        return " and ".join([*(["sound"] if "audio" in others else []), "a cover picture"])
+    return ", ".join(sorted(others)) or "no stream"
+
+
+def _pixels(stream: VideoStream) -> int:
+    """Size of the frames; 0 if unknown."""
+    return (stream.width or 0) * (stream.height or 0) if stream.codec_context else 0
+
+
+def _of_programme(videos: list[VideoStream], path: str | Path, programme: int | None) -> list[VideoStream]:
+    """The video streams of one programme of a transport stream: the given one, or the first with a known picture."""
+    programmes = transport.programmes(path)
+    if programme is not None and programme not in programmes:
+        known = ", ".join(map(str, programmes)) or "none"
+        raise RecordingError(f"{path}: has no programme {programme}, only {known}; correct the option, or leave it out")
+    groups = [[s for s in videos if s.id in programmes[n]] for n in programmes if programme in (None, n)]
+    groups = [group for group in groups if group]
+    if not groups and programme is not None:
+        raise RecordingError(f"{path}: its programme {programme} has no video stream; take another one")
+    return next((group for group in groups if any(map(_pixels, group))), groups[0] if groups else videos)
+
+
+def _check_decodable(stream: VideoStream, path: str | Path, is_transport_stream: bool) -> None:
+    """Raise unless a stream whose frame size is not known may still have frames: after a scrambled stretch."""
+    if is_transport_stream:
+        stretch = transport.survey(path, 0, None, stream.id)
+        if stretch.scrambled > stretch.clear:
+            raise RecordingError(
+                f"{path}: its video is scrambled (encrypted); record it again with a valid subscription or module"
+            )
+        if stretch.scrambled and stream.codec_context:
+            return
+    name = stream.codec_context.name if stream.codec_context else "unknown codec"
+    raise RecordingError(
+        f"{path}: its video stream ({name}) has no readable frames; the file is damaged, or cut off near its start"
+    )
+
+
 def video_info(container: InputContainer, stream: VideoStream) -> VideoInfo:
     """Read the metadata of a stream."""
-    rate = stream.average_rate or stream.guessed_rate or stream.base_rate or Fraction(25)
     return VideoInfo(
         width=stream.width,
         height=stream.height,
         duration_seconds=_duration(container, stream),
-        frame_seconds=float(1 / rate),
+        frame_seconds=_frame_seconds(container, stream),
         codec=stream.codec_context.name,
         container=container.format.name,
+        **_programmes(container, stream),
     )
+
+
+def _programmes(container: InputContainer, stream: VideoStream) -> dict[str, Any]:
+    """The programme of a stream, and all programmes of its file."""
+    if container.format.name != MPEG_TS:
+        return {}
+    programmes = transport.programmes(container.name)
+    own = next((number for number, pids in programmes.items() if stream.id in pids), None)
+    return {"programme": own, "programmes": tuple(programmes)}
+
+
+def _frame_seconds(container: InputContainer, stream: VideoStream) -> float:
+    """Nominal duration of a frame.
+
+    Raises:
+        RecordingError: the clock of the stream is absurd.
+    """
+    rates = [rate for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate) if rate]
+    if claims.is_clock_absurd(container, stream, rates):
+        raise RecordingError(
+            f"{container.name}: its header gives impossible times, such as {float(1 / rates[0]):.3g} s for a frame; "
+            "the file is damaged: copy it again from the original"
+        )
+    return float(1 / next((rate for rate in rates if claims.is_usual(rate)), rates[0] if rates else Fraction(25)))
 
 
 def _duration(container: InputContainer, stream: VideoStream) -> float | None:

@@ -25,15 +25,17 @@ def open_video(
     *,
     threads: int = 1,
     decoder: Decoder = Decoder.PYAV,
+    programme: int | None = None,
 ) -> Reader:
     """Open a recording for sampling; decoding starts with the first batch. Raises as the readers do.
 
     A file that ends much earlier than scheduled has lost its end. With 0 ``threads`` the decoder chooses their number;
-    1 is fastest with one recording per core. Keyframes are always decoded by PyAV.
+    1 is fastest with one recording per core. Keyframes are always decoded by PyAV. Of a
+    transport stream, ``programme`` selects a programme by its number; by default the first one with video.
     """
     exact = {Decoder.PYAV: ExactReader, Decoder.DECORD: DecordReader}[Decoder(decoder)]
     reader = {Sampling.KEYFRAMES: KeyframeReader, Sampling.EXACT: exact}[Sampling(sampling)]
-    return reader(path, every_seconds, scheduled_seconds, threads)
+    return reader(path, every_seconds, scheduled_seconds, threads, programme)
 
 
 class DecordReader(ExactReader):

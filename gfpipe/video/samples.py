@@ -12,8 +12,9 @@ import numpy as np
 from gfpipe.base.arrays import array_dataclass
 from gfpipe.base.heartbeat import beat
 from gfpipe.errors import RecordingError, UsageError
-from gfpipe.video.frames import MP4, MPEG_STREAMS, FrameBatch, LostRange, Picture, VideoInfo
-from gfpipe.video.probe import probe
+from gfpipe.video.frames import MP4, MPEG_STREAMS, FrameBatch, Loss, LostRange, Picture, VideoInfo
+from gfpipe.video.packets import Packets
+from gfpipe.video.probe import foreign_errors, probe
 
 BATCH_BYTES: Final = 64 << 20
 BATCH_FRAMES: Final = 32
@@ -37,15 +38,23 @@ class SampleReader(ABC):
         TransientError: the storage failed.
     """
 
-    def __init__(self, path: str | Path, every_seconds: float, scheduled_seconds: float | None, threads: int) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        every_seconds: float,
+        scheduled_seconds: float | None = None,
+        threads: int = 1,
+        programme: int | None = None,
+    ) -> None:
         if not every_seconds > 0:
             raise UsageError(f"a sample every {every_seconds:g} s is impossible; give a time above zero")
         self.path = path
-        self.info: VideoInfo = probe(path)
+        self.info: VideoInfo = probe(path, programme)
         self.lost: tuple[LostRange, ...] = ()  # missing or undecodable, in order; complete once iteration has ended
         self._every = every_seconds
         self._scheduled = scheduled_seconds
         self._threads = threads
+        self._programme = programme
         # The duration of an MPEG stream is a guess from its last timestamp.
         self._duration = None if self.info.container in MPEG_STREAMS else self.info.duration_seconds
         self._lost_from = 0.0
@@ -53,7 +62,7 @@ class SampleReader(ABC):
     def __iter__(self) -> Iterator[FrameBatch]:
         samples: list[Sample] = []
         empty = True
-        for sample in self._samples():
+        for sample in self._named_samples():
             beat()
             if empty:
                 self.info = replace(self.info, width=sample.picture.source_width, height=sample.picture.source_height)
@@ -70,6 +79,10 @@ class SampleReader(ABC):
                 "copy it again from the original"
             )
 
+    def _named_samples(self) -> Iterator[Sample]:
+        with foreign_errors(self.path):
+            yield from self._samples()
+
     @abstractmethod
     def _samples(self) -> Iterator[Sample]:
         """Samples in order; calls ``_lose`` for every range that no sample represents."""
@@ -84,23 +97,45 @@ class SampleReader(ABC):
         else:
             self.lost = (*self.lost, LostRange(start, end))
 
-    def _lose_tail(self, end: float) -> None:
-        """Record the difference between the end of the video and the container's or the scheduled duration.
+    def _conclude(self, packets: Packets) -> None:
+        """Record what is lost before the first and after the last frame, and the recording's length."""
+        before = [gap for gap in packets.gaps if gap.end_seconds <= packets.start_seconds]
+        after = [gap for gap in packets.gaps if gap.start_seconds >= packets.end_seconds]
+        for gap in after:
+            self._lose(gap.start_seconds, gap.end_seconds)
+        end = max([packets.end_seconds, *(gap.end_seconds for gap in after)])
+        end = self._lose_tail(end, self._duration if packets.is_cut_short() else None)
+        self.lost = tuple(replace(lost, reason=_reason(lost, packets.gaps)) for lost in (*before, *self.lost))
+        self.info = replace(self.info, duration_seconds=end)
 
-        An MP4's index is exact to two frames. Other containers may give the duration of the audio, and schedules are
-        loose: differences up to two seconds or one per cent are tolerated.
+    def _lose_tail(self, end: float, claim: float | None = None) -> float:
+        """Record the difference between the end and the duration of a container cut short, or the scheduled one.
+
+        An MP4's index is exact to two frames. Schedules, and the duration of a container that may be that of its
+        sound, are loose: differences up to two seconds or one per cent are tolerated.
         """
-        for duration, is_exact in ((self._duration, self.info.container == MP4), (self._scheduled, False)):
+        for duration, is_exact in ((claim, self.info.container == MP4), (self._scheduled, False)):
             tolerance = 2 * self.info.frame_seconds if is_exact else max(2.0, 0.01 * (duration or 0))
             if duration is not None and duration - end > tolerance:
                 self._lose(end, duration)
                 end = duration
+        return end
 
 
 def first_gap(gaps: Sequence[LostRange], start: float, end: float) -> LostRange | None:
     """The first of the ordered gaps that begins in [start, end), if any."""
     index = bisect_left(gaps, start - 1e-6, key=lambda gap: gap.start_seconds)
     return gaps[index] if index < len(gaps) and gaps[index].start_seconds < end - 1e-6 else None
+
+
+def _reason(lost: LostRange, gaps: Sequence[LostRange]) -> Loss:
+    """Why a range is lost: as most of the gaps within it say."""
+    known = sum(
+        max(0.0, min(lost.end_seconds, gap.end_seconds) - max(lost.start_seconds, gap.start_seconds))
+        for gap in gaps
+        if gap.reason is Loss.SCRAMBLED
+    )
+    return Loss.SCRAMBLED if known > (lost.end_seconds - lost.start_seconds) / 2 else Loss.DAMAGED
 
 
 def _is_room(samples: Sequence[Sample], sample: Sample) -> bool:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from gfpipe.choices import Sampling
 from gfpipe.errors import RecordingError, UsageError
 from gfpipe.video.encode import write_video
-from gfpipe.video.packets import Packets
 from gfpipe.video.reader import open_video
+from gfpipe.video.streams.decoder import Decoder
 from tests.video.film import FPS, HEIGHT, WIDTH, Seen, film, numbered_frames, see
 
 FRAME = 1 / FPS
@@ -189,13 +189,13 @@ def test_intra_refresh_has_no_keyframes_to_start_from(reel: Path) -> None:
 @pytest.mark.parametrize("name", ["sparse.ts", "sparse-open.ts", "sparse.mkv"])
 def test_exact_decodes_only_groups_with_a_middle(reel: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = film(reel / name, gop=12, open_gop="open" in name)
-    decode, sent = Packets.decode, []
+    decode, sent = Decoder.decode, []
 
-    def counted(self: Packets, packet: Any) -> Any:
+    def counted(self: Decoder, packet: Any) -> Any:
         sent.append(packet)
         return decode(self, packet)
 
-    monkeypatch.setattr(Packets, "decode", counted)
+    monkeypatch.setattr(Decoder, "decode", counted)
     seen = see(path, Sampling.EXACT, 4.0)
     assert seen.lost == ()
     assert seen.numbers.tolist() == [50, 150]

@@ -6,7 +6,6 @@ If crops are configured (:mod:`gfpipe.faces.crops`), a fifth shard contains some
 """
 
 import traceback
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -30,7 +29,7 @@ from gfpipe.lake.shards import ShardWriter
 from gfpipe.models import store
 from gfpipe.recording import REFERENCE_LINES, Clock, Recording, Status, Summary, Timings
 from gfpipe.settings import Analysis, CropRetention
-from gfpipe.video.frames import FrameBatch, LostRange, Reader
+from gfpipe.video.frames import FrameBatch, Loss, LostRange, Reader
 from gfpipe.video.reader import open_video
 
 
@@ -216,13 +215,16 @@ def _summary(recording: Recording, reader: Reader, write: ShardWriter, timings: 
 def _loss(ranges: tuple[LostRange, ...], seconds: float) -> str:
     first = ", ".join(f"{gap.start_seconds:.1f}–{gap.end_seconds:.1f} s" for gap in ranges[:3])
     more = f" and {len(ranges) - 3} more" if len(ranges) > 3 else ""
-    return f"{seconds:.1f} s lost ({first}{more}): the file is damaged or cut short there; copy it again if you can"
+    scrambled = sum(gap.reason is Loss.SCRAMBLED for gap in ranges)
+    damaged = "the file is damaged or cut short there; copy it again if you can"
+    why = [*(["scrambled (encrypted) there"] if scrambled else []), *([damaged] if scrambled < len(ranges) else [])]
+    return f"{seconds:.1f} s lost ({first}{more}): {'; elsewhere '.join(why)}"
 
 
 def _facts(reader: Reader) -> dict[str, Any]:
     info = reader.info
     return {
-        "lost_ranges": [asdict(gap) for gap in reader.lost],
+        "lost_ranges": [{"start_seconds": gap.start_seconds, "end_seconds": gap.end_seconds} for gap in reader.lost],
         "width": info.width,
         "height": info.height,
         "frame_seconds": info.frame_seconds,

@@ -1,0 +1,104 @@
+"""Decoding of packets, with the damage that FFmpeg's decoders do not report in their frames."""
+
+from __future__ import annotations  # PyAV's Packet is generic in its stubs only
+
+from typing import Literal
+
+import av.error
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from gfpipe.video.streams.syntax import Syntax
+
+
+class Decoder:
+    """Decodes one recording, whose stream may change.
+
+    Attributes:
+        codec: the context of the current stream.
+    """
+
+    def __init__(self, stream: VideoStream, threads: int) -> None:
+        self._threads = threads
+        self._skip_frame: Literal["NONREF", "DEFAULT"] = "DEFAULT"
+        self._syntaxes: dict[int, Syntax] = {}
+        self._is_packed = False
+        self._damaged: set[int] = set()
+        self._refreshes: dict[int, int] = {}
+        self._follow(stream)
+
+    def _follow(self, stream: VideoStream) -> None:
+        self._stream = stream.index
+        self.codec: VideoCodecContext = stream.codec_context
+        if not self.codec.is_open:
+            self.codec.thread_count = self._threads
+            self.codec.thread_type = "AUTO" if self._threads != 1 else "NONE"
+            if self.codec.name == "hevc":
+                self.codec.options = {"err_detect": "explode"}  # else its errors are only logged
+        self.codec.skip_frame = self._skip_frame
+
+    def classify(self, packet: Packet[VideoStream]) -> None:
+        """Clear a packet's keyframe flag if it is not a picture that can be decoded on its own.
+
+        Such are the start of a gradual refresh, and packed frames.
+        """
+        syntax = self._syntax(packet)
+        if syntax.codec == "mpeg4" and not self._is_packed:
+            self._is_packed = syntax.is_packed(bytes(packet))
+        if not packet.is_keyframe:
+            return
+        if self._is_packed:
+            packet.is_keyframe = False
+        elif frames := syntax.refresh_frames(bytes(packet)):
+            packet.is_keyframe = False
+            packet.opaque = frames
+
+    def skip(self, frames: Literal["NONREF", "DEFAULT"]) -> None:
+        """Select which frames are not decoded, from the next packet on."""
+        self._skip_frame = self.codec.skip_frame = frames
+
+    def decode(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+        """Decode a packet, or flush the decoder with None; damaged packets may yield no frame, and no error."""
+        frames: list[VideoFrame] = []
+        if packet is not None:
+            if packet.stream_index != self._stream:
+                frames = self._send(None)
+                self._follow(packet.stream)
+            if packet.pts is not None and isinstance(packet.opaque, int):
+                self._refreshes[packet.pts] = packet.opaque
+            if self._syntax(packet).is_damaged(bytes(packet)):
+                self._note_damage(packet)
+        return frames + self._send(packet)
+
+    def flush(self) -> None:
+        """Forget all frames."""
+        self.codec.flush_buffers()
+
+    def is_corrupt(self, frame: VideoFrame) -> bool:
+        """Whether the frame itself is damaged, apart from the frames it refers to."""
+        return frame.is_corrupt or frame.pts in self._damaged
+
+    def refresh_frames(self, frame: VideoFrame) -> int:
+        """Number of frames after which a gradual refresh that begins here is complete; 0 for all other frames."""
+        return self._refreshes.get(frame.pts, 0) if frame.pts is not None else 0
+
+    def _send(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+        try:
+            return self.codec.decode(packet)
+        except av.error.FFmpegError:
+            if packet is not None:
+                self._note_damage(packet)
+            return []
+
+    def _note_damage(self, packet: Packet[VideoStream]) -> None:
+        if packet.pts is not None:
+            self._damaged.add(packet.pts)
+
+    def _syntax(self, packet: Packet[VideoStream]) -> Syntax:
+        index = packet.stream_index
+        if index not in self._syntaxes:
+            codec = packet.stream.codec_context
+            self._syntaxes[index] = Syntax(codec.name, codec.extradata)
+        return self._syntaxes[index]

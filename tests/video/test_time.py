@@ -1,0 +1,230 @@
+"""Time is the stream's own: no claim of a header, gap or change of streams moves a frame or loses one."""
+
+import struct
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from gfpipe.choices import Sampling
+from gfpipe.errors import RecordingError
+from gfpipe.video.frames import MPEG_TS, Loss
+from gfpipe.video.reader import open_video
+from tests.video import transport
+from tests.video.film import FPS, Seen, film, see
+
+FRAME = 1 / FPS
+BOTH = pytest.mark.parametrize("sampling", Sampling)
+
+
+def assert_shown(seen: Seen, times: np.ndarray, sampling: Sampling) -> None:
+    """Every sample shows the frame of its time; nothing is lost."""
+    assert seen.lost == ()
+    at = seen.seconds + (seen.steps / 2 if sampling is Sampling.EXACT else 0)
+    # MPEG streams have no duration, so the middle of a shorter last interval is unknown.
+    known = slice(-1 if seen.info.container == MPEG_TS and sampling is Sampling.EXACT else None)
+    np.testing.assert_array_equal(seen.numbers[known], np.searchsorted(times, at + 2e-3, side="right")[known] - 1)
+
+
+def copied(source: Path, path: Path, shift_seconds: float = 0.0, sound_seconds: float = 0.0) -> Path:
+    """Copy a video into another container; with sound from zero on."""
+    with av.open(str(source)) as old, av.open(str(path), "w") as new:
+        stream = old.streams.video[0]
+        copy = new.add_stream_from_template(stream)
+        sound = new.add_stream("aac", rate=48_000) if sound_seconds else None
+        packets = []
+        for index in range(int(sound_seconds * 48_000) // 1024 if sound else 0):
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            silence.sample_rate, silence.pts = 48_000, index * 1024
+            packets += sound.encode(silence) if sound else []
+        for packet in old.demux(stream):
+            if packet.dts is not None and packet.pts is not None and stream.time_base is not None:
+                packet.pts += round(shift_seconds / stream.time_base)
+                packet.dts += round(shift_seconds / stream.time_base)
+                packet.stream = copy
+                packets.append(packet)
+        for packet in sorted(packets, key=lambda p: float((p.dts or 0) * (p.time_base or 0))):
+            new.mux(packet)
+    return path
+
+
+@BOTH
+@pytest.mark.parametrize("ending", ["mp4", "ts", "mkv"])
+def test_gradual_refresh_is_decoded_through(reel: Path, ending: str, sampling: Sampling) -> None:
+    """Recovery points are marked as keyframes, but their pictures are complete only at the next one."""
+    path = film(reel / f"refresh.{ending}", gop=50, b_frames=0, options={"x264-params": "intra-refresh=1"})
+    assert_shown(see(path, sampling), np.arange(200) / FPS, sampling)
+
+
+@BOTH
+@pytest.mark.parametrize("missing", [1, 2, 3, 12])
+def test_frames_that_the_encoder_left_out_are_no_loss(reel: Path, missing: int, sampling: Sampling) -> None:
+    times = np.arange(200) / FPS
+    times[50:] += missing / FPS
+    path = film(reel / f"left-out-{missing}.ts", times=times, gop=250)
+    assert_shown(see(path, sampling), times, sampling)
+
+
+@BOTH
+@pytest.mark.parametrize("ending", ["mkv", "mp4", "ts", "flv"])
+def test_picture_stands_still_until_the_next_frame(reel: Path, ending: str, sampling: Sampling) -> None:
+    times = np.arange(100) / FPS
+    times[50:] += 5
+    times[98:] += 4  # the last two frames, too few to confirm a jump of the clock
+    path = film(reel / f"still.{ending if ending != 'flv' else 'mp4'}", seconds=4, times=times)
+    if ending == "flv":
+        path = copied(path, reel / "still.flv")
+    seen = see(path, sampling)
+    assert_shown(seen, times, sampling)
+    assert seen.steps.sum() == pytest.approx(times[-1] + FRAME, abs=FRAME)
+
+
+@BOTH
+@pytest.mark.parametrize("ending", ["flv", "mkv"])
+def test_duration_in_a_header_is_a_claim(reel: Path, mp4: Path, ending: str, sampling: Sampling) -> None:
+    path = copied(mp4, reel / f"claim.{ending}")
+    data = bytearray(path.read_bytes())
+    name, skipped = (b"duration\0", 9) if ending == "flv" else (b"\x44\x89\x88", 3)  # in s, in ms
+    at = data.index(name) + skipped
+    data[at : at + 8] = struct.pack(">d", 3600 if ending == "flv" else 3.6e6)
+    path.write_bytes(data)
+    with av.open(str(path)) as container:
+        assert container.duration == 3600 * av.time_base
+    seen = see(path, sampling)
+    assert seen.lost == ()
+    assert seen.steps.sum() == pytest.approx(8, abs=FRAME)
+    assert seen.info.duration_seconds == pytest.approx(8, abs=FRAME)
+
+
+@BOTH
+@pytest.mark.parametrize("change", ["codec and stream", "programme"])
+def test_programme_is_followed_to_another_stream(reel: Path, ts: Path, change: str, sampling: Sampling) -> None:
+    first = transport.packets_of(ts)
+    second = transport.packets_of(film(reel / "second.ts", codec="mpeg2video", start_seconds=3608, seconds=4))
+    if change == "programme":
+        second = transport.numbered(second, 2)
+    second = transport.renumbered(second, {transport.VIDEO: 0x200}, version=1)
+    seen = see(transport.write(reel / f"{change}.ts", first + second), sampling)
+    assert seen.lost_seconds <= 4 * FRAME
+    assert seen.steps.sum() + seen.lost_seconds == pytest.approx(12, abs=2 * FRAME)
+    assert (np.diff(seen.numbers) < 0).sum() == 1  # numbers start again once
+    assert seen.seconds[np.diff(seen.numbers, prepend=0) < 0] == pytest.approx(8, abs=1)
+
+
+@pytest.fixture(scope="module")
+def two_programmes(reel: Path, ts: Path) -> Path:
+    """Programme 1 lasts 8 s, programme 2 4 s and is shown beside it."""
+    other = film(reel / "other.ts", codec="mpeg2video", start_seconds=3600, seconds=4)
+    second = transport.numbered(transport.packets_of(other), 2)
+    second = transport.renumbered(second, {transport.VIDEO: 0x200, transport.MAP: 0x1100})
+    return transport.write(reel / "two.ts", transport.multiplexed(transport.packets_of(ts), second))
+
+
+@BOTH
+def test_one_of_two_programmes_is_read(two_programmes: Path, sampling: Sampling) -> None:
+    seen = see(two_programmes, sampling)
+    assert (seen.info.codec, seen.info.programme, seen.info.programmes) == ("h264", 1, (1, 2))
+    assert_shown(seen, np.arange(200) / FPS, sampling)
+    reader = open_video(two_programmes, sampling, 1.0, programme=2)
+    assert (reader.info.codec, reader.info.programme) == ("mpeg2video", 2)
+    assert sum(float(batch.step_seconds.sum()) for batch in reader) == pytest.approx(4, abs=2 * FRAME)
+    with pytest.raises(RecordingError, match="no programme 7, only 1, 2"):
+        open_video(two_programmes, sampling, 1.0, programme=7)
+
+
+@BOTH
+@pytest.mark.parametrize(("begin", "end"), [(0.0, 0.25), (0.4, 0.6), (0.75, 1.0)])
+def test_scrambled_stretch_is_lost_where_it_is(
+    reel: Path, ts: Path, begin: float, end: float, sampling: Sampling
+) -> None:
+    packets = transport.scrambled(transport.packets_of(ts), begin, end)
+    seen = see(transport.write(reel / f"scrambled{begin}.ts", packets), sampling)
+    (lost,) = seen.lost
+    assert lost.reason is Loss.SCRAMBLED
+    assert lost.start_seconds == pytest.approx(8 * begin, abs=1)
+    assert lost.end_seconds == pytest.approx(8 * end, abs=1.2)
+    assert seen.steps.sum() + seen.lost_seconds == pytest.approx(8, abs=0.2)
+    at = seen.seconds + (seen.steps / 2 if sampling is Sampling.EXACT else 0)
+    np.testing.assert_allclose(seen.numbers, at * FPS, atol=3)
+
+
+@BOTH
+def test_wholly_scrambled_stream_is_called_so(reel: Path, ts: Path, sampling: Sampling) -> None:
+    path = transport.write(reel / "secret.ts", transport.scrambled(transport.packets_of(ts), 0, 1))
+    with pytest.raises(RecordingError, match=r"secret\.ts: its video is scrambled"):
+        list(open_video(path, sampling, 1.0))
+
+
+@BOTH
+@pytest.mark.parametrize("ending", ["mp4", "ts", "mkv"])
+def test_zero_is_where_the_sound_starts(reel: Path, mp4: Path, ending: str, sampling: Sampling) -> None:
+    seen = see(copied(mp4, reel / f"sound.{ending}", shift_seconds=3, sound_seconds=11), sampling)
+    assert seen.lost == ()
+    assert seen.seconds[0] == pytest.approx(3, abs=0.1)
+    assert seen.steps.sum() == pytest.approx(8, abs=FRAME)
+    at = seen.seconds + (seen.steps / 2 if sampling is Sampling.EXACT else 0)
+    np.testing.assert_allclose(seen.numbers, (at - 3) * FPS, atol=3)
+
+
+def patched(source: bytes, box: bytes, offset: int, value: int) -> bytes:
+    """Write a number into a box of an MP4."""
+    at = source.index(box) + 4 + offset
+    return source[:at] + struct.pack(">I", value) + source[at + 4 :]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("box", "offset", "value"),
+    [
+        *((b"mdhd", 12, scale) for scale in (0, 1, 100, 1000, 1 << 20, 1 << 31)),
+        *((b"stts", 12, delta) for delta in (12_800 * 30, 2**31 - 1, 2**32 - 1)),
+    ],
+)
+def test_absurd_clock_is_refused_at_once(
+    tmp_path: Path, mp4: Path, box: bytes, offset: int, value: int, sampling: Sampling
+) -> None:
+    path = tmp_path / "absurd.mp4"
+    path.write_bytes(patched(mp4.read_bytes(), box, offset, value))
+    with pytest.raises(RecordingError, match=r"absurd\.mp4: .*impossible times"):
+        list(open_video(path, sampling, 1.0))
+
+
+@BOTH
+@pytest.mark.parametrize(("box", "offset"), [(b"mdhd", 16), (b"mvhd", 16), (b"stts", 8)])
+def test_absurd_duration_is_only_a_claim(
+    tmp_path: Path, mp4: Path, box: bytes, offset: int, sampling: Sampling
+) -> None:
+    path = tmp_path / "claim.mp4"
+    path.write_bytes(patched(mp4.read_bytes(), box, offset, 2**31 - 1))
+    seen = see(path, sampling)
+    assert (seen.lost, seen.steps.sum()) == ((), pytest.approx(8, abs=FRAME))
+
+
+@BOTH
+def test_one_absurd_delta_is_refused(reel: Path, sampling: Sampling) -> None:
+    times = np.arange(200) / FPS
+    times[100:] += 0.02
+    data = bytearray(film(reel / "uneven.mp4", times=times).read_bytes())
+    at = data.index(struct.pack(">II", 1, 5400), data.index(b"stts"))
+    data[at + 4 : at + 8] = struct.pack(">I", 2**31 - 1)
+    (reel / "uneven.mp4").write_bytes(data)
+    with pytest.raises(RecordingError, match="impossible times"):
+        list(open_video(reel / "uneven.mp4", sampling, 1.0))
+
+
+@BOTH
+@pytest.mark.parametrize("ending", ["mp4", "ts"])
+def test_block_of_zeros_in_a_picture_is_lost(reel: Path, ending: str, sampling: Sampling) -> None:
+    """Decoders conceal it without a word; no encoder writes three zero bytes within a picture."""
+    path = film(reel / f"zeros.{ending}", b_frames=0)
+    data = bytearray(path.read_bytes())
+    with av.open(str(path)) as container:
+        position = [packet.pos for packet in container.demux(video=0) if packet.is_keyframe][3] or 0
+    data[position + 600 : position + 700] = bytes(100)
+    path.write_bytes(data)
+    seen = see(path, sampling)
+    (lost,) = seen.lost
+    assert lost.start_seconds == pytest.approx(3, abs=1)
+    assert lost.end_seconds == pytest.approx(4, abs=FRAME)
+    assert seen.steps.sum() + seen.lost_seconds == pytest.approx(8, abs=FRAME)
