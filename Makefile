@@ -5,7 +5,7 @@ STAMP := .venv/.locked
 # One thread a process: OpenMP threads of several processes on the same cores wait for one another.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test quick check docs bench bench-figures kills venv lock clean
+.PHONY: demo test quick check docs bench bench-figures fuzz kills venv lock clean
 
 demo: venv ## make a small archive of real footage and count it, from start to end
 	$(BIN)/gfpipe demo --out demo
@@ -32,6 +32,9 @@ bench: venv ## speed and memory, on an archive made for the purpose
 
 bench-figures: venv ## how long figures of a large archive take; FACES=100000000 for the largest
 	$(BIN)/python -m tests.bench.figures --faces $(or $(FACES),20000000)
+
+fuzz: venv ## read damaged files of many formats, each within limits; MUTANTS=2000, SEED=1
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --mutants $(or $(MUTANTS),2000) --seed $(or $(SEED),1)
 
 kills: venv ## kill all that writes, at random and at each rename; KILLS=1000 for more
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.kills --kills $(or $(KILLS),100)
