@@ -1,13 +1,17 @@
 """Published lakes, and what they answer."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from gfpipe import warehouse
+from gfpipe.choices import Overlaps
+from gfpipe.counting import Counting
+
+OVERLAPS_COUNT: Final = Counting(overlapping=Overlaps.ALL)
 
 
-def published(lake: Path) -> warehouse.Warehouse:
-    warehouse.build(lake)
+def published(lake: Path, counting: Counting = Counting()) -> warehouse.Warehouse:  # noqa: B008 - frozen
+    warehouse.build(lake, counting=counting)
     return warehouse.open(lake)
 
 

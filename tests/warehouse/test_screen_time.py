@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.warehouse.houses import one_row, published
+from tests.warehouse.houses import OVERLAPS_COUNT, one_row, published
 from tests.warehouse.lakes import (
     EVENING,
     NIGHT,
@@ -168,7 +168,7 @@ def test_days_and_programmes_add_up_to_their_channel(tmp_path: Path) -> None:
     tokyo = {"timezone": "Asia/Tokyo"}
     write_show(tmp_path, Show(samples=[(1.0, [WOMAN])], changes=tokyo))
     write_show(tmp_path, Show(programme="Film", samples=[(2.0, [MAN])]))
-    with published(tmp_path) as db:
+    with published(tmp_path, OVERLAPS_COUNT) as db:
         days = db.query("select date, analysed_seconds from screen_time_by_day").to_pylist()
         programmes = db.query("select programme, analysed_seconds from screen_time_by_programme").to_pylist()
     assert [(f"{row['date']}", row["analysed_seconds"]) for row in days] == [
@@ -232,6 +232,7 @@ def test_what_is_only_scheduled_shows_as_missing_and_what_was_rejected_keeps_its
         "failed_recordings": 1,
         "rejected_recordings": 1,
         "missing_recordings": 2,
+        "copied_recordings": 0,
         "unknown_length_recordings": 1,
         "scheduled_seconds": 196.0,
         "analysed_seconds": 50.0,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.warehouse.houses import one_row, published, tuples
+from tests.warehouse.houses import OVERLAPS_COUNT, one_row, published, tuples
 from tests.warehouse.lakes import Face, Show, failed, write_show, write_speech
 
 WOMAN, MAN = Face(0.95), Face(0.05)
@@ -78,7 +78,7 @@ def test_recordings_without_sound_or_pictures_are_left_out_and_silent_ones_are_n
         write_show(tmp_path, show)
     write_speech(tmp_path, silent, ("noEnergy", 0.0, 4.0))
     write_speech(tmp_path, broken, ("female", 0.0, 4.0))
-    with published(tmp_path) as db:
+    with published(tmp_path, OVERLAPS_COUNT) as db:
         assert tuples(db, "select programme, women_seen_not_heard_seconds from seen_and_heard") == [("Mime", 4.0)]
 
 
