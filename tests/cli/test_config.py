@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gfpipe import settings
-from tests.conftest import Command
+from tests.conftest import ROOT, Command
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_init_writes_the_files_of_a_deployment_and_overwrites_none(site: Path, g
     assert (refused.code, "gfpipe.toml: already there; overwrite with --force" in refused.stderr) == (2, True)
     (site / "gfpipe.toml").unlink()
     assert gfpipe("config", "init").code == 0
-    assert {path.name for path in site.iterdir()} == {"gfpipe.toml", "limits.sh", "prefect.yaml"}
+    assert {path.name for path in site.iterdir()} == {path.name for path in (ROOT / "deploy").iterdir()} - {"README.md"}
     assert os.access(site / "limits.sh", os.X_OK)
     assert settings.load(site / "gfpipe.toml").lake == "/lake"
     (site / "limits.sh").write_text("")

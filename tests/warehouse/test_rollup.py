@@ -164,13 +164,6 @@ def test_of_a_recording_that_lost_its_middle_each_hour_says_what_is_missing(tmp_
     assert found == [(20, 0.5), (21, 0.25), (22, 1.0)]
 
 
-def test_a_clock_that_nobody_knows_keeps_its_time_in_a_row_without_a_date(tmp_path: Path) -> None:
-    write_show(tmp_path, Show(samples=quarter_hours(8, (WOMAN,)), changes={"timezone": "Mars/Olympus"}))
-    with published(tmp_path) as db:
-        assert tuples(db, HOURS) == [(None, None, True, 7200.0, 7200.0)]
-        assert one_row(db, "from screen_time_by_month")["female_face_seconds"] == 7200.0
-
-
 def test_every_recording_begins_once_and_every_zone_keeps_its_own_clock(tmp_path: Path) -> None:
     for number, zone in enumerate(("UTC", "Asia/Kathmandu", "-03:30", "America/New_York")):
         show = Show(programme=f"{number}", samples=quarter_hours(9), changes={"timezone": zone})
