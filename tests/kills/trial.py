@@ -53,7 +53,9 @@ class Trial:
                 process.join()
                 if process.exitcode == 0:  # it has fewer renames
                     return
-                self._judge(interrupted=process.exitcode == -signal.SIGKILL)
+                if process.exitcode != -signal.SIGKILL:
+                    raise RuntimeError(f"the work failed by itself, with exit code {process.exitcode}")
+                self._judge(interrupted=True)
 
     def kill_after(self, seconds: float) -> None:
         """Kill the work after some time."""
