@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -18,6 +19,7 @@ import yaml  # type: ignore[import-untyped]
 from prefect import Flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate, WorkPoolCreate
+from prefect.exceptions import ObjectAlreadyExists
 from prefect.flows import load_flow_from_entrypoint
 
 from gfpipe import warehouse
@@ -169,7 +171,8 @@ def test_limits_and_deployments_are_created_on_a_server(
         finally:
             client.update_global_concurrency_limit("decode", GlobalConcurrencyLimitUpdate(limit=before["decode"]))
         template = json.loads((ROOT / "deploy" / "work-pool.json").read_text())
-        client.create_work_pool(WorkPoolCreate(name="gfpipe", type="process", base_job_template=template))
+        with suppress(ObjectAlreadyExists):  # by another test
+            client.create_work_pool(WorkPoolCreate(name="gfpipe", type="process", base_job_template=template))
     monkeypatch.chdir(tmp_path)
     run("prefect", "--no-prompt", "deploy", "--all", "--prefect-file", ROOT / "deploy" / "prefect.yaml")
     deployments = httpx.post(f"{prefect_server}/deployments/filter", json={}).json()

@@ -86,7 +86,7 @@ class Process:
         self._connection, theirs = Pipe()
         main = f"from gfpipe.workers.child import main; main({theirs.fileno()}, {os.getpid()})"
         self._process = subprocess.Popen(
-            [sys.executable, "-c", main],
+            [sys.executable, "-P", "-c", main],  # packages in the current folder are not imported
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             env=os.environ

@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from gfpipe import warehouse
+from gfpipe.choices import Copies, Overlaps
+from gfpipe.counting import Counting
 from gfpipe.curation import lakes
 from gfpipe.errors import UsageError
 from tests.curation.lakes import ANALYSIS, analyse_all, label_crops, programme
@@ -43,7 +45,7 @@ def test_all_crops_are_candidates_with_metadata(crop_lake: Path) -> None:
 
 
 def test_probabilities_equal_those_of_the_warehouse(lake: Path) -> None:
-    warehouse.build(lake)
+    warehouse.build(lake, counting=Counting(overlapping=Overlaps.ALL, copies=Copies.ALL))
     with warehouse.open(lake) as db:
         rows = db.query("select recording_id, p_female from tracks order by all").to_pylist()
     faces = lakes.read(lake).candidates
