@@ -76,7 +76,8 @@ def analyse_recording(
         return Failed(message=summary.reason, data=summary)
     if summary.status is Status.PARTIAL:
         return Completed(name="Partial", message=summary.reason, data=summary)
-    return Completed(message=f"{clock(summary.analysed_seconds)} analysed, {summary.faces} faces", data=summary)
+    outcome = f"{clock(summary.analysed_seconds)} analysed, {summary.faces} faces"
+    return Completed(message="; ".join(filter(None, (outcome, summary.note))), data=summary)
 
 
 def run_name(folder: str, job: RecordingsJob, otherwise: str) -> str:
@@ -95,10 +96,9 @@ def analyse_archive(job: AnalysisJob) -> list[Summary]:
     """Detect and classify the faces of an archive's recordings, and report what could not be read."""
     site.refuse_others(dict(job), lambda own: dict(AnalysisJob.of(own)))
     holdings = job.holdings()
-    changes = listing.plan(job.lake, holdings)
-    if lines := identity.described(changes):
+    if lines := identity.described(listing.plan(job.lake, holdings)):
         create_markdown_artifact("\n".join(f"- {line}" for line in lines), "changes", "Listed otherwise than before")
-    listing.run(job.lake, holdings, changes)
+    listing.run(job.lake, holdings)
     selected = job.select(holdings)
     # Workers, wherever they are, and the lake know models by their ids.
     analysis = replace(job.analysis, classifier=champion.resolve(job.analysis.classifier))

@@ -90,7 +90,7 @@ class _Due:
     flow: Flow[Any, Any]
     name: str
     line: str
-    schedule: Schedule
+    timezone: str | None
     parameters: dict[str, Any]
 
     @property
@@ -98,16 +98,20 @@ class _Due:
         """Options of the deployment."""
         return {
             "name": self.name,
-            "schedule": self.schedule,
+            "schedule": schedule(self.line, self.timezone),
             "parameters": self.parameters,
             "entrypoint_type": EntrypointType.MODULE_PATH,  # found wherever gfpipe is installed
-            "concurrency_limit": _ONE_AT_A_TIME,
+            # The next night is skipped while a run takes longer than a day.
+            "concurrency_limit": ConcurrencyLimitConfig(
+                limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
+            ),
         }
 
 
 def _scheduled(site: Settings) -> Iterator[_Due]:
     def due(flow: Any, name: str, line: str, **parameters: Any) -> _Due:
-        return _Due(flow, name, line, schedule(line, site.timezone), parameters)
+        schedule(line, site.timezone)  # before a server is started
+        return _Due(flow, name, line, site.timezone, parameters)
 
     yield due(analyse_archive, "nightly", site.analyse_schedule, job=AnalysisJob.of(site))
     yield due(publish_lake, "nightly", site.publish_schedule, lake=site.lake, counting=site.counting)

@@ -135,6 +135,7 @@ class Summary:
         analysed_seconds: sum of ``step_seconds`` over the samples.
         lost_seconds: missing or undecodable time within the container's or the scheduled duration.
         reason: why the recording is partial or failed, with a remedy.
+        note: what else a user should know, such as which of several programmes was analysed.
         reused: the shards existed already.
     """
 
@@ -146,6 +147,7 @@ class Summary:
     samples: int = 0
     faces: int = 0
     reason: str | None = None
+    note: str | None = None
     timings: Timings = Timings()
     reused: bool = False
 

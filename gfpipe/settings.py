@@ -50,6 +50,8 @@ class Analysis:
         decoder: decodes the sampling ``exact``. decord is used for progressive BT.601 pictures in MP4 and Matroska,
             with the same results for intact files; it overlooks damage, and takes frames of a periodic intra refresh
             for keyframes.
+        programme: number of the programme that is analysed of a transport stream with several; None: the first with
+            video. Files with one programme, and of other containers, do not depend on it.
     """
 
     sampling: Sampling = Sampling.KEYFRAMES
@@ -58,6 +60,7 @@ class Analysis:
     classifier: str = "champion"
     device: Device = Device.AUTO
     decoder: Decoder = Decoder.PYAV
+    programme: Annotated[int, between(1, 65_535)] | None = None
 
 
 def _term(text: str) -> timedelta:

@@ -141,6 +141,12 @@ def analyse(
     classifier: Annotated[
         str, Option(metavar="MODEL", help="Perceived-gender classifier; champion: the promoted one.")
     ] = "champion",
+    programme: Annotated[
+        int | None,
+        Option(
+            metavar="NUMBER", help="Which programme of a transport stream with several; default: the first with video."
+        ),
+    ] = None,
     keep_crops: Annotated[bool, Option(help="Store pictures of some faces; needs --expires.")] = False,
     expires: Annotated[
         str | None, Option(metavar="TERM", help="How long crops are stored: 12h, 30d or 2w; at most a year.")
@@ -166,7 +172,7 @@ def analyse(
     limits = {"per_track": crops_per_track, "per_recording": crops_per_recording, "per_day": crops_per_day}
     crops = _crops(keep_crops, expires, {name: limit for name, limit in limits.items() if limit is not None})
     analysis = {"sampling": sampling, "every_seconds": every, "detector": detector, "classifier": classifier}
-    analysis |= {"device": compute.device}
+    analysis |= {"device": compute.device, "programme": programme}
     from gfpipe.base.validation import parse  # noqa: PLC0415
     from gfpipe.cli import flow_runs  # noqa: PLC0415
     from gfpipe.flows.jobs import AnalysisJob  # noqa: PLC0415
@@ -258,10 +264,12 @@ def _list_due(job: "ReclassifyJob") -> None:
 
 @command(app, "gfpipe status --lake lake")
 def status(lake: Lake) -> None:
-    """Show coverage by channel and day, and the reason of each failure."""
+    """Show coverage by channel and day, the reason of each failure, and notes on recordings."""
     from gfpipe import warehouse  # noqa: PLC0415
 
-    coverage, failures = warehouse.report(lake, "coverage", "failures")
+    coverage, failures, notes = warehouse.report(lake, "coverage", "failures", "notes")
     console.coverage(coverage.to_pylist())
     for row in failures.to_pylist():
         console.problem(row["status"], row["path"], row["reason"])
+    for row in notes.to_pylist():
+        console.problem("note", row["path"], row["note"])

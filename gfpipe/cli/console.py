@@ -180,8 +180,8 @@ def analysis_progress() -> Iterator["OnProgress"]:
                 f"[{now.done}/{total}] {summary.status:<7} {summary.recording.label}  {clock(summary.analysed_seconds)}"
             )
             line += "" if errors.is_terminal else f"  [{speed}]"
-            if summary.reason:
-                line += f"\n        {summary.reason.removeprefix(f'{summary.recording.path}: ')}"
+            for text in filter(None, (summary.reason, summary.note)):
+                line += f"\n        {text.removeprefix(f'{summary.recording.path}: ')}"
             bar.console.print(line, style=_STYLES[summary.status], markup=False, highlight=False, soft_wrap=True)
 
         yield on_progress

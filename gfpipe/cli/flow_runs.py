@@ -15,7 +15,6 @@ from gfpipe.flows import server
 from gfpipe.flows.jobs import AnalysisJob, ReclassifyJob
 from gfpipe.lake import identity
 from gfpipe.recording import Rejected, Summary
-from gfpipe.stages.analysis import listing
 
 if TYPE_CHECKING:  # importing scikit-learn takes seconds
     from gfpipe.evaluation.gate.decision import Decision
@@ -31,6 +30,8 @@ def analyse(job: AnalysisJob) -> tuple[list[Summary], tuple[Rejected, ...]]:
 
 def announce(job: AnalysisJob) -> Manifest:
     """Print what the archive lists and the lake must change; returns the recordings of the job."""
+    from gfpipe.stages.analysis import listing  # noqa: PLC0415 - importing pyarrow takes its time
+
     holdings = job.holdings()
     selected = job.select(holdings)
     console.say(f"{len(selected.recordings)} recordings in {job.archive}")

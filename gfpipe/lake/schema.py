@@ -51,6 +51,7 @@ RECORDINGS: Final = pa.schema(
         pa.field("source_bytes", pa.int64()),
         pa.field("source_fingerprint", pa.string()),
         pa.field("min_score", pa.float64()),  # of the faces stored; null in shards of earlier versions
+        pa.field("note", pa.string()),
     ]
 )
 

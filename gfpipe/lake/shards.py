@@ -31,7 +31,7 @@ from gfpipe.lake.tables import TableWriter
 from gfpipe.recording import Recording, Status, Summary, in_zone
 
 _LONGEST_CHANNEL: Final = 200  # characters of a folder, where 255 are the most
-ROW_TABLES: Final = ("samples", "faces", "attributes")
+_ROW_TABLES: Final = ("samples", "faces", "attributes")
 CROPS_AT_ONCE: Final = 100  # crops per row group, which is read as a whole: a megabyte or two
 _OF_A_RECORDING: Final = re.compile(r"-\d{8}T\d{6}Z-")  # in its id, which is unique across channels
 _KEY: Final = ("recording_id", "config_digest")
@@ -56,6 +56,7 @@ class Stored:
             samples=self.row["sample_count"],
             faces=self.row["face_count"],
             reused=True,
+            note=self.row.get("note"),  # shards of earlier versions have none
             **{name: self.row[name] for name in _OUTCOME},
         )
 
@@ -70,10 +71,9 @@ def stored(lake: str, recording: Recording) -> Stored | None:
     if not storage.exists(*parts):
         return None
     table = storage.read_table(*parts)
-    facts = {field.name: table.schema.metadata.get(f"gfpipe.{field.name}".encode()) for field in fields(Provenance)}
-    kinds: dict[str, Any] = {field.name: field.type for field in fields(Provenance)}
-    provenance = Provenance(**{name: kinds[name](value.decode()) for name, value in facts.items() if value is not None})
-    return Stored(recording, table.to_pylist()[0], provenance)
+    names = {f"gfpipe.{field.name}".encode(): field.name for field in fields(Provenance)}
+    facts = {names[key]: text.decode() for key, text in table.schema.metadata.items() if key in names}
+    return Stored(recording, table.to_pylist()[0], Provenance.parse(facts))
 
 
 def finished(lake: str, recording: Recording, config_digest: str, min_score: float = 1.0) -> Summary | None:
@@ -122,7 +122,7 @@ def rows(lake: str, analysis: Stored, table: str) -> pa.Table:
 
 def fingerprint(path: str) -> str | None:
     """Hash of the size and both ends of a file, to detect replaced or grown files; None if it cannot be read."""
-    if (found := read_ends(path)) is None:
+    if (found := read_ends(files.on_disk(path))) is None:
         return None
     size, ends = found
     return hashlib.blake2b(size.to_bytes(8, "little") + ends, digest_size=16).hexdigest()
@@ -138,7 +138,7 @@ class ShardWriter:
             if reads_source
             else {"source_bytes": None, "source_fingerprint": None}
         )
-        self._tables = {table: self._table(table) for table in (*ROW_TABLES, "recordings")}
+        self._tables = {table: self._table(table) for table in (*_ROW_TABLES, "recordings")}
         self.samples = 0
         self.faces = 0
         self.analysed_seconds = 0.0
@@ -222,7 +222,7 @@ class ShardWriter:
 
     @property
     def _metadata(self) -> dict[str, Any]:
-        return vars(self._provenance) | {"version": __version__, "schema_version": schema.VERSION} | self._source
+        return self._provenance.metadata | {"version": __version__, "schema_version": schema.VERSION} | self._source
 
     def _table(self, table: str) -> TableWriter:
         return TableWriter(self._storage, place(table, self._recording), schema.TABLES[table], self._metadata)
@@ -258,11 +258,6 @@ def crops_place(recording: Recording) -> tuple[str, ...]:
     return place("crops", recording)
 
 
-def speech_place(recording_id: str) -> tuple[str, ...]:
-    """Path of the speech segments of a recording within the lake."""
-    return "speech", f"v{schema.VERSION}", f"{recording_id}.parquet"
-
-
 def place(table: str, recording: Recording) -> tuple[str, ...]:
     """Path of a shard within the lake: Hive folders by channel and month of air time (UTC).
 
@@ -290,7 +285,7 @@ def _recording_row(recording: Recording, provenance: Provenance, summary: Summar
     return {
         **schema.recording_columns(recording),
         "status": str(summary.status),
-        **{name: getattr(summary, name) for name in _OUTCOME},
+        **{name: getattr(summary, name) for name in (*_OUTCOME, "note")},
         "sample_count": summary.samples,
         "face_count": summary.faces,
         **{name: getattr(provenance, name) for name in _CONFIGURATION},

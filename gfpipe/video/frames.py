@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gfpipe.base.arrays import array_dataclass
+from gfpipe.video.streams.tables import StreamProgramme
 
 MP4: Final = "mov,mp4,m4a,3gp,3g2,mj2"
 MATROSKA: Final = "matroska,webm"
@@ -30,7 +31,7 @@ class VideoInfo:
     codec: str  # FFmpeg's name, as of the container
     container: str
     programme: int | None = None  # number of the programme that is read, of a transport stream
-    programmes: tuple[int, ...] = ()  # numbers of all its programmes
+    programmes: tuple[StreamProgramme, ...] = ()  # all its programmes
 
 
 class Loss(StrEnum):
@@ -95,9 +96,10 @@ class FrameBatch:
 
 
 class Reader(Protocol):
-    """One pass over one recording. ``lost`` is complete once iteration has ended."""
+    """One pass over one recording. ``lost`` and ``notes`` are complete once iteration has ended."""
 
     info: VideoInfo
     lost: tuple[LostRange, ...]
+    notes: tuple[str, ...]  # what a user should know, apart from losses
 
     def __iter__(self) -> Iterator[FrameBatch]: ...

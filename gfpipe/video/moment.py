@@ -39,6 +39,7 @@ class Moment:
     sampling: Sampling
     every_seconds: float
     recording_seconds: float  # duration found by the analysis, lost time included
+    programme: int | None = None  # as given to the analysis
 
 
 def still(path: str | Path, moment: Moment) -> Picture:
@@ -49,7 +50,7 @@ def still(path: str | Path, moment: Moment) -> Picture:
         TransientError: the storage failed.
     """
     with open_container(path) as container:
-        stream = video_stream(container, path)
+        stream = video_stream(container, path, moment.programme)
         info = video_info(container, stream)
         if (frame := _seek(container, stream, info, path, moment)) is not None:
             return Renderer(stream, path)(frame)
@@ -58,7 +59,7 @@ def still(path: str | Path, moment: Moment) -> Picture:
 
 def _read(path: str | Path, moment: Moment) -> Picture:
     """Read the recording from its start, as the analysis did, up to the sample."""
-    for batch in open_video(path, moment.sampling, moment.every_seconds):
+    for batch in open_video(path, moment.sampling, moment.every_seconds, programme=moment.programme):
         matches = np.flatnonzero(np.abs(batch.seconds - moment.seconds) <= _SAME_SECONDS)
         if len(matches):
             return Picture(batch.pixels[matches[0]].copy(), batch.source_width, batch.source_height)
@@ -74,13 +75,13 @@ def _seek(
 ) -> VideoFrame | None:
     """The sample's frame by seeking; None if seeking is unreliable."""
     tick = stream.time_base
-    clock = _clock(path) if tick and _has_continuous_clock(info, moment) else None
+    clock = _clock(path, moment.programme) if tick and _has_continuous_clock(info, moment) else None
     if tick is None or clock is None:
         return None
     origin, first = clock
     seconds = moment.seconds + _SAME_SECONDS
     if is_exact := moment.sampling is Sampling.EXACT:
-        reader = ExactReader(path, moment.every_seconds, None, 1)
+        reader = ExactReader(path, moment.every_seconds, programme=moment.programme)
         reader.start_seconds = first
         seconds = reader.middle(int((moment.seconds - first) / moment.every_seconds + 1e-6))
     for back in _BACK_SECONDS:
@@ -136,11 +137,11 @@ def _has_continuous_clock(info: VideoInfo, moment: Moment) -> bool:
     return duration is not None and abs(duration - moment.recording_seconds) < _CLOCK_SECONDS
 
 
-def _clock(path: str | Path) -> tuple[int, float] | None:
+def _clock(path: str | Path, programme: int | None) -> tuple[int, float] | None:
     """Timestamp of the recording's start in ticks, and time of its first frame in seconds.
 
     None if the clock is reset within the first packets.
     """
-    with Packets(path) as packets:
+    with Packets(path, programme=programme) as packets:
         next(iter(packets))
         return None if packets.clock_restarts else (packets.origin, packets.start_seconds)

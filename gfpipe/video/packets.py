@@ -24,11 +24,10 @@ from gfpipe.errors import RecordingError
 from gfpipe.video.frames import INDEXED, MPEG_STREAMS, Loss, LostRange
 from gfpipe.video.probe import video_info
 from gfpipe.video.streams import transport
-from gfpipe.video.streams.claims import is_cut_short
+from gfpipe.video.streams.claims import claimed_seconds, is_cut_short
 from gfpipe.video.streams.decoder import Decoder
 from gfpipe.video.streams.demux import Demuxer
 
-GROUP_BYTES: Final = 32 << 20  # readers decode a group of pictures once its buffered packets exceed this
 # H.264 reorders at most 16 frames; twice as many packets if fields are stored separately.
 _REORDER: Final = 32
 # A timestamp further back than the first, or further ahead than the second, means that the clock was reset.
@@ -88,6 +87,10 @@ class Packets:
     def is_cut_short(self) -> bool:
         """Whether the end of the file is missing, as far as its container tells."""
         return is_cut_short(self._path, self._demuxer.container, self.stream)
+
+    def claimed_seconds(self) -> float:
+        """The longest duration that the file's headers claim; 0 if they claim none."""
+        return claimed_seconds(self._path, self._demuxer.container, self.stream)
 
     def __iter__(self) -> Iterator[Packet[VideoStream]]:
         ahead: deque[Packet[VideoStream]] = deque()

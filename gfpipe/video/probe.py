@@ -19,7 +19,7 @@ from gfpipe.base.files import on_disk
 from gfpipe.base.regular import SpecialFileError, open_regular
 from gfpipe.errors import GfpipeError, RecordingError, TransientError
 from gfpipe.video.frames import MPEG_TS, VideoInfo
-from gfpipe.video.streams import claims, transport
+from gfpipe.video.streams import claims, tables, transport
 
 # Errors are raised; FFmpeg's messages about every damaged macroblock are not shown.
 av.logging.set_level(av.logging.PANIC)
@@ -114,7 +114,7 @@ def check_readable(path: str | Path, offset: int = 0) -> int:
         TransientError: the storage failed.
     """
     try:
-        with open_regular(path) as file:
+        with open_regular(on_disk(path)) as file:
             size = os.fstat(file.fileno()).st_size
             file.seek(min(offset, size))
             file.read(_PROBE_BLOCK)
@@ -141,8 +141,8 @@ def _is_playlist(path: str | Path) -> bool:
 def video_stream(container: InputContainer, path: str | Path, programme: int | None = None) -> VideoStream:
     """Select the default video stream, except cover art, and discard the others.
 
-    Of a transport stream's programmes, the first with video, or the given one, is selected. Its other video streams are
-    not discarded, because the programme may move to them.
+    Of several programmes of a transport stream, the given one, or the first with video, is selected. Its other video
+    streams are not discarded, because the programme may move to them.
 
     Raises:
         RecordingError: there is no video stream, it is scrambled, its codec is unknown, or its header is absurd.
@@ -183,11 +183,13 @@ def _pixels(stream: VideoStream) -> int:
 
 def _of_programme(videos: list[VideoStream], path: str | Path, programme: int | None) -> list[VideoStream]:
     """The video streams of one programme of a transport stream: the given one, or the first with a known picture."""
-    programmes = transport.programmes(path)
+    programmes = tables.programmes(path)
+    if len(programmes) < 2:  # there is nothing to choose
+        programme = None
     if programme is not None and programme not in programmes:
-        known = ", ".join(map(str, programmes)) or "none"
-        raise RecordingError(f"{path}: has no programme {programme}, only {known}; correct the option, or leave it out")
-    groups = [[s for s in videos if s.id in programmes[n]] for n in programmes if programme in (None, n)]
+        known = ", ".join(map(str, programmes.values()))
+        raise RecordingError(f"{path}: has no programme {programme}, only {known}; choose one of them, or none")
+    groups = [[s for s in videos if s.id in programmes[n].pids] for n in programmes if programme in (None, n)]
     groups = [group for group in groups if group]
     if not groups and programme is not None:
         raise RecordingError(f"{path}: its programme {programme} has no video stream; take another one")
@@ -227,9 +229,9 @@ def _programmes(container: InputContainer, stream: VideoStream) -> dict[str, Any
     """The programme of a stream, and all programmes of its file."""
     if container.format.name != MPEG_TS:
         return {}
-    programmes = transport.programmes(container.name)
-    own = next((number for number, pids in programmes.items() if stream.id in pids), None)
-    return {"programme": own, "programmes": tuple(programmes)}
+    programmes = tables.programmes(container.name)
+    own = next((number for number, programme in programmes.items() if stream.id in programme.pids), None)
+    return {"programme": own, "programmes": tuple(programmes.values())}
 
 
 def _frame_seconds(container: InputContainer, stream: VideoStream) -> float:

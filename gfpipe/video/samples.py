@@ -51,6 +51,7 @@ class SampleReader(ABC):
         self.path = path
         self.info: VideoInfo = probe(path, programme)
         self.lost: tuple[LostRange, ...] = ()  # missing or undecodable, in order; complete once iteration has ended
+        self.notes: tuple[str, ...] = _notes(self.info)
         self._every = every_seconds
         self._scheduled = scheduled_seconds
         self._threads = threads
@@ -104,22 +105,40 @@ class SampleReader(ABC):
         for gap in after:
             self._lose(gap.start_seconds, gap.end_seconds)
         end = max([packets.end_seconds, *(gap.end_seconds for gap in after)])
-        end = self._lose_tail(end, self._duration if packets.is_cut_short() else None)
+        is_cut_short = packets.is_cut_short()
+        end = self._lose_tail(end, self._duration if is_cut_short else None)
+        if not is_cut_short and (claim := packets.claimed_seconds()) - end > _tolerance(claim):
+            self.notes = (
+                *self.notes,
+                f"its header says {claim:.1f} s, but its pictures end after {end:.1f} s; none are missing",
+            )
         self.lost = tuple(replace(lost, reason=_reason(lost, packets.gaps)) for lost in (*before, *self.lost))
         self.info = replace(self.info, duration_seconds=end)
 
     def _lose_tail(self, end: float, claim: float | None = None) -> float:
         """Record the difference between the end and the duration of a container cut short, or the scheduled one.
 
-        An MP4's index is exact to two frames. Schedules, and the duration of a container that may be that of its
-        sound, are loose: differences up to two seconds or one per cent are tolerated.
+        An MP4's index is exact to two frames; see :func:`_tolerance` of the others.
         """
         for duration, is_exact in ((claim, self.info.container == MP4), (self._scheduled, False)):
-            tolerance = 2 * self.info.frame_seconds if is_exact else max(2.0, 0.01 * (duration or 0))
+            tolerance = 2 * self.info.frame_seconds if is_exact else _tolerance(duration or 0)
             if duration is not None and duration - end > tolerance:
                 self._lose(end, duration)
                 end = duration
         return end
+
+
+def _tolerance(duration: float) -> float:
+    """How inexact schedules are, and durations of containers that may be those of the sound, in seconds."""
+    return max(2.0, 0.01 * duration)
+
+
+def _notes(info: VideoInfo) -> tuple[str, ...]:
+    """Which of several programmes is read."""
+    if len(info.programmes) < 2:
+        return ()
+    own, *others = sorted(info.programmes, key=lambda programme: programme.number != info.programme)
+    return (f"programme {own} is analysed, of several: {', '.join(map(str, others))}",)
 
 
 def first_gap(gaps: Sequence[LostRange], start: float, end: float) -> LostRange | None:

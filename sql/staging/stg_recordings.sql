@@ -10,6 +10,7 @@ select
     scheduled_seconds,
     status,
     reason,
+    note,
     duration_seconds,
     analysed_seconds,
     lost_seconds,

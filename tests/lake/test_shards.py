@@ -158,6 +158,18 @@ def test_counting_thresholds_are_not_part_of_the_digest(monkeypatch: pytest.Monk
     assert run.config_digest == "373a24a108618c87", "as computed with min_face = 24 and min_score = 0.9 before"
 
 
+def test_programme_is_part_of_the_digest_only_where_it_is_set(tmp_path: Path, recording: Recording) -> None:
+    facts = {**vars(RUN), "detector_sha256": "cc"}
+    del facts["config_digest"], facts["programme"]
+    earlier, none, second = (Provenance.of(**facts, **of) for of in ({}, {"programme": None}, {"programme": 2}))
+    assert earlier.config_digest == none.config_digest != second.config_digest
+    for run in (none, second):
+        analyse(str(tmp_path), recording, run)
+        stored = shards.stored(str(tmp_path), recording)
+        assert stored is not None
+        assert stored.provenance == run
+
+
 def test_a_shard_that_lacks_faces_which_count_is_stale(tmp_path: Path, recording: Recording) -> None:
     lake = str(tmp_path / "lake")
     analyse(lake, recording)  # as by an earlier version: faces from 0.9

@@ -82,6 +82,19 @@ def multiplexed(first: list[bytearray], second: list[bytearray]) -> list[bytearr
     return mixed
 
 
+def services(names: Mapping[int, bytes]) -> bytearray:
+    """A service description table with the names of programmes, each as coded text."""
+    entries = bytearray()
+    for number, name in names.items():
+        content = bytes([1, 0, len(name)]) + name
+        entries += number.to_bytes(2) + b"\xfc" + (0x8000 | len(content) + 2).to_bytes(2)
+        entries += bytes([0x48, len(content)]) + content
+    section = b"\x42" + (0xF000 | len(entries) + 12).to_bytes(2) + b"\0\1\xc1\0\0\0\1\xff" + entries + bytes(4)
+    packet = bytearray((b"\x47\x40\x11\x10\0" + section).ljust(PACKET, b"\xff"))
+    _seal(packet)
+    return packet
+
+
 def scrambled(packets: list[bytearray], begin: float, end: float) -> list[bytearray]:
     """Scramble the video's payloads in a range of packets, given as shares."""
     rng = np.random.default_rng(1)

@@ -81,7 +81,8 @@ class Detections:
             )
         seconds, _ = self._sample(item)
         length = stored.row["analysed_seconds"] + stored.row["lost_seconds"]
-        return Moment(seconds, Sampling(stored.provenance.sampling), stored.provenance.every_seconds, length)
+        how = stored.provenance
+        return Moment(seconds, Sampling(how.sampling), how.every_seconds, length, how.programme)
 
     def frame(self, item: Item) -> Frame:
         """Return the detections in the frame, by the current analysis."""

@@ -44,6 +44,7 @@ def prepare(config: Analysis) -> Provenance:
         detector_sha256=detector.sha256,
         classifier_id=classifier.id,
         classifier_sha256=classifier.sha256,
+        programme=config.programme,
     )
 
 
@@ -147,6 +148,7 @@ def _analyse(
         config.every_seconds,
         recording.scheduled_seconds,
         decoder=config.decoder,
+        programme=config.programme,
     )
     with shards.writer(lake, recording, provenance) as write:
         for batch in stream.classify(reader, lambda frames: detector(frames.pixels), classifier, clock):
@@ -208,6 +210,7 @@ def _summary(recording: Recording, reader: Reader, write: ShardWriter, timings: 
         samples=write.samples,
         faces=write.faces,
         reason=_loss(reader.lost, lost) if reader.lost else None,
+        note="; ".join(reader.notes) or None,
         timings=timings,
     )
 

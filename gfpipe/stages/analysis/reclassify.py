@@ -103,8 +103,13 @@ def _reclassify(analysis: Stored, lake: str, config: Analysis, provenance: Prove
 def _same_video(analysis: Stored) -> Reader:
     """Open the analysed file with the sampling of the analysis."""
     recording, provenance = analysis.recording, analysis.provenance
-    sampling = Sampling(provenance.sampling)
-    reader = open_video(recording.path, sampling, provenance.every_seconds, recording.scheduled_seconds)
+    reader = open_video(
+        recording.path,
+        Sampling(provenance.sampling),
+        provenance.every_seconds,
+        recording.scheduled_seconds,
+        programme=provenance.programme,
+    )
     if analysis.row["source_fingerprint"] != shards.fingerprint(recording.path):
         raise RecordingError(f"{recording.path}: not the file that was analysed; run gfpipe analyse on its archive")
     return reader

@@ -11,11 +11,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from gfpipe.base.files import on_disk
-from gfpipe.video.frames import MATROSKA, MP4
+from gfpipe.video.frames import MATROSKA, MP4, MPEG_STREAMS
 
 _LEAST_RATE, _MOST_RATE = Fraction(5), Fraction(300)
 _IMPOSSIBLE_RATE: Final = 1000
@@ -25,6 +26,7 @@ _SEGMENT: Final = b"\x18\x53\x80\x67"
 _FLV_TAGS: Final = frozenset({8, 9, 18})  # sound, video, script
 _FLV_HEADER: Final = 11
 _HEAD_BYTES: Final = 1 << 12
+_BOX: Final = 8  # bytes of the header of an MP4 box
 
 
 def is_usual(rate: Fraction) -> bool:
@@ -73,6 +75,30 @@ def is_cut_short(path: str | Path, container: InputContainer, stream: VideoStrea
             file.seek(max(0, size - 4 - int.from_bytes(tail)))
             return (file.read(1) or b"\0")[0] & 0x1F not in _FLV_TAGS
     return container.format.name == "mxf"
+
+
+def claimed_seconds(path: str | Path, container: InputContainer, stream: VideoStream) -> float:
+    """The longest duration that a file's headers claim for its video or its whole; 0 if they claim none."""
+    if container.format.name in MPEG_STREAMS:
+        return 0.0
+    claims = [(container.duration or 0) / av.time_base, float((stream.duration or 0) * (stream.time_base or 0))]
+    return max(*claims, _movie_seconds(path) if container.format.name == MP4 else 0.0)
+
+
+def _movie_seconds(path: str | Path) -> float:
+    """Duration in the header of an MP4 (ISO/IEC 14496-12, 8.2.2), which FFmpeg does not report; 0 if unknown."""
+    with on_disk(path).open("rb") as file:
+        at = 0
+        while len(head := file.read(_HEAD_BYTES)) >= _BOX and head[4:8] != b"moov":
+            size = int.from_bytes(head[8:16] if head[:4] == b"\0\0\0\1" else head[:4])
+            if size < _BOX:
+                return 0.0
+            at = file.seek(at + size)
+    header = head[head.find(b"mvhd") + 4 :]
+    at, length = (20, 8) if header[:1] == b"\1" else (12, 4)  # times of 64 or 32 bits
+    scale, duration = int.from_bytes(header[at : at + 4]), int.from_bytes(header[at + 4 : at + 4 + length])
+    is_known = b"mvhd" in head and scale and duration + 1 not in (1 << 32, 1 << 64)
+    return duration / scale if is_known else 0.0
 
 
 def _segment_end(head: bytes) -> int | None:

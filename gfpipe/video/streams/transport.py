@@ -3,10 +3,10 @@
 Only short stretches are read: around a gap in the timestamps, and at the start and the end of a file.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,6 @@ from gfpipe.base.files import on_disk
 _SYNC: Final = 0x47
 _SIZES: Final = (188, 192, 204)  # plain, with arrival times (M2TS), with error correction
 _BLOCK: Final = 1 << 23
-_HEAD_BYTES: Final = 1 << 22
 _NULL_PID: Final = 0x1FFF
 _CLOCK: Final = 90_000
 _WRAP: Final = 1 << 33
@@ -50,7 +49,7 @@ class Stretch:
         return bool(steps) and max(steps) < 1.0 and sum(steps) > seconds / 2
 
     def _steps(self) -> list[float]:
-        return [(b - a) % (_WRAP / _CLOCK) for a, b in pairwise(self.clocks)]
+        return [(b - a) % (_WRAP / _CLOCK) for a, b in zip(self.clocks, self.clocks[1:], strict=False)]
 
 
 def survey(path: str | Path, begin: int, end: int | None, pid: int) -> Stretch:
@@ -61,9 +60,9 @@ def survey(path: str | Path, begin: int, end: int | None, pid: int) -> Stretch:
     stretch = Stretch()
     counters: dict[int, int] = {}
     own, other = list[float](), list[float]()
-    for packets, is_whole in _packets(path, begin, end):
+    for packets, is_whole in packets_of(path, begin, end):
         stretch.is_broken |= not is_whole
-        pids = _pids(packets)
+        pids = pids_of(packets)
         control = packets[:, 3]
         has_payload, has_field = (control & 0x10) > 0, ((control & 0x20) > 0) & (packets[:, 4] > 0)
         of_stream = (pids == pid) & has_payload
@@ -80,61 +79,13 @@ def survey(path: str | Path, begin: int, end: int | None, pid: int) -> Stretch:
     return stretch
 
 
-@lru_cache(maxsize=16)
-def programmes(path: str | Path) -> dict[int, frozenset[int]]:
-    """Packet identifiers of each programme's streams, by programme number, as of the start of the file."""
-    found: dict[int, frozenset[int]] = {}
-    for table in _sections(path, {0: 0x00}).values():
-        numbers = {_word(table, at + 2) & 0x1FFF: _word(table, at) for at in range(8, len(table) - 4, 4)}
-        maps = _sections(path, {pid: 0x02 for pid, number in numbers.items() if number})
-        for pid, table_of_streams in maps.items():
-            found[numbers[pid]] = frozenset(_streams(table_of_streams))
-    return dict(sorted(found.items()))
-
-
-def _streams(table: bytes) -> Iterator[int]:
-    """Identifiers of the streams of a programme map section."""
-    at = 12 + (_word(table, 10) & 0x0FFF)
-    while at + 5 <= len(table) - 4:
-        yield _word(table, at + 1) & 0x1FFF
-        at += 5 + (_word(table, at + 3) & 0x0FFF)
-
-
-def _sections(path: str | Path, wanted: dict[int, int]) -> dict[int, bytes]:
-    """The first section of each packet identifier with the given table id."""
-    open_: dict[int, bytes] = {}
-    done: dict[int, bytes] = {}
-    for packets, _ in _packets(path, 0, _HEAD_BYTES):
-        for index in np.flatnonzero(np.isin(_pids(packets), list(wanted))):
-            packet = packets[index].tobytes()[:188]
-            pid = int(_pids(packets)[index])
-            start = 4 + (1 + packet[4] if packet[3] & 0x20 else 0)
-            if pid in done or not packet[3] & 0x10 or start >= len(packet):
-                continue
-            if packet[1] & 0x40:
-                open_[pid] = packet[start + 1 + packet[start] :]
-            elif pid in open_:
-                open_[pid] += packet[start:]
-            section = open_.get(pid, b"")
-            if len(section) >= 3 and section[0] != wanted[pid]:
-                del open_[pid]
-            elif len(section) >= 3 and len(section) >= (length := 3 + (_word(section, 1) & 0x0FFF)) > 12:
-                done[pid] = section[:length]
-        if len(done) == len(wanted):
-            break
-    return done
-
-
-def _word(data: bytes, at: int) -> int:
-    return int.from_bytes(data[at : at + 2])
-
-
 def _clock(packet: NDArray[np.uint8]) -> float:
     """The programme clock reference of a packet, in seconds."""
     return (int.from_bytes(packet[6:11].tobytes()) >> 7) / _CLOCK
 
 
-def _pids(packets: NDArray[np.uint8]) -> NDArray[np.int64]:
+def pids_of(packets: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Packet identifiers of packets in rows."""
     return ((packets[:, 1].astype(np.int64) & 0x1F) << 8) | packets[:, 2]
 
 
@@ -158,12 +109,13 @@ def _is_discontinuous(
     return is_broken
 
 
-def _packets(path: str | Path, begin: int, end: int | None) -> Iterator[tuple[NDArray[np.uint8], bool]]:
+def packets_of(path: str | Path, begin: int, end: int | None) -> Iterator[tuple[NDArray[np.uint8], bool]]:
     """Whole packets of a part of the file in blocks of rows, each with whether nothing was skipped before it."""
-    size = _packet_size(path)
-    if size is None:
-        return
     with on_disk(path).open("rb") as file:
+        facts = os.fstat(file.fileno())
+        size = _packet_size(path, (facts.st_ino, facts.st_size, facts.st_mtime_ns))
+        if size is None:
+            return
         file.seek(begin)
         left = file.seek(0, 2) - begin if end is None else end - begin
         file.seek(begin)
@@ -195,7 +147,8 @@ def _synchronised(data: bytes, size: int) -> int:
 
 
 @lru_cache(maxsize=16)
-def _packet_size(path: str | Path) -> int | None:
+def _packet_size(path: str | Path, version: tuple[int, ...]) -> int | None:  # noqa: ARG001 - part of the key
+    """Bytes of a packet, of which some come before or after its 188; ``version`` differs if the file was replaced."""
     with on_disk(path).open("rb") as file:
         head = file.read(1 << 17)
     counts = {
