@@ -2,25 +2,26 @@
 
     python -m tests.fuzz --mutants 2000 --seed 1 [--keep FOLDER]
 
-Every reading ends within limits of time and memory, in samples or in a failure of the recording. Exit code 1 if one
-ended in an error that is not of gfpipe.
+Readings run in worker processes under limits. A process reads many files, and is replaced when it ends. A reading hangs
+if it takes 30 s of processor time without a sample, or if its process makes no progress for five minutes.
 
-Columns: files whose reading was done, partial or failed, or ended its process (crashed, stalled: failures of that
-recording in an analysis); of those read, files with more time than the clip (too long: repeated bytes are repeated
-pictures in containers without timestamps), with pictures of another moment
-(shifted: damage moves time in containers without timestamps), and with pictures of no moment (garbled: most codecs have
-no checksum, so that a decoder cannot notice every changed bit).
+Columns: readings that were done, partial (a part is lost, and said to be) or failed with an error of gfpipe; that ended
+in another error (foreign); that ended their process by a crash, a hang or more than 2 GiB of memory; whose samples are
+wrong in an intact stretch; and samples of damaged stretches that show another moment or none, because most codecs have
+no checksum. Exit code 1 if a reading ended in a crash, a hang, 2 GiB, a foreign error or wrong samples.
 """
 
 import argparse
 import sys
 import tempfile
-from collections import Counter
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
+import pandas as pd
 from rich.progress import track
 
 from gfpipe import workers
@@ -28,87 +29,131 @@ from gfpipe.base.limits import Limits
 from gfpipe.choices import Sampling
 from gfpipe.errors import StalledError, WorkerError
 from tests.fuzz import clips
+from tests.fuzz.intact import Clip, clip, expected
 from tests.fuzz.mutators import mutate
-from tests.fuzz.trial import Reading, Result, read
+from tests.fuzz.trial import Reading, read
 
-LIMITS = Limits(stall_seconds=30, memory_gib=2)
-_LONGEST_SECONDS = 2 * clips.SECONDS  # repeated bytes may be repeated pictures
-_COLUMNS = ("done", "partial", "failed", "crashed", "stalled", "foreign error", "too long", "shifted", "garbled")
+LIMITS: Final = Limits(stall_seconds=300, memory_gib=2)
+ENDS: Final = ("done", "partial", "failed", "foreign error", "crash", "hang", "memory")
 
 
 @dataclass(frozen=True)
 class Mutant:
     """A damaged clip."""
 
-    kind: clips.Kind
+    original: Clip
     number: int
     damage: str
-    path: Path
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A reading, or the end of its process."""
+
+    mutant: Mutant
+    sampling: Sampling
+    end: str
+    reading: Reading | None
+    problem: str
+
+    @property
+    def is_right(self) -> bool:
+        """Whether it ended in right samples, or in a failure of the recording."""
+        return self.end in ("done", "partial", "failed") and not (self.reading and self.reading.wrong)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mutants", type=int, default=2000, help="number of damaged files (default 2000)")
+    parser.add_argument("--first", type=int, default=0, help="number of the first of them")
     parser.add_argument("--seed", type=int, default=1, help="of the damage; the same seed damages the same bytes")
     parser.add_argument("--keep", type=Path, help="folder for the files that are read wrongly")
     options = parser.parse_args()
-    outcomes: dict[str, Counter[str]] = {}
-    with tempfile.TemporaryDirectory() as folder, workers.pool(limits=LIMITS) as pool:
-        intact = [clips.write(Path(folder), kind) for kind in clips.KINDS]
+    outcomes: list[Outcome] = []
+    with tempfile.TemporaryDirectory() as name, workers.pool(limits=LIMITS) as pool:
+        folder = Path(name)
+        numbers = range(options.first, options.first + options.mutants)
+        kinds = [clips.KINDS[number % len(clips.KINDS)] for number in numbers]
+        originals = {kind: clip(clips.write(folder, kind)) for kind in dict.fromkeys(kinds)}
 
-        def trial(number: int) -> tuple[Mutant, list[tuple[Sampling, Counter[str], str]]]:
-            mutant = _mutant(Path(folder), intact, options.seed, number)
-            ends = [(each, *_outcome(pool.submit(read, mutant.path, each))) for each in Sampling]
-            if options.keep and any(_is_wrong(counts) for _, counts, _ in ends):
-                options.keep.mkdir(parents=True, exist_ok=True)
-                (options.keep / mutant.path.name).write_bytes(mutant.path.read_bytes())
-            mutant.path.unlink()
-            return mutant, ends
+        def trial(number: int) -> list[Outcome]:
+            damaged = mutant(originals[kinds[number - options.first]], options.seed, number)
+            return list(outcomes_of(damaged, folder, pool))
 
         with ThreadPoolExecutor(workers.cores()) as threads:
-            for mutant, ends in track(threads.map(trial, range(options.mutants)), "fuzz", total=options.mutants):
-                for sampling, counts, reason in ends:
-                    outcomes.setdefault(f"{mutant.kind} {sampling}", Counter()).update(counts)
-                    if _is_wrong(counts) or counts["crashed"] or counts["stalled"]:
-                        print(f"{mutant.path.name} ({mutant.damage}) {sampling}: {dict(counts)} {reason}", flush=True)
-    _print(outcomes)
-    return int(any(map(_is_wrong, outcomes.values())))
+            for pair in track(threads.map(trial, numbers), "fuzz", total=len(numbers)):
+                outcomes += pair
+                _note([each for each in pair if not each.is_right], options.keep)
+    _print(table(outcomes))
+    return int(not all(outcome.is_right for outcome in outcomes))
 
 
-def _mutant(folder: Path, intact: list[Path], seed: int, number: int) -> Mutant:
-    rng = np.random.default_rng([seed, number])
-    index = number % len(intact)
-    damage, data = mutate(intact[index].read_bytes(), rng)
-    path = folder / f"{seed}-{number}-{intact[index].name}"
-    path.write_bytes(data)
-    return Mutant(clips.KINDS[index], number, damage, path)
+def mutant(original: Clip, seed: int, number: int) -> Mutant:
+    """The damaged clip of this number."""
+    damage, data = mutate(original.data, np.random.default_rng([seed, number]))
+    return Mutant(original, number, damage, data)
 
 
-def _outcome(reading: "Future[Reading]") -> tuple[Counter[str], str]:
+def outcomes_of(damaged: Mutant, folder: Path, pool: Executor) -> Iterator[Outcome]:
+    """Read a damaged clip in both samplings."""
+    path = folder / f"{damaged.number}-{damaged.original.path.name}"
+    path.write_bytes(damaged.data)
+    right = expected(damaged.original, damaged.damage, damaged.data)
+    for sampling in Sampling:
+        yield _outcome(damaged, sampling, pool.submit(read, path, sampling, right))
+    path.unlink()
+
+
+def _outcome(damaged: Mutant, sampling: Sampling, future: "Future[Reading]") -> Outcome:
     try:
-        found = reading.result()
+        reading = future.result()
     except StalledError as exc:
-        return Counter(stalled=1), str(exc)
+        return Outcome(damaged, sampling, "hang", None, str(exc))
     except WorkerError as exc:
-        return Counter(crashed=1), str(exc)
-    counts = Counter([found.result.value])
-    counts["too long"] = int(found.analysed_seconds > _LONGEST_SECONDS)
-    counts["shifted"], counts["garbled"] = int(found.shifted > 0), int(found.garbled > 0)
-    reason = found.reason if found.result is Result.FOREIGN else ""
-    return counts, reason or f"{found.analysed_seconds:.1f} s, {found.garbled} of {found.samples} pictures garbled"
+        end = "hang" if "SIGPROF" in str(exc) else "memory" if "memory_gib" in str(exc) else "crash"
+        return Outcome(damaged, sampling, end, None, str(exc))
+    return Outcome(damaged, sampling, str(reading.result), reading, reading.problem)
 
 
-def _is_wrong(counts: Counter[str]) -> bool:
-    return counts["foreign error"] > 0
+def _note(faults: list[Outcome], keep: Path | None) -> None:
+    """Print what is not right, and keep its file."""
+    for fault in faults:
+        name = f"{fault.mutant.number}-{fault.mutant.original.path.name}"
+        print(f"{name} ({fault.mutant.damage}, {len(fault.mutant.data):,} B) {fault.sampling}: ", end="")
+        print(f"{fault.end} {fault.problem}", flush=True)
+        if keep:
+            keep.mkdir(parents=True, exist_ok=True)
+            (keep / name).write_bytes(fault.mutant.data)
 
 
-def _print(outcomes: dict[str, Counter[str]]) -> None:
-    """A table in Markdown, by clip and sampling."""
-    total: Counter[str] = sum(outcomes.values(), Counter())
-    print("| clip | " + " | ".join(_COLUMNS) + " |")
-    print("|---|" + "---|" * len(_COLUMNS))
-    for name, counts in [*sorted(outcomes.items()), ("all", total)]:
-        print(f"| {name} | " + " | ".join(str(counts[column]) for column in _COLUMNS) + " |")
+def table(outcomes: list[Outcome]) -> pd.DataFrame:
+    """Counts of readings by clip, and the most that one took."""
+    rows = pd.DataFrame(
+        {
+            "clip": f"{each.mutant.original.path.suffix[1:]} {each.mutant.original.path.stem.removeprefix('lib')}",
+            "file": each.mutant.number,
+            **{end: each.end == end for end in ENDS},
+            "wrong where intact": bool(each.reading and each.reading.wrong),
+            "samples": each.reading.samples if each.reading else 0,
+            "unnoticed": each.reading.unnoticed if each.reading else 0,
+            "peak MiB": (each.reading.peak_bytes if each.reading else 0) >> 20,
+            "most processor s": round(each.reading.processor_seconds if each.reading else 0.0, 1),
+        }
+        for each in outcomes
+    )
+    counts = {"file": "nunique"} | dict.fromkeys([*ENDS, "wrong where intact", "samples", "unnoticed"], "sum")
+    rules = counts | dict.fromkeys(["peak MiB", "most processor s"], "max")
+    by_clip = rows.groupby("clip").agg(rules)
+    total = rows.assign(clip="all").groupby("clip").agg(rules)
+    return pd.concat([by_clip, total]).rename(columns={"file": "files"})
+
+
+def _print(rows: pd.DataFrame) -> None:
+    """A table in Markdown."""
+    lines = [[str(rows.index.name), *rows.columns], ["---"] * (1 + rows.shape[1])]
+    lines += [[name, *(f"{value:,}" for value in row)] for name, *row in rows.itertuples()]
+    print("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 
 if __name__ == "__main__":
