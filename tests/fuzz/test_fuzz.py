@@ -23,7 +23,7 @@ def intact(tmp_path_factory: pytest.TempPathFactory) -> Clip:
 def test_an_intact_clip_is_read_without_a_wrong_picture(intact: Clip, sampling: Sampling) -> None:
     right = expected(intact, "", intact.data)
     found = read(intact.path, sampling, right)
-    assert right.stretches == ((0.0, clips.SECONDS),)
+    assert list(right.stretches) == [(0.0, float(clips.SECONDS))]
     assert found.analysed_seconds == pytest.approx(clips.SECONDS, abs=0.04)
     assert (found.result, found.samples, found.wrong, found.unnoticed) == (Result.DONE, clips.SECONDS, False, 0)
 
