@@ -57,6 +57,10 @@ class AnalysisJob(RecordingsJob):
     """Time zone of start times that have none, such as Europe/Paris."""
     dates: DateOrder | None = None
     """Order of dates such as 01/03/2024 in a manifest that does not show it."""
+    guide: str | None = None
+    """Programme guide (XMLTV or VDR's epg.data), which names recordings without a programme."""
+    guide_timezone: str | None = None
+    """Time zone of the guide's times without an offset; empty: UTC."""
     analysis: Analysis = Analysis()
     """Sampling and models; `champion` is resolved when the run begins."""
     counting: Counting = Counting()
@@ -71,7 +75,7 @@ class AnalysisJob(RecordingsJob):
 
     def holdings(self) -> Manifest:
         """List the recordings of the archive."""
-        return manifest.read(self.archive, self.pattern, self.timezone, self.dates)
+        return manifest.read(self.archive, self.pattern, self.timezone, self.dates, self.guide, self.guide_timezone)
 
 
 class ReclassifyJob(RecordingsJob):

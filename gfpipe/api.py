@@ -100,6 +100,8 @@ def analyse(
     pattern: str = DEFAULT_PATTERN,
     timezone: str | None = None,
     dates: DateOrder | None = None,
+    guide: PathLike | None = None,
+    guide_timezone: str | None = None,
     analysis: Analysis = Analysis(),  # noqa: B008 - frozen
     processes: int = 0,
     limits: Limits = Limits(),  # noqa: B008 - frozen
@@ -115,6 +117,8 @@ def analyse(
         pattern: how the paths of a folder are read.
         timezone: IANA name, for starts that have no zone.
         dates: order of dates such as 01/03/2024 in a manifest that does not show it.
+        guide: programme guide (XMLTV or VDR's epg.data), which names recordings without a programme.
+        guide_timezone: IANA name, for the guide's times that have no offset; None for UTC.
         analysis: sampling and models.
         processes: worker processes; 0 for one per core.
         limits: what the work on one recording may take; beyond it, the recording has failed.
@@ -129,7 +133,9 @@ def analyse(
         ModelError: a model cannot be fetched.
     """
     if isinstance(recordings, str | os.PathLike):
-        holdings = manifest.read(Path(recordings), pattern, timezone, dates)
+        holdings = manifest.read(
+            Path(recordings), pattern, timezone, dates, None if guide is None else Path(guide), guide_timezone
+        )
     else:
         holdings = manifest.Manifest("gfpipe.analyse", tuple(recordings))
     listing.run(os.fspath(lake), holdings)

@@ -29,6 +29,7 @@ from gfpipe.errors import UsageError
 PREFIX: Final = "GFPIPE_"
 
 _NO_SETTINGS: Final = ("GFPIPE_MODELS", "GFPIPE_CACHE", "GFPIPE_SITE")  # read elsewhere
+_PATHS: Final = ("archive", "lake", "guide")
 _TERM: Final = re.compile(r"([1-9][0-9]{0,5}) ?([hdw])")
 _UNIT: Final = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _LONGEST: Final = timedelta(days=366)
@@ -141,6 +142,9 @@ class Settings:
         pattern: pattern of the archive's paths.
         timezone: time zone of start times that have none, and of the schedules, such as ``Europe/Paris``.
         dates: order of dates such as 01/03/2024 in a manifest that does not show it: ``day-first`` or ``month-first``.
+        guide: programme guide (XMLTV or VDR's epg.data), a file or a folder of them, which names recordings without a
+            programme.
+        guide_timezone: time zone of the guide's times without an offset; UTC if it is not set.
         analysis: table ``[analysis]``.
         counting: table ``[counting]``: which faces count, when publishing and for crops.
         workers: worker processes; 0 means one a core.
@@ -157,6 +161,8 @@ class Settings:
     pattern: str = DEFAULT_PATTERN
     timezone: Annotated[str | None, AfterValidator(_zone)] = None
     dates: DateOrder | None = None
+    guide: str | None = None
+    guide_timezone: Annotated[str | None, AfterValidator(_zone)] = None
     analysis: Analysis = field(default_factory=Analysis)
     counting: Counting = field(default_factory=Counting)
     workers: Annotated[int, Field(ge=0)] = 0
@@ -170,10 +176,10 @@ class Settings:
 
 
 def load(path: str | Path) -> Settings:
-    """Read ``gfpipe.toml`` and the environment; a relative archive or lake is relative to the file's folder.
+    """Read ``gfpipe.toml`` and the environment; a relative archive, lake or guide is relative to the file's folder.
 
     ``GFPIPE_LAKE`` overrides the key ``lake``, ``GFPIPE_ANALYSIS__DEVICE`` the key ``device`` of ``[analysis]``; values
-    are written as in TOML, text without quotes. There a relative archive or lake is relative to the current folder.
+    are written as in TOML, text without quotes. There relative paths are relative to the current folder.
 
     Raises:
         UsageError: there is no such file, it is not TOML, a key is missing or unknown, or a value is not valid.
@@ -186,7 +192,7 @@ def load(path: str | Path) -> Settings:
             if not isinstance(table, dict):
                 raise UsageError(f"{path}: {part} is not a table, but {name} is set")
         table[key] = _typed(os.environ[name], (*tables, key))
-    for key in ("archive", "lake"):  # relative to the current folder if they are from the environment
+    for key in _PATHS:  # relative to the current folder if they are from the environment
         if isinstance(folder := values.get(key), str) and "://" not in folder:
             values[key] = str(Path(folder).expanduser().absolute())
     if isinstance(crops := values.get("crops"), dict):
@@ -216,7 +222,7 @@ def environment() -> dict[str, tuple[str, ...]]:
 def _file(path: Path) -> dict[str, Any]:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-        folders = {key: values[key] for key in ("archive", "lake") if isinstance(values.get(key), str)}
+        folders = {key: values[key] for key in _PATHS if isinstance(values.get(key), str)}
         relative = {key: path.parent / Path(value).expanduser() for key, value in folders.items() if "://" not in value}
     except FileNotFoundError as exc:
         raise UsageError(f"{path}: no such file; write one with: gfpipe config init") from exc

@@ -6,14 +6,15 @@ Invalid rows are rejected with a reason, and reported; the others are read.
 import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time
-from functools import partial
+from datetime import UTC, date, datetime, time
 from pathlib import Path, PurePath
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from gfpipe.archive import folder, programmes
+from gfpipe.archive import folder, guided, programmes
 from gfpipe.archive.airtime import interval
 from gfpipe.archive.folder import MEDIA, Contents
+from gfpipe.archive.guided import Timed
+from gfpipe.archive.guides.guide import Guide
 from gfpipe.archive.pattern import Pattern
 from gfpipe.archive.programmes import Listed
 from gfpipe.base.files import as_text
@@ -62,7 +63,14 @@ class Manifest:
         return replace(self, recordings=recordings, rejected=tuple(filter(condition, self.rejected)))
 
 
-def read(archive: str | Path, pattern: str, timezone: str | None = None, dates: DateOrder | None = None) -> Manifest:
+def read(
+    archive: str | Path,
+    pattern: str,
+    timezone: str | None = None,
+    dates: DateOrder | None = None,
+    guide: str | Path | None = None,
+    guide_timezone: str | None = None,
+) -> Manifest:
     """Read an archive: a folder, or a manifest (:mod:`gfpipe.archive.programmes`).
 
     Args:
@@ -70,15 +78,19 @@ def read(archive: str | Path, pattern: str, timezone: str | None = None, dates: 
         pattern: pattern of a folder's paths, see :class:`gfpipe.archive.pattern.Pattern`.
         timezone: IANA name of the zone for starts without a zone, and to which others are converted.
         dates: order of dates such as 01/03/2024 in a manifest that does not show it.
+        guide: programme guide, a file or folder: names recordings without a programme (:mod:`gfpipe.archive.guided`).
+        guide_timezone: IANA name of the zone of the guide's times without an offset; None: UTC, as XMLTV defines.
 
     Raises:
-        UsageError: the archive does not exist or has no valid recording; the pattern, zone or manifest is not valid.
+        UsageError: the archive does not exist or has no valid recording; the pattern, a zone, the manifest or the guide
+            is not valid.
     """
     try:
         path = Path(archive).expanduser().absolute()  # workers may have another working directory
     except RuntimeError as exc:
         raise UsageError(f"{archive}: {exc}") from exc
-    zone, notes = _zone(timezone), list[str]()
+    zone, notes = _zone(timezone, "--timezone"), list[str]()
+    programme_guide = guide and Guide.read(guide, _zone(guide_timezone, "--guide-timezone") or UTC)
     if path.is_dir():
         contents = folder.scan(str(path))
         rows = _folder_rows(path, Pattern(pattern), contents)
@@ -87,7 +99,11 @@ def read(archive: str | Path, pattern: str, timezone: str | None = None, dates: 
         rows = programmes.read(path, dates)
     else:
         raise UsageError(f"{archive}: no such folder or manifest; is the archive mounted?")
-    return replace(_manifest(str(path), rows, zone), notes=tuple(notes))
+    timed, rejected = _timed(rows, zone)
+    if programme_guide:
+        timed, more = guided.complete(timed, programme_guide)
+        notes += more
+    return replace(_manifest(str(path), timed, rejected), notes=tuple(notes))
 
 
 def _folder_rows(root: Path, pattern: Pattern, contents: Contents) -> list[Listed | Rejected]:
@@ -125,41 +141,53 @@ def _notes(contents: Contents, rows: Sequence[Listed | Rejected]) -> list[str]:
     return notes
 
 
-def _manifest(source: str, rows: Sequence[Listed | Rejected], zone: ZoneInfo | None) -> Manifest:
-    """Resolve local times, order recordings by air time, and reject duplicates."""
-    recordings: dict[str, Recording] = {}
+def _timed(rows: Sequence[Listed | Rejected], zone: ZoneInfo | None) -> tuple[list[Timed], list[Rejected]]:
+    """Resolve local times."""
+    timed: list[Timed] = []
     rejected = [row for row in rows if isinstance(row, Rejected)]
-    places: dict[str, str] = {}  # where each file is listed
     ends: dict[str, datetime] = {}  # of the row before, by channel
     for row in rows:
         if isinstance(row, Rejected):
             continue
-        reject = partial(Rejected, row.path, channel=row.channel, programme=row.programme)
         try:
             start, end = interval(row.start, row.ends, zone, ends.get(row.channel))
-            # Timestamps, because datetimes of one zone are subtracted as local times.
-            seconds = None if end is None else end.timestamp() - start.timestamp()
-            recording = Recording(row.path, row.channel, row.programme, start, seconds)
         except UsageError as exc:
-            rejected.append(reject(f"{row.place}: {exc}"))
+            rejected.append(_rejected(row, str(exc)))
             continue
         ends[row.channel] = end or start
+        timed.append(Timed(row, start, end))
+    return timed, rejected
+
+
+def _manifest(source: str, timed: Sequence[Timed], rejected: list[Rejected]) -> Manifest:
+    """Order recordings by air time, and reject duplicates."""
+    recordings: dict[str, Recording] = {}
+    places: dict[str, str] = {}  # where each file is listed
+    for item in timed:
+        row, start = item.listed, item.start
+        # Timestamps, because datetimes of one zone are subtracted as local times.
+        seconds = None if item.end is None else item.end.timestamp() - start.timestamp()
+        recording = Recording(row.path, row.channel, row.programme or row.channel, start, seconds)
         if (place := places.setdefault(os.path.normpath(row.path), row.place)) is not row.place:
             problem = f"the file is listed in {place} already; list it once, from its first programme to its end"
-            rejected.append(reject(f"{row.place}: {problem}", start=start))
+            rejected.append(_rejected(row, problem, start))
             continue
         first = recordings.setdefault(recording.recording_id, recording)
         if first is not recording:
             problem = f"same channel, start and programme as {first.path}, which is analysed; remove one of the two"
-            rejected.append(reject(f"{row.place}: {problem}", start=start))
+            rejected.append(_rejected(row, problem, start))
     if not recordings:
-        raise UsageError(f"{source}: none of its {len(rows)} rows is valid; the first: {rejected[0].problem}")
+        raise UsageError(f"{source}: none of its {len(rejected)} rows is valid; the first: {rejected[0].problem}")
     ordered = sorted(recordings.values(), key=lambda row: (row.start.timestamp(), row.channel, row.path))
     return Manifest(source, tuple(ordered), tuple(rejected))
 
 
-def _zone(name: str | None) -> ZoneInfo | None:
+def _rejected(row: Listed, problem: str, start: datetime | None = None) -> Rejected:
+    return Rejected(row.path, f"{row.place}: {problem}", row.channel, row.programme or row.channel, start)
+
+
+def _zone(name: str | None, option: str) -> ZoneInfo | None:
     try:
         return None if name is None else ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as exc:
-        raise UsageError(f"--timezone {name!r} is unknown; use an IANA name such as Europe/Paris or UTC") from exc
+        raise UsageError(f"{option} {name!r} is unknown; use an IANA name such as Europe/Paris or UTC") from exc

@@ -28,7 +28,7 @@ class Match:
     """Fields of a matching path."""
 
     channel: str
-    programme: str
+    programme: str  # empty if the pattern has none
     start: datetime  # without a time zone
 
 
@@ -85,4 +85,4 @@ class Pattern:
         except ValueError:
             return None
         channel, programme = (unicodedata.normalize("NFC", fields.get(name, "")) for name in ("channel", "programme"))
-        return Match(channel, programme or channel, start)
+        return Match(channel, programme, start)

@@ -31,6 +31,7 @@ class Listed:
 
     Attributes:
         place: where it is listed, for messages.
+        programme: empty if none is listed.
         start: local time, or with an offset.
         ends: the local times that its end may be.
     """
@@ -75,7 +76,7 @@ def _listed(row: Row, folder: Path, dates: DateOrder | None) -> Listed | Rejecte
         ends = tuple(ends_of(written["end"], start)) if "end" in written else ()
     except ValueError as exc:
         return reject(f"{row.place}: {exc}")
-    return Listed(row.place, file, channel, programme or channel, start, ends)
+    return Listed(row.place, file, channel, programme, start, ends)
 
 
 def _located(path: str, folder: Path) -> str:

@@ -118,6 +118,8 @@ def _line(programme: "Programme", row: Mapping[str, float] | None) -> dict[str, 
     app,
     "gfpipe analyse /mnt/archive --lake lake --timezone Europe/Paris",
     "gfpipe analyse night.csv --lake lake --sampling exact --every 0.5",
+    "gfpipe analyse /mnt/archive --lake lake --timezone Europe/Paris --pattern '{channel}/{date}/{time}.{ext}' "
+    "--guide guide.xml.gz",
     "gfpipe analyse /mnt/archive --lake lake --keep-crops --expires 30d",
 )
 def analyse(
@@ -129,6 +131,18 @@ def analyse(
         str | None, Option(metavar="ZONE", help="Time zone of start times that have none, such as Europe/Paris.")
     ] = None,
     dates: Dates = None,
+    guide: Annotated[
+        Path | None,
+        Option(
+            metavar="PATH",
+            help="Programme guide that names recordings without a programme: XMLTV or VDR's epg.data, or a folder of "
+            "such files.",
+            exists=True,
+        ),
+    ] = None,
+    guide_timezone: Annotated[
+        str | None, Option(metavar="ZONE", help="Time zone of the guide's times without an offset; default: UTC.")
+    ] = None,
     sampling: Annotated[
         Sampling, Option(help="Which frames are analysed: keyframes, or one every --every.")
     ] = Sampling.KEYFRAMES,
@@ -184,6 +198,8 @@ def analyse(
         pattern=pattern,
         timezone=timezone,
         dates=dates,
+        guide=None if guide is None else str(guide),
+        guide_timezone=guide_timezone,
         analysis=parse(Analysis, analysis),
         crops=crops,
         **compute.placement,
