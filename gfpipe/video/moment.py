@@ -4,6 +4,7 @@ Seeking relies on the file's timestamps. Where they are unreliable (MPEG streams
 timestamps) or seeking finds the frame of another time, the recording is read from its start with the original reader.
 """
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +19,7 @@ from av.video.stream import VideoStream
 from gfpipe.choices import Sampling
 from gfpipe.errors import RecordingError
 from gfpipe.video.exact import ExactReader
-from gfpipe.video.frames import INDEXED, MATROSKA, Picture, VideoInfo
+from gfpipe.video.frames import INDEXED, MATROSKA, MPEG_STREAMS, Picture, VideoInfo
 from gfpipe.video.packets import Packets
 from gfpipe.video.probe import open_container, video_info, video_stream
 from gfpipe.video.reader import open_video
@@ -89,7 +90,7 @@ def _seek(
         try:
             container.seek(origin + int(start / tick), stream=stream)
             stream.codec_context.flush_buffers()
-            frame = _frame_at(container, stream, origin, tick, seconds)
+            frame = _frame_at(container, stream, origin, tick, seconds, info)
         except (av.error.FFmpegError, IndexError):
             return None
         if frame is not None:
@@ -101,9 +102,13 @@ def _seek(
 
 
 def _frame_at(
-    container: InputContainer, stream: VideoStream, origin: int, tick: Fraction, seconds: float
+    container: InputContainer, stream: VideoStream, origin: int, tick: Fraction, seconds: float, info: VideoInfo
 ) -> VideoFrame | None:
-    """Decode from the container's position to the frame shown at a time; None if no keyframe precedes it."""
+    """Decode from the container's position to the frame shown at a time.
+
+    None if no keyframe precedes it, or the frame may be the last one before the programme moved to another stream.
+    """
+    longest = 1.5 * info.frame_seconds if info.container in MPEG_STREAMS else math.inf
     shown: VideoFrame | None = None
     started = False
     decoder = Decoder(stream, 1)
@@ -119,10 +124,14 @@ def _frame_at(
             if frame.pts is None:
                 return None
             if _seconds(frame, origin, tick) > seconds:
-                return shown
+                return _near(shown, seconds - longest, origin, tick)
             shown = frame
-    is_near = shown is not None and seconds - _seconds(shown, origin, tick) < _CLOCK_SECONDS
-    return shown if is_near else None  # else the programme moved to another stream
+    return _near(shown, seconds - min(longest, _CLOCK_SECONDS), origin, tick)
+
+
+def _near(frame: VideoFrame | None, since: float, origin: int, tick: Fraction) -> VideoFrame | None:
+    """The frame if it is shown from a time on; else None."""
+    return frame if frame is not None and _seconds(frame, origin, tick) > since else None
 
 
 def _seconds(frame: VideoFrame, origin: int, tick: Fraction) -> float:

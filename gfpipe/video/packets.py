@@ -26,7 +26,7 @@ from gfpipe.video.probe import video_info
 from gfpipe.video.streams import transport
 from gfpipe.video.streams.claims import claimed_seconds, is_cut_short
 from gfpipe.video.streams.decoder import Decoder
-from gfpipe.video.streams.demux import Demuxer
+from gfpipe.video.streams.demux import Demuxer, dts_of, shift
 
 # H.264 reorders at most 16 frames; twice as many packets if fields are stored separately.
 _REORDER: Final = 32
@@ -132,7 +132,7 @@ class Packets:
                 pending = []
                 yield self._accept(packet)
                 continue
-            if pending and not self._follows(packet, _dts(pending[-1]) + self._shift, _AHEAD_SECONDS):
+            if pending and not self._follows(packet, dts_of(pending[-1]) + self._shift, _AHEAD_SECONDS):
                 yield from map(self._extrapolate, pending)
                 pending = []
             pending.append(packet)
@@ -146,28 +146,29 @@ class Packets:
             yield from map(self._extrapolate, pending)
 
     def _follows(self, packet: Packet[VideoStream], previous: int, limit: float) -> bool:
-        return -_BACK_SECONDS < (_dts(packet) + self._shift - previous) * self.tick < limit
+        return -_BACK_SECONDS < (dts_of(packet) + self._shift - previous) * self.tick < limit
 
     def _jump_to(self, packet: Packet[VideoStream]) -> None:
         """Take a jump ahead as a gap; a jump back, or far ahead of what the file's clock says, as a reset."""
         last = self._last_dts or 0
-        jump = float((_dts(packet) + self._shift - last) * self.tick)
+        jump = float((dts_of(packet) + self._shift - last) * self.tick)
         if 0 < jump < _AHEAD_SECONDS:
             return
-        if jump > 0 and (stretch := self._survey(self._evidence[0], packet.pos)) and stretch.is_clock_running(jump):
+        stretch = self._survey(self._evidence[0], self._demuxer.position(packet)) if jump > 0 else None
+        if stretch and stretch.is_clock_running(jump):
             return
-        self._shift = last + self._step - _dts(packet)
+        self._shift = last + self._step - dts_of(packet)
         self.clock_restarts += 1
 
     def _accept(self, packet: Packet[VideoStream]) -> Packet[VideoStream]:
         """Shift a valid timestamp to the recording's clock."""
-        dts = _dts(packet)
+        dts = dts_of(packet)
         is_shown_in_time = packet.pts is not None and -_BACK_SECONDS < (packet.pts - dts) * self.tick < _DELAY_SECONDS
         if packet.pts is None or (not is_shown_in_time and self.info.container in MPEG_STREAMS):
             packet.pts = dts
         self._step = self._length(packet)
         self._last_dts = dts + self._shift
-        _move(packet, self._shift)
+        shift(packet, self._shift)
         return packet
 
     def _extrapolate(self, packet: Packet[VideoStream]) -> Packet[VideoStream]:
@@ -194,7 +195,7 @@ class Packets:
             decodable = decodable[:1]  # frames shown before their keyframe refer to frames that were cut off
         begin = min((packet.pts or 0 for packet in decodable if not packet.is_discard), default=0)
         zero = self._container_start(begin)
-        if (stretch := self._survey(0, ahead[0].pos)) and stretch.scrambled >= _SCRAMBLED:
+        if (stretch := self._survey(0, self._demuxer.position(ahead[0]))) and stretch.scrambled >= _SCRAMBLED:
             first_clear = min(packet.pts or 0 for packet in ahead)
             since = first_clear - round(stretch.clock_seconds / self.tick)
             zero = min(zero, since)
@@ -202,7 +203,7 @@ class Packets:
             self.gaps.append(LostRange(lost_from, float((begin - zero) * self.tick), Loss.SCRAMBLED))
         self.start_seconds = self.end_seconds = float((begin - zero) * self.tick)
         for packet in ahead:
-            _move(packet, -zero)
+            shift(packet, -zero)
             self._note(packet)
         self._shift -= zero
         self._last_dts = (self._last_dts or 0) - zero
@@ -219,7 +220,8 @@ class Packets:
             return
         start = self.seconds(packet)
         failures = self._demuxer.unreadable + self._demuxer.unknown_bytes
-        item = (start, start + float(self._length(packet) * self.tick), packet.pos or self._evidence[0], failures)
+        position = self._demuxer.position(packet) or self._evidence[0]
+        item = (start, start + float(self._length(packet) * self.tick), position, failures)
         heapq.heappush(self._shown, item)
         if len(self._shown) > _REORDER:
             self._cover(*heapq.heappop(self._shown))
@@ -254,14 +256,3 @@ class Packets:
         """Record a scrambled end."""
         if (stretch := self._survey(self._evidence[0], None)) and stretch.scrambled >= _SCRAMBLED:
             self.gaps.append(LostRange(self.end_seconds, self.end_seconds + stretch.clock_seconds, Loss.SCRAMBLED))
-
-
-def _dts(packet: Packet[VideoStream]) -> int:
-    return packet.dts if packet.dts is not None else packet.pts or 0
-
-
-def _move(packet: Packet[VideoStream], shift: int) -> None:
-    if packet.pts is not None:
-        packet.pts += shift
-    if packet.dts is not None:
-        packet.dts += shift

@@ -86,13 +86,16 @@ def foreign_errors(path: str | Path) -> Iterator[None]:
         ) from exc
 
 
-def open_container(path: str | Path) -> InputContainer:
-    """Open a media file for reading; raises as :func:`probe` does."""
+def open_container(path: str | Path, begin: int = 0) -> InputContainer:
+    """Open a media file for reading, from a byte on; raises as :func:`probe` does."""
     if check_readable(path) == 0:
         raise RecordingError(f"{path}: the file is empty (0 bytes); copy it again from the original")
     try:
         # Absolute, because "20:00.ts" looks like a protocol.
-        return av.open(str(on_disk(path).absolute()), mode="r", metadata_errors="replace", options=_OPTIONS)
+        name, options = str(on_disk(path).absolute()), _OPTIONS
+        if begin:
+            name, options = f"subfile,,start,{begin},end,0,,:{name}", options | {"protocol_whitelist": "subfile,file"}
+        return av.open(name, mode="r", metadata_errors="replace", options=options)
     except av.error.FFmpegError as exc:
         check_readable(path)  # raises if the storage failed meanwhile
         if _is_playlist(path):

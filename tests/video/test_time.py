@@ -10,9 +10,10 @@ import pytest
 from gfpipe.choices import Sampling
 from gfpipe.errors import RecordingError
 from gfpipe.video.frames import MPEG_TS, Loss
+from gfpipe.video.moment import Moment, still
 from gfpipe.video.reader import open_video
 from tests.video import transport
-from tests.video.film import FPS, Seen, film, see
+from tests.video.film import FPS, Seen, film, number, see
 
 FRAME = 1 / FPS
 BOTH = pytest.mark.parametrize("sampling", Sampling)
@@ -113,6 +114,51 @@ def test_programme_is_followed_to_another_stream(reel: Path, ts: Path, change: s
     assert seen.steps.sum() + seen.lost_seconds == pytest.approx(12, abs=2 * FRAME)
     assert (np.diff(seen.numbers) < 0).sum() == 1  # numbers start again once
     assert seen.seconds[np.diff(seen.numbers, prepend=0) < 0] == pytest.approx(8, abs=1)
+
+
+PADDING = 30_000  # packets, more than FFmpeg reads to find the streams of a file
+
+
+def there_and_back(path: Path, starts: tuple[float, float, float], middle: dict[int, int]) -> Path:
+    """8 s of H.264, 4 s of MPEG-2 numbered from 1000, 6 s of H.264 numbered from 2000; far apart in the file."""
+    parts = [
+        film(path.parent / "there.ts", 8, start_seconds=starts[0]),
+        film(path.parent / "away.ts", 4, first=1000, codec="mpeg2video", start_seconds=starts[1]),
+        film(path.parent / "back.ts", 6, first=2000, start_seconds=starts[2]),
+    ]
+    first, second, third = map(transport.packets_of, parts)
+    padding = [bytearray(b"\x47\x1f\xff\x10" + b"\xff" * 184)] * PADDING
+    second = transport.renumbered(second, middle, version=1)
+    return transport.write(path, [*first, *padding, *second, *padding, *transport.renumbered(third, {}, version=2)])
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "starts",
+    [(3600, 3608, 3612), (3600, 9000, 3608), (3600, 50, 20), ((2**33) / 90_000 - 9, (2**33) / 90_000 - 1, 3)],
+    ids=["one clock", "the first clock goes on", "three clocks", "the clock wraps"],
+)
+def test_stream_that_appears_late_is_read(reel: Path, starts: tuple[float, float, float], sampling: Sampling) -> None:
+    path = there_and_back(reel / f"late{starts[1]:.0f}.ts", starts, {transport.VIDEO: 0x200})
+    seen = see(path, sampling)
+    assert seen.lost_seconds <= 2 * FRAME
+    assert seen.steps.sum() == pytest.approx(18, abs=3 * FRAME)
+    for begin, first, seconds in ((0, 0, 8), (8, 1000, 4), (12, 2000, 6)):
+        shown = seen.numbers[(seen.seconds >= begin - FRAME) & (seen.seconds < begin + seconds - 2 * FRAME)]
+        assert ((shown >= first) & (shown < first + seconds * FPS)).all()
+        assert len(shown) == seconds
+    length = float(seen.steps.sum())
+    index = int(np.searchsorted(seen.numbers, 1000)) + 1
+    moment = Moment(float(seen.seconds[index]), sampling, 1.0, length)
+    assert number(still(path, moment).pixels) == seen.numbers[index]
+
+
+@BOTH
+def test_other_codec_under_the_same_identifier_is_lost(reel: Path, sampling: Sampling) -> None:
+    seen = see(there_and_back(reel / "same.ts", (3600, 3608, 3612), {}), sampling)
+    assert not ((seen.numbers >= 1000) & (seen.numbers < 2000)).any()
+    assert 4 <= seen.lost_seconds <= 5 + FRAME
+    assert seen.steps.sum() + seen.lost_seconds == pytest.approx(18, abs=2 * FRAME)
 
 
 @BOTH

@@ -23,14 +23,14 @@ class Decoder:
     def __init__(self, stream: VideoStream, threads: int) -> None:
         self._threads = threads
         self._skip_frame: Literal["NONREF", "DEFAULT"] = "DEFAULT"
-        self._syntaxes: dict[int, Syntax] = {}
+        self._syntaxes: dict[VideoStream, Syntax] = {}
         self._is_packed = False
         self._damaged: set[int] = set()
         self._refreshes: dict[int, int] = {}
         self._follow(stream)
 
     def _follow(self, stream: VideoStream) -> None:
-        self._stream = stream.index
+        self._stream = stream
         self.codec: VideoCodecContext = stream.codec_context
         if not self.codec.is_open:
             self.codec.thread_count = self._threads
@@ -63,7 +63,7 @@ class Decoder:
         """Decode a packet, or flush the decoder with None; damaged packets may yield no frame, and no error."""
         frames: list[VideoFrame] = []
         if packet is not None:
-            if packet.stream_index != self._stream:
+            if packet.stream is not self._stream:
                 frames = self._send(None)
                 self._follow(packet.stream)
             if packet.pts is not None and isinstance(packet.opaque, int):
@@ -97,8 +97,7 @@ class Decoder:
             self._damaged.add(packet.pts)
 
     def _syntax(self, packet: Packet[VideoStream]) -> Syntax:
-        index = packet.stream_index
-        if index not in self._syntaxes:
-            codec = packet.stream.codec_context
-            self._syntaxes[index] = Syntax(codec.name, codec.extradata)
-        return self._syntaxes[index]
+        stream = packet.stream
+        if stream not in self._syntaxes:
+            self._syntaxes[stream] = Syntax(stream.codec_context.name, stream.codec_context.extradata)
+        return self._syntaxes[stream]

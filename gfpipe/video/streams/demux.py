@@ -1,30 +1,46 @@
 """The coded packets of a recording's video, in the order of the file.
 
 In a transport stream the programme may move to another stream (a new packet identifier, codec or programme number).
-The stream that shows it at each moment is followed. Unreadable packets are skipped.
+The stream that shows it at each moment is followed, also one that begins so late that FFmpeg does not report it.
+Unreadable packets are skipped.
 """
 
 from __future__ import annotations  # PyAV's Packet is generic in its stubs only
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import av.error
+from av.container import Container
 from av.packet import Packet
 from av.stream import Discard
 from av.video.stream import VideoStream
 
 from gfpipe.video.frames import INDEXED, MPEG_STREAMS, MPEG_TS
 from gfpipe.video.probe import check_readable, open_container, video_stream
+from gfpipe.video.streams import transport
 
 _MAX_UNREADABLE: Final = 1000  # consecutive read errors after which a truncated file ends
 _SUCCESSOR: Final = 25  # packets of another stream, without one of the programme's, after which it has moved there
 _FIRST: Final = 250  # the same before the programme's first packet
 _RIVAL: Final = 3  # packets of another stream between the programme's, from which on it is another programme
+# Between two packets of the programme; more time or bytes may hide a stream that FFmpeg does not report.
+_STEADY_SECONDS: Final = 1.0
+_STEADY_BYTES: Final = 1 << 20
 _HEADERS: Final = 32  # bytes of a container's header of one packet, about
 _UNKNOWN_BYTES: Final = 4096
+
+
+@dataclass(frozen=True)
+class _Latest:
+    """The latest packet of the programme: where it begins in the file, its time in ticks, and its bytes."""
+
+    position: int = 0
+    dts: int = 0
+    size: int = 0
 
 
 class Demuxer:
@@ -39,6 +55,10 @@ class Demuxer:
         self._path = path
         self.container = open_container(path)
         self.stream: VideoStream = video_stream(self.container, path, programme)
+        self._current = self.container  # the file from the latest change of streams on
+        self._begins: dict[Container, int] = {self.container: 0}  # where they begin in the file
+        self._latest = _Latest()
+        self._rounds = 0  # of the 33-bit clock, which FFmpeg counts from the beginning of a container
         self.is_transport_stream = self.container.format.name == MPEG_TS
         self._counts_bytes = self.container.format.name not in MPEG_STREAMS | INDEXED
         if self._counts_bytes:  # all packets are read, to tell a still picture from missing ones
@@ -51,7 +71,8 @@ class Demuxer:
 
     def close(self) -> None:
         """Close the file."""
-        self.container.close()
+        for container in self._begins:
+            container.close()
 
     def __iter__(self) -> Iterator[Packet[VideoStream]]:
         """Packets with data and a timestamp."""
@@ -63,27 +84,71 @@ class Demuxer:
                 yield packet
 
     def _of_programme(self) -> Iterator[Packet[VideoStream]]:
-        held: list[Packet[VideoStream]] = []
-        beside: Counter[int] = Counter()
+        beside: Counter[int] = Counter()  # packets of other streams, by packet identifier
         limit = _FIRST
-        for packet in self._readable():
-            index = packet.stream_index
-            if index == self.stream.index:
-                beside.update(other.stream_index for other in held)
-                held, limit = [], _SUCCESSOR
-                yield packet
-            elif beside[index] <= _RIVAL and isinstance(packet.stream, VideoStream) and packet.stream.codec_context:
-                held = [other for other in held if other.stream_index == index] + [packet]
-                if len(held) > limit:
-                    self.stream = packet.stream
-                    yield from held
+        while True:
+            held: list[Packet[VideoStream]] = []
+            for packet in self._readable():
+                pid = packet.stream.id
+                if pid == self.stream.id:
+                    if self.position(packet) == (self._begins[self._current] or None):
+                        continue  # it was read before the file was opened again
+                    if self._is_hidden_before(packet):
+                        break
+                    beside.update(other.stream.id for other in held)
                     held, limit = [], _SUCCESSOR
+                    yield self._follow(packet)
+                elif beside[pid] <= _RIVAL and isinstance(packet.stream, VideoStream) and packet.stream.codec_context:
+                    held = [other for other in held if other.stream.id == pid] + [packet]
+                    if len(held) > limit:
+                        yield from map(self._follow, held)
+                        held, limit = [], _SUCCESSOR
+            else:
+                if not self._is_hidden_before(None):
+                    return
+            self._open_again()
+
+    def position(self, packet: Packet[VideoStream]) -> int | None:
+        """Byte of the file at which a packet begins."""
+        return None if packet.pos is None else packet.pos + self._begins[packet.stream.container]
+
+    def _follow(self, packet: Packet[VideoStream]) -> Packet[VideoStream]:
+        """Note the latest packet of the programme, and move its timestamps to the round of the clock before it."""
+        if packet.stream is not self.stream:
+            self.stream = packet.stream
+            last, first = self._latest.dts, dts_of(packet)
+            self._rounds = round((last - first) / transport.CLOCK_WRAP) if len(self._begins) > 1 else 0
+        if self._rounds:
+            shift(packet, self._rounds * transport.CLOCK_WRAP)
+        self._latest = _Latest(self.position(packet) or self._latest.position, dts_of(packet), packet.size)
+        return packet
+
+    def _is_hidden_before(self, packet: Packet[VideoStream] | None) -> bool:
+        """Whether there are pictures before a packet, or before the end, of a stream that FFmpeg does not report.
+
+        It reports only the streams that begin within the first megabytes.
+        """
+        latest, end = self._latest, self.position(packet) if packet else None
+        if latest.position <= self._begins[self._current] or (packet and end is None):
+            return False
+        if packet is not None and end is not None:
+            seconds = (dts_of(packet) + self._rounds * transport.CLOCK_WRAP - latest.dts) * (packet.time_base or 0)
+            if 0 <= seconds <= _STEADY_SECONDS and end - latest.position < _STEADY_BYTES + 2 * latest.size:
+                return False
+        known = {stream.id for stream in self._current.streams}
+        return bool(transport.picture_pids(self._path, latest.position, end) - known)
+
+    def _open_again(self) -> None:
+        """Open the file from the latest packet on, so that FFmpeg finds the streams that begin there."""
+        begin = self._latest.position
+        self._current = open_container(self._path, begin)
+        self._begins[self._current] = begin
 
     def _readable(self) -> Iterator[Packet[VideoStream]]:
         failures = 0
         while failures < _MAX_UNREADABLE:
             try:
-                for packet in self.container.demux():
+                for packet in self._current.demux():
                     failures = 0
                     if packet.size:
                         self._count(packet)
@@ -92,7 +157,7 @@ class Demuxer:
             except av.error.EOFError:
                 return
             except IndexError:
-                self.unreadable += 1  # PyAV knows no stream that appears after the start
+                return  # PyAV flushes streams that begin late, which it does not know
             except av.error.FFmpegError as exc:
                 if isinstance(exc, OSError):
                     # FFmpeg reports EIO for damaged files too; only the operating system knows if storage failed.
@@ -111,3 +176,16 @@ class Demuxer:
             self.unknown_bytes += unknown if unknown > _UNKNOWN_BYTES else 0
         self._position = packet.pos
         self._known = packet.size + _HEADERS
+
+
+def dts_of(packet: Packet[VideoStream]) -> int:
+    """Time at which a packet is decoded, in ticks; where it has none, that at which it is shown."""
+    return packet.dts if packet.dts is not None else packet.pts or 0
+
+
+def shift(packet: Packet[VideoStream], ticks: int) -> None:
+    """Move the timestamps of a packet."""
+    if packet.pts is not None:
+        packet.pts += ticks
+    if packet.dts is not None:
+        packet.dts += ticks

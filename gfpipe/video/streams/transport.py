@@ -19,8 +19,11 @@ _SYNC: Final = 0x47
 _SIZES: Final = (188, 192, 204)  # plain, with arrival times (M2TS), with error correction
 _BLOCK: Final = 1 << 23
 _NULL_PID: Final = 0x1FFF
+_SCRAMBLED: Final = 0x40  # from which value on the fourth byte means that the payload is scrambled
+_PAYLOAD_END: Final = 180  # a packet whose payload begins later has no head of a picture
+_PICTURES: Final = (*range(0xE0, 0xF0), 0xFD)  # stream identifiers
 _CLOCK: Final = 90_000
-_WRAP: Final = 1 << 33
+CLOCK_WRAP: Final = 1 << 33
 
 
 @dataclass
@@ -49,7 +52,7 @@ class Stretch:
         return bool(steps) and max(steps) < 1.0 and sum(steps) > seconds / 2
 
     def _steps(self) -> list[float]:
-        return [(b - a) % (_WRAP / _CLOCK) for a, b in zip(self.clocks, self.clocks[1:], strict=False)]
+        return [(b - a) % (CLOCK_WRAP / _CLOCK) for a, b in zip(self.clocks, self.clocks[1:], strict=False)]
 
 
 def survey(path: str | Path, begin: int, end: int | None, pid: int) -> Stretch:
@@ -66,7 +69,7 @@ def survey(path: str | Path, begin: int, end: int | None, pid: int) -> Stretch:
         control = packets[:, 3]
         has_payload, has_field = (control & 0x10) > 0, ((control & 0x20) > 0) & (packets[:, 4] > 0)
         of_stream = (pids == pid) & has_payload
-        scrambled = int((of_stream & (control >= 0x40)).sum())
+        scrambled = int((of_stream & (control >= _SCRAMBLED)).sum())
         stretch.scrambled += scrambled
         stretch.clear += int(of_stream.sum()) - scrambled
         stretch.is_broken |= bool((packets[:, 1] & 0x80).any())  # the receiver's own error flag
@@ -77,6 +80,20 @@ def survey(path: str | Path, begin: int, end: int | None, pid: int) -> Stretch:
             (own if pids[index] == pid else other).append(_clock(packets[index]))
     stretch.clocks = own if len(own) > 1 else other
     return stretch
+
+
+def picture_pids(path: str | Path, begin: int, end: int | None) -> frozenset[int]:
+    """Identifiers of the streams of which pictures begin in a part of the file (2.4.3.7)."""
+    found: set[int] = set()
+    for packets, _ in packets_of(path, begin, end):
+        control = packets[:, 3]
+        rows = packets[((packets[:, 1] & 0x40) > 0) & ((control & 0x10) > 0) & (control < _SCRAMBLED)]
+        starts = 4 + np.where(rows[:, 3] & 0x20, 1 + rows[:, 4].astype(np.int64), 0)
+        rows, starts = rows[starts < _PAYLOAD_END], starts[starts < _PAYLOAD_END]
+        head = np.take_along_axis(rows, starts[:, None] + np.arange(4), axis=1)
+        is_picture = (head[:, :3] == (0, 0, 1)).all(axis=1) & np.isin(head[:, 3], _PICTURES)
+        found.update(np.unique(pids_of(rows[is_picture])).tolist())
+    return frozenset(found)
 
 
 def _clock(packet: NDArray[np.uint8]) -> float:
