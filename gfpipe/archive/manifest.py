@@ -6,11 +6,11 @@ Invalid rows are rejected with a reason, and reported; the others are read.
 import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path, PurePath
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from gfpipe.archive import folder, guided, programmes
+from gfpipe.archive import folder, guided, parts, programmes
 from gfpipe.archive.airtime import interval
 from gfpipe.archive.folder import MEDIA, Contents
 from gfpipe.archive.guided import Timed
@@ -110,7 +110,8 @@ def _folder_rows(root: Path, pattern: Pattern, contents: Contents) -> list[Liste
     rows: list[Listed | Rejected] = []
     for path in contents.files:
         if match := pattern.match(PurePath(path).relative_to(as_text(str(root))).as_posix()):
-            rows.append(Listed(PurePath(path).name, path, match.channel, match.programme, match.start))
+            name = PurePath(path).name
+            rows.append(Listed(name, path, match.channel, match.programme, match.start, part=match.part))
         else:
             rows.append(Rejected(path, f"the path does not fit the pattern {pattern.text!r}"))
     if not rows and contents.problems:
@@ -123,7 +124,7 @@ def _folder_rows(root: Path, pattern: Pattern, contents: Contents) -> list[Liste
             f"{root}: none of {len(rows)} media files fits the pattern {pattern.text!r}; the first is {first}. Give "
             "another pattern with --pattern"
         )
-    return [*rows, *contents.problems]
+    return [*parts.placed(rows), *contents.problems]
 
 
 def _notes(contents: Contents, rows: Sequence[Listed | Rejected]) -> list[str]:
@@ -155,8 +156,13 @@ def _timed(rows: Sequence[Listed | Rejected], zone: ZoneInfo | None) -> tuple[li
             rejected.append(_rejected(row, str(exc)))
             continue
         ends[row.channel] = end or start
-        timed.append(Timed(row, start, end))
+        timed.append(Timed(row, _later(start, row.seconds_before), end))
     return timed, rejected
+
+
+def _later(start: datetime, seconds: float) -> datetime:
+    """A moment after a start, in its zone; local times are added without changes of the clock."""
+    return (start.astimezone(UTC) + timedelta(seconds=seconds)).astimezone(start.tzinfo) if seconds else start
 
 
 def _manifest(source: str, timed: Sequence[Timed], rejected: list[Rejected]) -> Manifest:
@@ -174,7 +180,8 @@ def _manifest(source: str, timed: Sequence[Timed], rejected: list[Rejected]) -> 
             continue
         first = recordings.setdefault(recording.recording_id, recording)
         if first is not recording:
-            problem = f"same channel, start and programme as {first.path}, which is analysed; remove one of the two"
+            problem = f"same channel, start and programme as {first.path}, which is analysed; remove one of the two, "
+            problem += "or give a pattern with {part} if they are parts of one recording"
             rejected.append(_rejected(row, problem, start))
     if not recordings:
         raise UsageError(f"{source}: none of its {len(rejected)} rows is valid; the first: {rejected[0].problem}")

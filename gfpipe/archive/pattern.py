@@ -18,6 +18,7 @@ _FIELDS: Final = {
     "time": r"\d{2}[-_.:h]?\d{2}(?:[-_.:m]?\d{2})?",
     "year": r"\d{4}",
     **dict.fromkeys(("month", "day", "hour", "minute", "second"), r"\d{2}"),
+    "part": r"\d{1,9}",
     "ext": r"[^/.]+",
     "any": r"[^/]*?",
 }
@@ -30,11 +31,12 @@ class Match:
     channel: str
     programme: str  # empty if the pattern has none
     start: datetime  # without a time zone
+    part: int | None = None  # of the recording
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """A path pattern with the fields channel, programme, date, time, year … second, ext and any.
+    """A path pattern with the fields channel, programme, date, time, year … second, part, ext and any.
 
     Raises:
         UsageError: a field is unknown, or channel or date is missing.
@@ -85,4 +87,5 @@ class Pattern:
         except ValueError:
             return None
         channel, programme = (unicodedata.normalize("NFC", fields.get(name, "")) for name in ("channel", "programme"))
-        return Match(channel, programme, start)
+        part = fields.get("part")
+        return Match(channel, programme, start, int(part) if part else None)

@@ -34,6 +34,8 @@ class Listed:
         programme: empty if none is listed.
         start: local time, or with an offset.
         ends: the local times that its end may be.
+        part: number of the file among the parts of one recording; None if the recording is one file.
+        seconds_before: time from the start to that of this part.
     """
 
     place: str
@@ -42,6 +44,8 @@ class Listed:
     programme: str
     start: datetime
     ends: tuple[datetime, ...] = ()
+    part: int | None = None
+    seconds_before: float = 0.0
 
 
 def read(path: Path, dates: DateOrder | None = None) -> list[Listed | Rejected]:

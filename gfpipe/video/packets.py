@@ -57,12 +57,13 @@ class Packets:
         self.info = video_info(self._demuxer.container, self.stream)
         self.decoder = Decoder(self.stream, threads)
         self.tick: Fraction = self.stream.time_base or Fraction(1, 90_000)
+        self._terms = self.tick.as_integer_ratio()  # products of a Fraction take most of the time of a small packet
         self.clock_restarts = 0  # number of times the stream's clock was reset
         self._is_indexed = self.info.container in INDEXED
         self._steady = _STEADY_SECONDS if self.info.container in MPEG_STREAMS else _AHEAD_SECONDS
         self._shift = 0
         self._last_dts: int | None = None
-        self._step = max(1, round(self.info.frame_seconds / self.tick))
+        self._nominal = self._step = max(1, round(self.info.frame_seconds / self.tick))
         self._shown: list[tuple[float, float, int, int]] = []
         self._evidence = (0, 0)  # position and failures at the last frame
         self.gaps: list[LostRange] = []  # ordered ranges without packets; complete at least up to the current packet
@@ -82,7 +83,11 @@ class Packets:
 
     def seconds(self, item: Packet[VideoStream] | VideoFrame) -> float:
         """Presentation time of a packet or decoded frame, from the recording's start."""
-        return float((item.pts or 0) * self.tick)
+        return self._seconds(item.pts or 0)
+
+    def _seconds(self, ticks: int) -> float:
+        numerator, denominator = self._terms
+        return ticks * numerator / denominator
 
     def is_cut_short(self) -> bool:
         """Whether the end of the file is missing, as far as its container tells."""
@@ -146,12 +151,12 @@ class Packets:
             yield from map(self._extrapolate, pending)
 
     def _follows(self, packet: Packet[VideoStream], previous: int, limit: float) -> bool:
-        return -_BACK_SECONDS < (dts_of(packet) + self._shift - previous) * self.tick < limit
+        return -_BACK_SECONDS < self._seconds(dts_of(packet) + self._shift - previous) < limit
 
     def _jump_to(self, packet: Packet[VideoStream]) -> None:
         """Take a jump ahead as a gap; a jump back, or far ahead of what the file's clock says, as a reset."""
         last = self._last_dts or 0
-        jump = float((dts_of(packet) + self._shift - last) * self.tick)
+        jump = self._seconds(dts_of(packet) + self._shift - last)
         if 0 < jump < _AHEAD_SECONDS:
             return
         stretch = self._survey(self._evidence[0], self._demuxer.position(packet)) if jump > 0 else None
@@ -163,7 +168,7 @@ class Packets:
     def _accept(self, packet: Packet[VideoStream]) -> Packet[VideoStream]:
         """Shift a valid timestamp to the recording's clock."""
         dts = dts_of(packet)
-        is_shown_in_time = packet.pts is not None and -_BACK_SECONDS < (packet.pts - dts) * self.tick < _DELAY_SECONDS
+        is_shown_in_time = packet.pts is not None and -_BACK_SECONDS < self._seconds(packet.pts - dts) < _DELAY_SECONDS
         if packet.pts is None or (not is_shown_in_time and self.info.container in MPEG_STREAMS):
             packet.pts = dts
         self._step = self._length(packet)
@@ -179,9 +184,9 @@ class Packets:
 
     def _length(self, packet: Packet[VideoStream]) -> int:
         """Duration of a packet in ticks; the nominal one if it has none, or an impossible one."""
-        if packet.duration and packet.duration * self.tick < _AHEAD_SECONDS:
+        if packet.duration and self._seconds(packet.duration) < _AHEAD_SECONDS:
             return packet.duration
-        return max(1, round(self.info.frame_seconds / self.tick))
+        return self._nominal
 
     def _start(self, ahead: deque[Packet[VideoStream]]) -> None:
         """Set zero to the container's start, and find the first frame that can be decoded.
@@ -199,9 +204,9 @@ class Packets:
             first_clear = min(packet.pts or 0 for packet in ahead)
             since = first_clear - round(stretch.clock_seconds / self.tick)
             zero = min(zero, since)
-            lost_from = float((since - zero) * self.tick)
-            self.gaps.append(LostRange(lost_from, float((begin - zero) * self.tick), Loss.SCRAMBLED))
-        self.start_seconds = self.end_seconds = float((begin - zero) * self.tick)
+            lost_from = self._seconds(since - zero)
+            self.gaps.append(LostRange(lost_from, self._seconds(begin - zero), Loss.SCRAMBLED))
+        self.start_seconds = self.end_seconds = self._seconds(begin - zero)
         for packet in ahead:
             shift(packet, -zero)
             self._note(packet)
@@ -212,7 +217,7 @@ class Packets:
         """The earliest timestamp of any stream, in ticks; ``begin`` if it is not known or not credible."""
         start = self._demuxer.container.start_time
         zero = begin if start is None else round(start / (av.time_base * self.tick)) + self._shift
-        return zero if 0 <= (begin - zero) * self.tick < _AHEAD_SECONDS else begin
+        return zero if 0 <= self._seconds(begin - zero) < _AHEAD_SECONDS else begin
 
     def _note(self, packet: Packet[VideoStream]) -> None:
         """Record when a packet is shown, in presentation order, once all earlier packets have arrived."""
@@ -221,7 +226,7 @@ class Packets:
         start = self.seconds(packet)
         failures = self._demuxer.unreadable + self._demuxer.unknown_bytes
         position = self._demuxer.position(packet) or self._evidence[0]
-        item = (start, start + float(self._length(packet) * self.tick), position, failures)
+        item = (start, start + self._seconds(self._length(packet)), position, failures)
         heapq.heappush(self._shown, item)
         if len(self._shown) > _REORDER:
             self._cover(*heapq.heappop(self._shown))

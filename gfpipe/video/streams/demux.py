@@ -28,7 +28,7 @@ _SUCCESSOR: Final = 25  # packets of another stream, without one of the programm
 _FIRST: Final = 250  # the same before the programme's first packet
 _RIVAL: Final = 3  # packets of another stream between the programme's, from which on it is another programme
 # Between two packets of the programme; more time or bytes may hide a stream that FFmpeg does not report.
-_STEADY_SECONDS: Final = 1.0
+_STEADY_TICKS: Final = 90_000
 _STEADY_BYTES: Final = 1 << 20
 _HEADERS: Final = 32  # bytes of a container's header of one packet, about
 _UNKNOWN_BYTES: Final = 4096
@@ -58,6 +58,7 @@ class Demuxer:
         self._current = self.container  # the file from the latest change of streams on
         self._begins: dict[Container, int] = {self.container: 0}  # where they begin in the file
         self._latest = _Latest()
+        self._unreported = frozenset[int]()  # streams that FFmpeg never reports
         self._rounds = 0  # of the 33-bit clock, which FFmpeg counts from the beginning of a container
         self.is_transport_stream = self.container.format.name == MPEG_TS
         self._counts_bytes = self.container.format.name not in MPEG_STREAMS | INDEXED
@@ -93,7 +94,7 @@ class Demuxer:
                 if pid == self.stream.id:
                     if self.position(packet) == (self._begins[self._current] or None):
                         continue  # it was read before the file was opened again
-                    if self._is_hidden_before(packet):
+                    if hidden := self._hidden_before(packet):
                         break
                     beside.update(other.stream.id for other in held)
                     held, limit = [], _SUCCESSOR
@@ -104,9 +105,9 @@ class Demuxer:
                         yield from map(self._follow, held)
                         held, limit = [], _SUCCESSOR
             else:
-                if not self._is_hidden_before(None):
+                if not (hidden := self._hidden_before(None)):
                     return
-            self._open_again()
+            self._open_again(hidden)
 
     def position(self, packet: Packet[VideoStream]) -> int | None:
         """Byte of the file at which a packet begins."""
@@ -123,26 +124,29 @@ class Demuxer:
         self._latest = _Latest(self.position(packet) or self._latest.position, dts_of(packet), packet.size)
         return packet
 
-    def _is_hidden_before(self, packet: Packet[VideoStream] | None) -> bool:
-        """Whether there are pictures before a packet, or before the end, of a stream that FFmpeg does not report.
+    def _hidden_before(self, packet: Packet[VideoStream] | None) -> frozenset[int]:
+        """Identifiers of streams with pictures before a packet, or before the end, that FFmpeg does not report.
 
         It reports only the streams that begin within the first megabytes.
         """
         latest, end = self._latest, self.position(packet) if packet else None
         if latest.position <= self._begins[self._current] or (packet and end is None):
-            return False
+            return frozenset()
         if packet is not None and end is not None:
-            seconds = (dts_of(packet) + self._rounds * transport.CLOCK_WRAP - latest.dts) * (packet.time_base or 0)
-            if 0 <= seconds <= _STEADY_SECONDS and end - latest.position < _STEADY_BYTES + 2 * latest.size:
-                return False
-        known = {stream.id for stream in self._current.streams}
-        return bool(transport.picture_pids(self._path, latest.position, end) - known)
+            ticks = dts_of(packet) + self._rounds * transport.CLOCK_WRAP - latest.dts
+            if 0 <= ticks <= _STEADY_TICKS and end - latest.position < _STEADY_BYTES + 2 * latest.size:
+                return frozenset()
+        pids = transport.picture_pids(self._path, latest.position, end)
+        return pids - self._unreported - {stream.id for stream in self._current.streams}
 
-    def _open_again(self) -> None:
-        """Open the file from the latest packet on, so that FFmpeg finds the streams that begin there."""
+    def _open_again(self, hidden: frozenset[int]) -> None:
+        """Open the file from the latest packet on, so that FFmpeg finds the hidden streams, which begin there."""
         begin = self._latest.position
         self._current = open_container(self._path, begin)
         self._begins[self._current] = begin
+        if unreported := hidden - {stream.id for stream in self._current.streams}:  # no table lists them
+            self._unreported |= unreported
+            self.unreadable += 1
 
     def _readable(self) -> Iterator[Packet[VideoStream]]:
         failures = 0

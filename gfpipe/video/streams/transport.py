@@ -4,7 +4,7 @@ Only short stretches are read: around a gap in the timestamps, and at the start 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -14,16 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gfpipe.base.files import on_disk
+from gfpipe.errors import RecordingError
 
 _SYNC: Final = 0x47
 _SIZES: Final = (188, 192, 204)  # plain, with arrival times (M2TS), with error correction
 _BLOCK: Final = 1 << 23
 _NULL_PID: Final = 0x1FFF
 _SCRAMBLED: Final = 0x40  # from which value on the fourth byte means that the payload is scrambled
-_PAYLOAD_END: Final = 180  # a packet whose payload begins later has no head of a picture
+_PACKET: Final = 188
+_HEAD: Final = 14  # bytes of the head of a picture or sound, with its time
 _PICTURES: Final = (*range(0xE0, 0xF0), 0xFD)  # stream identifiers
+_SOUNDS: Final = (*range(0xC0, 0xE0), 0xBD)
+_END_BYTES: Final = 1 << 18
 _CLOCK: Final = 90_000
 CLOCK_WRAP: Final = 1 << 33
+CLOCK_SECONDS: Final = CLOCK_WRAP / _CLOCK  # until it wraps
 
 
 @dataclass
@@ -82,18 +87,68 @@ def survey(path: str | Path, begin: int, end: int | None, pid: int) -> Stretch:
     return stretch
 
 
+@dataclass(frozen=True)
+class Clock:
+    """The clock of a transport stream at both ends of the file, in ticks of 90 kHz, modulo 33 bits."""
+
+    start: int
+    end: int
+
+
+def clock_of(path: str | Path) -> Clock | None:
+    """The first and the last time at which something is presented; None if the file is no transport stream.
+
+    Only both ends of the file are read.
+
+    Raises:
+        RecordingError: the file cannot be read.
+    """
+    try:
+        size = on_disk(path).stat().st_size
+        first, last = _times(path, 0, _END_BYTES), _times(path, max(0, size - _END_BYTES), None)
+    except OSError as exc:
+        raise RecordingError(f"{path}: cannot be read ({exc.strerror}); check the path and its file system") from exc
+    if not first or not last:
+        return None
+    start = min(first, key=lambda time: seconds_between(first[0], time))
+    return Clock(start, max(last, key=lambda time: seconds_between(last[0], time)))
+
+
+def seconds_between(first: int, second: int) -> float:
+    """Time from one clock time to another; negative if the second is less than half a round before the first."""
+    return ((second - first + CLOCK_WRAP // 2) % CLOCK_WRAP - CLOCK_WRAP // 2) / _CLOCK
+
+
+def _times(path: str | Path, begin: int, end: int | None) -> list[int]:
+    """Presentation times of the pictures and sounds that begin in a part of the file."""
+    times = []
+    for packets, _ in packets_of(path, begin, end):
+        for head in _begun(packets, (*_PICTURES, *_SOUNDS))[1].tolist():
+            if head[7] & 0x80:
+                a, b, c, d, e = head[9:]
+                times.append((a >> 1 & 7) << 30 | b << 22 | (c >> 1) << 15 | d << 7 | e >> 1)
+    return times
+
+
 def picture_pids(path: str | Path, begin: int, end: int | None) -> frozenset[int]:
     """Identifiers of the streams of which pictures begin in a part of the file (2.4.3.7)."""
     found: set[int] = set()
     for packets, _ in packets_of(path, begin, end):
-        control = packets[:, 3]
-        rows = packets[((packets[:, 1] & 0x40) > 0) & ((control & 0x10) > 0) & (control < _SCRAMBLED)]
-        starts = 4 + np.where(rows[:, 3] & 0x20, 1 + rows[:, 4].astype(np.int64), 0)
-        rows, starts = rows[starts < _PAYLOAD_END], starts[starts < _PAYLOAD_END]
-        head = np.take_along_axis(rows, starts[:, None] + np.arange(4), axis=1)
-        is_picture = (head[:, :3] == (0, 0, 1)).all(axis=1) & np.isin(head[:, 3], _PICTURES)
-        found.update(np.unique(pids_of(rows[is_picture])).tolist())
+        rows, _ = _begun(packets, _PICTURES)
+        found.update(np.unique(pids_of(rows)).tolist())
     return frozenset(found)
+
+
+def _begun(packets: NDArray[np.uint8], kinds: Sequence[int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The packets in which pictures or sounds with these stream identifiers begin, and the first 14 bytes of each."""
+    control = packets[:, 3]
+    rows = packets[((packets[:, 1] & 0x40) > 0) & ((control & 0x10) > 0) & (control < _SCRAMBLED)]
+    starts = 4 + np.where(rows[:, 3] & 0x20, 1 + rows[:, 4].astype(np.int64), 0)
+    has_room = starts + _HEAD <= _PACKET
+    rows, starts = rows[has_room], starts[has_room]
+    heads = np.take_along_axis(rows, starts[:, None] + np.arange(_HEAD), axis=1)
+    is_begin = (heads[:, :3] == (0, 0, 1)).all(axis=1) & np.isin(heads[:, 3], kinds)
+    return rows[is_begin], heads[is_begin]
 
 
 def _clock(packet: NDArray[np.uint8]) -> float:
