@@ -20,6 +20,7 @@ from gfpipe.base.regular import SpecialFileError, open_regular
 from gfpipe.errors import GfpipeError, RecordingError, TransientError
 from gfpipe.video.frames import MPEG_TS, VideoInfo
 from gfpipe.video.streams import claims, tables, transport
+from gfpipe.video.streams.repeats import BUFFER, TransportFile
 
 # Errors are raised; FFmpeg's messages about every damaged macroblock are not shown.
 av.logging.set_level(av.logging.PANIC)
@@ -87,15 +88,13 @@ def foreign_errors(path: str | Path) -> Iterator[None]:
 
 
 def open_container(path: str | Path, begin: int = 0) -> InputContainer:
-    """Open a media file for reading, from a byte on; raises as :func:`probe` does."""
+    """Open a media file for reading, a transport stream from a byte on; raises as :func:`probe` does."""
     if check_readable(path) == 0:
         raise RecordingError(f"{path}: the file is empty (0 bytes); copy it again from the original")
     try:
         # Absolute, because "20:00.ts" looks like a protocol.
-        name, options = str(on_disk(path).absolute()), _OPTIONS
-        if begin:
-            name, options = f"subfile,,start,{begin},end,0,,:{name}", options | {"protocol_whitelist": "subfile,file"}
-        return av.open(name, mode="r", metadata_errors="replace", options=options)
+        file = TransportFile.of(path, begin) or str(on_disk(path).absolute())
+        return av.open(file, mode="r", metadata_errors="replace", options=_OPTIONS, buffer_size=BUFFER)
     except av.error.FFmpegError as exc:
         check_readable(path)  # raises if the storage failed meanwhile
         if _is_playlist(path):

@@ -3,7 +3,6 @@
 Only short stretches are read: around a gap in the timestamps, and at the start and the end of a file.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,12 +15,13 @@ from numpy.typing import NDArray
 from gfpipe.base.files import on_disk
 from gfpipe.errors import RecordingError
 
-_SYNC: Final = 0x47
+SYNC: Final = 0x47
 _SIZES: Final = (188, 192, 204)  # plain, with arrival times (M2TS), with error correction
 _BLOCK: Final = 1 << 23
 _NULL_PID: Final = 0x1FFF
 _SCRAMBLED: Final = 0x40  # from which value on the fourth byte means that the payload is scrambled
-_PACKET: Final = 188
+PACKET: Final = 188
+NULL_HEADER: Final = (0x1F, 0xFF, 0x10)  # of a packet without content, after the first byte
 _HEAD: Final = 14  # bytes of the head of a picture or sound, with its time
 _PICTURES: Final = (*range(0xE0, 0xF0), 0xFD)  # stream identifiers
 _SOUNDS: Final = (*range(0xC0, 0xE0), 0xBD)
@@ -144,7 +144,7 @@ def _begun(packets: NDArray[np.uint8], kinds: Sequence[int]) -> tuple[NDArray[np
     control = packets[:, 3]
     rows = packets[((packets[:, 1] & 0x40) > 0) & ((control & 0x10) > 0) & (control < _SCRAMBLED)]
     starts = 4 + np.where(rows[:, 3] & 0x20, 1 + rows[:, 4].astype(np.int64), 0)
-    has_room = starts + _HEAD <= _PACKET
+    has_room = starts + _HEAD <= PACKET
     rows, starts = rows[has_room], starts[has_room]
     heads = np.take_along_axis(rows, starts[:, None] + np.arange(_HEAD), axis=1)
     is_begin = (heads[:, :3] == (0, 0, 1)).all(axis=1) & np.isin(heads[:, 3], kinds)
@@ -184,9 +184,7 @@ def _is_discontinuous(
 def packets_of(path: str | Path, begin: int, end: int | None) -> Iterator[tuple[NDArray[np.uint8], bool]]:
     """Whole packets of a part of the file in blocks of rows, each with whether nothing was skipped before it."""
     with on_disk(path).open("rb") as file:
-        facts = os.fstat(file.fileno())
-        size = _packet_size(path, (facts.st_ino, facts.st_size, facts.st_mtime_ns))
-        if size is None:
+        if (size := packet_size(path)) is None:
             return
         file.seek(begin)
         left = file.seek(0, 2) - begin if end is None else end - begin
@@ -197,7 +195,7 @@ def packets_of(path: str | Path, begin: int, end: int | None) -> Iterator[tuple[
             data, rest = rest + block, b""
             while len(data) >= size:
                 rows = np.frombuffer(data, np.uint8, len(data) // size * size).reshape(-1, size)
-                bad = np.flatnonzero(rows[:, 0] != _SYNC)
+                bad = np.flatnonzero(rows[:, 0] != SYNC)
                 good = int(bad[0]) if len(bad) else len(rows)
                 if good:
                     yield rows[:good], is_whole
@@ -212,19 +210,25 @@ def packets_of(path: str | Path, begin: int, end: int | None) -> Iterator[tuple[
 
 def _synchronised(data: bytes, size: int) -> int:
     """Offset of the first packet in bytes that do not begin with one."""
-    at = data.find(_SYNC)
-    while at >= 0 and at + size < len(data) and data[at + size] != _SYNC:
-        at = data.find(_SYNC, at + 1)
+    at = data.find(SYNC)
+    while at >= 0 and at + size < len(data) and data[at + size] != SYNC:
+        at = data.find(SYNC, at + 1)
     return at if at >= 0 else len(data)
+
+
+def packet_size(path: str | Path) -> int | None:
+    """Bytes of a packet with those before or after its 188; None if the file is shorter."""
+    facts = on_disk(path).stat()
+    return _packet_size(path, (facts.st_ino, facts.st_size, facts.st_mtime_ns))
 
 
 @lru_cache(maxsize=16)
 def _packet_size(path: str | Path, version: tuple[int, ...]) -> int | None:  # noqa: ARG001 - part of the key
-    """Bytes of a packet, of which some come before or after its 188; ``version`` differs if the file was replaced."""
+    """As :func:`packet_size`; ``version`` differs if the file was replaced."""
     with on_disk(path).open("rb") as file:
         head = file.read(1 << 17)
     counts = {
-        size: max(int((np.frombuffer(head, np.uint8)[at::size] == _SYNC).sum()) * size for at in range(size))
+        size: max(int((np.frombuffer(head, np.uint8)[at::size] == SYNC).sum()) * size for at in range(size))
         for size in _SIZES
         if len(head) >= size
     }
