@@ -101,7 +101,7 @@ class _Selector:
             if packet.is_keyframe:
                 if seconds > group.begin + self._reach:
                     yield from self._start_decoding(group)
-                yield from self._finish(group)
+                yield from self._finish(group, seconds)
                 group = self._group(packet, seconds)
                 if not packet.is_discard:
                     yield from self._offer(_Candidate(seconds, packet))
@@ -112,7 +112,7 @@ class _Selector:
                 group.size += packet.size + _PACKET_BYTES
                 if seconds > group.begin + self._reach or group.size > _GROUP_BYTES or packet.is_discard:
                     yield from self._start_decoding(group)
-        yield from self._finish(group)
+        yield from self._finish(group, self._packets.end_seconds)
         if self._next and self._packets.end_seconds > (self._selected_at or 0.0) + self._reach:
             yield self._select(self._next)
 
@@ -188,8 +188,13 @@ class _Selector:
         self._latest = max(self._latest, seconds)
         yield self._latest, None
 
-    def _finish(self, group: _Group) -> Iterator[_Selected]:
-        if group.is_decoding:
-            yield from self._decode(None, group)
-            self._decoder.flush()
-            group.is_decoding = False
+    def _finish(self, group: _Group, end: float) -> Iterator[_Selected]:
+        """Flush the decoder at the end of a group; packets after its last frame that yielded none are a loss."""
+        if not group.is_decoding:
+            return
+        yield from self._decode(None, group)
+        self._decoder.flush()
+        group.is_decoding = False
+        lost_from = group.detector.missing_since(group.shown, end)
+        if lost_from < end and group.starts_clean and (self._selected_at is not None or self._next):
+            yield from self._lose_from(lost_from)

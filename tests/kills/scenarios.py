@@ -16,6 +16,7 @@ from gfpipe.lake.storage import Storage
 from gfpipe.models import champion, store
 from gfpipe.stages.analysis import purge
 from gfpipe.stages.figures import publish
+from tests.kills import footage
 from tests.lake import kept
 
 State = dict[str, Any]
@@ -25,11 +26,16 @@ _DECISION: Final = Decision("ours", champion.FIRST, passed=True, checks=(), on="
 
 @dataclass(frozen=True)
 class Scenario:
-    """Work to interrupt; at any moment each part of the state is the old one, the new one or, if not finished, None."""
+    """Work to interrupt; at any moment each part of the state is the old one, the new one or, if not finished, None.
+
+    Attributes:
+        load: loads what takes long, once for all trials.
+    """
 
     prepare: Callable[[Path], object]
     act: Callable[[Path], object]
     state: Callable[[Path], State]
+    load: Callable[[], object] = lambda: None
 
 
 def _recordings(folder: Path, count: int = 3) -> list[Any]:
@@ -110,4 +116,12 @@ SCENARIOS: Final = {
     "purge": Scenario(_analyse, lambda f: purge.run(str(f / "lake"), PurgeScope(everything=True)), _crops),
     "labels": Scenario(lambda folder: _label(folder, "male"), lambda folder: _label(folder, "female"), _labelled),
     "promote": Scenario(_models, _promote, _promoted),
+    "stage": Scenario(footage.prepare_stage, footage.analyse_stage, footage.rows, footage.load_models),
+    "page": Scenario(footage.prepare_page, footage.answer, footage.answers),
+    "gfpipe publish": Scenario(
+        footage.prepare_publish_command, footage.publish_command, footage.published, footage.start_server
+    ),
+    "gfpipe analyse": Scenario(
+        footage.prepare_command, footage.analyse_command, footage.published_again, footage.start_server
+    ),
 }

@@ -1,20 +1,19 @@
 """One kind of work, interrupted again and again from the same start."""
 
+import importlib
 import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
-
-import fsspec.implementations.local  # noqa: F401 - what the work imports when it begins, once for all children
-import pandas as pd  # noqa: F401
-import pyarrow.dataset  # noqa: F401
 
 from gfpipe.errors import GfpipeError
 from tests.kills.scenarios import Scenario, State
@@ -34,8 +33,11 @@ class Trial:
     def __init__(self, scenario: Scenario, folder: Path) -> None:
         self._scenario, self._start, self._place = scenario, folder / "start", folder / "trial"
         self._start.mkdir()
+        scenario.load()
         _in_child(scenario.prepare, self._start)
         self._before: State = _in_child(scenario.state, self._start)
+        self._restore()
+        _import(_in_child(_imports_of, scenario.act, self._place))
         self._restore()
         start = time.monotonic()
         _in_child(scenario.act, self._place)
@@ -104,6 +106,20 @@ class Trial:
         self.counts["leftovers"] += sum(
             path.name.startswith(".") and ".lock" not in path.name for path in place.rglob("*")
         )
+
+
+def _imports_of(act: Callable[[Path], object], place: Path) -> list[str]:
+    """The modules that the work imports."""
+    known = set(sys.modules)
+    act(place)
+    return [name for name in sys.modules if name not in known]
+
+
+def _import(names: Iterable[str]) -> None:
+    """Import what every child would import."""
+    for name in names:
+        with suppress(Exception):  # made at run time
+            importlib.import_module(name)
 
 
 def _mount(*arguments: str) -> None:

@@ -170,3 +170,19 @@ def test_heavy_damage_in_mp4(reel: Path, mp4: Path, sampling: Sampling) -> None:
     seen = see(scratch(mp4, reel / "heavy.mp4", 0.45, 0.55, flips=2000), sampling, 0.5)
     assert seen.lost_seconds > 0.5
     assert_complete(seen, sampling)
+
+
+@pytest.mark.parametrize("sampling", Sampling)
+def test_what_follows_the_last_frame_of_a_group_that_decodes_is_lost(reel: Path, sampling: Sampling) -> None:
+    """A sample represents the time until the next keyframe only if the frames between them can be decoded."""
+    source = film(reel / "two groups.mp4", gop=4 * FPS, b_frames=0)
+    data = bytearray(source.read_bytes())
+    with av.open(str(source)) as container:
+        for packet in container.demux(video=0):
+            if packet.size and packet.pos and float((packet.pts or 0) * (packet.time_base or 1)) % 4 >= 2:
+                data[packet.pos : packet.pos + packet.size] = bytes(packet.size)
+    path = reel / "zeroed groups.mp4"
+    path.write_bytes(data)
+    seen = see(path, sampling)
+    assert seen.lost_seconds == pytest.approx(4, abs=1)
+    assert_complete(seen, sampling)
