@@ -37,9 +37,9 @@ _SERVERS: Final[list[Any]] = []
 
 def load_models() -> None:
     """Load what every child needs, without starting threads."""
-    import torch  # noqa: PLC0415 - takes seconds, and only this work needs it
+    import torch
 
-    from gfpipe.stages.analysis import analyse  # noqa: PLC0415
+    from gfpipe.stages.analysis import analyse
 
     torch.set_num_threads(1)
     analyse.prepare(_FINE)
@@ -60,7 +60,7 @@ def _holdings(folder: Path) -> Manifest:
 
 def analyse_stage(folder: Path, config: Analysis = _FINE) -> None:
     """Run the stage on every recording."""
-    from gfpipe.stages.analysis import analyse  # noqa: PLC0415 - imports torch
+    from gfpipe.stages.analysis import analyse
 
     lake, holdings = str(folder / "lake"), _holdings(folder)
     listing.run(lake, holdings)
@@ -112,7 +112,7 @@ def publish_command(folder: Path) -> None:
 def _command(*arguments: str) -> None:
     """Run a command, which is killed with this process."""
     command = [sys.executable, "-c", "from gfpipe.cli.main import main; main()", *arguments]
-    subprocess.run(command, check=True, capture_output=True, preexec_fn=_die_with_parent)  # noqa: PLW1509 - no threads
+    subprocess.run(command, check=True, capture_output=True, preexec_fn=_die_with_parent)
 
 
 def _die_with_parent() -> None:
@@ -122,7 +122,7 @@ def _die_with_parent() -> None:
 @cache
 def start_server() -> None:
     """Start a Prefect server that the commands of all trials use."""
-    from gfpipe.flows.server import Server  # noqa: PLC0415
+    from gfpipe.flows.server import Server
 
     server = Server()
     server.wait()
