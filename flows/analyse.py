@@ -20,7 +20,7 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from gfpipe import workers
-from gfpipe.attributes.device import resolve_device
+from gfpipe.attributes import device as devices
 from gfpipe.base.progress import Progress
 from gfpipe.errors import DiskFullError, LakeError, WorkerError
 from gfpipe.flows import limits
@@ -32,8 +32,8 @@ from gfpipe.models import champion
 from gfpipe.output import overview
 from gfpipe.output.formats import clock
 from gfpipe.recording import Recording, Status, Summary
+from gfpipe.stages.analysis import WORKER_MODULES, listing
 from gfpipe.stages.analysis import analyse as stage
-from gfpipe.stages.analysis import listing
 from gfpipe.workers import is_pool_failure
 
 # Errors of a network drive that is away for a moment.
@@ -168,13 +168,13 @@ def _task_runs(
     Raises:
         DiskFullError: the lake's disk is full; recordings in flight are abandoned.
     """
-    uses_gpu = device == "cuda" or (job.scheduler is None and resolve_device(device).type == "cuda")
+    uses_gpu = device == "cuda" or (job.scheduler is None and devices.choose(device).startswith("cuda"))
     names = ["decode", "gpu"] if uses_gpu else ["decode"]
     limits.require(*names)
     in_flight = job.workers or (_CLUSTER_IN_FLIGHT if job.scheduler else workers.cores())
     # The pool is closed first: when the flow is interrupted, threads must not wait for workers to finish.
     threads: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=in_flight)
-    with threads as runner, workers.pool(job.workers, job.scheduler, job.limits) as pool:
+    with threads as runner, workers.pool(job.workers, job.scheduler, job.limits, WORKER_MODULES) as pool:
         shared = {"work": work, "fail": fail, "pool": pool, "limit_names": names}
         runs: dict[PrefectFuture[Any], Recording] = {
             runner.submit(analyse_recording, {"recording": recording, **shared}): recording for recording in due

@@ -1,4 +1,4 @@
-"""Flows `learn` and `purge`: train a classifier on an archive's own crops; remove crops that have expired.
+"""Flow `learn`: train a classifier on an archive's own crops.
 
 remove expired crops -> curate a set -> train, evaluate, gate -> if promoted: reclassify, or mark the break, and publish
 """
@@ -11,7 +11,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 
 from gfpipe.attributes.spec import FEMALE
 from gfpipe.errors import UsageError
@@ -20,42 +20,14 @@ from gfpipe.evaluation.gate.decision import MIN_DECISION_FACES, Decision
 from gfpipe.evaluation.measures import subgroups
 from gfpipe.flows.jobs import ReclassifyJob
 from gfpipe.flows.publish import publish_lake
+from gfpipe.flows.purge import purge_expired
 from gfpipe.flows.reclassify import reclassify_lake
 from gfpipe.flows.retrain import retrain_model, show, verdict
 from gfpipe.flows.security import site
 from gfpipe.flows.training_jobs import LearnJob, RetrainJob
-from gfpipe.lake.retention import PurgeScope
 from gfpipe.models import champion, store
-from gfpipe.stages.analysis import purge
 from gfpipe.stages.models import curate
 from gfpipe.training.data import datasets, splits
-
-
-@task(task_run_name="remove expired crops", cache_policy=NO_CACHE)
-def purge_expired(lake: str) -> State[purge.Summary]:
-    """Remove expired crops, so that no model is trained on them."""
-    summary = purge.run(lake, PurgeScope(expired=True))
-    if summary.after:
-        problems = "\n".join(f"- {held.name}: {held.problem}" for held in summary.after)
-        create_markdown_artifact(problems, "left-after-expiry", "Expired pictures that could not be removed")
-    return Completed(message=_removed(summary), data=summary)
-
-
-@flow(name="purge", flow_run_name="expired crops")
-def remove_expired(lake: str) -> purge.Summary:
-    """Remove expired crops and every copy of them; the run fails if any is left.
-
-    Args:
-        lake: folder or URL of the Parquet shards.
-    """
-    site.refuse_others({"lake": lake}, vars)
-    summary = purge_expired(lake).result()
-    state = Failed if summary.after else Completed
-    return state(message=_removed(summary), data=summary)  # type: ignore[return-value]  # Prefect returns the data
-
-
-def _removed(summary: purge.Summary) -> str:
-    return f"{len(summary.before)} files held expired pictures, {len(summary.after)} are left"
 
 
 @task(task_run_name="curate {config.name}", cache_policy=NO_CACHE)

@@ -15,7 +15,7 @@ from prefect.concurrency.sync import concurrency
 from prefect.runtime import flow_run, task_run
 from prefect.states import Completed
 
-from gfpipe.attributes.device import resolve_device
+from gfpipe.attributes import device as devices
 from gfpipe.errors import TooFewFacesError
 from gfpipe.evaluation import results
 from gfpipe.evaluation.figures import learning_curves
@@ -128,7 +128,7 @@ def verdict(decision: Decision) -> State[Any]:
 @contextmanager
 def _on_device(device: str) -> Iterator[None]:
     """Take one of the slots of the limit "gpu" if the device is a GPU."""
-    names = ["gpu"] if resolve_device(device).type == "cuda" else []
+    names = ["gpu"] if devices.choose(device).startswith("cuda") else []
     limits.require(*names)
     with concurrency(names, strict=True):
         yield

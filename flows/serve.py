@@ -33,10 +33,9 @@ from gfpipe.errors import UsageError
 from gfpipe.flows import limits, server
 from gfpipe.flows.analyse import analyse_archive
 from gfpipe.flows.jobs import AnalysisJob
-from gfpipe.flows.learn import curate_and_retrain, remove_expired
 from gfpipe.flows.publish import publish_lake
+from gfpipe.flows.purge import remove_expired
 from gfpipe.flows.security import site as confinement
-from gfpipe.flows.training_jobs import LearnJob
 from gfpipe.settings import Settings
 
 UI_PORT: Final = 4200
@@ -118,6 +117,9 @@ def _scheduled(site: Settings) -> Iterator[_Due]:
     if site.crops:
         yield due(remove_expired, "nightly", site.purge_schedule, lake=site.lake)
     if site.learn:
+        from gfpipe.flows.learn import curate_and_retrain  # noqa: PLC0415 - importing torch takes seconds
+        from gfpipe.flows.training_jobs import LearnJob  # noqa: PLC0415
+
         yield due(curate_and_retrain, "monthly", site.learn.schedule, job=LearnJob.of(site))
 
 

@@ -134,6 +134,17 @@ def configured() -> str | None:
     return get_current_settings().api.url
 
 
+def may_be_configured() -> bool:
+    """Whether :func:`configured` may return an address: false if nothing that Prefect reads is there.
+
+    Prefect itself, which knows, takes seconds to import.
+    """
+    home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
+    profiles = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml")
+    files = (profiles, Path(".env"), Path("prefect.toml"), Path("pyproject.toml"))
+    return any(name.startswith("PREFECT_API_") for name in os.environ) or any(file.exists() for file in files)
+
+
 @contextmanager
 def available(
     meanwhile: Callable[[], object] = lambda: None, say: Callable[[str], object] = lambda _: None, *, slots: int = 0
@@ -221,6 +232,15 @@ class _RetrySoon:
 
 def _serve(descriptor: int, *, full: bool) -> None:
     """Run the server until standard input is closed."""
+    server: Any = None
+
+    def end_with_parent() -> None:
+        sys.stdin.buffer.read()
+        if server is None:
+            os._exit(0)  # while Prefect is imported
+        server.should_exit = True
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
     listener = socket.socket(fileno=descriptor)
     port = listener.getsockname()[1]
     from gfpipe.flows.security import access  # noqa: PLC0415
@@ -231,12 +251,6 @@ def _serve(descriptor: int, *, full: bool) -> None:
 
     app = access.AccessControl(_RetrySoon(create_app(ephemeral=not full, final=True)), port)
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=3))
-
-    def end_with_parent() -> None:
-        sys.stdin.buffer.read()
-        server.should_exit = True
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
     server.run(sockets=[listener])
 
 

@@ -21,8 +21,8 @@ from gfpipe.estimates.question import Question
 from gfpipe.models import champion
 from gfpipe.recording import Recording, Summary
 from gfpipe.settings import Analysis
+from gfpipe.stages.analysis import WORKER_MODULES, listing
 from gfpipe.stages.analysis import analyse as analyse_stage
-from gfpipe.stages.analysis import listing
 from gfpipe.stages.figures import publish as publish_stage
 from gfpipe.stages.figures import stats as stats_stage
 
@@ -142,7 +142,7 @@ def analyse(
     analysis = replace(analysis, classifier=champion.resolve(analysis.classifier))
     provenance = analyse_stage.prepare(analysis)
     summaries = []
-    with workers.pool(processes, limits=limits) as pool:
+    with workers.pool(processes, limits=limits, modules=WORKER_MODULES) as pool:
         tasks = [pool.submit(analyse_stage.run, item, os.fspath(lake), analysis) for item in holdings.recordings]
         for done, (item, task) in enumerate(zip(holdings.recordings, tasks, strict=True), start=1):
             try:

@@ -174,6 +174,20 @@ def test_killed_worker_does_not_affect_other_work() -> None:
         assert [other.result() for other in others] == [2 * number for number in range(8)]
 
 
+def test_workers_have_the_modules_and_the_environment_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("before", "after"):
+        monkeypatch.setenv("GFPIPE_TEST", value)
+        with workers.pool(1, modules=("colorsys",)) as pool:
+            assert pool.submit(work.imported, "colorsys").result()
+            assert pool.submit(os.getenv, "GFPIPE_TEST").result() == value
+
+
+def test_a_pool_goes_on_when_the_process_that_forks_its_workers_is_killed() -> None:
+    with workers.pool(1, modules=("colorsys",)) as pool:
+        os.kill(pool.submit(os.getppid).result(), signal.SIGKILL)
+        assert pool.submit(work.double, 2).result() == 4
+
+
 def test_workers_exit_with_a_killed_parent(tmp_path: Path) -> None:
     parent = subprocess.Popen([sys.executable, "-c", _PARENT], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert parent.stdout is not None

@@ -1,37 +1,65 @@
-"""Choice and precision of torch devices."""
+"""Choice and precision of devices. Devices are chosen without importing torch, which takes seconds."""
 
+import ctypes
 from contextlib import AbstractContextManager, nullcontext
-
-import torch
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gfpipe.choices import Device
 from gfpipe.errors import UsageError
 
+if TYPE_CHECKING:
+    import torch
 
-def resolve_device(name: str = Device.AUTO) -> torch.device:
-    """The torch device named ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+
+def choose(name: str = Device.AUTO) -> str:
+    """The name that torch has for a device: ``cpu``, ``cuda`` or ``cuda:1``; auto is a GPU if there is one.
 
     Raises:
-        UsageError: the name is unknown, or torch does not see that GPU.
+        UsageError: the name is unknown, or torch cannot use that GPU.
     """
     if name == Device.AUTO:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as exc:
-        raise UsageError(f"unknown device {name!r}: choose one of {', '.join(Device)}") from exc
-    if device.type not in tuple(Device):
-        raise UsageError(f"unsupported device {name!r}: choose one of {', '.join(Device)}")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        return Device.CUDA if gpus() else Device.CPU
+    kind, colon, index = name.partition(":")
+    if kind not in (Device.CPU, Device.CUDA) or (colon and not index.isdecimal()):
+        raise UsageError(f"unknown device {name!r}: choose one of {', '.join(Device)}")
+    if kind == Device.CUDA and int(index or 0) >= gpus():
         raise UsageError(
-            f"device {name!r}: torch sees {torch.cuda.device_count()} CUDA GPUs; "
+            f"device {name!r}: torch sees {gpus()} CUDA GPUs; "
             "use --device cpu, or auto, which uses a GPU if there is one"
         )
-    return device
+    return name
 
 
-def full_precision(device: torch.device) -> AbstractContextManager[None]:
+def resolve_device(name: str = Device.AUTO) -> "torch.device":
+    """The torch device of a name; raises as :func:`choose` does."""
+    import torch  # noqa: PLC0415
+
+    return torch.device(choose(name))
+
+
+@cache
+def gpus() -> int:
+    """Number of GPUs that torch can use, by the driver and ``CUDA_VISIBLE_DEVICES``; 0 for a build for CPUs."""
+    torch = find_spec("torch")
+    libraries = Path(torch.origin).with_name("lib") if torch and torch.origin else Path()
+    if not any(libraries.glob("*torch_cuda.*")):
+        return 0
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int()
+    failed = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
+    return 0 if failed else count.value
+
+
+def full_precision(device: "torch.device") -> AbstractContextManager[None]:
     """Compute convolutions in float32: cuDNN's default (TF32) changes results by 1e-3."""
+    import torch  # noqa: PLC0415
+
     if device.type == "cuda":
         return torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False)
     return nullcontext()

@@ -266,7 +266,7 @@ def reclassify(
 
 
 def _list_due(job: "ReclassifyJob") -> None:
-    from gfpipe.models import champion  # noqa: PLC0415 - importing torch takes seconds
+    from gfpipe.models import champion  # noqa: PLC0415
     from gfpipe.stages.analysis import reclassify as stage  # noqa: PLC0415
 
     analysis = replace(job.analysis, classifier=champion.resolve(job.classifier))

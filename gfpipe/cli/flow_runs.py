@@ -6,6 +6,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from gfpipe import workers
 from gfpipe.archive.manifest import Manifest
 from gfpipe.base.progress import OnProgress, no_progress
 from gfpipe.cli import console
@@ -14,7 +15,10 @@ from gfpipe.errors import GfpipeError
 from gfpipe.flows import server
 from gfpipe.flows.jobs import AnalysisJob, ReclassifyJob
 from gfpipe.lake import identity
+from gfpipe.models import champion
 from gfpipe.recording import Rejected, Summary
+from gfpipe.stages.analysis import WORKER_MODULES, listing
+from gfpipe.stages.analysis import analyse as stage
 
 if TYPE_CHECKING:  # importing scikit-learn takes seconds
     from gfpipe.evaluation.gate.decision import Decision
@@ -23,15 +27,32 @@ if TYPE_CHECKING:  # importing scikit-learn takes seconds
 
 
 def analyse(job: AnalysisJob) -> tuple[list[Summary], tuple[Rejected, ...]]:
-    """Run the flow `analyse`; returns the summaries, and the files and rows that name no recording."""
+    """Run the flow `analyse`; returns the summaries, and the files and rows that name no recording.
+
+    If the lake has everything and no server is configured that would show the run, neither Prefect nor workers start.
+    """
     selected = announce(job)
+    if not server.may_be_configured() and (finished := _finished(job, selected)):
+        return finished, selected.rejected
     return _on_recordings("analyse", "analyse_archive", job), selected.rejected
+
+
+def _finished(job: AnalysisJob, selected: Manifest) -> list[Summary]:
+    """The summaries of all recordings, with the archive's list in the lake; empty if there is work to do."""
+    provenance = stage.prepare(replace(job.analysis, classifier=champion.resolve(job.analysis.classifier)))
+    summaries = []
+    for recording in selected.recordings:
+        summary = stage.finished(recording, job.lake, provenance, job.crops, job.counting)
+        if summary is None:
+            return []
+        summaries.append(summary)
+    holdings = job.holdings()
+    listing.run(job.lake, holdings, listing.plan(job.lake, holdings))
+    return summaries
 
 
 def announce(job: AnalysisJob) -> Manifest:
     """Print what the archive lists and the lake must change; returns the recordings of the job."""
-    from gfpipe.stages.analysis import listing  # noqa: PLC0415 - importing pyarrow takes its time
-
     holdings = job.holdings()
     selected = job.select(holdings)
     console.say(f"{len(selected.recordings)} recordings in {job.archive}")
@@ -53,11 +74,11 @@ def reclassify(job: ReclassifyJob) -> list[Summary]:
 def _on_recordings(module: str, flow: str, job: AnalysisJob | ReclassifyJob) -> list[Summary]:
     def prepare() -> None:
         """Fetch missing models and load what the flow needs."""
-        from gfpipe.models import champion  # noqa: PLC0415 - importing torch takes seconds
+        analysis = replace(job.analysis, classifier=champion.resolve(job.analysis.classifier))
+        import_module(f"gfpipe.stages.analysis.{module}").prepare(analysis)
 
-        stage = import_module(f"gfpipe.stages.analysis.{module}")
-        stage.prepare(replace(job.analysis, classifier=champion.resolve(job.analysis.classifier)))
-
+    if job.scheduler is None:
+        workers.warm(job.workers, WORKER_MODULES)
     progress = console.analysis_progress()
     summaries: list[Summary] = _run(module, flow, job, progress, prepare=prepare, slots=job.workers)
     return summaries

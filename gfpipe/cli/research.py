@@ -150,13 +150,13 @@ def systems(
     system that cannot be run has the reason in its row. Run the command again to resume; systems may be added. Models
     stay in the study's folder.
     """
-    from gfpipe.attributes.device import resolve_device  # noqa: PLC0415
+    from gfpipe.attributes import device as devices  # noqa: PLC0415
     from gfpipe.studies.systems.run import Systems  # noqa: PLC0415 - importing torch takes seconds
 
     study = Systems(
         data=data,
         names=split(chosen),
-        full=resolve_device(device).type == "cuda" if full is None else full,
+        full=devices.choose(device).startswith("cuda") if full is None else full,
         embedder=embedder,
         predictions=tuple(predictions or ()),
         train=train,

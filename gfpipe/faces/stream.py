@@ -11,33 +11,14 @@ from numpy.typing import NDArray
 
 from gfpipe.attributes.classifier import Attributes, Classifier
 from gfpipe.attributes.device import resolve_device
-from gfpipe.attributes.spec import Attribute
-from gfpipe.errors import UsageError
 from gfpipe.faces import portraits
 from gfpipe.faces.alignment import chips_for
 from gfpipe.faces.detector import Detections
 from gfpipe.faces.tracks import Tracker, Tracks
-from gfpipe.models import store
-from gfpipe.models.card import Card
 from gfpipe.recording import Clock
-from gfpipe.settings import Analysis
 from gfpipe.video.frames import FrameBatch, Reader
 
 ClassifiedBatch = tuple[FrameBatch, Detections, Tracks, Attributes]
-
-
-def prepare(config: Analysis) -> Card:
-    """Check the device, and fetch the classifier if necessary.
-
-    Raises:
-        ModelError: the model is unknown, cannot be fetched, or is damaged.
-        UsageError: this machine lacks the device, or the model does not classify perceived gender.
-    """
-    resolve_device(config.device)
-    card = store.card(config.classifier)
-    if all(head.attribute is not Attribute.PERCEIVED_GENDER for head in card.heads):
-        raise UsageError(f"{card.id} is a model for {card.task}; choose one for perceived gender")
-    return card
 
 
 @lru_cache(maxsize=2)

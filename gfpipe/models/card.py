@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic.dataclasses import dataclass
 
-from gfpipe.attributes.spec import ClassifierSpec, Head, InputSpec
+from gfpipe.attributes.spec import Attribute, ClassifierSpec, Head, InputSpec
 from gfpipe.base.validation import parse
 from gfpipe.errors import ModelError, UsageError
 from gfpipe.evaluation.gate.decision import Decision
@@ -70,6 +70,17 @@ class Card:
         if not self.heads:
             raise UsageError(f"{self.id} is a model for {self.task}, not a classifier of faces")
         return ClassifierSpec(self.id, self.network, self.input, self.heads)
+
+    def require(self, attribute: Attribute) -> "Card":
+        """This card, if the model classifies ``attribute``.
+
+        Raises:
+            UsageError: it does not.
+        """
+        if all(head.attribute is not attribute for head in self.heads):
+            wanted = attribute.replace("_", " ")
+            raise UsageError(f"{self.id} is a model for {self.task}; choose one for {wanted}")
+        return self
 
     def with_weights(self, sha256: str, source_sha256: str, parameters: int | None) -> "Card":
         """Complete the card with digests and size of the weights."""

@@ -12,16 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import platformdirs
-import safetensors.torch
-import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from torch import Tensor
 
-from gfpipe.attributes import networks
 from gfpipe.base import files
 from gfpipe.base.arrays import array_dataclass
 from gfpipe.base.progress import OnProgress, no_progress
@@ -33,6 +30,9 @@ from gfpipe.models.converters import converter
 from gfpipe.models.folders import publishing
 from gfpipe.models.offline import read_source
 
+if TYPE_CHECKING:  # importing torch takes seconds, and cards are read without it
+    from torch import Tensor
+
 CARD, WEIGHTS, SEEN = "card.json", "weights.safetensors", "seen.npy"
 _RETRY_SECONDS = 0.05
 
@@ -42,7 +42,7 @@ class StoredModel:
     """A model's card and its weights by name, on the CPU."""
 
     card: Card
-    weights: Mapping[str, Tensor]
+    weights: "Mapping[str, Tensor]"
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,10 @@ def pull(
     try:
         weights = converter(entry.converter or "")(data)
         if entry.card.heads:
+            import torch  # noqa: PLC0415
+
+            from gfpipe.attributes import networks  # noqa: PLC0415
+
             spec = entry.card.classifier
             networks.restore(spec.network, spec.outputs, weights, torch.device("cpu"))
     except ModelError as exc:
@@ -140,7 +144,7 @@ def pull(
 
 def save_model(
     card: Card,
-    weights: Mapping[str, Tensor],
+    weights: "Mapping[str, Tensor]",
     source_sha256: str = "",
     *,
     replace: bool = False,
@@ -152,9 +156,14 @@ def save_model(
     A present model of this id is not changed unless ``replace`` is set. ``seen`` are the digests of its training and
     validation faces, if known; ``within`` is another models folder, such as that of a study.
     """
+    import safetensors.torch  # noqa: PLC0415
+    import torch  # noqa: PLC0415
+
+    from gfpipe.attributes.networks import GRAPH  # noqa: PLC0415
+
     contiguous = torch.contiguous_format  # copies, because safetensors does not accept tensors that share memory
     data = safetensors.torch.save({n: w.detach().cpu().clone(memory_format=contiguous) for n, w in weights.items()})
-    parameters = None if networks.GRAPH in weights else sum(tensor.numel() for tensor in weights.values())
+    parameters = None if GRAPH in weights else sum(tensor.numel() for tensor in weights.values())
     complete = card.with_weights(hashlib.sha256(data).hexdigest(), source_sha256, parameters)
     folder = (within or models_folder()) / card.id
     with publishing(folder, CARD, replace=replace) as staging:
@@ -235,6 +244,8 @@ def _present(model: str | Path) -> Path | None:
 
 
 def _read(folder: Path) -> StoredModel:
+    import safetensors.torch  # noqa: PLC0415
+
     card = _read_card(folder)
     path = folder / WEIGHTS
     try:

@@ -12,6 +12,7 @@ from typing import Any
 
 from gfpipe.base.limits import Limits
 from gfpipe.errors import TransientError, UsageError
+from gfpipe.workers.launcher import Launcher, launcher
 from gfpipe.workers.supervision import Supervisor
 
 SCHEDULER_TIMEOUT = "30s"
@@ -21,6 +22,7 @@ def pool(
     workers: int = 0,
     scheduler: str | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
+    modules: tuple[str, ...] = (),
 ) -> AbstractContextManager[Executor]:
     """Open an executor of local processes, or of processes on the machines of a Dask cluster.
 
@@ -31,11 +33,23 @@ def pool(
         scheduler: address such as ``tls://10.0.0.1:8786``; its workers need gfpipe, the models and the same paths. It
             is trusted with everything: its answers are unpickled here. Certificates are those of Dask's configuration.
         limits: of each call.
+        modules: names of modules that calls need and that take long to import; they are imported once.
 
     Raises:
         UsageError: the scheduler does not respond, or Dask is not installed.
     """
-    return _processes(workers or cores(), limits) if scheduler is None else _cluster(scheduler, limits)
+    if scheduler is not None:
+        return _cluster(scheduler, limits, modules)
+    return _processes(workers or cores(), limits, modules)
+
+
+def warm(workers: int = 0, modules: tuple[str, ...] = ()) -> None:
+    """Start importing the modules of a local :func:`pool` that is opened later, without waiting for it."""
+    _launcher(workers or cores(), modules).warm()
+
+
+def _launcher(processes: int, modules: tuple[str, ...]) -> Launcher:
+    return launcher(max(1, cores() // processes), modules)
 
 
 def cores() -> int:
@@ -52,9 +66,9 @@ def is_pool_failure(error: BaseException) -> bool:
 class _Processes(ThreadPoolExecutor):
     """Threads that supervise one process each."""
 
-    def __init__(self, workers: int, limits: Limits) -> None:
+    def __init__(self, workers: int, limits: Limits, modules: tuple[str, ...]) -> None:
         super().__init__(workers, thread_name_prefix="worker")
-        self._supervisor = Supervisor(limits, max(1, cores() // workers))
+        self._supervisor = Supervisor(limits, _launcher(workers, modules))
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "Future[Any]":
         return super().submit(self._supervisor, fn, *args, **kwargs)
@@ -66,8 +80,8 @@ class _Processes(ThreadPoolExecutor):
 
 
 @contextmanager
-def _processes(workers: int, limits: Limits) -> Iterator[Executor]:
-    executor = _Processes(workers, limits)
+def _processes(workers: int, limits: Limits, modules: tuple[str, ...]) -> Iterator[Executor]:
+    executor = _Processes(workers, limits, modules)
     try:
         yield executor
     except BaseException:
@@ -79,15 +93,15 @@ def _processes(workers: int, limits: Limits) -> Iterator[Executor]:
 class _ClusterExecutor(Executor):
     """Supervises processes on the workers of a Dask cluster, so that a crash does not end the Dask worker."""
 
-    def __init__(self, executor: Executor, limits: Limits) -> None:
-        self._executor, self._limits = executor, limits
+    def __init__(self, executor: Executor, limits: Limits, modules: tuple[str, ...]) -> None:
+        self._executor, self._limits, self._modules = executor, limits, modules
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        return self._executor.submit(_on_cluster, self._limits, fn, *args, **kwargs)
+        return self._executor.submit(_on_cluster, self._limits, self._modules, fn, *args, **kwargs)
 
 
 @contextmanager
-def _cluster(scheduler: str, limits: Limits) -> Iterator[Executor]:
+def _cluster(scheduler: str, limits: Limits, modules: tuple[str, ...]) -> Iterator[Executor]:
     try:
         from distributed import Client  # noqa: PLC0415 - an optional dependency
     except ImportError as exc:
@@ -102,17 +116,17 @@ def _cluster(scheduler: str, limits: Limits) -> Iterator[Executor]:
             "see dask.yaml, which gfpipe config init writes"
         ) from exc
     with client:
-        yield _ClusterExecutor(client.get_executor(pure=False), limits)
+        yield _ClusterExecutor(client.get_executor(pure=False), limits, modules)
 
 
-def _on_cluster(limits: Limits, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+def _on_cluster(limits: Limits, modules: tuple[str, ...], fn: Any, /, *args: Any, **kwargs: Any) -> Any:
     from distributed import get_worker  # noqa: PLC0415 - an optional dependency
 
     threads = get_worker().state.nthreads
-    return _cluster_supervisor(limits, max(1, cores() // threads))(fn, *args, **kwargs)
+    return _cluster_supervisor(limits, threads, modules)(fn, *args, **kwargs)
 
 
 @lru_cache(maxsize=1)
-def _cluster_supervisor(limits: Limits, torch_threads: int) -> Supervisor:
+def _cluster_supervisor(limits: Limits, processes: int, modules: tuple[str, ...]) -> Supervisor:
     """The supervisor of a Dask worker, whose processes live as long as it does."""
-    return Supervisor(limits, torch_threads)
+    return Supervisor(limits, _launcher(processes, modules))

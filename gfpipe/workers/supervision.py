@@ -4,11 +4,8 @@ Libraries that decode damaged files crash, hang in C code, or take all memory. N
 a process, so that each thread that makes calls has a process of its own, watches it, and replaces it when it ends.
 """
 
-import os
 import pickle
 import signal
-import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -22,8 +19,9 @@ import cloudpickle
 from gfpipe.base.limits import Limits
 from gfpipe.errors import StalledError, TransientError, WorkerError
 from gfpipe.workers.child import BEAT
+from gfpipe.workers.launcher import Launcher
 
-_START_SECONDS: Final = 300.0  # to import torch, perhaps from a network drive
+_START_SECONDS: Final = 300.0  # to import what a call needs, perhaps from a network drive
 _CHECK_SECONDS: Final = 0.25  # how often the limits are checked
 _EXIT_SECONDS: Final = 5.0
 _MEMORY_FIELDS: Final = ("RssAnon:", "RssShmem:", "VmSwap:")
@@ -32,9 +30,9 @@ _MEMORY_FIELDS: Final = ("RssAnon:", "RssShmem:", "VmSwap:")
 class Supervisor:
     """Runs calls in processes, one for each thread that makes calls, which keep their models loaded."""
 
-    def __init__(self, limits: Limits, torch_threads: int) -> None:
+    def __init__(self, limits: Limits, launcher: Launcher) -> None:
         self._limits = limits
-        self._torch_threads = torch_threads
+        self._launcher = launcher
         self._process_of: dict[int, Process] = {}
         self._lock = threading.Lock()
         self._is_closed = False
@@ -75,24 +73,18 @@ class Supervisor:
                 raise TransientError("the workers were stopped")
             process = self._process_of.get(thread)
             if process is None or process.has_ended:
-                process = self._process_of[thread] = Process(self._torch_threads)
+                process = self._process_of[thread] = Process(self._launcher)
             return process
 
 
 class Process:
     """A worker process, which does one call at a time."""
 
-    def __init__(self, torch_threads: int) -> None:
+    def __init__(self, launcher: Launcher) -> None:
+        self._launcher = launcher
         self._connection, theirs = Pipe()
-        main = f"from gfpipe.workers.child import main; main({theirs.fileno()}, {os.getpid()})"
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", main],  # packages in the current folder are not imported
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            env=os.environ
-            | {"OMP_NUM_THREADS": str(torch_threads), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
-        theirs.close()
+        with theirs:
+            self._pid = launcher.start(theirs.fileno())
         self._has_started = False
         self.has_ended = False
 
@@ -120,7 +112,7 @@ class Process:
     def kill(self) -> None:
         """End the process without waiting for it: it may be stuck in a system call."""
         self.has_ended = True
-        self._process.kill()
+        self._launcher.kill(self._pid)
 
     def _answer(self, limits: Limits) -> bytes:
         """Wait for the outcome, and enforce the limits."""
@@ -149,15 +141,16 @@ class Process:
     def _memory(self) -> int:
         """Bytes that belong to the process alone; 0 if the system does not tell."""
         with suppress(OSError):
-            lines = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii").splitlines()
+            lines = Path(f"/proc/{self._pid}/status").read_text(encoding="ascii").splitlines()
             return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith(_MEMORY_FIELDS))
         return 0
 
     def _describe_end(self) -> str:
-        try:
-            code = self._process.wait(_EXIT_SECONDS)
-        except subprocess.TimeoutExpired:
-            return "closed its connection"
+        deadline = time.monotonic() + _EXIT_SECONDS
+        while (code := self._launcher.exit_code(self._pid)) is None:
+            if time.monotonic() > deadline:
+                return "closed its connection"
+            time.sleep(_CHECK_SECONDS)
         if code == -signal.SIGKILL:
             return "was killed, as the system does when memory runs out"
         return f"exited with code {code}" if code >= 0 else f"was ended by {_signal_name(-code)}"

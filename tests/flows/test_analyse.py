@@ -1,5 +1,7 @@
 """The flow `analyse` on a real Prefect server and in real workers."""
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -45,15 +47,15 @@ def night(prefect_server: str, archive: Path, tmp_path_factory: pytest.TempPathF
         lake = str(tmp_path_factory.mktemp("lake"))
         job = AnalysisJob(archive=str(archive), lake=lake, timezone="Europe/Paris", analysis=CPU, workers=1)
         state: State[Any] = analyse_archive(job, return_state=True)
-    return Night(prefect_server, state, reports)
+    return Night(prefect_server, state, reports, lake)
 
 
 class Night(Run):
     """The run, and the progress it reported."""
 
-    def __init__(self, api_url: str, state: State[Any], reports: list[Progress]) -> None:
+    def __init__(self, api_url: str, state: State[Any], reports: list[Progress], lake: str) -> None:
         super().__init__(api_url, state)
-        self.reports = reports
+        self.reports, self.lake = reports, lake
 
 
 def test_a_bad_recording_fails_its_own_task_run_and_no_other(night: Night) -> None:
@@ -111,6 +113,27 @@ def test_the_champion_classifies_and_the_lake_records_its_id(
     )
     found = [shards.stored(lake, recording) for recording in shards.analysed(lake)]
     assert [each.provenance.classifier_id for each in found if each] == ["twin"]
+
+
+@pytest.mark.parametrize("is_configured", [True, False])
+def test_the_command_imports_no_torch_and_starts_no_server_for_nothing(
+    night: Night, archive: Path, tmp_path: Path, is_configured: bool
+) -> None:
+    script = "import sys; from gfpipe.cli.main import main\ntry: main()\nfinally: print(*sys.modules)"
+    arguments = ["analyse", archive, "--lake", night.lake, "--timezone", "Europe/Paris", "--channel", "one"]
+    environment = {name: value for name, value in os.environ.items() if is_configured or name != "PREFECT_API_URL"}
+    done = subprocess.run(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env=environment | {"PREFECT_HOME": str(tmp_path)},
+    )
+    assert "(1 analysed before)" in done.stderr
+    modules = set(done.stdout.split())
+    assert modules & {"torch", "av", "scipy"} == set()
+    assert ("prefect" in modules) == is_configured
 
 
 def test_workers_never_import_prefect(prefect_server: str) -> None:

@@ -19,7 +19,8 @@ from prefect.settings import PREFECT_HOME, temporary_settings
 
 from gfpipe.curation.selection import Rules
 from gfpipe.errors import UsageError
-from gfpipe.flows.learn import curate_and_retrain, remove_expired
+from gfpipe.flows.learn import curate_and_retrain
+from gfpipe.flows.purge import remove_expired
 from gfpipe.flows.serve import deployments, schedule
 from gfpipe.flows.server import Server, _database
 from gfpipe.settings import CropRetention, Learning, Settings

@@ -3,7 +3,6 @@
 python -m tests.pipeline.archives ARCHIVE LAKE     analyses from a process that a test may kill
 """
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import cycle, islice
@@ -77,9 +76,3 @@ def status(lake: Path) -> dict[str, tuple[str, str]]:
     """Status and reason of each file that `gfpipe status` lists; intact recordings are not listed."""
     rows: Sequence[dict[str, Any]] = warehouse.report(lake, "failures")[0].to_pylist()
     return {Path(row["path"]).name: (row["status"], row["reason"]) for row in rows}
-
-
-if __name__ == "__main__":
-    analyse.prepare(_DEFAULT)
-    print("ready", flush=True)
-    analyse_all(Path(sys.argv[1]), Path(sys.argv[2]))

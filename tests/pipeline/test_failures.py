@@ -9,6 +9,7 @@ from gfpipe.archive import manifest
 from gfpipe.base.limits import Limits
 from gfpipe.choices import DEFAULT_PATTERN
 from gfpipe.errors import DiskFullError, TransientError
+from gfpipe.faces import analysis
 from gfpipe.lake import schedule, shards
 from gfpipe.models import champion
 from gfpipe.recording import Recording, Status
@@ -56,7 +57,7 @@ def archive(tmp_path: Path) -> Path:
 def test_an_unexpected_error_of_a_library_is_the_reason_of_a_failure(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    monkeypatch.setattr(analyse, "open_video", raising(error))
+    monkeypatch.setattr(analysis, "open_video", raising(error))
     (summary,) = analyse_all(archive, tmp_path / "lake")
     assert summary.status is Status.FAILED
     what, why = status(tmp_path / "lake")["2000_news.mp4"]
@@ -69,7 +70,7 @@ def test_an_unexpected_error_of_a_library_is_the_reason_of_a_failure(
 def test_an_error_outside_the_recording_is_raised(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    monkeypatch.setattr(analyse, "open_video", raising(error))
+    monkeypatch.setattr(analysis, "open_video", raising(error))
     with pytest.raises(type(error)):
         analyse_all(archive, tmp_path / "lake")
     assert status(tmp_path / "lake")["2000_news.mp4"][0] == "missing"

@@ -1,5 +1,6 @@
 """Reclassification gives the rows of a new analysis, and a kill loses nothing."""
 
+import shutil
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -96,11 +97,26 @@ def test_reclassification_equals_a_new_analysis(
     assert totals(lake) == totals(fresh)
 
 
+@pytest.fixture(scope="module")
+def analysed(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake that was analysed under the old model."""
+    lake = tmp_path_factory.mktemp("analysed")
+    analyse_all(archive, lake, OLD)
+    return lake
+
+
 @pytest.fixture
-def lake(archive: Path, tmp_path: Path) -> Path:
-    """Analysed under the old model."""
-    analyse_all(archive, tmp_path / "lake", OLD)
-    return tmp_path / "lake"
+def lake(analysed: Path, tmp_path: Path) -> Path:
+    """A copy of the lake for one test."""
+    return Path(shutil.copytree(analysed, tmp_path / "lake"))
+
+
+@pytest.fixture(scope="module")
+def under_new(archive: Path, new: Analysis, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """Counts of a lake that was analysed under the new model."""
+    lake = tmp_path_factory.mktemp("under-new")
+    analyse_all(archive, lake, new)
+    return totals(lake)
 
 
 def recordings(lake: Path) -> list[Recording]:
@@ -157,7 +173,7 @@ def test_a_file_that_decodes_to_other_frames_is_left_as_it_was(
 ) -> None:
     """Simulates a decoder that returns other frames of the same file."""
     monkeypatch.setattr(
-        "gfpipe.stages.analysis.reclassify.open_video",
+        "gfpipe.faces.reclassification.open_video",
         lambda path, sampling, *_: open_video(path, sampling, every_seconds=0.5),
     )
     summaries = reclassify_all(lake, new)
@@ -168,7 +184,12 @@ def test_a_file_that_decodes_to_other_frames_is_left_as_it_was(
 
 @pytest.mark.parametrize("survivors", range(4))
 def test_a_kill_at_any_moment_loses_no_rows(
-    archive: Path, lake: Path, tmp_path: Path, new: Analysis, survivors: int, monkeypatch: pytest.MonkeyPatch
+    archive: Path,
+    lake: Path,
+    new: Analysis,
+    under_new: list[dict[str, Any]],
+    survivors: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Between the four renames: finished recordings are complete, and another run completes the rest."""
     real, commits = tables.TableWriter.commit, 0
@@ -189,8 +210,7 @@ def test_a_kill_at_any_moment_loses_no_rows(
     assert shards.stored(str(lake), news) is not None
     reclassify_all(lake, new)
     analyse_all(archive, lake, new)
-    analyse_all(archive, tmp_path / "fresh", new)
-    assert totals(lake) == totals(tmp_path / "fresh")
+    assert totals(lake) == under_new
 
 
 def test_impossible_reclassifications_are_errors(archive: Path, lake: Path, tmp_path: Path, new: Analysis) -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:  # importing torch takes seconds
+    from torch import Tensor
 
-Converter = Callable[[bytes], dict[str, torch.Tensor]]
+Converter = Callable[[bytes], "dict[str, Tensor]"]
 
-# Imported on use: converters need libraries that analysis does not.
+# Imported on use: converters need torch, and libraries that analysis does not.
 CONVERTERS = {
     "retinaface-onnx": "gfpipe.models.converters.retinaface:from_onnx",
     "cydral-gender": "gfpipe.models.converters.cydral:gender",

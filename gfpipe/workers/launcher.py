@@ -1,0 +1,98 @@
+"""Starts worker processes by forking one that has imported what they need.
+
+Importing torch takes seconds of processor time: it is done once for all workers, for those that replace a worker that
+crashed, and for later pools of this process.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable
+from functools import cache
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import send_handle
+from pathlib import Path
+from typing import Any, Final
+
+from gfpipe.errors import TransientError
+
+_START_SECONDS: Final = 300.0  # to import torch, perhaps from a network drive
+
+
+@cache
+def launcher(threads: int, modules: tuple[str, ...]) -> "Launcher":
+    """The launcher of this process for workers of that many threads, each of which has imported ``modules``."""
+    return Launcher(threads, modules)
+
+
+class Launcher:
+    """A process that forks workers. It ends with this process, and so do they."""
+
+    def __init__(self, threads: int, modules: Iterable[str]) -> None:
+        self._threads, self._modules = threads, list(modules)
+        self._lock = threading.Lock()
+        self._connection: Connection[Any, Any] | None = None
+        self._pid = 0
+
+    def warm(self) -> None:
+        """Start importing now, without waiting for it."""
+        with self._lock:
+            self._open()
+
+    def start(self, descriptor: int) -> int:
+        """Fork a worker that answers calls on a socket, with the environment and folder of this process; its pid.
+
+        Raises:
+            TransientError: no process could be started.
+        """
+        with self._lock:
+            for _ in range(2):  # once more if the launcher was killed
+                try:
+                    connection = self._open()
+                    connection.send(("start", dict(os.environ), str(Path.cwd()), [*sys.path]))
+                    send_handle(connection, descriptor, self._pid)
+                    if not connection.poll(_START_SECONDS):
+                        raise TransientError(f"a worker process did not start within {_START_SECONDS:g} s")
+                    pid: int = connection.recv()
+                except (EOFError, OSError):
+                    self._connection = None
+                else:
+                    return pid
+        raise TransientError("a worker process could not start; its error is above")
+
+    def kill(self, pid: int) -> None:
+        """Kill a worker, if it runs."""
+        self._ask("kill", pid)
+
+    def exit_code(self, pid: int) -> int | None:
+        """A worker's exit code, negative for a signal; None if it runs, or if this is not known."""
+        code: int | None = self._ask("exit_code", pid)
+        return code
+
+    def _ask(self, request: str, pid: int) -> Any:
+        with self._lock:
+            if self._connection is None:
+                return None  # its workers have ended with it
+            try:
+                self._connection.send((request, pid))
+                return self._connection.recv()
+            except (EOFError, OSError):
+                self._connection = None
+                return None
+
+    def _open(self) -> "Connection[Any, Any]":
+        if self._connection is None:
+            self._connection, theirs = Pipe()
+            main = f"from gfpipe.workers.child import launch; launch({theirs.fileno()}, {self._modules})"
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-c", main],  # packages in the current folder are not imported
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env=os.environ
+                | {"OMP_NUM_THREADS": str(self._threads), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            )
+            theirs.close()
+            self._pid = process.pid
+        return self._connection
