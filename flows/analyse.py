@@ -96,9 +96,10 @@ def analyse_archive(job: AnalysisJob) -> list[Summary]:
     """Detect and classify the faces of an archive's recordings, and report what could not be read."""
     site.refuse_others(dict(job), lambda own: dict(AnalysisJob.of(own)))
     holdings = job.holdings()
-    if lines := identity.described(listing.plan(job.lake, holdings)):
+    changes = listing.plan(job.lake, holdings)
+    if lines := identity.described(changes):
         create_markdown_artifact("\n".join(f"- {line}" for line in lines), "changes", "Listed otherwise than before")
-    listing.run(job.lake, holdings)
+    listing.run(job.lake, holdings, changes)
     selected = job.select(holdings)
     # Workers, wherever they are, and the lake know models by their ids.
     analysis = replace(job.analysis, classifier=champion.resolve(job.analysis.classifier))

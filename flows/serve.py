@@ -89,7 +89,7 @@ class _Due:
     flow: Flow[Any, Any]
     name: str
     line: str
-    timezone: str | None
+    schedule: Schedule
     parameters: dict[str, Any]
 
     @property
@@ -97,20 +97,16 @@ class _Due:
         """Options of the deployment."""
         return {
             "name": self.name,
-            "schedule": schedule(self.line, self.timezone),
+            "schedule": self.schedule,
             "parameters": self.parameters,
             "entrypoint_type": EntrypointType.MODULE_PATH,  # found wherever gfpipe is installed
-            # The next night is skipped while a run takes longer than a day.
-            "concurrency_limit": ConcurrencyLimitConfig(
-                limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
-            ),
+            "concurrency_limit": _ONE_AT_A_TIME,
         }
 
 
 def _scheduled(site: Settings) -> Iterator[_Due]:
     def due(flow: Any, name: str, line: str, **parameters: Any) -> _Due:
-        schedule(line, site.timezone)  # before a server is started
-        return _Due(flow, name, line, site.timezone, parameters)
+        return _Due(flow, name, line, schedule(line, site.timezone), parameters)
 
     yield due(analyse_archive, "nightly", site.analyse_schedule, job=AnalysisJob.of(site))
     yield due(publish_lake, "nightly", site.publish_schedule, lake=site.lake, counting=site.counting)

@@ -138,7 +138,7 @@ def analyse(
         )
     else:
         holdings = manifest.Manifest("gfpipe.analyse", tuple(recordings))
-    listing.run(os.fspath(lake), holdings)
+    listing.run(os.fspath(lake), holdings, listing.plan(os.fspath(lake), holdings))
     analysis = replace(analysis, classifier=champion.resolve(analysis.classifier))
     provenance = analyse_stage.prepare(analysis)
     summaries = []

@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from gfpipe.base.files import on_disk
+
 _RESPONSE_SECONDS: Final = 30.0
 _BLOCK: Final = 65536
 
@@ -16,16 +18,17 @@ class SpecialFileError(OSError):
 
 
 def open_regular(path: str | Path) -> BinaryIO:
-    """Open a file for reading bytes.
+    """Open a file, named as :func:`gfpipe.base.files.as_text` writes it, for reading bytes.
 
     Raises:
         SpecialFileError: it is a named pipe, socket or device; it was not opened.
         OSError: it cannot be opened.
     """
-    mode = Path(path).stat().st_mode
+    file = on_disk(path)
+    mode = file.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # opening a folder raises its own error
         raise SpecialFileError(f"{path}: a named pipe, socket or device")
-    return open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+    return open(file, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
 
 
 def read_ends(path: str | Path) -> tuple[int, bytes] | None:

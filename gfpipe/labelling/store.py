@@ -16,7 +16,7 @@ import fsspec
 from gfpipe.errors import UsageError
 from gfpipe.labelling.imports.speech import Segment
 from gfpipe.labelling.labels import Label
-from gfpipe.lake import schema
+from gfpipe.lake import schema, shards
 from gfpipe.lake.storage import Storage, lock
 from gfpipe.lake.tables import file_of, write_whole
 
@@ -79,7 +79,7 @@ def imports(lake: str) -> tuple[Import, ...]:
 def write_speech(lake: str, recording_id: str, source: Path, segments: Sequence[Segment]) -> None:
     """Store the speech segments of one recording, replacing earlier ones; raises LakeError."""
     rows = [{"recording_id": recording_id, **asdict(segment)} for segment in segments]
-    _write(lake, "speech", ("speech", f"v{schema.VERSION}", f"{recording_id}.parquet"), source, rows)
+    _write(lake, "speech", shards.speech_place(recording_id), source, rows)
 
 
 def _parts(source: Path) -> tuple[str, ...]:

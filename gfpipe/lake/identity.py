@@ -11,23 +11,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from gfpipe.base.files import on_disk
 from gfpipe.lake import retention, schema, shards
-from gfpipe.lake.storage import Storage, is_shard, lock
+from gfpipe.lake.storage import Storage, is_shard
 from gfpipe.recording import Recording, Status, in_zone
 
 # A path whose content was replaced is the same broadcast, copied or recorded anew, if its start moves by less; else
 # a recorder has used the file again, and the earlier broadcast stays.
 _SAME_BROADCAST: Final = timedelta(days=1)
-_SHARDS: Final = ("samples", "faces", "attributes", "crops", "recordings")  # the mark of completion last
+_SHARDS: Final = (*shards.ROW_TABLES, "crops", "recordings")  # the mark of completion last
 _LISTED: Final = ("path", "channel", "programme", "started_at", "timezone", "scheduled_seconds")
-_ROW_GROUP: Final = 100_000
 
 
 @dataclass(frozen=True)
@@ -147,7 +146,7 @@ def _kinds(change: Change) -> list[str]:
 
 def _entries(lake: str) -> list[_Entry]:
     columns = ("recording_id", *_LISTED, "status", "analysed_at", "source_fingerprint")
-    every = ds.field("recording_id").is_valid()
+    every = pc.field("recording_id").is_valid()
     table = shards.settle(lake).scan(("recordings", f"v{schema.VERSION}"), schema.RECORDINGS, columns, every)
     entries = [] if table is None else [_entry(row) for row in table.to_pylist()]
     # Other ids are not gfpipe's, and say nothing about where the shards are.
@@ -218,7 +217,7 @@ def _copy(storage: Storage, change: Change) -> None:
         if name == "recordings":
             for column, value in schema.recording_columns(change.new).items():
                 table = _with(table, column, value)
-        groups = shards.CROPS_AT_ONCE if name == "crops" else _ROW_GROUP
+        groups = shards.CROPS_AT_ONCE if name == "crops" else retention.ROW_GROUP
         retention.rewrite(storage, "/".join(target), table, groups)
 
 
@@ -234,18 +233,11 @@ def _with(table: pa.Table, column: str, value: Any) -> pa.Table:
 
 def _rename_rows(storage: Storage, renamed: Mapping[str, Change]) -> None:
     """Rename recordings in labels, queues and curated sets, whose files hold rows of many."""
-    former = pa.array(renamed)
     for folder in ("labels", retention.QUEUES, "sets"):
         for name in storage.files(folder):
             if not is_shard(name) or (folder == "sets" and not name.endswith("/faces.parquet")):
                 continue
-            *parents, last = name.split("/")
-            table = storage.read_table(name)
-            if "recording_id" not in table.column_names or not pc.any(pc.is_in(table["recording_id"], former)).as_py():
-                continue
-            with lock(storage, (*parents, last), f"{storage.path(name)}: open in gfpipe label serve; stop it first"):
-                table = storage.read_table(name)
-                retention.rewrite(storage, name, _renamed(table, renamed), _ROW_GROUP)
+            retention.change_rows(storage, name, renamed, partial(_renamed, renamed=renamed))
 
 
 def _renamed(table: pa.Table, renamed: Mapping[str, Change]) -> pa.Table:
@@ -265,12 +257,11 @@ def _renamed(table: pa.Table, renamed: Mapping[str, Change]) -> pa.Table:
 
 
 def _rename_speech(storage: Storage, renamed: Mapping[str, Change]) -> None:
-    folder = ("speech", f"v{schema.VERSION}")
     for former, change in renamed.items():
-        source, target = ((*folder, f"{name}.parquet") for name in (former, change.new.recording_id))
+        source, target = map(shards.speech_place, (former, change.new.recording_id))
         if not storage.exists(*source):
             continue
         if not storage.exists(*target):
             table = _with(storage.read_table(*source), "recording_id", change.new.recording_id)
-            retention.rewrite(storage, "/".join(target), table, _ROW_GROUP)
+            retention.rewrite(storage, "/".join(target), table, retention.ROW_GROUP)
         storage.delete(*source)

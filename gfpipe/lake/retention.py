@@ -4,7 +4,7 @@ No state is stored, so an interrupted removal is repeated. Human answers in ``la
 removed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from gfpipe.base import images
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake import crops, schema
-from gfpipe.lake.storage import Storage, disk_errors, is_shard, replacing
+from gfpipe.lake.storage import Storage, disk_errors, is_shard, lock, replacing
 from gfpipe.lake.tables import encoding
 
 QUEUES: Final = "queues"
+ROW_GROUP: Final = 100_000  # rows of a group, where they are small
 A_DAY: Final = 24 * 60 * 60
 _NOT_OURS: Final = "not written by gfpipe: inspect it, and delete it if it shows faces"
 
@@ -107,6 +108,24 @@ def rewrite(storage: Storage, name: str, table: pa.Table, row_group: int = 100) 
     """Write or replace a file of the lake atomically by a table, with the table's metadata."""
     with replacing(storage, name) as path:
         pq.write_table(table, path, row_group_size=row_group, **encoding(table.schema))
+
+
+def change_rows(
+    storage: Storage, name: str, recordings: Collection[str], change: Callable[[pa.Table], pa.Table]
+) -> None:
+    """Rewrite a file that has rows of several recordings, if it has some of these; others stay as they are.
+
+    Raises:
+        LakeError: it cannot be read or written.
+        UsageError: its answers are open in ``gfpipe label serve``.
+    """
+    ids = pa.array(list(recordings), pa.string())
+    table = storage.read_table(name)
+    if "recording_id" not in table.column_names or not pc.any(pc.is_in(table["recording_id"], ids)).as_py():
+        return
+    open_elsewhere = f"{storage.path(name)}: open in gfpipe label serve; stop it first"
+    with lock(storage, PurePosixPath(name).parts, open_elsewhere):
+        rewrite(storage, name, change(storage.read_table(name)), ROW_GROUP)
 
 
 def known(lake: str, recording_id: str) -> bool:

@@ -31,7 +31,7 @@ from gfpipe.lake.tables import TableWriter
 from gfpipe.recording import Recording, Status, Summary, in_zone
 
 _LONGEST_CHANNEL: Final = 200  # characters of a folder, where 255 are the most
-_ROW_TABLES: Final = ("samples", "faces", "attributes")
+ROW_TABLES: Final = ("samples", "faces", "attributes")
 CROPS_AT_ONCE: Final = 100  # crops per row group, which is read as a whole: a megabyte or two
 _OF_A_RECORDING: Final = re.compile(r"-\d{8}T\d{6}Z-")  # in its id, which is unique across channels
 _KEY: Final = ("recording_id", "config_digest")
@@ -122,7 +122,7 @@ def rows(lake: str, analysis: Stored, table: str) -> pa.Table:
 
 def fingerprint(path: str) -> str | None:
     """Hash of the size and both ends of a file, to detect replaced or grown files; None if it cannot be read."""
-    if (found := read_ends(files.on_disk(path))) is None:
+    if (found := read_ends(path)) is None:
         return None
     size, ends = found
     return hashlib.blake2b(size.to_bytes(8, "little") + ends, digest_size=16).hexdigest()
@@ -138,7 +138,7 @@ class ShardWriter:
             if reads_source
             else {"source_bytes": None, "source_fingerprint": None}
         )
-        self._tables = {table: self._table(table) for table in (*_ROW_TABLES, "recordings")}
+        self._tables = {table: self._table(table) for table in (*ROW_TABLES, "recordings")}
         self.samples = 0
         self.faces = 0
         self.analysed_seconds = 0.0
@@ -256,6 +256,11 @@ def writer(
 def crops_place(recording: Recording) -> tuple[str, ...]:
     """Path of the crops of a recording within the lake."""
     return place("crops", recording)
+
+
+def speech_place(recording_id: str) -> tuple[str, ...]:
+    """Path of the speech segments of a recording within the lake."""
+    return "speech", f"v{schema.VERSION}", f"{recording_id}.parquet"
 
 
 def place(table: str, recording: Recording) -> tuple[str, ...]:

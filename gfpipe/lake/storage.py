@@ -42,6 +42,11 @@ class Storage:
         """Whether the file exists."""
         return bool(self._split()[0].exists(self.path(*parts)))
 
+    def require(self) -> None:
+        """Raise LakeError if a local lake does not exist."""
+        if self.is_local and not self.exists():
+            raise LakeError(f"{self.url}: there is no such lake")
+
     def read_table(self, *parts: str) -> Any:
         """Read a small Parquet file as a pyarrow table; raises LakeError if it is damaged or not Parquet."""
         path = self.path(*parts)

@@ -115,10 +115,12 @@ def read(path: Path) -> Sheet:
     )
 
 
-def refusal(path: Path, problems: Sequence[object]) -> UsageError:
-    """An error that lists the first problems of a file, and counts the others."""
-    more = [f"… and {len(problems) - _MOST_PROBLEMS} more"] if len(problems) > _MOST_PROBLEMS else []
-    return UsageError("\n  ".join([f"{path}: correct it first:", *map(str, problems[:_MOST_PROBLEMS]), *more]))
+def refusal(
+    path: Path, problems: Sequence[object], what: str = "correct it first", most: int = _MOST_PROBLEMS
+) -> UsageError:
+    """An error that says what to do, lists the first problems of a file, and counts the others."""
+    more = [f"… and {len(problems) - most} more"] if len(problems) > most else []
+    return UsageError("\n  ".join([f"{path}: {what}:", *map(str, problems[:most]), *more]))
 
 
 @contextmanager

@@ -20,13 +20,12 @@ from av.video.stream import VideoStream
 
 from gfpipe.video.frames import LostRange, Picture
 from gfpipe.video.losses import LossDetector
-from gfpipe.video.packets import Packets
+from gfpipe.video.packets import GROUP_BYTES, Packets
 from gfpipe.video.rgb import Renderer
 from gfpipe.video.samples import Sample, SampleReader
 
 # A middle at the boundary of two frames belongs to the second.
 _TIE_SECONDS: Final = 0.002
-_GROUP_BYTES: Final = 32 << 20  # decode a group once its buffered packets exceed this
 _TOLERANCE: Final = 1.5  # frames
 _MAX_LEADING: Final = 64
 
@@ -170,7 +169,7 @@ class _Group:
 
     def shows(self, seconds: float) -> bool:
         """Whether the group is shown at a time after its begin."""
-        while self._latest <= seconds and self._size < _GROUP_BYTES and self._read():
+        while self._latest <= seconds and self._size < GROUP_BYTES and self._read():
             pass
         return seconds < self.end
 

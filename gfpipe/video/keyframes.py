@@ -18,11 +18,10 @@ from av.video.stream import VideoStream
 
 from gfpipe.video.frames import Picture
 from gfpipe.video.losses import LossDetector
-from gfpipe.video.packets import Packets
+from gfpipe.video.packets import GROUP_BYTES, Packets
 from gfpipe.video.rgb import Renderer
 from gfpipe.video.samples import Sample, SampleReader, first_gap
 
-_GROUP_BYTES: Final = 32 << 20  # decode a group once its buffered packets exceed this
 _PACKET_BYTES: Final = 4096  # of memory that a buffered packet takes, apart from its data
 _MAX_B_FRAMES: Final = 16  # consecutive non-reference frames, in any supported codec
 
@@ -110,7 +109,7 @@ class _Selector:
             else:
                 group.packets.append(packet)
                 group.size += packet.size + _PACKET_BYTES
-                if seconds > group.begin + self._reach or group.size > _GROUP_BYTES or packet.is_discard:
+                if seconds > group.begin + self._reach or group.size > GROUP_BYTES or packet.is_discard:
                     yield from self._start_decoding(group)
         yield from self._finish(group, self._packets.end_seconds)
         if self._next and self._packets.end_seconds > (self._selected_at or 0.0) + self._reach:

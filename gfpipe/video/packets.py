@@ -28,6 +28,7 @@ from gfpipe.video.streams.claims import claimed_seconds, is_cut_short
 from gfpipe.video.streams.decoder import Decoder
 from gfpipe.video.streams.demux import Demuxer, dts_of, shift
 
+GROUP_BYTES: Final = 32 << 20  # readers decode a group of pictures once its buffered packets exceed this
 # H.264 reorders at most 16 frames; twice as many packets if fields are stored separately.
 _REORDER: Final = 32
 # A timestamp further back than the first, or further ahead than the second, means that the clock was reset.

@@ -116,7 +116,7 @@ def check_readable(path: str | Path, offset: int = 0) -> int:
         TransientError: the storage failed.
     """
     try:
-        with open_regular(on_disk(path)) as file:
+        with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             file.seek(min(offset, size))
             file.read(_PROBE_BLOCK)

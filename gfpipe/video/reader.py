@@ -7,7 +7,9 @@ from typing import Any
 
 import av.error
 import numpy as np
+from numpy.typing import NDArray
 
+from gfpipe.base.files import on_disk
 from gfpipe.choices import Decoder, Sampling
 from gfpipe.video.exact import ExactReader
 from gfpipe.video.frames import MATROSKA, MP4, Picture, Reader
@@ -47,9 +49,8 @@ class DecordReader(ExactReader):
 
     def _samples(self) -> Iterator[Sample]:
         done = 0.0
-        if frames := self._open():
-            times = np.asarray(frames.get_frame_timestamp(np.arange(len(frames))), dtype=np.float64)
-            starts, end = times[:, 0] - times[0, 0], float(times[-1, 1] - times[0, 0])
+        if opened := self._open():
+            frames, starts, end = opened
             try:
                 for interval in range(math.ceil((end - self.info.frame_seconds / 2) / self._every)):
                     begin = interval * self._every
@@ -64,8 +65,11 @@ class DecordReader(ExactReader):
                 return
         yield from self._from(done)
 
-    def _open(self) -> Any:
-        """A ``decord.VideoReader``; None if its pictures or times would not be those of PyAV."""
+    def _open(self) -> tuple[Any, NDArray[np.float64], float] | None:
+        """A ``decord.VideoReader``, the start of every frame and the end of the last one, in seconds from the first.
+
+        None if its pictures or times would not be those of PyAV.
+        """
         decord = _decord()
         if self.info.container not in (MP4, MATROSKA):
             return None
@@ -80,19 +84,19 @@ class DecordReader(ExactReader):
             height, width, _ = Renderer(stream, self.path)(first).pixels.shape
             count = stream.frames
         try:
-            path = str(Path(self.path).absolute())
+            path = str(on_disk(self.path).absolute())
             frames = decord.VideoReader(path, width=width, height=height, num_threads=self._threads, fault_tol=1)
             times = np.asarray(frames.get_frame_timestamp(np.arange(len(frames))), dtype=np.float64)
         except _errors():
             return None
-        duration = float(times[-1, 1] - times[0, 0])
+        starts, end = times[:, 0] - times[0, 0], float(times[-1, 1] - times[0, 0])
         agrees = (
             len(frames) == (count or len(frames))
             and frames.get_key_indices()[:1] == [0]
-            and bool((np.diff(times[:, 0]) > 0).all())
-            and abs(duration - (self.info.duration_seconds or duration)) <= 2 * self.info.frame_seconds
+            and bool((np.diff(starts) > 0).all())
+            and abs(end - (self.info.duration_seconds or end)) <= 2 * self.info.frame_seconds
         )
-        return frames if agrees else None
+        return (frames, starts, end) if agrees else None
 
 
 def _decord() -> Any:

@@ -12,15 +12,8 @@ from gfpipe.errors import UsageError
 from gfpipe.lake import schedule, shards
 from gfpipe.video.encode import write_video
 from gfpipe.video.probe import probe
+from tests.archive.folders import archive
 from tests.pipeline.archives import FPS, nobody
-
-
-def archive(folder: Path, *names: str) -> Path:
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return folder
 
 
 @pytest.mark.parametrize("ending", ["trp", "tp", "rec", "f4v", "wtv", "dvr-ms", "M2TS", "mxf"])

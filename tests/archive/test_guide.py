@@ -12,7 +12,7 @@ import pytest
 from gfpipe.archive.guides.guide import Guide
 from gfpipe.archive.manifest import Manifest, read
 from gfpipe.errors import UsageError
-from tests.archive.test_manifest import archive
+from tests.archive.folders import archive
 
 PATTERN = "{channel}/{date}/{time}.{ext}"
 CHANNELS = '<channel id="one.example"><display-name lang="en">Channel One</display-name></channel>'

@@ -11,14 +11,7 @@ from gfpipe.archive.manifest import read
 from gfpipe.archive.pattern import Pattern
 from gfpipe.choices import DEFAULT_PATTERN, DateOrder
 from gfpipe.errors import UsageError
-
-
-def archive(folder: Path, *names: str) -> Path:
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return folder
+from tests.archive.folders import archive
 
 
 def manifest(folder: Path, *rows: str) -> Path:

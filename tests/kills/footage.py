@@ -63,7 +63,7 @@ def analyse_stage(folder: Path, config: Analysis = _FINE) -> None:
     from gfpipe.stages.analysis import analyse
 
     lake, holdings = str(folder / "lake"), _holdings(folder)
-    listing.run(lake, holdings)
+    listing.run(lake, holdings, listing.plan(lake, holdings))
     for recording in holdings.recordings:
         analyse.run(recording, lake, config)
 

@@ -60,7 +60,7 @@ def analyse_all(
     if config.classifier == champion.WORD:
         config = replace(config, classifier=champion.FIRST)
     holdings = manifest.read(archive, DEFAULT_PATTERN, timezone)
-    listing.run(str(lake), holdings)
+    listing.run(str(lake), holdings, listing.plan(str(lake), holdings))
     return [analyse.run(recording, str(lake), config, counting=counting) for recording in holdings.recordings]
 
 

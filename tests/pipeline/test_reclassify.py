@@ -174,7 +174,7 @@ def test_a_file_that_decodes_to_other_frames_is_left_as_it_was(
     """Simulates a decoder that returns other frames of the same file."""
     monkeypatch.setattr(
         "gfpipe.faces.reclassification.open_video",
-        lambda path, sampling, *_: open_video(path, sampling, every_seconds=0.5),
+        lambda path, sampling, *_, **__: open_video(path, sampling, every_seconds=0.5),
     )
     summaries = reclassify_all(lake, new)
     assert {summary.status for summary in summaries} == {Status.FAILED}

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,6 +41,40 @@ def number(frame: NDArray[np.uint8]) -> int:
 def film(path: Path, seconds: float = 8, first: int = 0, **options: Any) -> Path:
     """Write a video of numbered frames with the options of ``write_video``."""
     return write_video(path, numbered_frames(round(seconds * FPS), first), FPS, **options)
+
+
+def remux(
+    source: Path, path: Path, shift_seconds: float = 0, sound_seconds: float = 0, second: str | None = None
+) -> Path:
+    """Copy a video's packets into another file, with sound from zero on, another video stream or cover art."""
+    with av.open(str(source)) as old, av.open(str(path), "w") as new:
+        stream = old.streams.video[0]
+        copy, packets = new.add_stream_from_template(stream), []
+        if sound_seconds:
+            sound = new.add_stream("aac", rate=48_000)
+            for index in range(int(sound_seconds * 48_000) // 1024):
+                silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+                silence.sample_rate, silence.pts = 48_000, index * 1024
+                packets += sound.encode(silence)
+            packets += sound.encode(None)
+        if second:
+            other = new.add_stream("libx264" if second == "video" else "mjpeg", rate=FPS)
+            other.width, other.height = 2 * WIDTH, HEIGHT
+            other.pix_fmt = "yuv420p" if second == "video" else "yuvj420p"
+            if second == "cover":
+                other.disposition = av.stream.Disposition.attached_pic
+            for frame in numbered_frames(1 if second == "cover" else 200, first=1000, width=2 * WIDTH):
+                packets += other.encode(av.VideoFrame.from_ndarray(frame, format="rgb24"))
+            packets += other.encode(None)
+        for packet in old.demux(stream):
+            if packet.dts is not None and packet.pts is not None and stream.time_base is not None:
+                packet.pts += round(shift_seconds / stream.time_base)
+                packet.dts += round(shift_seconds / stream.time_base)
+                packet.stream = copy
+                packets.append(packet)
+        for packet in sorted(packets, key=lambda p: float((p.dts or 0) * (p.time_base or 0))):
+            new.mux(packet)
+    return path
 
 
 @array_dataclass

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import pytest
 
+from gfpipe.base.files import as_text
 from gfpipe.choices import Sampling
 from gfpipe.errors import RecordingError
 from gfpipe.lake import shards
@@ -128,3 +129,15 @@ def test_special_files_are_refused_without_being_opened(tmp_path: Path, kind: st
     with pytest.raises(RecordingError, match=r"2000_news\.ts: a named pipe, socket or device, not a file"):
         probe(path)
     assert shards.fingerprint(str(path)) is None
+
+
+@pytest.mark.parametrize(("kind", "message"), [("list", "a playlist, not a video"), ("pipe", "a named pipe")])
+def test_refusals_name_a_file_whose_name_is_not_utf8(tmp_path: Path, kind: str, message: str) -> None:
+    path = tmp_path / os.fsdecode(b"l\xe9t\xe9.ts")
+    try:
+        os.mkfifo(path) if kind == "pipe" else path.write_text(LISTS["hls"].format("clip.ts"))
+    except OSError:
+        pytest.skip("this file system has UTF-8 names only")
+    with pytest.raises(RecordingError, match=message) as refused:
+        probe(as_text(str(path)))
+    assert r"l\xe9t\xe9.ts" in str(refused.value).encode().decode()

@@ -7,7 +7,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from gfpipe.errors import RecordingError, UsageError
 from gfpipe.video.encode import write_video
 from gfpipe.video.reader import open_video
 from gfpipe.video.streams.decoder import Decoder
-from tests.video.film import FPS, HEIGHT, WIDTH, Seen, film, numbered_frames, see
+from tests.video.film import FPS, HEIGHT, WIDTH, Seen, film, remux, see
 
 FRAME = 1 / FPS
 WRAP = 2**33 / 90_000
@@ -235,37 +234,3 @@ def test_file_name_that_looks_like_a_protocol(reel: Path, mp4: Path, monkeypatch
 def test_step_must_be_positive(mp4: Path, every: float) -> None:
     with pytest.raises(UsageError, match="above zero"):
         open_video(mp4, Sampling.KEYFRAMES, every)
-
-
-def remux(
-    source: Path, path: Path, shift_seconds: float = 0, sound_seconds: float = 0, second: str | None = None
-) -> Path:
-    """Copy a video's packets into another file, with audio, another video stream or cover art."""
-    with av.open(str(source)) as old, av.open(str(path), "w") as new:
-        stream = old.streams.video[0]
-        copy = new.add_stream_from_template(stream)
-        if sound_seconds:
-            sound = new.add_stream("aac", rate=48_000)
-        if second:
-            other = new.add_stream("libx264" if second == "video" else "mjpeg", rate=FPS)
-            other.width, other.height = 2 * WIDTH, HEIGHT
-            other.pix_fmt = "yuv420p" if second == "video" else "yuvj420p"
-            if second == "cover":
-                other.disposition = av.stream.Disposition.attached_pic
-        for packet in old.demux(stream):
-            if packet.dts is not None and packet.pts is not None and stream.time_base is not None:
-                packet.pts += round(shift_seconds / stream.time_base)
-                packet.dts += round(shift_seconds / stream.time_base)
-                packet.stream = copy
-                new.mux(packet)
-        if sound_seconds:
-            for index in range(int(sound_seconds * 48_000) // 1024):
-                silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
-                silence.sample_rate, silence.pts = 48_000, index * 1024
-                new.mux(sound.encode(silence))
-            new.mux(sound.encode(None))
-        if second:
-            for frame in numbered_frames(1 if second == "cover" else 200, first=1000, width=2 * WIDTH):
-                new.mux(other.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-            new.mux(other.encode(None))
-    return path

@@ -13,7 +13,7 @@ from gfpipe.video.frames import MPEG_TS, Loss
 from gfpipe.video.moment import Moment, still
 from gfpipe.video.reader import open_video
 from tests.video import transport
-from tests.video.film import FPS, Seen, film, number, see
+from tests.video.film import FPS, Seen, film, number, remux, see
 
 FRAME = 1 / FPS
 BOTH = pytest.mark.parametrize("sampling", Sampling)
@@ -26,28 +26,6 @@ def assert_shown(seen: Seen, times: np.ndarray, sampling: Sampling) -> None:
     # MPEG streams have no duration, so the middle of a shorter last interval is unknown.
     known = slice(-1 if seen.info.container == MPEG_TS and sampling is Sampling.EXACT else None)
     np.testing.assert_array_equal(seen.numbers[known], np.searchsorted(times, at + 2e-3, side="right")[known] - 1)
-
-
-def copied(source: Path, path: Path, shift_seconds: float = 0.0, sound_seconds: float = 0.0) -> Path:
-    """Copy a video into another container; with sound from zero on."""
-    with av.open(str(source)) as old, av.open(str(path), "w") as new:
-        stream = old.streams.video[0]
-        copy = new.add_stream_from_template(stream)
-        sound = new.add_stream("aac", rate=48_000) if sound_seconds else None
-        packets = []
-        for index in range(int(sound_seconds * 48_000) // 1024 if sound else 0):
-            silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
-            silence.sample_rate, silence.pts = 48_000, index * 1024
-            packets += sound.encode(silence) if sound else []
-        for packet in old.demux(stream):
-            if packet.dts is not None and packet.pts is not None and stream.time_base is not None:
-                packet.pts += round(shift_seconds / stream.time_base)
-                packet.dts += round(shift_seconds / stream.time_base)
-                packet.stream = copy
-                packets.append(packet)
-        for packet in sorted(packets, key=lambda p: float((p.dts or 0) * (p.time_base or 0))):
-            new.mux(packet)
-    return path
 
 
 @BOTH
@@ -75,7 +53,7 @@ def test_picture_stands_still_until_the_next_frame(reel: Path, ending: str, samp
     times[98:] += 4  # the last two frames, too few to confirm a jump of the clock
     path = film(reel / f"still.{ending if ending != 'flv' else 'mp4'}", seconds=4, times=times)
     if ending == "flv":
-        path = copied(path, reel / "still.flv")
+        path = remux(path, reel / "still.flv")
     seen = see(path, sampling)
     assert_shown(seen, times, sampling)
     assert seen.steps.sum() == pytest.approx(times[-1] + FRAME, abs=FRAME)
@@ -84,7 +62,7 @@ def test_picture_stands_still_until_the_next_frame(reel: Path, ending: str, samp
 @BOTH
 @pytest.mark.parametrize("ending", ["flv", "mkv", "mp4"])
 def test_duration_in_a_header_is_a_claim(reel: Path, mp4: Path, ending: str, sampling: Sampling) -> None:
-    path = copied(mp4, reel / f"claim.{ending}")
+    path = remux(mp4, reel / f"claim.{ending}")
     data = bytearray(path.read_bytes())
     name, skipped, hour = {
         "flv": (b"duration\0", 9, struct.pack(">d", 3600)),
@@ -187,7 +165,7 @@ def test_wholly_scrambled_stream_is_called_so(reel: Path, ts: Path, sampling: Sa
 @BOTH
 @pytest.mark.parametrize("ending", ["mp4", "ts", "mkv"])
 def test_zero_is_where_the_sound_starts(reel: Path, mp4: Path, ending: str, sampling: Sampling) -> None:
-    seen = see(copied(mp4, reel / f"sound.{ending}", shift_seconds=3, sound_seconds=11), sampling)
+    seen = see(remux(mp4, reel / f"sound.{ending}", shift_seconds=3, sound_seconds=11), sampling)
     assert seen.lost == ()
     assert seen.seconds[0] == pytest.approx(3, abs=0.1)
     assert seen.steps.sum() == pytest.approx(8, abs=FRAME)

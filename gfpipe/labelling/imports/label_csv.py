@@ -61,9 +61,7 @@ def read(file: Path, recordings: Recordings) -> LabelFile:
         problems += [f"{place}: {problem}" for problem in row.problems]
         labels += [label] if label else []
     if problems:
-        more = [f"… and {len(problems) - _MOST_PROBLEMS} more"] if len(problems) > _MOST_PROBLEMS else []
-        listed = "\n  ".join([*problems[:_MOST_PROBLEMS], *more])
-        raise UsageError(f"{file}: nothing was imported; correct these problems first:\n  {listed}")
+        raise sheet.refusal(file, problems, "nothing was imported; correct these problems first", _MOST_PROBLEMS)
     if not labels:
         raise UsageError(f"{file}: contains no labels")
     return LabelFile(tuple(labels), unused)

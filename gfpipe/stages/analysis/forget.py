@@ -4,21 +4,19 @@ Pictures of faces and their copies are removed first, by :mod:`gfpipe.stages.ana
 is removed last, so that an interrupted removal is found again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import Final
 
-import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
-from gfpipe.errors import LakeError, UsageError
+from gfpipe.errors import UsageError
 from gfpipe.lake import identity, retention, schema, shards
-from gfpipe.lake.storage import Storage, is_shard, lock
+from gfpipe.lake.storage import Storage, is_shard
 from gfpipe.recording import Recording
 
-_OF_RECORDING: Final = ("recordings", "samples", "faces", "attributes", "crops")
+_OF_RECORDING: Final = (*schema.ANALYSED, "crops")
 _OF_MANY: Final = ("labels", "schedule")  # files with rows of many recordings
 
 
@@ -51,8 +49,7 @@ def plan(lake: str, scope: Scope) -> tuple[Recording, ...]:
         UsageError: no recording is chosen, or one named by its id is not in the lake.
     """
     storage = Storage(lake)
-    if storage.is_local and not storage.exists():
-        raise LakeError(f"{lake}: there is no such lake")
+    storage.require()
     chosen = tuple(filter(scope.covers, identity.recordings(lake)))
     for recording_id in scope.recordings:
         if recording_id not in {recording.recording_id for recording in chosen}:
@@ -66,9 +63,9 @@ def rows(lake: str, chosen: Sequence[Recording]) -> dict[str, int]:
     """Number of rows of these recordings, by table; raises LakeError."""
     storage, ids = Storage(lake), [recording.recording_id for recording in chosen]
     counts = {table: sum(_rows(storage, shards.place(table, item)) for item in chosen) for table in _OF_RECORDING}
-    counts["speech"] = sum(_rows(storage, _speech(recording_id)) for recording_id in ids)
+    counts["speech"] = sum(_rows(storage, shards.speech_place(recording_id)) for recording_id in ids)
     for table in _OF_MANY:
-        condition = ds.field("recording_id").isin(ids)
+        condition = pc.field("recording_id").isin(ids)
         found = storage.scan((table, f"v{schema.VERSION}"), schema.TABLES[table], ["recording_id"], condition)
         counts[table] = 0 if found is None else len(found)
     return counts
@@ -85,23 +82,15 @@ def run(lake: str, chosen: Sequence[Recording]) -> None:
     for table in _OF_MANY:
         _remove_rows(storage, table, ids)
     for recording in chosen:
-        storage.delete(*_speech(recording.recording_id))
+        storage.delete(*shards.speech_place(recording.recording_id))
         identity.remove(storage, recording)
 
 
-def _remove_rows(storage: Storage, table: str, ids: Iterable[str]) -> None:
-    going = pa.array(ids, pa.string())
+def _remove_rows(storage: Storage, table: str, ids: list[str]) -> None:
+    others = ~pc.field("recording_id").isin(ids)
     for name in filter(is_shard, storage.files(table)):
-        if not pc.any(pc.is_in(storage.read_table(name)["recording_id"], going)).as_py():
-            continue
-        with lock(storage, tuple(name.split("/")), f"{storage.path(name)}: open in gfpipe label serve; stop it first"):
-            content = storage.read_table(name)
-            retention.rewrite(storage, name, content.filter(pc.invert(pc.is_in(content["recording_id"], going))))
+        retention.change_rows(storage, name, ids, lambda content: content.filter(others))
 
 
 def _rows(storage: Storage, parts: tuple[str, ...]) -> int:
     return len(storage.read_table(*parts)) if storage.exists(*parts) else 0
-
-
-def _speech(recording_id: str) -> tuple[str, ...]:
-    return ("speech", f"v{schema.VERSION}", f"{recording_id}.parquet")

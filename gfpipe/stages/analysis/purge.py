@@ -51,9 +51,7 @@ def plan(lake: str, scope: PurgeScope) -> tuple[Held, ...]:
         LakeError: there is no such lake, or it cannot be read.
         UsageError: a recording is not in the lake.
     """
-    storage = Storage(lake)
-    if storage.is_local and not storage.exists():
-        raise LakeError(f"{lake}: there is no such lake")
+    Storage(lake).require()
     content = _find(lake, scope)
     for recording in scope.recordings:
         if not retention.known(lake, recording):

@@ -6,6 +6,7 @@ Only short stretches are read: around a gap in the timestamps, and at the start 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -57,7 +58,7 @@ class Stretch:
         return bool(steps) and max(steps) < 1.0 and sum(steps) > seconds / 2
 
     def _steps(self) -> list[float]:
-        return [(b - a) % (CLOCK_WRAP / _CLOCK) for a, b in zip(self.clocks, self.clocks[1:], strict=False)]
+        return [(b - a) % (CLOCK_WRAP / _CLOCK) for a, b in pairwise(self.clocks)]
 
 
 def survey(path: str | Path, begin: int, end: int | None, pid: int) -> Stretch:
