@@ -151,7 +151,9 @@ def video_stream(container: InputContainer, path: str | Path, programme: int | N
     """
     videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not videos:
-        raise RecordingError(f"{path}: has no video stream, only {_kinds(container)}; take it out of the archive")
+        kinds = _kinds(container)
+        found = f"has no video stream, only {kinds}" if kinds else "has no stream of video, sound or text"
+        raise RecordingError(f"{path}: {found}; take it out of the archive")
     is_transport_stream = container.format.name == MPEG_TS
     if is_transport_stream:
         videos = _of_programme(videos, path, programme)
@@ -175,7 +177,7 @@ def _kinds(container: InputContainer) -> str:
     others = {s.type for s in container.streams if s.type != "video"}
     if covers:
         return " and ".join([*(["sound"] if "audio" in others else []), "a cover picture"])
-    return ", ".join(sorted(others)) or "no stream"
+    return ", ".join(sorted(others))
 
 
 def _pixels(stream: VideoStream) -> int:
