@@ -11,6 +11,7 @@ import argparse
 import random
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from gfpipe.cli import console
@@ -22,19 +23,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=100, help="for each kind of work; default 100")
     parser.add_argument("--only", default=",".join(SCENARIOS), help="kinds of work, separated by commas")
+    parser.add_argument("--minutes", type=float, default=60.0, help="most time for each kind of work; default 60")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--full-disk", action="store_true", help="fill the disk instead, at every 4 KiB of the budget")
+    parser.add_argument("--full-disk", action="store_true", help="fill the disk instead, budget by budget")
     given = parser.parse_args()
     chance, rows, faults = random.Random(given.seed), [], 0
     for name in given.only.split(","):
+        until = time.monotonic() + 60 * given.minutes
         with tempfile.TemporaryDirectory(prefix="gfpipe-kills-") as folder:
             trial = Trial(SCENARIOS[name], Path(folder))
             if given.full_disk:
                 trial.fill_disks()
             else:
                 trial.kill_at_renames()
-                while trial.counts["trials"] < given.kills:
-                    trial.kill_after(chance.uniform(0, 1.1 * trial.seconds))
+                while trial.counts["interrupted"] < given.kills and time.monotonic() < until:
+                    trial.kill_at(chance.random())
             rows.append({"work": name, **{key: f"{count:,}" for key, count in trial.counts.items()}})
             console.say(f"{name}: {dict(trial.counts)}")
             faults += sum(trial.counts[kind] for kind in ("wrong", "lost", "leftovers", "unclear"))

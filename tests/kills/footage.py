@@ -14,6 +14,7 @@ from gfpipe import warehouse
 from gfpipe.archive import manifest
 from gfpipe.archive.manifest import Manifest
 from gfpipe.choices import DEFAULT_PATTERN
+from gfpipe.errors import GfpipeError
 from gfpipe.labelling.design import queues
 from gfpipe.lake import schema, shards
 from gfpipe.lake.storage import Storage
@@ -159,7 +160,9 @@ def answer(folder: Path) -> None:
     with visiting(lake, label_queue) as visitor, (folder / "acknowledged").open("a") as acknowledged:
         visitor.log_in()
         for position in range(len(label_queue.items)):
-            visitor.post(f"/api/items/{position}/face", {"answer": _answer(position)}).raise_for_status()
+            response = visitor.post(f"/api/items/{position}/face", {"answer": _answer(position)})
+            if response.is_error:
+                raise GfpipeError(response.text)
             acknowledged.write(f"{position}\n")
             acknowledged.flush()
 

@@ -20,14 +20,14 @@ from tests.kills.scenarios import Scenario, State
 
 _FORK = multiprocessing.get_context("fork")  # with everything imported; this process starts no threads
 _ROOMY = 2**28  # bytes
+_FINE_PAGES = 16
 
 
 class Trial:
     """Interrupts `scenario` in copies of one prepared folder, and counts what went wrong.
 
     Attributes:
-        counts: trials, of which interrupted, wrong, lost, leftovers and unclear errors.
-        seconds: length of the work when it is not interrupted.
+        counts: interruptions; what was wrong or lost, leftovers, and unclear errors.
     """
 
     def __init__(self, scenario: Scenario, folder: Path) -> None:
@@ -41,9 +41,9 @@ class Trial:
         self._restore()
         start = time.monotonic()
         _in_child(scenario.act, self._place)
-        self.seconds = time.monotonic() - start
+        self._seconds = time.monotonic() - start
         self._after: State = _in_child(scenario.state, self._place)
-        self.counts = Counter(dict.fromkeys(("trials", "interrupted", "wrong", "lost", "leftovers", "unclear"), 0))
+        self.counts = Counter(dict.fromkeys(("interrupted", "wrong", "lost", "leftovers", "unclear"), 0))
 
     def kill_at_renames(self) -> None:
         """Kill the work before and after each of its renames."""
@@ -57,21 +57,31 @@ class Trial:
                     return
                 if process.exitcode != -signal.SIGKILL:
                     raise RuntimeError(f"the work failed by itself, with exit code {process.exitcode}")
-                self._judge(interrupted=True)
+                self._judge()
 
-    def kill_after(self, seconds: float) -> None:
-        """Kill the work after some time."""
+    def kill_at(self, share: float) -> bool:
+        """Kill the work after a share of its usual length; False if it was finished already."""
         self._restore()
         process = _FORK.Process(target=self._scenario.act, args=(self._place,))
         process.start()
-        process.join(seconds)
+        process.join(share * self._seconds)
         process.kill()
         process.join()
-        self._judge(interrupted=process.exitcode == -signal.SIGKILL)
+        is_interrupted = process.exitcode == -signal.SIGKILL
+        # The length changes with the load of the machine: nine kills come for each that is late.
+        self._seconds *= 1.01 if is_interrupted else 0.91
+        if is_interrupted:
+            self._judge()
+        return is_interrupted
 
     def fill_disks(self) -> None:
-        """Do the work on disks with 0, 4, 8 … KiB left, up to the first on which it succeeds."""
-        for pages in range(100_000):
+        """Do the work on disks with little left, from 0 to the first on which it succeeds.
+
+        The budget grows by one page of 4 KiB, from 64 KiB on by a tenth.
+        """
+        pages = -1
+        while True:
+            pages += max(1, (pages + 1) // 10 if pages >= _FINE_PAGES else 1)
             self._restore()
             disk = self._place.with_name("disk")
             disk.mkdir(exist_ok=True)
@@ -85,7 +95,7 @@ class Trial:
                 if error is None:
                     return
                 self.counts["unclear"] += "no space left" not in error.lower() or str(disk) not in error
-                self._judge(interrupted=True, place=disk)
+                self._judge(disk)
             finally:
                 subprocess.run(["umount", disk], check=True)
 
@@ -93,10 +103,9 @@ class Trial:
         shutil.rmtree(self._place, ignore_errors=True)
         shutil.copytree(self._start, self._place)
 
-    def _judge(self, interrupted: bool, place: Path | None = None) -> None:
+    def _judge(self, place: Path | None = None) -> None:
         place = place or self._place
-        self.counts["trials"] += 1
-        self.counts["interrupted"] += interrupted
+        self.counts["interrupted"] += 1
         state: State = _in_child(self._scenario.state, place)
         for part, old in self._before.items():
             self.counts["wrong"] += state.get(part, "missing") not in (old, self._after[part], None)

@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 from gfpipe.video.frames import INDEXED, MPEG_STREAMS, MPEG_TS
 from gfpipe.video.probe import check_readable, open_container, video_stream
 from gfpipe.video.streams import transport
+from gfpipe.video.streams.presentation import presented
 
 _MAX_UNREADABLE: Final = 1000  # consecutive read errors after which a truncated file ends
 _SUCCESSOR: Final = 25  # packets of another stream, without one of the programme's, after which it has moved there
@@ -77,7 +78,10 @@ class Demuxer:
 
     def __iter__(self) -> Iterator[Packet[VideoStream]]:
         """Packets with data and a timestamp."""
-        return self._of_programme() if self.is_transport_stream else self._of_stream()
+        if self.is_transport_stream:
+            return self._of_programme()
+        is_program_stream = self.container.format.name in MPEG_STREAMS
+        return presented(self.container, self._of_stream()) if is_program_stream else self._of_stream()
 
     def _of_stream(self) -> Iterator[Packet[VideoStream]]:
         for packet in self._readable():
