@@ -11,12 +11,12 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gfpipe.api import Lake, analyse, open, publish  # noqa: A004 - gfpipe.open
+    from gfpipe.api import Analysis, Counting, Lake, Limits, analyse, open, publish  # noqa: A004 - gfpipe.open
     from gfpipe.recording import Recording
 
     __version__: str
 
-__all__ = ["Lake", "Recording", "__version__", "analyse", "open", "publish"]
+__all__ = ["Analysis", "Counting", "Lake", "Limits", "Recording", "__version__", "analyse", "open", "publish"]
 
 
 def __getattr__(name: str) -> object:

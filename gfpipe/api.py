@@ -26,7 +26,7 @@ from gfpipe.stages.analysis import analyse as analyse_stage
 from gfpipe.stages.figures import publish as publish_stage
 from gfpipe.stages.figures import stats as stats_stage
 
-__all__ = ["Lake", "Recording", "analyse", "open", "publish"]
+__all__ = ["Analysis", "Counting", "Lake", "Limits", "Recording", "analyse", "open", "publish"]
 
 PathLike = str | os.PathLike[str]
 T = TypeVar("T")

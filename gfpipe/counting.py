@@ -3,16 +3,15 @@
 from typing import Annotated, Final
 
 from pydantic import Field
-from pydantic.dataclasses import dataclass
 
-from gfpipe.base.validation import between
+from gfpipe.base.validation import between, validated
 from gfpipe.choices import DEFAULT_MIN_FACE, DEFAULT_MIN_SCORE, Copies, Overlaps
 from gfpipe.recording import REFERENCE_LINES
 
 MIN_STORED_SCORE: Final = 0.5  # detector score from which faces are stored
 
 
-@dataclass(frozen=True)
+@validated
 class Counting:
     """Which faces and recordings count, of those stored: to change it, nothing is decoded again.
 

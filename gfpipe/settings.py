@@ -10,10 +10,9 @@ from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field
-from pydantic.dataclasses import dataclass
 
 from gfpipe.base.limits import Limits
-from gfpipe.base.validation import between, is_text, parse
+from gfpipe.base.validation import between, is_text, parse, validated
 from gfpipe.choices import (
     DEFAULT_DETECTOR,
     DEFAULT_EVERY_SECONDS,
@@ -37,7 +36,7 @@ _LONGEST: Final = timedelta(days=366)
 _MOST_CROPS: Final = 10_000
 
 
-@dataclass(frozen=True)
+@validated
 class Analysis:
     """How a recording is analysed; the rows of two different configurations never share a shard.
 
@@ -79,7 +78,7 @@ def _term_text(text: str) -> str:
     return text
 
 
-@dataclass(frozen=True)
+@validated
 class CropRetention:
     """Which crops of faces an analysis stores, and for how long; the rows do not depend on it.
 
@@ -104,7 +103,7 @@ class CropRetention:
         return _term(self.expires)
 
 
-@dataclass(frozen=True)
+@validated
 class Learning:
     """How the classifier is trained on the archive's crops once a month: parameters of the flow ``learn``.
 
@@ -132,7 +131,7 @@ def _zone(name: str | None) -> str | None:
         raise ValueError(f"{name!r} is not a time zone; write one such as Europe/Paris") from exc
 
 
-@dataclass(frozen=True)
+@validated
 class Settings:
     """The keys and tables of ``gfpipe.toml``.
 

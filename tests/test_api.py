@@ -65,3 +65,9 @@ def test_recordings_may_be_given_one_by_one_and_are_not_analysed_twice(lake: Pat
 def test_importing_the_package_imports_nothing_heavy() -> None:
     script = "import gfpipe, sys; print([m for m in ('numpy', 'pandas', 'pyarrow', 'torch') if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", script], text=True).strip() == "[]"
+
+
+def test_nothing_is_reported_as_leaked_at_the_end_of_a_script() -> None:
+    script = "import gfpipe; gfpipe.open"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stderr == ""

@@ -61,7 +61,7 @@ class Classifier:
 
     def __init__(self, spec: ClassifierSpec, network: nn.Module, device: torch.device) -> None:
         if spec.input.size is None:
-            raise ModelError(f"{spec.model_id}: the card has no chip size")
+            raise ModelError("the card has no chip size")
         self.spec = spec
         self.network = network
         self.device = device
@@ -126,7 +126,10 @@ def load(spec: ClassifierSpec, weights: Mapping[str, Tensor], device: torch.devi
     Raises:
         ModelError: the network is unknown, or the weights do not fit it.
     """
-    return Classifier(spec, networks.restore(spec.network, spec.outputs, weights, device), device)
+    try:
+        return Classifier(spec, networks.restore(spec.network, spec.outputs, weights, device), device)
+    except ModelError as exc:
+        raise ModelError(f"{spec.model_id}: {exc}") from exc
 
 
 def _probabilities(head: Head, outputs: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ CYDRAL_GENDER = "cydral-gender"
 COARSE = f"{CYDRAL_GENDER}+"  # prefix of the fine network's name
 ONNX = "onnx"
 ENTRY_POINTS = "gfpipe.networks"  # networks of other packages and of gfpipe.studies
+_LONGEST_DETAILS = 200
 GRAPH = "onnx_graph"  # name of the uint8 tensor that holds an ONNX file
 
 
@@ -223,7 +224,9 @@ def restore(name: str, outputs: int, weights: Mapping[str, Tensor], device: torc
     try:
         network.load_state_dict(dict(weights))
     except RuntimeError as exc:
-        raise ModelError(f"these weights do not fit the network {name} with {outputs} outputs: {exc}") from exc
+        details = "; ".join(line.strip() for line in str(exc).splitlines()[1:])
+        shown = details if len(details) <= _LONGEST_DETAILS else f"{details[:_LONGEST_DETAILS]} …"
+        raise ModelError(f"these weights do not fit the network {name} with {outputs} outputs: {shown}") from exc
     return network.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
 
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 FEMALE = "female"
 MALE = "male"
+_LARGEST = 4096  # pixels of a chip's side
 
 Point = tuple[float, float]
 
@@ -52,6 +53,8 @@ class InputSpec:
     def __post_init__(self) -> None:
         if self.channels not in ("RGB", "BGR", "GREY"):
             raise ValueError(f"channels must be RGB, BGR or GREY, got {self.channels!r}")
+        if self.size is not None and not 1 <= self.size <= _LARGEST:
+            raise ValueError(f"size must be between 1 and {_LARGEST} pixels, got {self.size}")
         if len(self.mean) != 3 or len(self.std) != 3 or not all(self.std):
             raise ValueError(f"mean and std must be three numbers each, std not 0; got {self.mean} and {self.std}")
         if self.template and len(self.template) != 5:

@@ -2,13 +2,11 @@
 
 from typing import Annotated
 
-from pydantic.dataclasses import dataclass
-
-from gfpipe.base.validation import between
+from gfpipe.base.validation import between, validated
 from gfpipe.choices import DEFAULT_MEMORY_GIB, DEFAULT_STALL_SECONDS
 
 
-@dataclass(frozen=True)
+@validated
 class Limits:
     """What the work on one recording may take; beyond it, its process is ended and the recording has failed.
 

@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import field, fields, is_dataclass
 from difflib import get_close_matches
+from functools import wraps
 from types import UnionType
-from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
 
-from pydantic import AfterValidator, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+from pydantic_core import ArgsKwargs
 
 from gfpipe.errors import GfpipeError, UsageError
 
@@ -15,6 +18,27 @@ T = TypeVar("T")
 
 _UNKNOWN: Final = ("unexpected_keyword_argument", "extra_forbidden")
 _TERMS: Final = {"an object": "a table", "a valid array": "a list", "a valid string": "text"}
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field, Field))
+def validated(cls: type[T]) -> type[T]:
+    """Make a frozen dataclass whose constructor validates its arguments, for settings that people write in Python.
+
+    The constructor raises UsageError, in one line with the name and the allowed values.
+    """
+    kind = dataclass(frozen=True, config=ConfigDict(extra="forbid"))(cls)
+    construct = kind.__init__
+
+    @wraps(construct)
+    def init(self: Any, *args: Any, **values: Any) -> None:
+        by_position = dict(zip([item.name for item in fields(kind)[: len(args)]], args, strict=True))
+        try:
+            construct(self, **by_position, **values)
+        except ValidationError as exc:
+            raise UsageError(f"{cls.__name__}: {describe(exc, kind)}") from exc
+
+    setattr(kind, "__init__", init)  # noqa: B010 - mypy refuses to replace a method
+    return kind  # type: ignore[return-value]
 
 
 def parse(kind: type[T], values: Any, source: str = "", *, error: type[GfpipeError] = UsageError, **known: Any) -> T:
@@ -77,7 +101,7 @@ def describe(exc: ValidationError, kind: Any, hidden: Collection[str] = ()) -> s
         return f"{_table([*path, key])}{text}" if isinstance(details["input"], dict) else f"{_table(path)}{key}: {text}"
     while path and isinstance(key, int):  # an item is named by its list
         *path, key = path
-    if details["type"] == "missing" and isinstance(details["input"], dict):
+    if details["type"] == "missing" and isinstance(details["input"], dict | ArgsKwargs):
         return f"{_table(path)}{key} is missing"
     lengths = {"missing": "has too few items", "too_long": "has too many items"}
     text = lengths.get(details["type"], details["msg"].removeprefix("Input "))

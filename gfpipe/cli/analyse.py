@@ -14,7 +14,7 @@ from typer import Argument, Option
 
 from gfpipe.choices import DEFAULT_DETECTOR, DEFAULT_EVERY_SECONDS, DEFAULT_PATTERN, Sampling
 from gfpipe.cli import console
-from gfpipe.cli.options import ComputeOptions, Dates, DryRun, Lake, PeriodOptions, command
+from gfpipe.cli.options import ComputeOptions, Dates, DryRun, Lake, NewLake, PeriodOptions, command
 from gfpipe.errors import UsageError
 from gfpipe.recording import Status
 
@@ -125,7 +125,7 @@ def _line(programme: "Programme", row: Mapping[str, float] | None) -> dict[str, 
 def analyse(
     *,
     archive: Annotated[str, Argument(help="Folder of recordings, or a manifest (CSV, XLSX or Parquet).")],
-    lake: Lake,
+    lake: NewLake,
     pattern: Annotated[str, Option(help="Pattern of the paths in a folder.")] = DEFAULT_PATTERN,
     timezone: Annotated[
         str | None, Option(metavar="ZONE", help="Time zone of start times that have none, such as Europe/Paris.")

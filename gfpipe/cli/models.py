@@ -30,23 +30,29 @@ def models_list() -> None:
 
     promoted = champion.named()
     current = promoted.model if promoted else champion.FIRST
+    listing = store.listing()
     console.table(
         [
             {
                 "model": item.id,
                 "task": item.card.task if item.card else "demo footage",
                 "champion": "champion" if item.id == current else "",
-                "here": "yes" if item.present else "no" if item.fetchable else "by hand",
+                "here": "damaged" if item.problem else "yes" if item.present else "no" if item.fetchable else "by hand",
                 "licence": item.licence,
                 "source": item.source,
             }
-            for item in store.listing()
+            for item in listing
         ],
         "Models",
     )
     if promoted:
         console.say(f"champion: {promoted.model}, since {promoted.since}, by decision of {promoted.decided_by}")
     console.say(f"models folder: {store.models_folder()}")
+    damaged = [item for item in listing if item.problem]
+    for item in damaged:
+        console.problem("damaged", item.id, item.problem)
+    if damaged:
+        raise typer.Exit(1)
 
 
 @command(group, "gfpipe models show cydral-gender-v1", name="show")

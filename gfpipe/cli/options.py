@@ -100,7 +100,16 @@ MORE: Final = "May be repeated."
 _FILE: Final[dict[str, Any]] = {"exists": True, "dir_okay": False, "readable": True, "metavar": "FILE"}
 _DAY: Final[dict[str, Any]] = {"parser": _day, "metavar": "YYYY-MM-DD"}
 
-Lake = Annotated[str, Option("--lake", help="Lake: the folder or URL of the Parquet shards.")]
+
+def _existing(lake: str) -> str:
+    from gfpipe.lake.storage import Storage  # noqa: PLC0415 - importing pyarrow takes its time
+
+    Storage(lake).require()
+    return lake
+
+
+Lake = Annotated[str, Option("--lake", help="Lake: the folder or URL of the Parquet shards.", callback=_existing)]
+NewLake = Annotated[str, Option("--lake", help="Lake: the folder or URL of the Parquet shards; made if missing.")]
 DeviceOption = Annotated[Device, Option("--device", help="Device that runs the networks.")]
 DryRun = Annotated[bool, Option("--dry-run", help="Print what would be done, and change nothing.")]
 Replace = Annotated[bool, Option("--replace", help="Replace what exists under this name.")]

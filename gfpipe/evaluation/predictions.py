@@ -1,11 +1,10 @@
-"""Predictions of other tools, read from CSV and matched with the faces of a benchmark.
+"""Predictions of other tools, read from a table and matched with the faces of a benchmark.
 
 inaFaceAnalyzer's image analyser writes ``frame,bbox,detect_conf,sex_decfunc,age_decfunc,sex_label,age_label``, a row
 for each detected face: ``frame`` is the path, ``sex_label`` m or f, ``sex_decfunc`` the logit of male (for its VGG
 classifiers, the distance from the boundary of a support vector machine), and ``age_label`` the age in years.
 """
 
-import csv
 import os
 import re
 from collections import defaultdict
@@ -19,6 +18,8 @@ from scipy.special import expit
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.answers import Answers, Labels
 from gfpipe.evaluation.measures.metrics import THRESHOLD
+from gfpipe.tables import sheet
+from gfpipe.tables.sheet import Row, Sheet
 
 _FILES: Final = ("file", "path", "filename", "frame", "image")
 _LABELS: Final = ("perceived_gender", "gender", "sex_label", "label", "prediction")
@@ -53,7 +54,7 @@ class _Row(NamedTuple):
 
 
 def read(argument: str, labels: Labels) -> Foreign:
-    """Read ``NAME=FILE.csv`` and match its rows with the faces, by path or else by file name.
+    """Read the table ``NAME=FILE.csv`` and match its rows with the faces, by path or else by file name.
 
     Columns: ``file`` (or path, filename, frame, image), and ``p_female`` or ``perceived_gender`` (or gender, sex_label,
     label, prediction) with female, f, 1 or male, m, 0; optionally ``age_years`` (or age_label). If an image has several
@@ -120,57 +121,53 @@ def _match(rows: list[_Row], faces: _Faces, unused: list[Unused]) -> Mapping[int
 
 
 def _rows(file: Path, unused: list[Unused]) -> Iterator[_Row]:
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as text:
-            reader = csv.DictReader(text)
-            columns = reader.fieldnames or ()
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as exc:
-        raise UsageError(f"{file} cannot be read as a CSV table: {exc}") from exc
-    file_column = _column(file, columns, _FILES)
-    label = _column(file, columns, (_P_FEMALE, *_LABELS))
-    age = next((name for name in _AGES if name in columns), "")
-    if _LOGIT_MALE in columns and rows and all(_FRAME.fullmatch(row[file_column] or "") for row in rows):
-        raise UsageError(f"{file} is about a video, as its {file_column}s are numbers: use gfpipe ina import")
-    for row in rows:
-        value = (row[label] or "").strip().lower()
-        if value and row[file_column]:
-            try:
-                p_female = float(value) if label == _P_FEMALE else _of_label(_WORDS[value], row.get(_LOGIT_MALE))
-                if not 0 <= p_female <= 1:
-                    raise ValueError(value)
-            except (KeyError, ValueError):
-                unused.append((row[file_column], f"its {label} is {value!r}"))
-                continue
-            yield _Row(row[file_column], p_female, _area(row.get(_BOX)), _years(row.get(age)))
+    table = sheet.read(file)
+    unused += [(refused.place, refused.problem) for refused in table.refused]
+    path = _column(table, _FILES)
+    label = _column(table, (_P_FEMALE, *_LABELS))
+    age = next((name for name in _AGES if name in table.headings), "")
+    if _LOGIT_MALE in table.headings and table.rows and all(_FRAME.fullmatch(row[path]) for row in table.rows):
+        raise UsageError(f"{file} is about a video, as its {path}s are numbers: use gfpipe ina import")
+    for row in table.rows:
+        value = row[label].casefold()
+        if not value or not row[path]:
+            continue
+        try:
+            p_female = float(table.number(value)) if label == _P_FEMALE else _of_label(_WORDS[value], row, table)
+            if not 0 <= p_female <= 1:
+                raise ValueError(value)
+        except (KeyError, ValueError):
+            unused.append((row[path], f"its {label} is {value!r}"))
+            continue
+        yield _Row(row[path], p_female, _area(row[_BOX]), _years(table.number(row[age])))
 
 
-def _of_label(female: float, logit_of_male: str | None) -> float:
+def _of_label(female: float, row: Row, table: Sheet) -> float:
     """The probability of a label if its logit is known and agrees with the label; otherwise 1 or 0."""
     try:
-        p_female = float(expit(-float(logit_of_male or "")))
+        p_female = float(expit(-float(table.number(row[_LOGIT_MALE]))))
     except ValueError:
         return female
     return p_female if (p_female >= THRESHOLD) == bool(female) else female
 
 
-def _years(age: str | None) -> float:
+def _years(age: str) -> float:
     try:
         return float(age or "nan")
     except ValueError:
         return np.nan
 
 
-def _area(box: str | None) -> float:
-    numbers = [float(number) for number in _NUMBER.findall(box or "")]
+def _area(box: str) -> float:
+    numbers = [float(number) for number in _NUMBER.findall(box)]
     return (numbers[2] - numbers[0]) * (numbers[3] - numbers[1]) if len(numbers) == 4 else 0.0
 
 
-def _column(file: Path, columns: Sequence[str], names: tuple[str, ...]) -> str:
+def _column(table: Sheet, names: tuple[str, ...]) -> str:
     for name in names:
-        if name in columns:
+        if name in table.headings:
             return name
-    raise UsageError(f"{file} has no column {' or '.join(names)}; it has {', '.join(columns) or 'none'}")
+    raise UsageError(f"{table.path} has no column {' or '.join(names)}; it has {', '.join(table.headings.values())}")
 
 
 def _file_name(name: str) -> str:

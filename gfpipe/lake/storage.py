@@ -20,6 +20,8 @@ from gfpipe.base import checksums, files
 from gfpipe.errors import DiskFullError, LakeError, UsageError
 from gfpipe.lake import schema as schemas
 
+_FOLDERS: Final = (*schemas.TABLES, "crops", "queues", "sets")  # of a lake, which has at least one of these
+_FILES: Final = ("gfpipe.duckdb",)
 _DAMAGED: Final = "it is damaged: its checksum does not match"
 
 
@@ -43,9 +45,12 @@ class Storage:
         return bool(self._split()[0].exists(self.path(*parts)))
 
     def require(self) -> None:
-        """Raise LakeError if a local lake does not exist."""
-        if self.is_local and not self.exists():
-            raise LakeError(f"{self.url}: there is no such lake")
+        """Raise LakeError if it does not exist, or contains nothing that gfpipe writes into a lake."""
+        remedy = f"give another folder, or run: gfpipe analyse ARCHIVE --lake {self.url}"
+        if self.is_local and not Path(self.path()).is_dir():
+            raise LakeError(f"{self.url}: there is no such lake; {remedy}")
+        if not {*self.folders()} & {*_FOLDERS} and not any(self.exists(name) for name in _FILES):
+            raise LakeError(f"{self.url}: nothing has been analysed yet, or it is no lake; {remedy}")
 
     def read_table(self, *parts: str) -> Any:
         """Read a small Parquet file as a pyarrow table; raises LakeError if it is damaged or not Parquet."""

@@ -56,6 +56,7 @@ class Listed:
     present: bool  # in the models folder
     fetchable: bool  # pull needs no file from the user
     card: Card | None  # with digests if the model is present; None for footage
+    problem: str = ""  # why the card in the models folder cannot be read
 
 
 def models_folder() -> Path:
@@ -89,17 +90,19 @@ def card(model: str | Path) -> Card:
 
 
 def listing() -> list[Listed]:
-    """List the catalogue, then other models of the models folder."""
+    """List the catalogue, then other models of the models folder; a damaged card is a problem of its line."""
     entries = _catalogue()
     lines = []
     for entry in entries.values():
         folder, address = _complete(entry), entry.source.address
-        card = _read_card(folder) if entry.card and folder else entry.card
-        lines.append(Listed(entry.id, entry.kind, entry.licence, address, folder is not None, address != "file:", card))
+        card, problem = _try_card(folder) if entry.card and folder else (entry.card, "")
+        state = folder is not None, address != "file:", card or entry.card, problem
+        lines.append(Listed(entry.id, entry.kind, entry.licence, address, *state))
     for path in sorted(models_folder().glob(f"[!.]*/{CARD}")):
         if path.parent.name not in entries:
-            card = _read_card(path.parent)
-            lines.append(Listed(path.parent.name, "model", card.licence, card.source, True, False, card))
+            card, problem = _try_card(path.parent)
+            origin = (card.licence, card.source) if card else ("", "")
+            lines.append(Listed(path.parent.name, "model", *origin, True, False, card, problem))
     return lines
 
 
@@ -253,11 +256,14 @@ def _read(folder: Path) -> StoredModel:
         if (digest := hashlib.sha256(data).hexdigest()) != card.sha256:
             raise ChecksumError(
                 f"{path} has sha256 {digest}, but its card has {card.sha256}: the file was altered or is incomplete; "
-                f"remove {folder} and run: gfpipe models pull {card.id}"
+                f"{_remedy(folder)}"
             )
-        return StoredModel(card, safetensors.torch.load(data))
+        weights = safetensors.torch.load(data)
     except (OSError, SafetensorError) as exc:
-        raise ModelError(f"{path} cannot be read: {exc}") from exc
+        raise ModelError(f"{path} cannot be read: {_reason(exc)}; {_remedy(folder)}") from exc
+    if wrong := next((name for name, weight in weights.items() if not weight.isfinite().all()), None):
+        raise ModelError(f"{path}: {wrong} contains values that are not numbers, as of a training that diverged")
+    return StoredModel(card, weights)
 
 
 def _inode(folder: Path) -> int | None:
@@ -285,7 +291,23 @@ def _read_card(folder: Path) -> Card:
     try:
         return Card.from_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ModelError) as exc:
-        raise ModelError(f"{path} is not a readable model card: {exc}") from exc
+        raise ModelError(f"{path} is not a readable model card: {_reason(exc)}; {_remedy(folder)}") from exc
+
+
+def _try_card(folder: Path) -> tuple[Card | None, str]:
+    try:
+        return _read_card(folder), ""
+    except ModelError as exc:
+        return None, str(exc)
+
+
+def _reason(exc: Exception) -> str:
+    return getattr(exc, "strerror", None) or str(exc)
+
+
+def _remedy(folder: Path) -> str:
+    anew = f"and run: gfpipe models pull {folder.name}" if folder.name in _catalogue() else "or copy it there again"
+    return f"remove {folder} {anew}"
 
 
 def _unknown(model_id: str) -> UnknownModelError:

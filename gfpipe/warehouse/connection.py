@@ -1,11 +1,12 @@
 """DuckDB connections: settings, paths and errors."""
 
+import atexit
 import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, clear_overloads
 
 import duckdb
 import pyarrow as pa
@@ -13,6 +14,10 @@ import pyarrow as pa
 from gfpipe.errors import LakeError
 
 NAME: Final = "gfpipe.duckdb"
+
+# typing keeps overloaded functions, and with them the modules that they refer to, until the interpreter has ended; what
+# they hold of DuckDB would be reported as leaked on stderr.
+atexit.register(clear_overloads)
 
 
 def configure(

@@ -14,6 +14,12 @@ from gfpipe.warehouse.connection import NAME, configure, escape_glob, lake_error
 from gfpipe.warehouse.sources import MATERIALISED, header, statements
 
 _EXAMPLES: Final = 5
+_OF_THE_FILE: Final = (duckdb.OperationalError, duckdb.InternalError, duckdb.FatalException)
+_RELATIONS: Final = """
+select table_name from duckdb_tables() where database_name = 'gfpipe'
+union all
+select view_name from duckdb_views() where database_name = 'gfpipe'
+"""
 
 
 @dataclass(frozen=True)
@@ -138,9 +144,11 @@ class Warehouse:
     def _query_errors(self) -> Iterator[None]:
         try:
             yield
-        except (duckdb.OperationalError, duckdb.InternalError) as exc:
+        except duckdb.OutOfMemoryException as exc:
             raise LakeError(f"{self.path}: {exc}") from exc
         except (duckdb.Error, RuntimeError, ValueError) as exc:
+            if isinstance(exc, _OF_THE_FILE) or type(exc) is duckdb.Error:  # the latter: a checksum does not match
+                raise LakeError(f"{self.path}: {_first_line(exc)}; if it is damaged, {_remedy(self.path)}") from exc
             raise UsageError(f"not a valid query of the warehouse: {exc}") from exc
 
 
@@ -148,27 +156,59 @@ def open(lake: Path | str, memory_limit: str | None = None) -> Warehouse:  # noq
     """Open the lake's warehouse; queries that need more memory than the limit, such as ``"8GB"``, fail.
 
     Raises:
-        LakeError: there is no such lake, or it was never published.
+        LakeError: there is no such lake, it was never published, or its warehouse is damaged or of another version.
     """
-    lake = lake_folder(lake)
-    if not (lake / NAME).is_file():
+    db = _open(lake_folder(lake), memory_limit)
+    found = {name for column in db.query(_RELATIONS).columns for name in column.to_pylist()}
+    expected = {name for folder in ("staging", "intermediate", "marts", "reports") for name in statements(folder)}
+    if missing := sorted(expected - found):
+        db.close()
+        others = f" and {len(missing) - 1} other relations" * (len(missing) > 1)
+        raise LakeError(
+            f"{db.path}: it is not a warehouse of this version of gfpipe, as it lacks {missing[0]}{others}; "
+            f"{_remedy(db.path)}"
+        )
+    return db
+
+
+def _open(lake: Path, memory_limit: str | None = None) -> Warehouse:
+    """Open a warehouse of any version."""
+    path = lake / NAME
+    if not path.exists():
         raise LakeError(f"{lake}: not published yet; run: gfpipe publish --lake {lake}")
     with lake_errors(lake):
         # Attached to a new in-memory database: a connection to the file itself would share the instance that this
         # process may have had open since before the last publishing.
         connection = duckdb.connect()
         try:
-            connection.execute(f"attach {quoted(lake / NAME)} as gfpipe (read_only)")
-            connection.execute("use gfpipe")
+            _attach(connection, path)
             configure(connection, lake, memory_limit)
             folders = sorted({str(lake), escape_glob(lake)})
             connection.execute("set allowed_directories = $folders", {"folders": folders})
             connection.execute("set enable_external_access = false")
             connection.execute("set lock_configuration = true")
-        except duckdb.Error:
+        except (duckdb.Error, LakeError):
             connection.close()
             raise
     return Warehouse(lake, connection)
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    try:  # of the type duckdb: the file may be of another program, for which DuckDB would load an extension
+        connection.execute(f"attach {quoted(path)} as gfpipe (read_only, type duckdb)")
+        connection.execute("use gfpipe")
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error as exc:
+        raise LakeError(f"{path}: cannot be read as a warehouse ({_first_line(exc)}); {_remedy(path)}") from exc
+
+
+def _remedy(path: Path) -> str:
+    return f"publish it again: gfpipe publish --lake {path.parent}"
+
+
+def _first_line(exc: Exception) -> str:
+    return str(exc).partition("\n")[0]
 
 
 def binary_columns(lake: Path | str) -> dict[str, int]:
@@ -179,7 +219,7 @@ def binary_columns(lake: Path | str) -> dict[str, int]:
     """
     if "://" in str(lake) or not (Path(lake) / NAME).is_file():
         return {}
-    with open(lake) as db:
+    with _open(lake_folder(lake)) as db:
         columns = db.query(
             "select table_name, column_name from duckdb_columns() "
             "where database_name = 'gfpipe' and not internal and data_type like '%BLOB%' order by all"

@@ -236,3 +236,40 @@ def test_recording_id_does_not_depend_on_path(tmp_path: Path) -> None:
     other = read(archive(tmp_path / "c", "tv-1/2001-03-04/2000_news.ts"), DEFAULT_PATTERN, "UTC").recordings[0]
     assert here.recording_id == there.recording_id
     assert here.recording_id != other.recording_id  # though both channels look the same in a file name
+
+
+@pytest.mark.parametrize(
+    ("name", "programmes", "refused"),
+    [
+        ("caps", ["Journal"], []),
+        ("semicolon", ["Journal de l'été"], []),
+        ("sepline", ["Journal"], []),
+        ("trailing5", ["News"], []),
+        ("ragged", ["News"], ["line 2: 5 cells in 4 columns"]),
+        (
+            "dst",
+            ["autumn long"],
+            ["line 9: 2024-03-31 02:30 does not occur", "line 12: the end", "line 3: the file is"],
+        ),
+        ("one_file_two_rows_and_midnights", ["late film"], ["line 3: the file is listed in"]),
+    ],
+)
+def test_manifests_of_the_field_are_read_or_refused_by_line(
+    shared: Path, name: str, programmes: list[str], refused: list[str]
+) -> None:
+    contents = read(shared / "field" / f"manifest_{name}.csv", DEFAULT_PATTERN, "Europe/Paris")
+    assert [recording.programme for recording in contents.recordings] == programmes
+    for row, text in zip(contents.rejected, refused, strict=False):
+        assert text in row.problem
+    assert bool(contents.rejected) == bool(refused)
+
+
+def test_hours_of_the_night_that_ends_summer_time_have_their_length(shared: Path, tmp_path: Path) -> None:
+    """Rows of the field's manifest, each with a file of its own, as one file is listed once."""
+    header, *rows = (shared / "field" / "manifest_dst.csv").read_text().splitlines()
+    own = [row.replace("a.mp4", f"{number}.mp4") for number, row in enumerate(rows)]
+    (tmp_path / "night.csv").write_text("\n".join([header, *own]))
+    contents = read(tmp_path / "night.csv", DEFAULT_PATTERN, "Europe/Paris")
+    lengths = {recording.programme: recording.scheduled_seconds for recording in contents.recordings}
+    assert lengths["autumn long"] == 3 * 3600
+    assert lengths["autumn across"] == 20 * 60

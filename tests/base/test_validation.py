@@ -1,15 +1,18 @@
 """Validated values: every error is one line that names source, table, key and allowed values."""
 
-from collections.abc import Mapping
-from dataclasses import field
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import field, replace
 from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+import gfpipe
 from gfpipe.base.validation import parse
 from gfpipe.errors import ModelError, UsageError
+from gfpipe.settings import CropRetention
 
 
 @dataclass(frozen=True)
@@ -95,3 +98,40 @@ def test_errors_name_table_key_and_allowed_values(values: dict[str, Any], messag
 def test_content_that_is_not_a_table_is_refused_with_the_requested_error() -> None:
     with pytest.raises(ModelError, match=r"^card\.json: the content should be a table, got 5$"):
         parse(Outer, 5, "card.json", error=ModelError)
+
+
+@pytest.mark.parametrize(
+    ("kind", "args", "values", "message"),
+    [
+        (gfpipe.Analysis, (), {"sampling": "slow"}, "sampling should be 'keyframes' or 'exact', got 'slow'"),
+        (gfpipe.Analysis, ("slow",), {}, "sampling should be 'keyframes' or 'exact', got 'slow'"),
+        (gfpipe.Analysis, (), {"every_seconds": 0}, "every_seconds: 0 is not between 0.04 and 3600"),
+        (
+            gfpipe.Analysis,
+            (),
+            {"evry_seconds": 1},
+            "unknown key 'evry_seconds'; did you mean 'every_seconds'?",
+        ),
+        (gfpipe.Counting, (), {"min_score": 2}, "min_score should be less than 1, got 2"),
+        (gfpipe.Limits, (), {"memory_gib": 0}, "memory_gib: 0 is not between 0.25 and 4096"),
+        (CropRetention, (), {}, "expires is missing"),
+    ],
+)
+def test_settings_made_in_python_say_in_one_line_what_is_wrong(
+    kind: Callable[..., object], args: tuple[object, ...], values: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError) as error:
+        kind(*args, **values)
+    assert str(error.value).startswith(f"{getattr(kind, '__name__', '')}: {message}")
+    assert "\n" not in str(error.value)
+
+
+def test_changed_settings_are_validated_too() -> None:
+    changes: dict[str, Any] = {"device": "tpu"}
+    with pytest.raises(UsageError, match=r"^Analysis: device should be 'auto', 'cpu' or 'cuda', got 'tpu'$"):
+        replace(gfpipe.Analysis(), **changes)
+
+
+def test_settings_made_in_python_take_values_by_position_and_name() -> None:
+    assert gfpipe.Limits(5, memory_gib=2) == parse(gfpipe.Limits, {"stall_seconds": 5, "memory_gib": 2})
+    assert pickle.loads(pickle.dumps(gfpipe.Limits(5))) == gfpipe.Limits(stall_seconds=5)  # noqa: S301 - our own

@@ -118,7 +118,11 @@ def test_the_version_is_printed(gfpipe: Command) -> None:
         (["ina", "compare", "--lake", "lake", "--with", "other", "--by", "model"], "choose another grouping"),
     ],
 )
-def test_wrong_use_gives_one_line_and_exit_code_2(gfpipe: Command, arguments: list[str], message: str) -> None:
+def test_wrong_use_gives_one_line_and_exit_code_2(
+    gfpipe: Command, arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lake" / "recordings").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
     result = gfpipe(*arguments)
     assert result.code == 2
     assert re.search(message, result.stderr)

@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from gfpipe.cli.options import Lake, PeriodOptions, QuestionOptions, command, expand, split
+from gfpipe.cli.options import NewLake, PeriodOptions, QuestionOptions, command, expand, split
 from gfpipe.estimates.question import Question
 
 
@@ -26,7 +26,7 @@ def received(*arguments: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
 
     @command(app, "draw --width 3")
-    def draw(*, lake: Lake, size: Size, period: PeriodOptions) -> None:
+    def draw(*, lake: NewLake, size: Size, period: PeriodOptions) -> None:
         """Draw a rectangle."""
         values.update(lake=lake, size=size, period=period)
 
@@ -61,7 +61,7 @@ def test_the_help_names_every_option_and_shows_the_examples() -> None:
 
 
 def test_functions_without_groups_keep_their_parameters() -> None:
-    def function(lake: Lake, dry_run: Annotated[bool, typer.Option("--dry-run")] = False) -> str:
+    def function(lake: NewLake, dry_run: Annotated[bool, typer.Option("--dry-run")] = False) -> str:
         return f"{lake} {dry_run}"
 
     assert expand(function)(lake="x", dry_run=True) == "x True"

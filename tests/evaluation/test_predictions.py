@@ -87,12 +87,25 @@ def test_rows_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "latin-1", "utf-16"])
+def test_tables_are_read_as_spreadsheets_save_them(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "said.csv").write_bytes("File;P female;age_years\r\nmänner.jpg;0,25;31,5\r\n".encode(encoding))
+    found = predictions.read(f"tool={tmp_path / 'said.csv'}", faces("männer.jpg"))
+    assert found.answers.p_female == pytest.approx([0.25])
+    assert found.answers.age_years == pytest.approx([31.5])
+
+
+def test_rows_that_do_not_fit_the_columns_are_named(tmp_path: Path) -> None:
+    found = predictions.read(table(tmp_path, "file,label\na.jpg,female\nb.jpg,male,0.9\n"), faces("a.jpg", "b.jpg"))
+    assert found.unused == (("said.csv, line 3", "3 cells in 2 columns; quote a cell that contains the separator"),)
+
+
 @pytest.mark.parametrize(
     ("named", "message"),
     [
         ("said.csv", "is not of the form NAME=FILE.csv"),
-        ("tool={0}/absent.csv", "cannot be read as a CSV table"),
-        ("tool={0}/empty.csv", "has no column file or path or .*; it has none"),
+        ("tool={0}/absent.csv", "cannot be read as a table"),
+        ("tool={0}/empty.csv", "cannot be read as a table: it is empty"),
         ("tool={0}/columns.csv", "has no column p_female or perceived_gender or .*; it has file, age"),
         ("tool={0}/video.csv", "video.csv is about a video, as its frames are numbers: use gfpipe ina import"),
         ("tool={0}/others.csv", "none of its 1 rows matches a face of this data set; .* 'q.jpg', .* 'a.jpg'"),

@@ -246,8 +246,8 @@ class TestAdience:
         assert len(datasets.read(f"adience={tmp_path}").images) == 5
 
     def test_unknown_gender_and_odd_ages_are_reported(self, tmp_path: Path) -> None:
-        rows = ["1@N\ta.jpg\t1\t35\tm", "1@N\tb.jpg\t1\tNone\tf", "1@N\tc.jpg\t1\t(0, 2)\tu", "1@N\td.jpg\t1\tx\tm"]
-        table(tmp_path / "fold_0_data.txt", self.HEADER, *rows)
+        cells = ("a.jpg\t1\t35\tm", "b.jpg\t1\tNone\tf", "c.jpg\t1\t(0, 2)\tu", "d.jpg\t1\tx\tm")
+        table(tmp_path / "fold_0_data.txt", self.HEADER, *(f"1@N\t{row}\t0\t0" for row in cells))
         (tmp_path / "faces").mkdir()
         dataset = datasets.read(f"adience={tmp_path}")
         assert [(image.perceived_gender, image.age_years) for image in dataset.images] == [
@@ -291,6 +291,12 @@ class TestTables:
         (image,) = datasets.read(f"csv={file}").images
         assert image == LabelledImage(tmp_path / "a.jpg", "female")
 
+    @pytest.mark.parametrize("encoding", ["utf-8-sig", "latin-1", "utf-16"])
+    def test_tables_are_read_as_spreadsheets_save_them(self, tmp_path: Path, encoding: str) -> None:
+        (tmp_path / "labels.csv").write_bytes("File;Gender;Age\r\nmänner.jpg;m;31\r\n".encode(encoding))
+        (image,) = datasets.read(f"csv={tmp_path}/labels.csv").images
+        assert image == LabelledImage(tmp_path / "männer.jpg", "male", 31)
+
     def test_age_ethnicity_and_part_are_read_where_given(self, tmp_path: Path) -> None:
         file = table(
             tmp_path / "labels.csv",
@@ -313,12 +319,12 @@ class TestTables:
         dataset = datasets.read(f"csv={file}")
         assert [image.path.name for image in dataset.images] == ["a.jpg"]
         assert [(skipped.name, skipped.reason) for skipped in dataset.skipped] == [
+            ("labels.csv, line 8", "1 cells in 4 columns; an empty cell is missing"),
             ("b.jpg", "gender is 'unknown', not female or male"),
-            ("labels.csv, row 4", "no file"),
+            ("labels.csv, line 4", "no file"),
             ("c.jpg", "gender is '', not female or male"),
             ("d.jpg", "age '117' is not from 0 to 116"),
             ("e.jpg", "'later' is not train, validation or test"),
-            ("f.jpg", "gender is '', not female or male"),
         ]
 
     def test_parquet_says_the_same_as_csv(self, tmp_path: Path) -> None:
@@ -345,12 +351,12 @@ class TestTables:
         ("name", "message"),
         [
             ("csv={}/absent.csv", "cannot be read as a table"),
-            ("csv={}/empty.csv", "has no rows"),
+            ("csv={}/empty.csv", "cannot be read as a table: it is empty"),
             ("csv={}/header.csv", "has no rows"),
             ("csv={}/columns.csv", "has no column perceived_gender or gender; it has file, age"),
             ("csv={}/labels.csv", "no labelled image found; the first of 1: a.jpg: gender is '2'"),
-            ("csv={}/latin.csv", "cannot be read as a CSV table"),
-            ("parquet={}/broken.parquet", "cannot be read as a Parquet table"),
+            ("csv={}/bytes.csv", "cannot be read as a table: it is not text"),
+            ("parquet={}/broken.parquet", "cannot be read as a table"),
         ],
     )
     def test_what_cannot_be_used_says_why(self, tmp_path: Path, name: str, message: str) -> None:
@@ -358,7 +364,7 @@ class TestTables:
         table(tmp_path / "header.csv", "file,gender")
         table(tmp_path / "columns.csv", "file,age", "a.jpg,30")
         table(tmp_path / "labels.csv", "file,gender", "a.jpg,2")
-        (tmp_path / "latin.csv").write_bytes("file,gender\nmänner.jpg,m\n".encode("latin-1"))
+        (tmp_path / "bytes.csv").write_bytes(b"file,gender\n\0\1\2")
         (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
         with pytest.raises(UsageError, match=message):
             datasets.read(name.format(tmp_path))

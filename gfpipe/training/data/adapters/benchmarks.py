@@ -164,6 +164,8 @@ def _folds(root: Path, form: str) -> list[Path]:
 def _read_fold(file: Path, images: Path, form: str, part: str | None, result: AdapterResult) -> None:
     with tables.opened(file) as table:
         columns = [table.column(name) for name in ("user_id", "original_image", "face_id", "age", "gender")]
+        for refused in table.refused:
+            result.skip(refused.place, refused.problem)
         for _, row in table.rows:
             person, picture, face, age, gender = (row[column] for column in columns)
             name = f"{person}/{form}.{face}.{picture}"

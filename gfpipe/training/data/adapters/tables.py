@@ -1,7 +1,6 @@
-"""Tables of image paths and labels, in CSV or Parquet."""
+"""Tables of image paths and labels: CSV, XLSX or Parquet."""
 
-import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gfpipe.errors import UsageError
+from gfpipe.tables import sheet
+from gfpipe.tables.sheet import Refused
 from gfpipe.training.data.adapters import words
 from gfpipe.training.data.records import AdapterResult, LabelledImage
 
@@ -32,14 +33,16 @@ class Table:
     """An open table.
 
     Attributes:
-        columns: names in lower case.
-        rows: line number of each row, and its cells by column; empty strings for missing values.
+        columns: names in lower case, with underscores (:func:`gfpipe.tables.sheet.key`).
+        rows: where each row stands, and its cells by column; empty strings for missing values.
+        refused: rows that do not fit the columns.
         licence: ``gfpipe.licence`` in the metadata of a Parquet file; empty if not stated.
     """
 
     file: Path
     columns: tuple[str, ...]
-    rows: Iterator[tuple[int, Row]]
+    rows: Iterable[tuple[str, Row]]
+    refused: tuple[Refused, ...] = ()
     licence: str = ""
 
     def column(self, *names: str) -> str:
@@ -72,10 +75,12 @@ def labelled(file: Path, base: Path, part: Callable[[str], str | None] | None = 
         path, label = table.column(*_FILE), table.column(*_GENDER)
         age, ethnicity, split = table.optional(*_AGE), table.optional(*_ETHNICITY), table.optional(*_PART)
         shard_row = table.optional(*_ROW)
-        for number, row in table.rows:
+        for refused in table.refused:
+            result.skip(refused.place, refused.problem)
+        for place, row in table.rows:
             name, gender = row[path], words.perceived_gender(row[label])
             if not name:
-                result.skip(f"{file.name}, row {number}", f"no {path}")
+                result.skip(place, f"no {path}")
                 continue
             if gender is None:
                 result.skip(name, f"{label} is {row[label]!r}, not female or male")
@@ -98,7 +103,7 @@ def labelled(file: Path, base: Path, part: Callable[[str], str | None] | None = 
 
 @contextmanager
 def opened(file: Path) -> Iterator[Table]:
-    """Open a CSV (with commas, semicolons or tabs) or Parquet table, to be read row by row.
+    """Open a table: CSV or XLSX (:mod:`gfpipe.tables.sheet`), or Parquet, which is read row by row.
 
     Raises:
         UsageError: it cannot be read, or has no rows.
@@ -107,49 +112,42 @@ def opened(file: Path) -> Iterator[Table]:
         with _parquet(file) as table:
             yield table
         return
-    with _cannot_be_read(file, "a CSV table"), file.open(newline="", encoding="utf-8-sig") as text:
-        header = text.readline()
-        delimiter = max(",;\t", key=header.count)  # some locales of spreadsheets use semicolons
-        columns = tuple(name.strip().casefold() for name in next(csv.reader([header], delimiter=delimiter), []))
-        first = text.tell()
-        if not text.readline():
-            raise UsageError(f"{file} has no rows")
-        text.seek(first)
-        yield Table(file, columns, _csv_rows(text, columns, delimiter))
+    text = sheet.read(file)
+    if not text.rows and not text.refused:
+        raise UsageError(f"{file} has no rows")
+    yield Table(file, tuple(text.headings), [(row.place, row.cells) for row in text.rows], text.refused)
 
 
 def _is_parquet(file: Path) -> bool:
-    with _cannot_be_read(file, "a table"), file.open("rb") as opened_file:
+    with sheet.unreadable(file), file.open("rb") as opened_file:
         return opened_file.read(4) == b"PAR1" or file.suffix.lower() in (".parquet", ".pq")
-
-
-def _csv_rows(text: Iterator[str], columns: tuple[str, ...], delimiter: str) -> Iterator[tuple[int, Row]]:
-    reader = csv.DictReader(text, columns, delimiter=delimiter, restval="")
-    for row in reader:
-        yield reader.line_num + 1, {name: (row[name] or "").strip() for name in columns}
 
 
 @contextmanager
 def _parquet(file: Path) -> Iterator[Table]:
-    with _cannot_be_read(file, "a Parquet table"), pq.ParquetFile(file) as opened_file:
-        columns = {name.strip().casefold(): name for name in opened_file.schema_arrow.names}
+    with _arrow_errors(file), pq.ParquetFile(file) as opened_file:
+        columns = {sheet.key(name): name for name in opened_file.schema_arrow.names}
         if not opened_file.metadata.num_rows:
             raise UsageError(f"{file} has no rows")
         licence = (opened_file.schema_arrow.metadata or {}).get(LICENCE, b"").decode()
-        yield Table(file, tuple(columns), _parquet_rows(opened_file, columns), licence)
+        yield Table(file, tuple(columns), _parquet_rows(opened_file, file.name, columns), licence=licence)
 
 
-def _parquet_rows(file: pq.ParquetFile, columns: Mapping[str, str]) -> Iterator[tuple[int, Row]]:
+def _parquet_rows(file: pq.ParquetFile, name_of_file: str, columns: Mapping[str, str]) -> Iterator[tuple[str, Row]]:
     known = {name: column for name, column in columns.items() if name in _KNOWN}
     batches = file.iter_batches(columns=list(known.values()))
     for number, row in enumerate((row for batch in batches for row in batch.to_pylist()), start=1):
         cells = {name: row[column] for name, column in known.items()}
-        yield number, {name: "" if cell is None else str(cell).strip() for name, cell in cells.items()}
+        yield (
+            f"{name_of_file}, row {number}",
+            {name: "" if cell is None else str(cell).strip() for name, cell in cells.items()},
+        )
 
 
 @contextmanager
-def _cannot_be_read(file: Path, form: str) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, UnicodeDecodeError, csv.Error, pa.ArrowException) as exc:
-        raise UsageError(f"{file} cannot be read as {form}: {exc}") from exc
+def _arrow_errors(file: Path) -> Iterator[None]:
+    with sheet.unreadable(file):
+        try:
+            yield
+        except pa.ArrowException as exc:
+            raise ValueError(str(exc)) from exc
