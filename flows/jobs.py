@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from gfpipe.archive import manifest
 from gfpipe.archive.manifest import Manifest
@@ -67,6 +67,7 @@ class AnalysisJob(RecordingsJob):
     """Which faces count: only these can be crops, and shards that lack some of them are written again."""
     crops: CropRetention | None = None
     """Which crops of faces are stored, and for how long; empty: none."""
+    _holdings: Manifest | None = PrivateAttr(None)
 
     @classmethod
     def of(cls, site: Settings) -> "AnalysisJob":
@@ -74,8 +75,12 @@ class AnalysisJob(RecordingsJob):
         return cls(**{name: getattr(site, name) for name in cls.model_fields if hasattr(site, name)})
 
     def holdings(self) -> Manifest:
-        """List the recordings of the archive."""
-        return manifest.read(self.archive, self.pattern, self.timezone, self.dates, self.guide, self.guide_timezone)
+        """List the recordings of the archive. It is read once a job: by the command, and not again by its flow."""
+        if self._holdings is None:
+            self._holdings = manifest.read(
+                self.archive, self.pattern, self.timezone, self.dates, self.guide, self.guide_timezone
+            )
+        return self._holdings
 
 
 class ReclassifyJob(RecordingsJob):

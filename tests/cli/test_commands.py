@@ -6,10 +6,12 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from typer.main import get_command
 
+from gfpipe.archive import manifest
 from gfpipe.cli.main import PANELS, app
 from tests.conftest import ROOT, Command
 from tests.labelling.lakes import NORTH
@@ -175,8 +177,12 @@ def test_speech_without_a_recording_is_listed_and_gives_exit_code_1(gfpipe: Comm
 
 
 @pytest.mark.slow
-def test_an_archive_with_a_bad_file_is_analysed_published_and_queried(gfpipe: Command, tmp_path: Path) -> None:
+def test_an_archive_with_a_bad_file_is_analysed_published_and_queried(
+    gfpipe: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     archive, lake = tmp_path / "archive", str(tmp_path / "lake")
+    listed = Mock(wraps=manifest.read)
+    monkeypatch.setattr(manifest, "read", listed)
     programme(archive, "tv/2001-03-04/2000_news.mp4")
     (archive / "tv/2001-03-04/2100_bad.mp4").write_text("no video")
 
@@ -185,6 +191,7 @@ def test_an_archive_with_a_bad_file_is_analysed_published_and_queried(gfpipe: Co
     assert "done    tv · 2001-03-04 20:00 · news" in analysed.stderr
     assert "not a video file" in analysed.stderr
     assert "1 done, 0 partial, 1 failed" in analysed.stderr
+    assert listed.call_count == 1  # the flow does not list the archive again
 
     status = gfpipe("status", "--lake", lake)
     assert status.code == 0
