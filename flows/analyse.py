@@ -24,7 +24,7 @@ from gfpipe.attributes import device as devices
 from gfpipe.base.progress import Progress
 from gfpipe.errors import DiskFullError, LakeError, WorkerError
 from gfpipe.flows import limits
-from gfpipe.flows.jobs import AnalysisJob, RecordingsJob
+from gfpipe.flows.jobs.recordings import AnalysisJob, RecordingsJob
 from gfpipe.flows.progress import reported
 from gfpipe.flows.security import site
 from gfpipe.lake import identity

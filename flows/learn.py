@@ -18,13 +18,13 @@ from gfpipe.errors import UsageError
 from gfpipe.evaluation.gate import wording
 from gfpipe.evaluation.gate.decision import MIN_DECISION_FACES, Decision
 from gfpipe.evaluation.measures import subgroups
-from gfpipe.flows.jobs import ReclassifyJob
+from gfpipe.flows.jobs.recordings import ReclassifyJob
+from gfpipe.flows.jobs.training import LearnJob, RetrainJob
 from gfpipe.flows.publish import publish_lake
 from gfpipe.flows.purge import purge_expired
 from gfpipe.flows.reclassify import reclassify_lake
 from gfpipe.flows.retrain import retrain_model, show, verdict
 from gfpipe.flows.security import site
-from gfpipe.flows.training_jobs import LearnJob, RetrainJob
 from gfpipe.models import champion, store
 from gfpipe.stages.models import curate
 from gfpipe.training.data import datasets, splits

@@ -9,7 +9,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
 from gfpipe.flows.analyse import analyse_missing, final_state, run_name
-from gfpipe.flows.jobs import ReclassifyJob
+from gfpipe.flows.jobs.recordings import ReclassifyJob
 from gfpipe.models import champion
 from gfpipe.output import overview
 from gfpipe.recording import Recording, Status, Summary

@@ -22,8 +22,8 @@ from gfpipe.evaluation.figures import learning_curves
 from gfpipe.evaluation.gate import wording
 from gfpipe.evaluation.gate.decision import Decision
 from gfpipe.flows import limits
+from gfpipe.flows.jobs.training import RetrainJob
 from gfpipe.flows.progress import reported
-from gfpipe.flows.training_jobs import RetrainJob
 from gfpipe.models import champion, store
 from gfpipe.stages.models import evaluate, promote, train
 from gfpipe.training import recipe as recipes

@@ -32,7 +32,7 @@ from gfpipe import settings
 from gfpipe.errors import UsageError
 from gfpipe.flows import limits, server
 from gfpipe.flows.analyse import analyse_archive
-from gfpipe.flows.jobs import AnalysisJob
+from gfpipe.flows.jobs.recordings import AnalysisJob
 from gfpipe.flows.publish import publish_lake
 from gfpipe.flows.purge import remove_expired
 from gfpipe.flows.security import site as confinement
@@ -113,8 +113,8 @@ def _scheduled(site: Settings) -> Iterator[_Due]:
     if site.crops:
         yield due(remove_expired, "nightly", site.purge_schedule, lake=site.lake)
     if site.learn:
+        from gfpipe.flows.jobs.training import LearnJob  # noqa: PLC0415
         from gfpipe.flows.learn import curate_and_retrain  # noqa: PLC0415 - importing torch takes seconds
-        from gfpipe.flows.training_jobs import LearnJob  # noqa: PLC0415
 
         yield due(curate_and_retrain, "monthly", site.learn.schedule, job=LearnJob.of(site))
 

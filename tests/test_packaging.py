@@ -134,9 +134,9 @@ def test_an_editable_installation_imports_flows_from_the_checkout(elsewhere: Pat
     url = json.loads(importlib.metadata.distribution("gfpipe").read_text("direct_url.json") or "{}")
     if not url.get("dir_info", {}).get("editable"):
         pytest.skip("gfpipe is not installed in editable mode")
-    script = "from importlib.util import find_spec; print(find_spec('gfpipe.flows.jobs').origin)"
+    script = "from importlib.util import find_spec; print(find_spec('gfpipe.flows.limits').origin)"
     checkout = url["url"].removeprefix("file://")
-    assert run(sys.executable, "-P", "-c", script).strip() == f"{checkout}/gfpipe/flows/jobs.py"
+    assert run(sys.executable, "-P", "-c", script).strip() == f"{checkout}/gfpipe/flows/limits.py"
 
 
 def test_entrypoints_of_the_deployments_take_the_parameters_that_are_given() -> None:

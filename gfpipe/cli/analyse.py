@@ -19,7 +19,7 @@ from gfpipe.errors import UsageError
 from gfpipe.recording import Status
 
 if TYPE_CHECKING:
-    from gfpipe.flows.jobs import ReclassifyJob
+    from gfpipe.flows.jobs.recordings import ReclassifyJob
     from gfpipe.settings import CropRetention
     from gfpipe.stages.analysis.demo import Programme
 
@@ -41,7 +41,7 @@ def demo(
     from gfpipe.cli import flow_runs  # noqa: PLC0415
     from gfpipe.estimates.question import Question  # noqa: PLC0415
     from gfpipe.flows import server  # noqa: PLC0415
-    from gfpipe.flows.jobs import AnalysisJob  # noqa: PLC0415
+    from gfpipe.flows.jobs.recordings import AnalysisJob  # noqa: PLC0415
     from gfpipe.models import champion  # noqa: PLC0415
     from gfpipe.settings import Analysis  # noqa: PLC0415
     from gfpipe.stages.analysis import demo as stage  # noqa: PLC0415
@@ -189,7 +189,7 @@ def analyse(
     analysis |= {"device": compute.device, "programme": programme}
     from gfpipe.base.validation import parse  # noqa: PLC0415
     from gfpipe.cli import flow_runs  # noqa: PLC0415
-    from gfpipe.flows.jobs import AnalysisJob  # noqa: PLC0415
+    from gfpipe.flows.jobs.recordings import AnalysisJob  # noqa: PLC0415
     from gfpipe.settings import Analysis  # noqa: PLC0415
 
     job = AnalysisJob(
@@ -247,7 +247,7 @@ def reclassify(
     The recordings are decoded again, but no faces are detected. The command can be repeated at any time: recordings
     that the model has classified are skipped.
     """
-    from gfpipe.flows.jobs import ReclassifyJob  # noqa: PLC0415
+    from gfpipe.flows.jobs.recordings import ReclassifyJob  # noqa: PLC0415
 
     job = ReclassifyJob(
         lake=lake, classifier=classifier, device=compute.device, **compute.placement, **period.selection

@@ -13,7 +13,7 @@ from gfpipe.cli import console
 from gfpipe.counting import Counting
 from gfpipe.errors import GfpipeError
 from gfpipe.flows import server
-from gfpipe.flows.jobs import AnalysisJob, ReclassifyJob
+from gfpipe.flows.jobs.recordings import AnalysisJob, ReclassifyJob
 from gfpipe.lake import identity
 from gfpipe.models import champion
 from gfpipe.recording import Rejected, Summary
@@ -22,7 +22,7 @@ from gfpipe.stages.analysis import analyse as stage
 
 if TYPE_CHECKING:  # importing scikit-learn takes seconds
     from gfpipe.evaluation.gate.decision import Decision
-    from gfpipe.flows.training_jobs import RetrainJob
+    from gfpipe.flows.jobs.training import RetrainJob
     from gfpipe.stages.figures.publish import Published
 
 
@@ -86,7 +86,7 @@ def _on_recordings(module: str, flow: str, job: AnalysisJob | ReclassifyJob) -> 
 
 def retrain(job: "RetrainJob") -> "Decision":
     """Run the flow `retrain`, or `learn` for its job."""
-    from gfpipe.flows.training_jobs import LearnJob  # noqa: PLC0415 - importing scikit-learn takes seconds
+    from gfpipe.flows.jobs.training import LearnJob  # noqa: PLC0415 - importing scikit-learn takes seconds
     from gfpipe.training import recipe as recipes  # noqa: PLC0415
     from gfpipe.training.data import datasets  # noqa: PLC0415
 

@@ -117,7 +117,7 @@ def retrain(
     failure. Run the command again with the same --model to resume. Exit code 1: too few faces to decide.
     """
     from gfpipe.cli import flow_runs  # noqa: PLC0415
-    from gfpipe.flows.training_jobs import RetrainJob  # noqa: PLC0415 - importing scikit-learn takes seconds
+    from gfpipe.flows.jobs.training import RetrainJob  # noqa: PLC0415 - importing scikit-learn takes seconds
 
     job = RetrainJob(
         recipe=recipe,
@@ -234,7 +234,7 @@ def learn(
     """
     from gfpipe.cli import flow_runs  # noqa: PLC0415
     from gfpipe.curation.selection import Rules  # noqa: PLC0415 - importing NumPy takes its time
-    from gfpipe.flows.training_jobs import LearnJob  # noqa: PLC0415
+    from gfpipe.flows.jobs.training import LearnJob  # noqa: PLC0415
 
     job = LearnJob(
         lake=lake,

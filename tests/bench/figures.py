@@ -14,7 +14,7 @@ from pathlib import Path
 from gfpipe.cli import console
 from gfpipe.stages.figures import publish
 from tests.clock import timed
-from tests.warehouse import scale
+from tests.warehouse.building import scale
 
 QUESTIONS = {
     "stats --by channel": ["stats", "--by", "channel", "--format", "csv"],

@@ -25,7 +25,7 @@ from gfpipe.errors import DiskFullError, LakeError, TransientError, UsageError, 
 from gfpipe.evaluation.gate.decision import Decision
 from gfpipe.flows import limits
 from gfpipe.flows.analyse import analyse_archive, analyse_recording, is_transient
-from gfpipe.flows.jobs import AnalysisJob
+from gfpipe.flows.jobs.recordings import AnalysisJob
 from gfpipe.flows.progress import reporting_to
 from gfpipe.lake import shards
 from gfpipe.models import champion

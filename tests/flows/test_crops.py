@@ -7,7 +7,7 @@ import pytest
 
 from gfpipe.choices import Device
 from gfpipe.cli import flow_runs as run
-from gfpipe.flows.jobs import AnalysisJob
+from gfpipe.flows.jobs.recordings import AnalysisJob
 from gfpipe.flows.serve import deployments
 from gfpipe.lake import crops
 from gfpipe.models import champion

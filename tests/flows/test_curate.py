@@ -13,10 +13,10 @@ from gfpipe.curation import sets
 from gfpipe.curation.selection import Rules
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.gate.non_inferiority import Margins
+from gfpipe.flows.jobs.training import LearnJob
 from gfpipe.flows.learn import curate_and_retrain
 from gfpipe.flows.purge import remove_expired
 from gfpipe.flows.retrain import retrain_model
-from gfpipe.flows.training_jobs import LearnJob
 from gfpipe.lake import shards
 from gfpipe.models import champion, store
 from gfpipe.settings import CropRetention

@@ -12,7 +12,7 @@ from gfpipe.base.progress import Progress
 from gfpipe.choices import Device
 from gfpipe.cli import flow_runs
 from gfpipe.errors import LakeError, UsageError
-from gfpipe.flows.jobs import ReclassifyJob
+from gfpipe.flows.jobs.recordings import ReclassifyJob
 from gfpipe.flows.progress import reporting_to
 from gfpipe.flows.reclassify import reclassify_lake
 from gfpipe.lake import shards

@@ -16,9 +16,9 @@ from gfpipe.cli import learning
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.gate.decision import Decision
 from gfpipe.evaluation.gate.non_inferiority import Margins
+from gfpipe.flows.jobs.training import RetrainJob
 from gfpipe.flows.progress import reporting_to
 from gfpipe.flows.retrain import retrain_model
-from gfpipe.flows.training_jobs import RetrainJob
 from gfpipe.models import champion, store
 from tests.flows.runs import Run
 

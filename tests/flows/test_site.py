@@ -10,12 +10,12 @@ from gfpipe import settings
 from gfpipe.counting import Counting
 from gfpipe.errors import UsageError
 from gfpipe.flows.analyse import analyse_archive
-from gfpipe.flows.jobs import AnalysisJob
+from gfpipe.flows.jobs.recordings import AnalysisJob
+from gfpipe.flows.jobs.training import LearnJob
 from gfpipe.flows.learn import curate_and_retrain
 from gfpipe.flows.publish import publish_lake
 from gfpipe.flows.purge import remove_expired
 from gfpipe.flows.security import site
-from gfpipe.flows.training_jobs import LearnJob
 from gfpipe.settings import Analysis, CropRetention, Settings
 
 TOML = """

@@ -15,7 +15,7 @@ from gfpipe.stages.analysis import analyse, reclassify
 from gfpipe.video.encode import write_video
 from tests.conftest import Command
 from tests.pipeline.archives import FPS, analyse_all, man, nobody, status
-from tests.video import transport
+from tests.video.streams import transport
 
 FIRST = Analysis(classifier=champion.FIRST, device=Device.CPU)
 SECOND = replace(FIRST, programme=2)

@@ -9,7 +9,7 @@ import pytest
 from gfpipe.choices import Decoder, Sampling
 from gfpipe.video.exact import ExactReader
 from tests.video.film import film, see
-from tests.video.test_damage import assert_complete, scratch
+from tests.video.streams.test_damage import assert_complete, scratch
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.warehouse import scale
+from tests.warehouse.building import scale
 from tests.warehouse.houses import one_row, published
 
 

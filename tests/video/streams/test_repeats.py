@@ -11,8 +11,8 @@ import pytest
 from gfpipe.choices import Sampling
 from gfpipe.video.probe import open_container
 from gfpipe.video.streams.repeats import TransportFile
-from tests.video import transport
 from tests.video.film import FPS, HEIGHT, WIDTH, film, numbered_frames, see
+from tests.video.streams import transport
 
 TIMES = 100_000
 KEYFRAME = 0x40  # flag of a packet with which decoding may begin

@@ -1,4 +1,4 @@
-"""Large lakes that nobody ever recorded, to see how publishing grows: ``python -m tests.warehouse.scale LAKE``.
+"""Simulated large lakes, to see how publishing grows: ``python -m tests.warehouse.building.scale LAKE``.
 
 Shots of a few seconds, some with faces, each face a track: one large shard for each channel, month and table.
 """

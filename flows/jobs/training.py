@@ -1,11 +1,11 @@
-"""Parameters of the flows that train; apart from `jobs`, because the gate and curation import scikit-learn."""
+"""Parameters of the flows that train; apart from `recordings`, because the gate and curation import scikit-learn."""
 
 from gfpipe.choices import LEAST_LABELS, Device
 from gfpipe.counting import Counting
 from gfpipe.curation.selection import Rules
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.gate.non_inferiority import Margins
-from gfpipe.flows.jobs import Job
+from gfpipe.flows.jobs.recordings import Job
 from gfpipe.settings import Analysis, Settings
 
 

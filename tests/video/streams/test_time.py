@@ -12,8 +12,8 @@ from gfpipe.errors import RecordingError
 from gfpipe.video.frames import MPEG_TS, Loss
 from gfpipe.video.moment import Moment, still
 from gfpipe.video.reader import open_video
-from tests.video import transport
 from tests.video.film import FPS, Seen, film, number, remux, see
+from tests.video.streams import transport
 
 FRAME = 1 / FPS
 BOTH = pytest.mark.parametrize("sampling", Sampling)

@@ -10,8 +10,8 @@ from gfpipe.errors import RecordingError
 from gfpipe.video.frames import VideoInfo
 from gfpipe.video.moment import Moment, still
 from gfpipe.video.reader import open_video
-from tests.video import transport
 from tests.video.film import FPS, film, number
+from tests.video.streams import transport
 
 FRAME = 1 / FPS
 BOTH = pytest.mark.parametrize("sampling", Sampling)

@@ -1,4 +1,4 @@
-"""Parameters of the flows that work on recordings: one object from the command or the schedule to the stage."""
+"""Parameters of the flows that work on recordings."""
 
 from datetime import date
 
