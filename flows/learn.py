@@ -18,7 +18,6 @@ from gfpipe.errors import UsageError
 from gfpipe.evaluation.gate import wording
 from gfpipe.evaluation.gate.decision import MIN_DECISION_FACES, Decision
 from gfpipe.evaluation.measures import subgroups
-from gfpipe.flows.jobs.recordings import ReclassifyJob
 from gfpipe.flows.jobs.training import LearnJob, RetrainJob
 from gfpipe.flows.publish import publish_lake
 from gfpipe.flows.purge import purge_expired
@@ -84,7 +83,7 @@ def curate_and_retrain(job: LearnJob) -> Decision:
         text.append("The lake is reclassified." if job.reestimate else "Figures break where the new model begins.")
     create_markdown_artifact("\n\n".join(text), "decision", wording.verdict(decision))
     if decision.promoted and job.reestimate:
-        reclassify_lake(ReclassifyJob(lake=job.lake, classifier=decision.candidate, device=job.device))
+        reclassify_lake(job.reclassification(decision.candidate))
     if decision.promoted:
         publish_lake(job.lake, job.counting)
     if decision.promoted and not job.reestimate:

@@ -1,11 +1,12 @@
 """Parameters of the flows that train; apart from `recordings`, because the gate and curation import scikit-learn."""
 
+from gfpipe.base.limits import Limits
 from gfpipe.choices import LEAST_LABELS, Device
 from gfpipe.counting import Counting
 from gfpipe.curation.selection import Rules
 from gfpipe.errors import UsageError
 from gfpipe.evaluation.gate.non_inferiority import Margins
-from gfpipe.flows.jobs.recordings import Job
+from gfpipe.flows.jobs.recordings import Job, ReclassifyJob
 from gfpipe.settings import Analysis, Settings
 
 
@@ -53,6 +54,17 @@ class LearnJob(RetrainJob):
     """Which faces count when the lake is published after a promotion."""
     reestimate: bool = False
     """Reclassify the whole lake and publish after a promotion; else the figures break where the new model begins."""
+    workers: int = 0
+    """Worker processes of the reclassification; 0: one a core."""
+    scheduler: str | None = None
+    """Address of a Dask scheduler, whose workers are used instead of processes on this machine."""
+    limits: Limits = Limits()
+    """What the reclassification of one recording may take."""
+
+    def reclassification(self, classifier: str) -> ReclassifyJob:
+        """The job that brings the whole lake under a promoted model."""
+        shared = {name: getattr(self, name) for name in ("lake", "device", "workers", "scheduler", "limits")}
+        return ReclassifyJob(classifier=classifier, **shared)
 
     @classmethod
     def of(cls, site: Settings) -> "LearnJob":
@@ -72,4 +84,7 @@ class LearnJob(RetrainJob):
             rules=Rules(threshold_female=learn.threshold, threshold_male=learn.threshold),
             counting=site.counting,
             reestimate=learn.reestimate,
+            workers=site.workers,
+            scheduler=site.scheduler,
+            limits=site.limits,
         )

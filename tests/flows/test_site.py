@@ -1,12 +1,14 @@
 """Runs of a served site use its own archive, lake, workers, models and data."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gfpipe import settings
+from gfpipe.base.limits import Limits
 from gfpipe.counting import Counting
 from gfpipe.errors import UsageError
 from gfpipe.flows.analyse import analyse_archive
@@ -98,6 +100,13 @@ def test_days_and_channels_may_be_chosen(own: Settings) -> None:
 def test_jobs_are_equal_after_they_have_been_stored_by_prefect(own: Settings) -> None:
     lessons = LearnJob.of(own).model_dump(mode="json")
     site.refuse_others(dict(LearnJob(**lessons)), lambda site: dict(LearnJob.of(site)))
+
+
+def test_the_reclassification_after_learning_has_the_workers_of_the_site(own: Settings) -> None:
+    site_of_its_own = replace(own, workers=3, scheduler="tcp://10.0.0.1:8786", limits=Limits(stall_seconds=60))
+    job = LearnJob.of(site_of_its_own).reclassification("ours")
+    assert (job.lake, job.classifier) == (own.lake, "ours")
+    assert (job.workers, job.scheduler, job.limits) == (3, "tcp://10.0.0.1:8786", Limits(stall_seconds=60))
 
 
 def test_changed_settings_are_named(own: Settings, tmp_path: Path) -> None:
