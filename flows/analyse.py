@@ -30,7 +30,7 @@ from gfpipe.flows.security import site
 from gfpipe.lake import identity
 from gfpipe.models import champion
 from gfpipe.output import overview
-from gfpipe.output.formats import clock
+from gfpipe.output.formats import clock, counted
 from gfpipe.recording import Recording, Status, Summary
 from gfpipe.stages.analysis import WORKER_MODULES, listing
 from gfpipe.stages.analysis import analyse as stage
@@ -76,7 +76,7 @@ def analyse_recording(
         return Failed(message=summary.reason, data=summary)
     if summary.status is Status.PARTIAL:
         return Completed(name="Partial", message=summary.reason, data=summary)
-    outcome = f"{clock(summary.analysed_seconds)} analysed, {summary.faces} faces"
+    outcome = f"{clock(summary.analysed_seconds)} analysed, {counted(summary.faces, 'face')}"
     return Completed(message="; ".join(filter(None, (outcome, summary.note))), data=summary)
 
 

@@ -16,6 +16,7 @@ from gfpipe.choices import DEFAULT_DETECTOR, DEFAULT_EVERY_SECONDS, DEFAULT_PATT
 from gfpipe.cli import console
 from gfpipe.cli.options import ComputeOptions, Dates, DryRun, Lake, NewLake, PeriodOptions, command
 from gfpipe.errors import UsageError
+from gfpipe.output.formats import counted
 from gfpipe.recording import Status
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _label(file: Path, lake: str) -> None:
     warehouse.build(lake)
     stage.label(lake, file)
     summary = label.run(lake, file)
-    console.say(f"{summary.labels} faces labelled, in {console.short(file)}")
+    console.say(f"{counted(summary.labels, 'face')} labelled, in {console.short(file)}")
 
 
 def _beside_the_truth(archive: Path, lake: str) -> list[dict[str, object]]:

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gfpipe.evaluation.gate import wording
-from gfpipe.output.formats import HOURS, PERCENT, clock, share_with_interval
+from gfpipe.output.formats import HOURS, PERCENT, clock, counted, share_with_interval
 from gfpipe.output.overview import published_coverage
 from gfpipe.recording import Status, Summary
 
@@ -77,7 +77,7 @@ def emit(rows: "pa.Table | list[dict[str, Any]]", form: "warehouse.Format", path
     result = pa.Table.from_pylist(rows) if isinstance(rows, list) else rows
     if path:
         warehouse.write(result, form, path)
-        say(f"{result.num_rows} rows written to {path}")
+        say(f"{counted(result.num_rows, 'row')} written to {path}")
     elif form != "parquet":
         print(warehouse.as_text(result, form))
 

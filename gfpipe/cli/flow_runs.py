@@ -16,6 +16,7 @@ from gfpipe.flows import server
 from gfpipe.flows.jobs.recordings import AnalysisJob, ReclassifyJob
 from gfpipe.lake import identity
 from gfpipe.models import champion
+from gfpipe.output.formats import counted
 from gfpipe.recording import Rejected, Summary
 from gfpipe.stages.analysis import WORKER_MODULES, listing
 from gfpipe.stages.analysis import analyse as stage
@@ -55,7 +56,7 @@ def announce(job: AnalysisJob) -> Manifest:
     """Print what the archive lists and the lake must change; returns the recordings of the job."""
     holdings = job.holdings()
     selected = job.select(holdings)
-    console.say(f"{len(selected.recordings)} recordings in {job.archive}")
+    console.say(f"{counted(len(selected.recordings), 'recording')} in {job.archive}")
     for line in identity.described(listing.plan(job.lake, holdings)):
         console.say(line, "yellow")
     for note in holdings.notes:
@@ -67,7 +68,7 @@ def announce(job: AnalysisJob) -> Manifest:
 
 def reclassify(job: ReclassifyJob) -> list[Summary]:
     """Run the flow `reclassify`; a recording that failed is left as it was."""
-    console.say(f"{len(job.select(job.holdings()).recordings)} recordings in {job.lake}")
+    console.say(f"{counted(len(job.select(job.holdings()).recordings), 'recording')} in {job.lake}")
     return _on_recordings("reclassify", "reclassify_lake", job)
 
 

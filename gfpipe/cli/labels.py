@@ -10,7 +10,7 @@ from typer import Argument, Option
 from gfpipe.cli import console, label_design
 from gfpipe.cli.options import By, Draws, DryRun, Lake, command, split
 from gfpipe.errors import UsageError
-from gfpipe.output.formats import HOURS, clock, share_with_interval
+from gfpipe.output.formats import HOURS, clock, counted, share_with_interval
 
 label = typer.Typer(help="Label faces, to correct the figures for the classifier's errors.", no_args_is_help=True)
 speech = typer.Typer(
@@ -43,11 +43,11 @@ def label_import(file: Annotated[Path, Argument(help="CSV of labels.", dir_okay=
 
     summary = stage.run(lake, file)
     answers = ", ".join(f"{count} {answer}" for answer, count in summary.answers.items())
-    console.say(f"{summary.labels} labels in {summary.recordings} recordings: {answers}")
+    console.say(f"{counted(summary.labels, 'label')} in {counted(summary.recordings, 'recording')}: {answers}")
     if summary.in_whole_pictures:
         console.say(f"{summary.in_whole_pictures} of them in pictures of which every face is labelled")
     if summary.replaced:
-        console.say(f"They replace {summary.replaced} labels of an earlier import of this file.")
+        console.say(f"They replace {counted(summary.replaced, 'label')} of an earlier import of this file.")
     if summary.unused:
         console.say(f"Columns that were not used: {', '.join(summary.unused)}", "yellow")
     console.say(f"To correct the figures with them: gfpipe publish --lake {lake}")
@@ -93,7 +93,9 @@ def label_serve(
             webbrowser.open(login)
 
     session = serving.run(lake, queue, annotator, host, port, show_answers, ready)
-    console.say(f"\n{session.saved} answers saved now; {session.progress.done} of {session.progress.total} in all.")
+    console.say(
+        f"\n{counted(session.saved, 'answer')} saved now; {session.progress.done} of {session.progress.total} in all."
+    )
     if session.progress.skipped:
         console.say(f"{session.progress.skipped} were skipped: their pictures cannot be read.", "yellow")
     if session.progress.done:
@@ -132,7 +134,7 @@ def label_remove(
     from gfpipe.labelling import store  # noqa: PLC0415
 
     labels = store.remove_labels(lake, source, dry_run)
-    console.say(f"{labels} labels {'would be' if dry_run else 'were'} removed from {lake}")
+    console.say(f"{counted(labels, 'label')} {'would be' if dry_run else 'were'} removed from {lake}")
 
 
 label.add_typer(label_design.app)
@@ -155,7 +157,7 @@ def speech_import(sources: Sources, lake: Lake) -> None:
     with console.counting("files") as on_progress:
         summary = stage.run(lake, sources, on_progress)
     seconds = ", ".join(f"{name} {clock(seconds)}" for name, seconds in summary.seconds.items() if seconds)
-    console.say(f"{summary.recordings} recordings: {seconds or 'no speech'}")
+    console.say(f"{counted(summary.recordings, 'recording')}: {seconds or 'no speech'}")
     _exit_on_problems(summary.problems)
     console.say(f"To join it with screen time: gfpipe publish --lake {lake}")
 
@@ -189,7 +191,9 @@ def ina_import(
 
     with console.counting("files") as on_progress:
         summary = stage.run(lake, into, sources, fps, on_progress)
-    console.say(f"{summary.recordings} recordings, {clock(summary.seconds)}: {summary.faces} faces")
+    console.say(
+        f"{counted(summary.recordings, 'recording')}, {clock(summary.seconds)}: {counted(summary.faces, 'face')}"
+    )
     _exit_on_problems(summary.problems)
     console.say(f"Next: gfpipe publish --lake {into}; gfpipe ina compare --lake {lake} --with {into}")
 

@@ -24,6 +24,7 @@ from typer.core import TyperGroup, TyperOption
 from gfpipe.cli import analyse, console, figures, labels, learning, models, research
 from gfpipe.cli.options import MORE, DryRun, Lake, command
 from gfpipe.errors import GfpipeError, UsageError
+from gfpipe.output.formats import counted
 
 if TYPE_CHECKING:
     from gfpipe.lake.retention import Place, PurgeScope
@@ -241,7 +242,7 @@ def forget(
         console.say("Nothing was removed.")
         return
     if not yes:
-        typer.confirm(f"Remove {len(chosen)} recordings from {lake}? It cannot be undone", abort=True)
+        typer.confirm(f"Remove {counted(len(chosen), 'recording')} from {lake}? It cannot be undone", abort=True)
     scope = PurgeScope(recordings=tuple(item.recording_id for item in chosen))
     left = pictures.run(lake, scope).after
     for held in left:

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from gfpipe.base.files import on_disk
 from gfpipe.lake import retention, schema, shards
 from gfpipe.lake.storage import Storage, is_shard
+from gfpipe.output.formats import counted
 from gfpipe.recording import Recording, Status, in_zone
 
 # A path whose content was replaced is the same broadcast, copied or recorded anew, if its start moves by less; else
@@ -122,7 +123,7 @@ def described(found: Iterable[Change]) -> tuple[str, ...]:
             counts[kind] += 1
             examples.setdefault(kind, change)
     return tuple(
-        f"{count} recording{'s' if count > 1 else ''} {kind}, such as {examples[kind].new.path}: "
+        f"{counted(count, 'recording')} {kind}, such as {examples[kind].new.path}: "
         f"{examples[kind].old.label} ({examples[kind].old.timezone}) becomes {examples[kind].new.label} "
         f"({examples[kind].new.timezone})"
         for kind, count in counts.items()

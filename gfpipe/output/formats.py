@@ -8,6 +8,11 @@ from typing import Any, Final
 UNKNOWN: Final = "–"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things: ``1 recording``, ``1,200 recordings``."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 @dataclass(frozen=True)
 class Interval:
     """An estimate and its 95 % interval; NaN where it is not defined."""

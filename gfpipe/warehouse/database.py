@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from gfpipe.errors import LakeError, UsageError
+from gfpipe.output.formats import counted
 from gfpipe.warehouse.connection import NAME, configure, escape_glob, lake_errors, lake_folder, quoted
 from gfpipe.warehouse.sources import MATERIALISED, header, statements
 
@@ -43,7 +44,8 @@ class CheckFailure:
     def __str__(self) -> str:
         named = ", ".join(self.recordings[:_EXAMPLES]) or str(self.examples[0])
         others = len(self.recordings) - _EXAMPLES
-        return f"{self.name} ({self.rows} rows): {self.description} {named}{f' and {others} more' * (others > 0)}"
+        more = f" and {others} more" * (others > 0)
+        return f"{self.name} ({counted(self.rows, 'row')}): {self.description} {named}{more}"
 
 
 class CheckError(LakeError):

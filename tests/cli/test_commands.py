@@ -144,7 +144,7 @@ def test_labels_are_imported_listed_and_removed(gfpipe: Command, tmp_path: Path)
     file.write_text(f"recording,seconds,box,answer,remark\n{NORTH},3,10 10 90 90,woman,\n{NORTH},4,10 10 90 90,man,\n")
     imported = gfpipe("label", "import", str(file), "--lake", lake)
     assert imported.code == 0, imported.stderr
-    assert "2 labels in 1 recordings: 1 female, 1 male" in imported.stderr
+    assert "2 labels in 1 recording: 1 female, 1 male" in imported.stderr
     assert "Columns that were not used: remark" in imported.stderr
     assert "labels.csv" in gfpipe("label", "list", "--lake", lake).stdout
 
@@ -170,7 +170,7 @@ def test_speech_without_a_recording_is_listed_and_gives_exit_code_1(gfpipe: Comm
         (folder / f"{name}.csv").write_text("labels\tstart\tstop\nfemale\t0.0\t30.0\n")
     result = gfpipe("speech", "import", str(tmp_path / "segments"), "--lake", lake)
     assert result.code == 1
-    assert "1 recordings: female 0:00:30" in result.stderr
+    assert "1 recording: female 0:00:30" in result.stderr
     assert "2359_nothing.csv" in result.stdout
     assert "1 files were left out" in result.stderr
     assert gfpipe("speech", "import", str(folder / "1900_news.csv"), "--lake", lake).code == 0

@@ -66,7 +66,7 @@ def test_the_overlap_is_said_with_its_length(tmp_path: Path) -> None:
     assert publish.run(tmp_path).notes == ()
     write_show(tmp_path, seconds(5, women=0, men=15))
     (note,) = publish.run(tmp_path).notes
-    assert note.startswith("1 recordings overlap with others of their channel, such as /archive/One/At 5.ts: 0:00:05 ")
+    assert note.startswith("1 recording overlaps with others of the channel, such as /archive/One/At 5.ts: 0:00:05 ")
 
 
 def test_what_the_first_recording_lost_counts_in_the_second(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_copies_count_once_and_stay_in_the_accounts(tmp_path: Path) -> None:
     assert women_and_men(totals(tmp_path)) == (18, 0)
     assert women_and_men(totals(tmp_path, copies=Copies.ALL)) == (28, 0)
     published = publish.run(tmp_path)
-    assert published.notes == ("1 recordings are copies of others and do not count; to count them: --copies all",)
+    assert published.notes == ("1 recording is a copy of another and does not count; to count them: --copies all",)
     coverage, failures = warehouse.report(tmp_path, "coverage", "failures")
     (row,) = failures.to_pylist()
     assert (row["status"], row["reason"]) == ("copy", "copy of /archive/One/At 0.ts")

@@ -105,7 +105,7 @@ def test_shards_of_earlier_versions_are_counted_from_the_score_that_they_store(t
     assert figures(tmp_path, min_face=12.0)["female_face_seconds"] == 1
     with pytest.raises(UsageError, match=r"--min-score 0.6: .* stored from a higher score"):
         figures(tmp_path, min_score=0.6)
-    with pytest.raises(warehouse.CheckError, match=r"counted_faces_are_stored \(1 rows\)"):
+    with pytest.raises(warehouse.CheckError, match=r"counted_faces_are_stored \(1 row\)"):
         publish.run(tmp_path, counting=Counting(min_score=0.6))
 
 

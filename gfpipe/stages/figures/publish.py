@@ -65,10 +65,12 @@ def _notes(db: Warehouse, counting: Counting) -> tuple[str, ...]:
     notes = []
     if overlaps["recordings"]:
         how = "count several times" if counting.overlapping is Overlaps.ALL else f"count once ({counting.overlapping})"
+        overlap = "recording overlaps" if overlaps["recordings"] == 1 else "recordings overlap"
         notes.append(
-            f"{overlaps['recordings']} recordings overlap with others of their channel, such as {overlaps['path']}: "
+            f"{overlaps['recordings']} {overlap} with others of the channel, such as {overlaps['path']}: "
             f"{clock(overlaps['seconds'])} {how}; choose with --overlaps first, longest or all"
         )
     if copies:
-        notes.append(f"{copies} recordings are copies of others and do not count; to count them: --copies all")
+        text = "recording is a copy of another and does" if copies == 1 else "recordings are copies of others and do"
+        notes.append(f"{copies} {text} not count; to count them: --copies all")
     return tuple(notes)

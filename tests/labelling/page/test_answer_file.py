@@ -134,7 +134,7 @@ def test_label_list_and_remove_support_queues(gfpipe: Command, broadcasts: str) 
     assert refused.code == 2
     assert "stop it first" in refused.stderr
     dry_run = gfpipe("label", "remove", "queue look by AB", "--lake", broadcasts, "--dry-run")
-    assert "1 labels would be removed" in dry_run.stderr
+    assert "1 label would be removed" in dry_run.stderr
     assert gfpipe("label", "remove", "queue look by AB", "--lake", broadcasts).code == 0
     assert [item.source for item in store.imports(broadcasts)] == ["queue look by Zoë K."]
     assert gfpipe("label", "remove", "queue look by AB", "--lake", broadcasts).code == 2

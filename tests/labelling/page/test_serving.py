@@ -84,7 +84,7 @@ def test_sigkill_loses_no_answer_and_the_next_run_continues(broadcasts: str) -> 
         served.process.send_signal(signal.SIGINT)
         _, output = served.process.communicate(timeout=60)
         assert served.process.returncode == 0
-        assert "1 answers saved now; 2 of 5 in all" in output
+        assert "1 answer saved now; 2 of 5 in all" in output
         assert "Traceback" not in output
     assert len(rows(broadcasts, "labels")) == 2
 

@@ -89,7 +89,7 @@ def test_both_tools_are_compared_on_common_recordings(lake: Path, tmp_path: Path
     write_csv(tmp_path, "2000_news", HEADER, *ROWS)
     imported = gfpipe("ina", "import", str(tmp_path / "faces"), "--lake", str(lake), "--into", str(into), "--fps", "1")
     assert imported.code == 0
-    assert "1 recordings, 0:00:04: 5 faces" in imported.stderr
+    assert "1 recording, 0:00:04: 5 faces" in imported.stderr
     publish.run(into)
     (row,) = compare.run(lake, into, ["channel"], draws=200).to_pylist()
     assert (row["channel"], row["other_model_id"]) == ("tv", "inafaceanalyzer")
