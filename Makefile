@@ -2,8 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.locked
-# One thread a process: OpenMP threads of several processes on the same cores wait for one another.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# One thread a process: OpenMP threads of several processes on the same cores wait for one another. One process more than
+# there are cores: tests wait for servers, browsers and time limits.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --maxprocesses 4 --dist loadfile \
+  --no-loadscope-reorder
 
 .PHONY: demo test quick check style types walls sql-style docs bench bench-figures fuzz kills venv lock clean
 

@@ -104,7 +104,9 @@ _DAY: Final[dict[str, Any]] = {"parser": _day, "metavar": "YYYY-MM-DD"}
 def _existing(lake: str) -> str:
     from gfpipe.lake.storage import Storage  # noqa: PLC0415 - importing pyarrow takes its time
 
-    Storage(lake).require()
+    storage = Storage(lake)
+    if storage.is_local:  # the command itself says whether it can use another
+        storage.require()
     return lake
 
 

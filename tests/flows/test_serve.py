@@ -90,7 +90,9 @@ class Served:
             except httpx.TransportError:
                 return None  # the server is not up yet
 
-        return wait_for(first)
+        run = wait_for(first)
+        httpx.patch(f"{self.url}/api/deployments/{run['deployment_id']}", json={"paused": True}, timeout=60)
+        return run
 
 
 def test_a_site_with_crops_and_training_has_two_more_deployments(tmp_path: Path) -> None:

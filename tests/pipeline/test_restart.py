@@ -1,21 +1,27 @@
 """Repeated, killed and simultaneous runs give the rows of one undisturbed run."""
 
-import multiprocessing
 import random
 import time
-from multiprocessing.context import ForkProcess
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+import cloudpickle
 import pytest
 
+from gfpipe.base.limits import Limits
 from gfpipe.counting import Counting
+from gfpipe.errors import TransientError, WorkerError
 from gfpipe.faces import analysis
 from gfpipe.settings import Analysis
+from gfpipe.stages.analysis import WORKER_MODULES
+from gfpipe.workers.launcher import launcher
+from gfpipe.workers.supervision import Process
 from tests.pipeline.archives import analyse_all, programme, totals
 
 pytestmark = pytest.mark.slow
-_FORK: Final = multiprocessing.get_context("fork")  # with everything imported
+_THREADS: Final = ThreadPoolExecutor()
 
 
 @pytest.fixture(scope="module")
@@ -36,16 +42,22 @@ def undisturbed(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> list
     return found
 
 
-def start(archive: Path, lake: Path) -> ForkProcess:
-    """Analyse the archive in another process."""
-    process = _FORK.Process(target=analyse_all, args=(archive, lake))
-    process.start()
-    return process
+class Run:
+    """An analysis of the archive in a worker process."""
 
+    def __init__(self, archive: Path, lake: Path) -> None:
+        self.process = Process(launcher(1, WORKER_MODULES))
+        call = cloudpickle.dumps(partial(analyse_all, archive, lake))
+        self._outcome = _THREADS.submit(self.process.run, call, Limits())
 
-def exit_code(process: ForkProcess) -> int | None:
-    process.join()
-    return process.exitcode
+    def succeeds(self) -> bool:
+        """Whether it ends without being killed."""
+        try:
+            self._outcome.result()
+        except (TransientError, WorkerError):
+            return False
+        self.process.kill()  # it waits for another call
+        return True
 
 
 def shards(lake: Path) -> int:
@@ -81,22 +93,21 @@ def test_a_run_after_a_kill_at_any_moment_gives_the_same_rows(
     lake = tmp_path / "lake"
     kills = 0
     while kills < 4:
-        victim = start(archive, lake)
+        victim = Run(archive, lake)
         time.sleep(chance.uniform(0.1, 1.0))
-        victim.kill()
-        kills += exit_code(victim) != 0
+        victim.process.kill()
+        kills += not victim.succeeds()
         if shards(lake) == 4:
             break
     assert kills > 0
-    survivors = start(archive, lake)
-    assert exit_code(survivors) == 0
+    assert Run(archive, lake).succeeds()
     assert totals(lake) == undisturbed
 
 
 def test_two_simultaneous_runs_give_the_same_rows(
     archive: Path, undisturbed: list[dict[str, object]], tmp_path: Path
 ) -> None:
-    runs = [start(archive, tmp_path / "lake") for _ in range(2)]
-    assert [exit_code(run) for run in runs] == [0, 0]
+    runs = [Run(archive, tmp_path / "lake") for _ in range(2)]
+    assert all(run.succeeds() for run in runs)
     assert totals(tmp_path / "lake") == undisturbed
     assert not list((tmp_path / "lake").rglob(".*.tmp"))

@@ -1,22 +1,24 @@
 """Building the warehouse: in one step, from whatever the lake holds, wherever the lake stands."""
 
 import multiprocessing
+import os
 import shutil
 import signal
-import subprocess
-import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Literal
+from types import ModuleType
+from typing import Any, Literal
 
 import duckdb
 import pyarrow.parquet as pq
 import pytest
 
 from gfpipe import warehouse
+from gfpipe.base import files
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake import schema
 from gfpipe.stages.figures import publish
+from gfpipe.warehouse import building
 from tests.conftest import ROOT
 from tests.warehouse.lakes import (
     NIGHT,
@@ -150,7 +152,7 @@ def test_building_leaves_nothing_behind_but_the_warehouse(tmp_path: Path) -> Non
 
 def test_two_builds_at_once_leave_one_whole_warehouse(tmp_path: Path) -> None:
     a_lake(tmp_path)
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("fork")) as pool:
         built = list(pool.map(warehouse.build, [tmp_path] * 6))
     assert set(built) == {tmp_path / "gfpipe.duckdb"}
     assert analysed_seconds(tmp_path) == 1.0
@@ -158,29 +160,26 @@ def test_two_builds_at_once_leave_one_whole_warehouse(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "step"),
-    [
-        ("gfpipe.warehouse.building", "write_schemas"),
-        ("gfpipe.warehouse.building", "create_relations"),
-        ("gfpipe.base.files", "_sync"),
-    ],
+    ("module", "step"), [(building, "write_schemas"), (building, "create_relations"), (files, "_sync")]
 )
-def test_a_build_that_is_killed_leaves_the_old_warehouse_whole(tmp_path: Path, module: str, step: str) -> None:
+def test_a_build_that_is_killed_leaves_the_old_warehouse_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, step: str
+) -> None:
     warehouse.build(a_lake(tmp_path))
     before = (tmp_path / "gfpipe.duckdb").read_bytes()
     a_lake(tmp_path, seconds=2.0)
-    code = f"""
-import os, signal
-import {module} as module
-from gfpipe import warehouse
-step = module.{step}
-def step_and_die(*args, **kwargs):
-    step(*args, **kwargs)
-    os.kill(os.getpid(), signal.SIGKILL)
-module.{step} = step_and_die
-warehouse.build({str(tmp_path)!r})
-"""
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == -signal.SIGKILL
+    real = getattr(module, step)
+
+    def step_and_die(*args: Any, **kwargs: Any) -> None:
+        real(*args, **kwargs)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, step, step_and_die)
+        process = multiprocessing.get_context("fork").Process(target=warehouse.build, args=(tmp_path,))
+        process.start()
+        process.join()
+    assert process.exitcode == -signal.SIGKILL
     assert (tmp_path / "gfpipe.duckdb").read_bytes() == before
     assert analysed_seconds(tmp_path) == 1.0
     assert list(tmp_path.glob(".gfpipe.duckdb.*.tmp"))
@@ -214,7 +213,7 @@ def test_a_lake_that_is_not_there_was_never_published_or_is_empty_says_so(tmp_pa
 
 def test_a_file_that_is_no_warehouse_says_so(tmp_path: Path) -> None:
     (a_lake(tmp_path) / "gfpipe.duckdb").write_bytes(b"not a database" * 1000)
-    with pytest.raises(LakeError, match="cannot be built or read"):
+    with pytest.raises(LakeError, match=r"gfpipe\.duckdb: cannot be read as a warehouse"):
         warehouse.open(tmp_path)
 
 
