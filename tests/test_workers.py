@@ -15,7 +15,7 @@ import yaml  # type: ignore[import-untyped]
 
 from gfpipe import workers
 from gfpipe.base.limits import Limits
-from gfpipe.errors import StalledError, UsageError, WorkerError
+from gfpipe.errors import StalledError, TransientError, UsageError, WorkerError
 from gfpipe.workers import executors
 from tests import work
 from tests.conftest import ROOT
@@ -180,6 +180,17 @@ def test_workers_have_the_modules_and_the_environment_of_the_moment(monkeypatch:
         with workers.pool(1, modules=("colorsys",)) as pool:
             assert pool.submit(work.imported, "colorsys").result()
             assert pool.submit(os.getenv, "GFPIPE_TEST").result() == value
+
+
+def test_an_interrupt_does_not_wait_for_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "takes_long.py").write_text("import time; time.sleep(60)")
+    monkeypatch.syspath_prepend(tmp_path)
+    with suppress(KeyboardInterrupt), workers.pool(1, modules=("takes_long",)) as pool:
+        call = pool.submit(work.double, 2)
+        time.sleep(0.5)
+        raise KeyboardInterrupt
+    with pytest.raises(TransientError, match="stopped"):
+        call.result(timeout=20)
 
 
 def test_a_pool_goes_on_when_the_process_that_forks_its_workers_is_killed() -> None:

@@ -8,7 +8,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from functools import cache
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -19,6 +20,7 @@ from typing import Any, Final
 from gfpipe.errors import TransientError
 
 _START_SECONDS: Final = 300.0  # to import torch, perhaps from a network drive
+_CHECK_SECONDS: Final = 0.25  # how often it is checked whether the worker is still wanted
 
 
 @cache
@@ -34,27 +36,29 @@ class Launcher:
         self._threads, self._modules = threads, list(modules)
         self._lock = threading.Lock()
         self._connection: Connection[Any, Any] | None = None
-        self._pid = 0
+        self._process: subprocess.Popen[bytes] | None = None
 
     def warm(self) -> None:
         """Start importing now, without waiting for it."""
         with self._lock:
             self._open()
 
-    def start(self, descriptor: int) -> int:
+    def start(self, descriptor: int, is_wanted: Callable[[], bool] = lambda: True) -> int:
         """Fork a worker that answers calls on a socket, with the environment and folder of this process; its pid.
 
         Raises:
-            TransientError: no process could be started.
+            TransientError: no process could be started, or it is not wanted any more.
         """
         with self._lock:
             for _ in range(2):  # once more if the launcher was killed
                 try:
-                    connection = self._open()
+                    connection, process = self._open()
                     connection.send(("start", dict(os.environ), str(Path.cwd()), [*sys.path]))
-                    send_handle(connection, descriptor, self._pid)
-                    if not connection.poll(_START_SECONDS):
-                        raise TransientError(f"a worker process did not start within {_START_SECONDS:g} s")
+                    send_handle(connection, descriptor, process.pid)
+                    if not _answers(connection, is_wanted):
+                        process.kill()  # it is still importing
+                        self._connection = None
+                        raise TransientError("no worker process was started: it took too long, or was stopped")
                     pid: int = connection.recv()
                 except (EOFError, OSError):
                     self._connection = None
@@ -82,11 +86,11 @@ class Launcher:
                 self._connection = None
                 return None
 
-    def _open(self) -> "Connection[Any, Any]":
-        if self._connection is None:
+    def _open(self) -> "tuple[Connection[Any, Any], subprocess.Popen[bytes]]":
+        if self._connection is None or self._process is None:
             self._connection, theirs = Pipe()
             main = f"from gfpipe.workers.child import launch; launch({theirs.fileno()}, {self._modules})"
-            process = subprocess.Popen(
+            self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", main],  # packages in the current folder are not imported
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -94,5 +98,13 @@ class Launcher:
                 | {"OMP_NUM_THREADS": str(self._threads), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
             theirs.close()
-            self._pid = process.pid
-        return self._connection
+        return self._connection, self._process
+
+
+def _answers(connection: "Connection[Any, Any]", is_wanted: Callable[[], bool]) -> bool:
+    """Wait for an answer while it is wanted."""
+    deadline = time.monotonic() + _START_SECONDS
+    while not connection.poll(_CHECK_SECONDS):
+        if not is_wanted() or time.monotonic() > deadline:
+            return False
+    return True

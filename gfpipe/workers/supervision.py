@@ -8,6 +8,7 @@ import pickle
 import signal
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from multiprocessing import Pipe
@@ -68,23 +69,25 @@ class Supervisor:
 
     def _process(self) -> "Process":
         thread = threading.get_ident()
+        process = self._process_of.get(thread)
+        if process is None or process.has_ended:
+            process = Process(self._launcher, lambda: not self._is_closed)
         with self._lock:
+            self._process_of[thread] = process
             if self._is_closed:
+                process.kill()
                 raise TransientError("the workers were stopped")
-            process = self._process_of.get(thread)
-            if process is None or process.has_ended:
-                process = self._process_of[thread] = Process(self._launcher)
-            return process
+        return process
 
 
 class Process:
     """A worker process, which does one call at a time."""
 
-    def __init__(self, launcher: Launcher) -> None:
+    def __init__(self, launcher: Launcher, is_wanted: Callable[[], bool] = lambda: True) -> None:
         self._launcher = launcher
         self._connection, theirs = Pipe()
         with theirs:
-            self._pid = launcher.start(theirs.fileno())
+            self._pid = launcher.start(theirs.fileno(), is_wanted)
         self._has_started = False
         self.has_ended = False
 
