@@ -5,8 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from quapy.functional import solve_adjustment_binary
-from quapy.method.aggregative import ACC
 
 from gfpipe.statistics.misclassification import ANSWERS, SIZES, TRUTHS, Correction, Labels, correction
 from gfpipe.statistics.screen_time import Corrected, Corrector, Seconds, counts
@@ -58,6 +56,10 @@ def test_a_share_is_corrected_as_rogan_and_gladen_do() -> None:
 
 
 def test_the_correction_is_that_of_a_quantification_library() -> None:
+    # Imported here because it takes seconds, in every process that collects the tests.
+    from quapy.functional import solve_adjustment_binary
+    from quapy.method.aggregative import ACC
+
     rng = np.random.default_rng(0)
     truth, answer = rng.integers(0, 2, 500), rng.integers(0, 2, 500)
     answer = np.where(rng.random(500) < 0.85, truth, answer)
