@@ -3,7 +3,6 @@
 import errno
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
 from typing import Any, Final
@@ -24,11 +23,10 @@ from gfpipe.attributes import device as devices
 from gfpipe.base.progress import Progress
 from gfpipe.errors import DiskFullError, LakeError, WorkerError
 from gfpipe.flows import limits
-from gfpipe.flows.jobs.recordings import AnalysisJob, RecordingsJob
+from gfpipe.flows.jobs.recordings import AnalysisJob, RecordingsJob, resolved
 from gfpipe.flows.progress import reported
 from gfpipe.flows.security import site
 from gfpipe.lake import identity
-from gfpipe.models import champion
 from gfpipe.output import overview
 from gfpipe.output.formats import clock, counted
 from gfpipe.recording import Recording, Status, Summary
@@ -101,8 +99,7 @@ def analyse_archive(job: AnalysisJob) -> list[Summary]:
         create_markdown_artifact("\n".join(f"- {line}" for line in lines), "changes", "Listed otherwise than before")
     listing.run(job.lake, holdings, changes)
     selected = job.select(holdings)
-    # Workers, wherever they are, and the lake know models by their ids.
-    analysis = replace(job.analysis, classifier=champion.resolve(job.analysis.classifier))
+    analysis = resolved(job)
     provenance = stage.prepare(analysis)
     finished = [
         stage.finished(recording, job.lake, provenance, job.crops, job.counting) for recording in selected.recordings
@@ -169,7 +166,7 @@ def _task_runs(
     Raises:
         DiskFullError: the lake's disk is full; recordings in flight are abandoned.
     """
-    uses_gpu = device == "cuda" or (job.scheduler is None and devices.choose(device).startswith("cuda"))
+    uses_gpu = device == "cuda" or (job.scheduler is None and devices.is_gpu(device))
     names = ["decode", "gpu"] if uses_gpu else ["decode"]
     limits.require(*names)
     in_flight = job.workers or (_CLUSTER_IN_FLIGHT if job.scheduler else workers.cores())

@@ -1,7 +1,6 @@
 """Flow `reclassify`: bring the recordings of a lake under one classifier."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 from prefect import flow
@@ -9,8 +8,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
 from gfpipe.flows.analyse import analyse_missing, final_state, run_name
-from gfpipe.flows.jobs.recordings import ReclassifyJob
-from gfpipe.models import champion
+from gfpipe.flows.jobs.recordings import ReclassifyJob, resolved
 from gfpipe.output import overview
 from gfpipe.recording import Recording, Status, Summary
 from gfpipe.stages.analysis import reclassify as stage
@@ -24,7 +22,7 @@ def _run_name() -> str:
 @flow(name="reclassify", flow_run_name=_run_name)
 def reclassify_lake(job: ReclassifyJob) -> list[Summary]:
     """Classify the faces of analysed recordings, whose files must exist, with another model; detect none again."""
-    analysis = replace(job.analysis, classifier=champion.resolve(job.classifier))
+    analysis = resolved(job)
     stage.prepare(analysis)
     recordings = job.select(job.holdings()).recordings
     finished = [stage.finished(recording, job.lake, analysis) for recording in recordings]

@@ -128,7 +128,7 @@ def verdict(decision: Decision) -> State[Any]:
 @contextmanager
 def _on_device(device: str) -> Iterator[None]:
     """Take one of the slots of the limit "gpu" if the device is a GPU."""
-    names = ["gpu"] if devices.choose(device).startswith("cuda") else []
+    names = ["gpu"] if devices.is_gpu(device) else []
     limits.require(*names)
     with concurrency(names, strict=True):
         yield

@@ -1,5 +1,6 @@
 """Parameters of the flows that work on recordings."""
 
+from dataclasses import replace
 from datetime import date
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
@@ -10,6 +11,7 @@ from gfpipe.base.limits import Limits
 from gfpipe.choices import DEFAULT_PATTERN, DateOrder, Device
 from gfpipe.counting import Counting
 from gfpipe.lake import shards
+from gfpipe.models import champion
 from gfpipe.settings import Analysis, CropRetention, Settings
 
 
@@ -99,3 +101,12 @@ class ReclassifyJob(RecordingsJob):
     def analysis(self) -> Analysis:
         """The analysis settings that matter to reclassification."""
         return Analysis(classifier=self.classifier, device=self.device)
+
+
+def resolved(job: AnalysisJob | ReclassifyJob) -> Analysis:
+    """The analysis settings of a job, with the champion's id: workers, wherever they are, and the lake know no other.
+
+    Raises:
+        ModelError: the champion is gone, or its weights are not the promoted ones.
+    """
+    return replace(job.analysis, classifier=champion.resolve(job.analysis.classifier))

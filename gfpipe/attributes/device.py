@@ -33,6 +33,11 @@ def choose(name: str = Device.AUTO) -> str:
     return name
 
 
+def is_gpu(name: str = Device.AUTO) -> bool:
+    """Whether a device is a GPU; raises as :func:`choose` does."""
+    return choose(name).startswith(Device.CUDA)
+
+
 def resolve_device(name: str = Device.AUTO) -> "torch.device":
     """The torch device of a name; raises as :func:`choose` does."""
     import torch  # noqa: PLC0415

@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from os.path import relpath
 from pathlib import Path
 from shutil import which
@@ -267,10 +266,10 @@ def reclassify(
 
 
 def _list_due(job: "ReclassifyJob") -> None:
-    from gfpipe.models import champion  # noqa: PLC0415
+    from gfpipe.flows.jobs.recordings import resolved  # noqa: PLC0415
     from gfpipe.stages.analysis import reclassify as stage  # noqa: PLC0415
 
-    analysis = replace(job.analysis, classifier=champion.resolve(job.classifier))
+    analysis = resolved(job)
     stage.prepare(analysis)
     recordings = job.select(job.holdings()).recordings
     due = [recording for recording in recordings if stage.finished(recording, job.lake, analysis) is None]

@@ -1,8 +1,7 @@
 """Run a flow from a command: start a Prefect server if none is configured, and show progress."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,9 @@ from gfpipe.cli import console
 from gfpipe.counting import Counting
 from gfpipe.errors import GfpipeError
 from gfpipe.flows import server
-from gfpipe.flows.jobs.recordings import AnalysisJob, ReclassifyJob
+from gfpipe.flows.jobs.recordings import AnalysisJob, ReclassifyJob, resolved
 from gfpipe.lake import identity
-from gfpipe.models import champion
+from gfpipe.lake.identity import Change
 from gfpipe.output.formats import counted
 from gfpipe.recording import Rejected, Summary
 from gfpipe.stages.analysis import WORKER_MODULES, listing
@@ -32,38 +31,37 @@ def analyse(job: AnalysisJob) -> tuple[list[Summary], tuple[Rejected, ...]]:
 
     If the lake has everything and no server is configured that would show the run, neither Prefect nor workers start.
     """
-    selected = announce(job)
-    if not server.may_be_configured() and (finished := _finished(job, selected)):
+    selected, changes = announce(job)
+    if not server.may_be_configured() and (finished := _finished(job, selected, changes)):
         return finished, selected.rejected
     return _on_recordings("analyse", "analyse_archive", job), selected.rejected
 
 
-def _finished(job: AnalysisJob, selected: Manifest) -> list[Summary]:
+def _finished(job: AnalysisJob, selected: Manifest, changes: Sequence[Change]) -> list[Summary]:
     """The summaries of all recordings, with the archive's list in the lake; empty if there is work to do."""
-    provenance = stage.prepare(replace(job.analysis, classifier=champion.resolve(job.analysis.classifier)))
+    provenance = stage.prepare(resolved(job))
     summaries = []
     for recording in selected.recordings:
         summary = stage.finished(recording, job.lake, provenance, job.crops, job.counting)
         if summary is None:
             return []
         summaries.append(summary)
-    holdings = job.holdings()
-    listing.run(job.lake, holdings, listing.plan(job.lake, holdings))
+    listing.run(job.lake, job.holdings(), changes)
     return summaries
 
 
-def announce(job: AnalysisJob) -> Manifest:
-    """Print what the archive lists and the lake must change; returns the recordings of the job."""
+def announce(job: AnalysisJob) -> tuple[Manifest, tuple[Change, ...]]:
+    """Print what the archive lists and the lake must change; returns the recordings of the job, and the changes."""
     holdings = job.holdings()
-    selected = job.select(holdings)
+    selected, changes = job.select(holdings), listing.plan(job.lake, holdings)
     console.say(f"{counted(len(selected.recordings), 'recording')} in {job.archive}")
-    for line in identity.described(listing.plan(job.lake, holdings)):
+    for line in identity.described(changes):
         console.say(line, "yellow")
     for note in holdings.notes:
         console.say(note, "yellow")
     for row in selected.rejected:
         console.say(f"rejected  {console.short(row.path)}\n          {row.problem}", "yellow")
-    return selected
+    return selected, changes
 
 
 def reclassify(job: ReclassifyJob) -> list[Summary]:
@@ -75,8 +73,7 @@ def reclassify(job: ReclassifyJob) -> list[Summary]:
 def _on_recordings(module: str, flow: str, job: AnalysisJob | ReclassifyJob) -> list[Summary]:
     def prepare() -> None:
         """Fetch missing models and load what the flow needs."""
-        analysis = replace(job.analysis, classifier=champion.resolve(job.analysis.classifier))
-        import_module(f"gfpipe.stages.analysis.{module}").prepare(analysis)
+        import_module(f"gfpipe.stages.analysis.{module}").prepare(resolved(job))
 
     if job.scheduler is None:
         workers.warm(job.workers, WORKER_MODULES)

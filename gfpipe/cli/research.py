@@ -156,7 +156,7 @@ def systems(
     study = Systems(
         data=data,
         names=split(chosen),
-        full=devices.choose(device).startswith("cuda") if full is None else full,
+        full=devices.is_gpu(device) if full is None else full,
         embedder=embedder,
         predictions=tuple(predictions or ()),
         train=train,

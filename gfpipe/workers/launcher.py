@@ -19,8 +19,8 @@ from typing import Any, Final
 
 from gfpipe.errors import TransientError
 
-_START_SECONDS: Final = 300.0  # to import torch, perhaps from a network drive
-_CHECK_SECONDS: Final = 0.25  # how often it is checked whether the worker is still wanted
+START_SECONDS: Final = 300.0  # to import torch, perhaps from a network drive
+CHECK_SECONDS: Final = 0.25  # how often it is checked whether to go on waiting
 
 
 @cache
@@ -103,8 +103,8 @@ class Launcher:
 
 def _answers(connection: "Connection[Any, Any]", is_wanted: Callable[[], bool]) -> bool:
     """Wait for an answer while it is wanted."""
-    deadline = time.monotonic() + _START_SECONDS
-    while not connection.poll(_CHECK_SECONDS):
+    deadline = time.monotonic() + START_SECONDS
+    while not connection.poll(CHECK_SECONDS):
         if not is_wanted() or time.monotonic() > deadline:
             return False
     return True

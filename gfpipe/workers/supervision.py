@@ -20,10 +20,8 @@ import cloudpickle
 from gfpipe.base.limits import Limits
 from gfpipe.errors import StalledError, TransientError, WorkerError
 from gfpipe.workers.child import BEAT
-from gfpipe.workers.launcher import Launcher
+from gfpipe.workers.launcher import CHECK_SECONDS, START_SECONDS, Launcher
 
-_START_SECONDS: Final = 300.0  # to import what a call needs, perhaps from a network drive
-_CHECK_SECONDS: Final = 0.25  # how often the limits are checked
 _EXIT_SECONDS: Final = 5.0
 _MEMORY_FIELDS: Final = ("RssAnon:", "RssShmem:", "VmSwap:")
 
@@ -121,13 +119,13 @@ class Process:
         """Wait for the outcome, and enforce the limits."""
         progress_at = time.monotonic()
         while not self.has_ended:
-            if self._connection.poll(_CHECK_SECONDS):
+            if self._connection.poll(CHECK_SECONDS):
                 message = self._connection.recv_bytes()
                 if message != BEAT:
                     return message
                 self._has_started = True
                 progress_at = time.monotonic()
-            allowed = limits.stall_seconds if self._has_started else max(_START_SECONDS, limits.stall_seconds)
+            allowed = limits.stall_seconds if self._has_started else max(START_SECONDS, limits.stall_seconds)
             if time.monotonic() - progress_at > allowed:
                 self.kill()
                 if not self._has_started:
@@ -153,7 +151,7 @@ class Process:
         while (code := self._launcher.exit_code(self._pid)) is None:
             if time.monotonic() > deadline:
                 return "closed its connection"
-            time.sleep(_CHECK_SECONDS)
+            time.sleep(CHECK_SECONDS)
         if code == -signal.SIGKILL:
             return "was killed, as the system does when memory runs out"
         return f"exited with code {code}" if code >= 0 else f"was ended by {_signal_name(-code)}"

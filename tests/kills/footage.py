@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from gfpipe.labelling.design import queues
 from gfpipe.lake import schema, shards
 from gfpipe.lake.storage import Storage
 from gfpipe.models import champion
+from gfpipe.recording import Recording
 from gfpipe.settings import Analysis
 from gfpipe.stages.analysis import listing
 from gfpipe.stages.figures import publish
@@ -74,16 +76,22 @@ def prepare_stage(folder: Path) -> None:
     analyse_stage(folder, _COARSE)
 
 
-def rows(folder: Path) -> State:
-    """All rows of each recording, or None where it is not finished; and the number of recordings."""
-    lake, state = str(folder / "lake"), State()
-    for recording in _holdings(folder).recordings:
+def rows_of(lake: str, recordings: Iterable[Recording]) -> State:
+    """All rows of each recording by its programme, or None where it is not finished."""
+    state = State()
+    for recording in recordings:
         stored = shards.stored(lake, recording)
         digest = stored.provenance.config_digest if stored else ""
         if stored is None or shards.finished(lake, recording, digest) is None:
             state[recording.programme] = None
         else:
             state[recording.programme] = [shards.rows(lake, stored, table).to_pylist() for table in schema.ANALYSED[1:]]
+    return state
+
+
+def rows(folder: Path) -> State:
+    """All rows of each recording, or None where it is not finished; and the number of recordings."""
+    state = rows_of(str(folder / "lake"), _holdings(folder).recordings)
     finished = [path for path in (folder / "lake/recordings/v1").rglob("*.parquet") if path.name[0] not in "._"]
     return state | {"recordings": len(finished) <= len(state)}
 

@@ -10,7 +10,7 @@ from gfpipe import warehouse
 from gfpipe.evaluation.gate.decision import Decision
 from gfpipe.labelling import store as labels
 from gfpipe.labelling.labels import Label
-from gfpipe.lake import crops, schema, shards
+from gfpipe.lake import crops, shards
 from gfpipe.lake.retention import PurgeScope
 from gfpipe.lake.storage import Storage
 from gfpipe.models import champion, store
@@ -49,15 +49,7 @@ def _analyse(folder: Path, digest: str = "digest1", faces: int = 40) -> None:
 
 
 def _analysed(folder: Path) -> State:
-    lake, state = str(folder / "lake"), State()
-    for recording in _recordings(folder):
-        stored = shards.stored(lake, recording)
-        digest = stored.provenance.config_digest if stored else ""
-        if stored is None or shards.finished(lake, recording, digest) is None:
-            state[recording.programme] = None
-        else:
-            state[recording.programme] = [shards.rows(lake, stored, table).to_pylist() for table in schema.ANALYSED[1:]]
-    return state
+    return footage.rows_of(str(folder / "lake"), _recordings(folder))
 
 
 def _published(folder: Path) -> State:
