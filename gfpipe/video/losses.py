@@ -29,7 +29,7 @@ class LossDetector:
 
     def expect(self, packet: Packet[VideoStream]) -> None:
         """Record a packet sent to the decoder."""
-        if not packet.is_discard:
+        if self._packets.decoder.is_coded(packet):
             heapq.heappush(self._expected, self._packets.seconds(packet))
 
     def lose_reference(self) -> None:

@@ -7,6 +7,7 @@ timestamps) or seeking finds the frame of another time, the recording is read fr
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,7 @@ from gfpipe.video.probe import open_container, video_info, video_stream
 from gfpipe.video.reader import open_video
 from gfpipe.video.rgb import Renderer
 from gfpipe.video.streams.decoder import Decoder
+from gfpipe.video.streams.unpacking import Unpacker
 
 _SAME_SECONDS: Final = 0.002  # the lake and the stream round times differently
 # Seek this far before the sample, in turn: containers differ in where a seek arrives.
@@ -112,15 +114,17 @@ def _frame_at(
     shown: VideoFrame | None = None
     started = False
     decoder = Decoder(stream, 1)
-    for packet in container.demux(stream):
-        decoder.classify(packet)
-        if not started and packet.pts is not None:
+    packets = (packet for packet in container.demux(stream) if packet.size)
+    for packet in chain(Unpacker()(packets) if info.codec == "mpeg4" else packets, [None]):
+        if packet is not None:
+            decoder.classify(packet)
+        if not started and packet is not None and packet.pts is not None:
             if (packet.pts - origin) * tick > seconds and packet.is_keyframe:
                 return None
             started = packet.is_keyframe
         if not started:
             continue
-        for frame in packet.decode():
+        for frame in stream.codec_context.decode(packet):
             if frame.pts is None:
                 return None
             if _seconds(frame, origin, tick) > seconds:

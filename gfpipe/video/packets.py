@@ -201,6 +201,8 @@ class Packets:
             decodable = decodable[:1]  # frames shown before their keyframe refer to frames that were cut off
         begin = min((packet.pts or 0 for packet in decodable if not packet.is_discard), default=0)
         zero = self._container_start(begin)
+        if self._demuxer.is_packed:  # a decoder returns the first frame in the time of its own packet
+            zero = min(begin, zero + (ahead[0].pts or 0) - dts_of(ahead[0]))
         if (stretch := self._survey(0, self._demuxer.position(ahead[0]))) and stretch.scrambled >= _SCRAMBLED:
             first_clear = min(packet.pts or 0 for packet in ahead)
             since = first_clear - round(stretch.clock_seconds / self.tick)

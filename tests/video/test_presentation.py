@@ -23,12 +23,11 @@ def test_times_are_those_of_ffmpeg(reel: Path, b_frames: int) -> None:
     demuxer.close()
 
 
-def test_packets_whose_decoding_times_do_not_increase_are_not_collected(reel: Path) -> None:
+def test_packets_whose_decoding_times_do_not_increase_are_not_collected() -> None:
     def endless() -> "Iterator[Packet]":  # type: ignore[type-arg]
         while True:
             packet = Packet(8)
             packet.dts = 100
             yield packet
 
-    with av.open(str(film(reel / "any.mpg", 1, codec="mpeg2video"))) as container:
-        assert len(list(islice(presented(container, endless()), 1000))) == 1000
+    assert len(list(islice(presented(endless()), 1000))) == 1000

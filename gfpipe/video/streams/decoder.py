@@ -24,7 +24,6 @@ class Decoder:
         self._threads = threads
         self._skip_frame: Literal["NONREF", "DEFAULT"] = "DEFAULT"
         self._syntaxes: dict[VideoStream, Syntax] = {}
-        self._is_packed = False
         self._damaged: set[int] = set()
         self._refreshes: dict[int, int] = {}
         self._follow(stream)
@@ -40,20 +39,14 @@ class Decoder:
         self.codec.skip_frame = self._skip_frame
 
     def classify(self, packet: Packet[VideoStream]) -> None:
-        """Clear a packet's keyframe flag if it is not a picture that can be decoded on its own.
-
-        Such are the start of a gradual refresh, and packed frames.
-        """
-        syntax = self._syntax(packet)
-        if syntax.codec == "mpeg4" and not self._is_packed:
-            self._is_packed = syntax.is_packed(bytes(packet))
-        if not packet.is_keyframe:
-            return
-        if self._is_packed:
-            packet.is_keyframe = False
-        elif frames := syntax.refresh_frames(bytes(packet)):
+        """Clear the keyframe flag of the start of a gradual refresh, which cannot be decoded on its own."""
+        if packet.is_keyframe and (frames := self._syntax(packet).refresh_frames(bytes(packet))):
             packet.is_keyframe = False
             packet.opaque = frames
+
+    def is_coded(self, packet: Packet[VideoStream]) -> bool:
+        """Whether a packet is a picture, so that a frame is expected of it."""
+        return not packet.is_discard and self._syntax(packet).is_coded(packet.size)
 
     def skip(self, frames: Literal["NONREF", "DEFAULT"]) -> None:
         """Select which frames are not decoded, from the next packet on."""

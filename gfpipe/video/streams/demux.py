@@ -23,7 +23,11 @@ from gfpipe.video.frames import INDEXED, MPEG_STREAMS, MPEG_TS
 from gfpipe.video.probe import check_readable, open_container, video_stream
 from gfpipe.video.streams import transport
 from gfpipe.video.streams.presentation import presented
+from gfpipe.video.streams.unpacking import Unpacker
 
+# libavformat's AVFMT_FLAG_GENPTS. Where decoding times do not increase, its search for presentation times holds all
+# packets to the file's end, and takes a time that grows with the square of their number.
+_GENPTS: Final = 1 << 0
 _MAX_UNREADABLE: Final = 1000  # consecutive read errors after which a truncated file ends
 _SUCCESSOR: Final = 25  # packets of another stream, without one of the programme's, after which it has moved there
 _FIRST: Final = 250  # the same before the programme's first packet
@@ -62,6 +66,7 @@ class Demuxer:
         self._unreported = frozenset[int]()  # streams that FFmpeg never reports
         self._rounds = 0  # of the 33-bit clock, which FFmpeg counts from the beginning of a container
         self.is_transport_stream = self.container.format.name == MPEG_TS
+        self._unpack = Unpacker()
         self._counts_bytes = self.container.format.name not in MPEG_STREAMS | INDEXED
         if self._counts_bytes:  # all packets are read, to tell a still picture from missing ones
             for other in self.container.streams:
@@ -80,8 +85,10 @@ class Demuxer:
         """Packets with data and a timestamp."""
         if self.is_transport_stream:
             return self._of_programme()
-        is_program_stream = self.container.format.name in MPEG_STREAMS
-        return presented(self.container, self._of_stream()) if is_program_stream else self._of_stream()
+        if self.container.format.name in MPEG_STREAMS:
+            self.container.flags &= ~_GENPTS
+            return presented(self._of_stream())
+        return self._unpack(self._of_stream()) if self.stream.codec_context.name == "mpeg4" else self._of_stream()
 
     def _of_stream(self) -> Iterator[Packet[VideoStream]]:
         for packet in self._readable():
@@ -112,6 +119,11 @@ class Demuxer:
                 if not (hidden := self._hidden_before(None)):
                     return
             self._open_again(hidden)
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether packets had several frames so far."""
+        return self._unpack.is_packed
 
     def position(self, packet: Packet[VideoStream]) -> int | None:
         """Byte of the file at which a packet begins."""

@@ -1,25 +1,18 @@
-"""Presentation times that a program stream leaves out."""
+"""Presentation times that program streams and AVI leave out."""
 
 from __future__ import annotations  # PyAV's Packet is generic in its stubs only
 
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-_GENPTS: Final = 1 << 0  # libavformat's AVFMT_FLAG_GENPTS
 _MOST_HELD: Final = 32  # packets; MPEG-2 has far fewer B-frames in a row
 
 
-def presented(container: InputContainer, packets: Iterable[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:
-    """Give each packet without a presentation time the decoding time of the next packet that is no B-frame.
-
-    FFmpeg's own search (genpts) is switched off: where decoding times do not increase it holds all packets to the
-    file's end, and takes a time that grows with the square of their number.
-    """
-    container.flags &= ~_GENPTS
+def presented(packets: Iterable[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:
+    """Give each packet without a presentation time the decoding time of the next packet that is no B-frame."""
     held: list[Packet[VideoStream]] = []
     for packet in packets:
         is_reference = packet.pts is None or packet.pts != packet.dts  # a B-frame is shown when it is decoded

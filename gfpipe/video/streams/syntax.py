@@ -1,14 +1,15 @@
-"""Rules of coded pictures that decoders do not check: gradual refresh, damaged bytes, packed frames."""
+"""Rules of coded pictures that decoders do not check: gradual refresh, damaged bytes, frames without content."""
 
 import re
 from collections.abc import Iterator
 from typing import Final
 
+from gfpipe.video.streams.unpacking import NOT_CODED_BYTES
+
 _NAL_CODECS: Final = frozenset({"h264", "hevc"})
 _START_CODE: Final = re.compile(rb"\x00\x00\x01")
 # ISO/IEC 14496-10, 7.4.1, and 23008-2, 7.4.2: these do not occur within a NAL unit, whose encoder inserts a 3.
 _FORBIDDEN: Final = re.compile(rb"\x00\x00[\x00-\x02]")
-_VOP: Final = b"\0\0\1\xb6"
 _SEI: Final = 6
 _RECOVERY_POINT: Final = 6
 _HEAD_BYTES: Final = 4096
@@ -42,9 +43,9 @@ class Syntax:
         units = self._units(data, _HEAD_BYTES)
         return max((_recovery_frames(unit) for unit in units if unit[0] & 0x1F == _SEI), default=0)
 
-    def is_packed(self, data: bytes) -> bool:
-        """Whether a packet has several MPEG-4 frames (packed B-frames in AVI)."""
-        return self.codec == "mpeg4" and data.count(_VOP) > 1
+    def is_coded(self, size: int) -> bool:
+        """Whether a packet of so many bytes has a picture, and does not only say that the last one is shown further."""
+        return self.codec != "mpeg4" or size > NOT_CODED_BYTES
 
     def _units(self, data: bytes, limit: int | None = None) -> Iterator[bytes]:
         """NAL units, of the first ``limit`` bytes."""
