@@ -58,6 +58,7 @@ class Decoder:
         if packet is not None:
             if packet.stream is not self._stream:
                 frames = self._send(None)
+                self.flush()  # else the codec takes no more packets, should the programme come back
                 self._follow(packet.stream)
             if packet.pts is not None and isinstance(packet.opaque, int):
                 self._refreshes[packet.pts] = packet.opaque

@@ -1,15 +1,17 @@
 """The coded packets of a recording's video, in the order of the file.
 
 In a transport stream the programme may move to another stream (a new packet identifier, codec or programme number).
-The stream that shows it at each moment is followed, also one that begins so late that FFmpeg does not report it.
+The stream that shows it at each moment is followed, also one that begins so late that FFmpeg does not report it, and
+one that shows it for a few frames only. A single picture is not a programme.
 Unreadable packets are skipped.
 """
 
 from __future__ import annotations  # PyAV's Packet is generic in its stubs only
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,9 +34,11 @@ _MAX_UNREADABLE: Final = 1000  # consecutive read errors after which a truncated
 _SUCCESSOR: Final = 25  # packets of another stream, without one of the programme's, after which it has moved there
 _FIRST: Final = 250  # the same before the programme's first packet
 _RIVAL: Final = 3  # packets of another stream between the programme's, from which on it is another programme
-# Between two packets of the programme; more time or bytes may hide a stream that FFmpeg does not report.
-_STEADY_TICKS: Final = 90_000
-_STEADY_BYTES: Final = 1 << 20
+_STEADY_TICKS: Final = 90_000  # most between two packets of one programme
+_ABSENT_TICKS: Final = 9_000  # between two packets of a stream; in more another one may show the programme
+_LATE_TICKS: Final = 180_000  # most by which a stream begins after another that is shown beside it
+_CLOCK_TICKS: Final = 600 * 90_000  # more between two packets means that the clock was reset
+_STEADY_BYTES: Final = 1 << 20  # between two packets of a stream; more may hide one that FFmpeg does not report
 _HEADERS: Final = 32  # bytes of a container's header of one packet, about
 _UNKNOWN_BYTES: Final = 4096
 
@@ -97,7 +101,6 @@ class Demuxer:
 
     def _of_programme(self) -> Iterator[Packet[VideoStream]]:
         beside: Counter[int] = Counter()  # packets of other streams, by packet identifier
-        limit = _FIRST
         while True:
             held: list[Packet[VideoStream]] = []
             for packet in self._readable():
@@ -107,18 +110,30 @@ class Demuxer:
                         continue  # it was read before the file was opened again
                     if hidden := self._hidden_before(packet):
                         break
-                    beside.update(other.stream.id for other in held)
-                    held, limit = [], _SUCCESSOR
-                    yield self._follow(packet)
-                elif beside[pid] <= _RIVAL and isinstance(packet.stream, VideoStream) and packet.stream.codec_context:
-                    held = [other for other in held if other.stream.id == pid] + [packet]
-                    if len(held) > limit:
+                    yield from self._own(packet, held, beside)
+                elif self._may_follow(packet) and beside[pid] <= _RIVAL:
+                    held[:] = [*(other for other in held if other.stream.id == pid), packet]
+                    if len(held) > (_SUCCESSOR if self._latest.size else _FIRST):
                         yield from map(self._follow, held)
-                        held, limit = [], _SUCCESSOR
+                        held.clear()
             else:
                 if not (hidden := self._hidden_before(None)):
+                    yield from map(self._follow, held if self._is_programme(held, None) else ())
                     return
             self._open_again(hidden)
+
+    def _own(
+        self, packet: Packet[VideoStream], held: list[Packet[VideoStream]], beside: Counter[int]
+    ) -> Iterator[Packet[VideoStream]]:
+        """A packet of the programme's stream, after held ones of another stream that show the programme before it."""
+        # FFmpeg returns the last packets of a stream with its next ones.
+        if not held or (self.position(packet) or 0) > (self.position(held[0]) or 0):
+            if self._is_programme(held, packet):
+                yield from map(self._follow, held)
+            else:
+                beside.update(other.stream.id for other in held)
+            held.clear()
+        yield self._follow(packet)
 
     @property
     def is_packed(self) -> bool:
@@ -140,6 +155,29 @@ class Demuxer:
         self._latest = _Latest(self.position(packet) or self._latest.position, dts_of(packet), packet.size)
         return packet
 
+    def _may_follow(self, packet: Packet[Any]) -> bool:
+        """Whether a packet of another stream has a picture, and comes after the programme's latest one in the file."""
+        is_video = isinstance(packet.stream, VideoStream) and packet.stream.codec_context is not None
+        return is_video and (self.position(packet) or self._latest.position) >= self._latest.position
+
+    def _is_programme(self, held: list[Packet[VideoStream]], following: Packet[VideoStream] | None) -> bool:
+        """Whether packets of another stream show the programme, from its latest packet to the following one or the end.
+
+        They do if they are several, and take the time in which its own stream has none.
+        """
+        if len(held) < 2:
+            return False
+        times = [dts_of(packet) for packet in held]
+        own = [] if following is None else [dts_of(following)]
+        if not self._latest.size:
+            return _is_steady(times) and bool(own) and own[0] - times[0] > _LATE_TICKS
+        latest = self._latest.dts - self._rounds * transport.CLOCK_WRAP
+        ticks = (own or times)[0] - latest
+        if not -_ABSENT_TICKS <= ticks < _CLOCK_TICKS:
+            return _is_steady(times)
+        is_absent = not own or ticks > _ABSENT_TICKS
+        return is_absent and _is_steady([latest, *times, *own])
+
     def _hidden_before(self, packet: Packet[VideoStream] | None) -> frozenset[int]:
         """Identifiers of streams with pictures before a packet, or before the end, that FFmpeg does not report.
 
@@ -150,7 +188,7 @@ class Demuxer:
             return frozenset()
         if packet is not None and end is not None:
             ticks = dts_of(packet) + self._rounds * transport.CLOCK_WRAP - latest.dts
-            if 0 <= ticks <= _STEADY_TICKS and end - latest.position < _STEADY_BYTES + 2 * latest.size:
+            if 0 <= ticks <= _ABSENT_TICKS and end - latest.position < _STEADY_BYTES + 2 * latest.size:
                 return frozenset()
         pids = transport.picture_pids(self._path, latest.position, end)
         return pids - self._unreported - {stream.id for stream in self._current.streams}
@@ -196,6 +234,11 @@ class Demuxer:
             self.unknown_bytes += unknown if unknown > _UNKNOWN_BYTES else 0
         self._position = packet.pos
         self._known = packet.size + _HEADERS
+
+
+def _is_steady(times: Sequence[int]) -> bool:
+    """Whether decoding times follow one another as those of one video; streams may overlap by their reordering."""
+    return all(-_ABSENT_TICKS <= second - first <= _STEADY_TICKS for first, second in pairwise(times))
 
 
 def dts_of(packet: Packet[VideoStream]) -> int:

@@ -10,7 +10,7 @@ from gfpipe.errors import RecordingError
 from gfpipe.video.frames import VideoInfo
 from gfpipe.video.moment import Moment, still
 from gfpipe.video.reader import open_video
-from tests.video.film import FPS, film, number
+from tests.video.film import FPS, Seen, film, number, see
 from tests.video.streams import transport
 
 FRAME = 1 / FPS
@@ -83,3 +83,68 @@ def test_file_that_replaces_another_is_read_anew(two_programmes: Path, ts: Path,
         path.write_bytes(source.read_bytes())
         programmes = open_video(path, Sampling.KEYFRAMES, 1.0).info.programmes
         assert [programme.number for programme in programmes] == ([1, 2] if source == two_programmes else [1])
+
+
+def stretches(path: Path, lengths: list[int], codec: str = "mpeg2video") -> Path:
+    """Stretches of so many frames, one after the other; every second one is H.264, the others of their own stream."""
+    packets, start, first = [], 3600.0, 0
+    for index, length in enumerate(lengths):
+        own = {"codec": "libx264"} if index % 2 == 0 else {"codec": codec}
+        part = film(path.parent / "part.ts", length / FPS, first, start_seconds=start, b_frames=0, **own)
+        pids = {} if index % 2 == 0 else {transport.VIDEO: 0x200}
+        packets += transport.renumbered(transport.packets_of(part), pids, version=index)
+        start, first = start + length / FPS, first + length
+    return transport.write(path, packets)
+
+
+def assert_all_shown(seen: Seen, frames: int) -> None:
+    """Each frame is shown at its time, except for two at the end of a stretch, which FFmpeg returns too late."""
+    due = np.round(seen.seconds * FPS).astype(int)
+    assert seen.steps.sum() + seen.lost_seconds == pytest.approx(frames / FPS, abs=FRAME)
+    assert ((due - seen.numbers >= 0) & (due - seen.numbers <= 2)).all()
+
+
+@BOTH
+@pytest.mark.parametrize("codec", ["mpeg2video", "libx264"])
+@pytest.mark.parametrize("length", [4, 12, 24, 26, 28, 40])
+def test_short_stretch_of_another_stream_is_shown(reel: Path, length: int, codec: str, sampling: Sampling) -> None:
+    path = reel / f"stretch-{length}-{codec}.ts"
+    seen = see(path if path.exists() else stretches(path, [50, length, 50], codec), sampling, FRAME)
+    assert_all_shown(seen, 100 + length)
+    assert seen.lost_seconds < 4.5 * FRAME
+    assert {*range(48), *range(50, 48 + length), *range(50 + length, 100 + length)} <= set(seen.numbers)
+
+
+@BOTH
+def test_several_short_stretches_are_shown(reel: Path, sampling: Sampling) -> None:
+    seen = see(stretches(reel / "stretches.ts", [50, 10, 6, 20, 30, 5, 4, 8]), sampling, FRAME)
+    assert_all_shown(seen, 133)
+    assert seen.lost_seconds < 14.5 * FRAME
+
+
+@BOTH
+@pytest.mark.parametrize("length", [3, 12, 24])
+def test_short_last_stretch_is_shown(reel: Path, length: int, sampling: Sampling) -> None:
+    seen = see(stretches(reel / f"last-{length}.ts", [50, length]), sampling, FRAME)
+    assert_all_shown(seen, 50 + length)
+    assert seen.lost == ()
+
+
+@BOTH
+@pytest.mark.parametrize("length", [60, 120])
+def test_first_stretch_is_shown_if_the_stream_of_the_programme_begins_later(
+    reel: Path, length: int, sampling: Sampling
+) -> None:
+    path = stretches(reel / f"first-{length}.ts", [50, length, 50])
+    packets = transport.packets_of(path)
+    begin = next(i for i, packet in enumerate(packets) if transport.pid_of(packet) == 0x200)
+    seen = see(transport.write(reel / f"first-{length}-only.ts", packets[begin:]), sampling, FRAME)
+    assert seen.steps.sum() + seen.lost_seconds == pytest.approx((length + 50) / FPS, abs=2 * FRAME)
+    assert seen.numbers[0] == 50
+
+
+@BOTH
+def test_single_picture_of_another_stream_is_not_the_programme(reel: Path, sampling: Sampling) -> None:
+    seen = see(stretches(reel / "single.ts", [50, 1, 50]), sampling, FRAME)
+    assert 50 not in seen.numbers
+    assert seen.steps.sum() == pytest.approx(101 / FPS, abs=FRAME / 2)
