@@ -110,6 +110,8 @@ def analyse_archive(job: AnalysisJob) -> list[Summary]:
         job, work, fail, analysis.device, selected.recordings, finished, overview.headline
     )
     headline = overview.headline(summaries, len(selected.rejected))
+    if others := overview.other_models(summaries, provenance.classifier_id):
+        headline += f"; classified: {others}, others by {provenance.classifier_id}"
     coverage = overview.coverage(selected.recordings, selected.rejected, summaries)
     create_table_artifact(overview.newest(coverage), "coverage", f"{headline}; newest first")
     if problems := overview.problems(selected.rejected, summaries):

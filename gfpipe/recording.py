@@ -136,6 +136,7 @@ class Summary:
         lost_seconds: missing or undecodable time within the container's or the scheduled duration.
         reason: why the recording is partial or failed, with a remedy.
         note: what else a user should know, such as which of several programmes was analysed.
+        classifier_id: of an earlier run.
         reused: the shards existed already.
     """
 
@@ -148,6 +149,7 @@ class Summary:
     faces: int = 0
     reason: str | None = None
     note: str | None = None
+    classifier_id: str | None = None
     timings: Timings = Timings()
     reused: bool = False
 

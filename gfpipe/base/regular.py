@@ -1,5 +1,9 @@
-"""Files that can be read: no named pipes, sockets or devices, which block or do something when they are opened."""
+"""Files that can be read, and their fingerprints.
 
+Named pipes, sockets and devices block or do something when they are opened: they are refused.
+"""
+
+import hashlib
 import os
 import stat
 import threading
@@ -49,3 +53,19 @@ def read_ends(path: str | Path) -> tuple[int, bytes] | None:
     thread.start()
     thread.join(_RESPONSE_SECONDS)
     return found[0] if found else None
+
+
+def fingerprint(path: str | Path) -> str | None:
+    """Hash of the size and both ends of a file, to detect replaced or grown files; None if it cannot be read."""
+    if (found := read_ends(path)) is None:
+        return None
+    size, ends = found
+    return hashlib.blake2b(size.to_bytes(8, "little") + ends, digest_size=16).hexdigest()
+
+
+def size(path: str | Path) -> int | None:
+    """Size of a file in bytes; None if there is none."""
+    try:
+        return on_disk(path).stat().st_size
+    except OSError:
+        return None

@@ -15,6 +15,8 @@ from gfpipe.flows import server
 from gfpipe.flows.jobs.recordings import AnalysisJob, ReclassifyJob, resolved
 from gfpipe.lake import identity
 from gfpipe.lake.identity import Change
+from gfpipe.models import store
+from gfpipe.output import overview
 from gfpipe.output.formats import counted
 from gfpipe.recording import Rejected, Summary
 from gfpipe.stages.analysis import WORKER_MODULES, listing
@@ -32,9 +34,13 @@ def analyse(job: AnalysisJob) -> tuple[list[Summary], tuple[Rejected, ...]]:
     If the lake has everything and no server is configured that would show the run, neither Prefect nor workers start.
     """
     selected, changes = announce(job)
-    if not server.may_be_configured() and (finished := _finished(job, selected, changes)):
-        return finished, selected.rejected
-    return _on_recordings("analyse", "analyse_archive", job), selected.rejected
+    summaries = [] if server.may_be_configured() else _finished(job, selected, changes)
+    summaries = summaries or _on_recordings("analyse", "analyse_archive", job)
+    classifier_id = store.card(resolved(job).classifier).id
+    if others := overview.other_models(summaries, classifier_id):
+        console.say(f"classified: {others}, others by {classifier_id}; for one series, run:", "yellow")
+        console.say(f"  gfpipe reclassify --lake {job.lake} --classifier {classifier_id}", "yellow")
+    return summaries, selected.rejected
 
 
 def _finished(job: AnalysisJob, selected: Manifest, changes: Sequence[Change]) -> list[Summary]:

@@ -2,8 +2,8 @@
 
 stored faces + the same frame batches -> shots and tracks -> chips -> p_female -> the same four shards
 
-Predictions of earlier models remain in ``attributes``; screen time uses those of the recording's own classifier. Stored
-crops keep their expiry.
+Predictions of earlier models remain in ``attributes``; screen time uses those of the recording's own classifier. If the
+model is one of them, nothing is decoded. Stored crops keep their expiry.
 """
 
 from dataclasses import replace
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from gfpipe.base import regular
 from gfpipe.choices import Sampling
 from gfpipe.errors import RecordingError
 from gfpipe.faces import stream
@@ -22,7 +23,7 @@ from gfpipe.lake import crops, schema, shards
 from gfpipe.lake.provenance import Provenance
 from gfpipe.lake.schema import VIDEO_COLUMNS
 from gfpipe.lake.shards import Stored
-from gfpipe.recording import Clock, Summary
+from gfpipe.recording import Clock, Summary, Timings
 from gfpipe.settings import Analysis
 from gfpipe.video.frames import FrameBatch, Reader
 from gfpipe.video.reader import open_video
@@ -39,9 +40,12 @@ def run(analysis: Stored, lake: str, config: Analysis, provenance: Provenance) -
         RecordingError: the file is missing, was replaced, or is decoded differently now.
         LakeError: the lake cannot be read or written.
     """
+    known = analysis.earlier.get(provenance.classifier_id) == provenance.classifier_sha256
+    if known and analysis.provenance.same_faces(provenance):
+        return _choose(analysis, lake, provenance)
     stored, clock, track_ids = _StoredFaces(lake, analysis), Clock(), [np.zeros(0, np.int32)]
     classifier, reader = stream.load_classifier(config.classifier, config.device), _same_video(analysis)
-    with shards.writer(lake, analysis.recording, provenance) as write:
+    with shards.writer(lake, analysis.recording, provenance, earlier=_others(analysis, provenance)) as write:
         for frames, detections, tracks, attributes in stream.classify(reader, stored.detect, classifier, clock):
             with clock("write"):
                 faces = {name: stored.batch[name].combine_chunks() for name in _COPIED}
@@ -50,7 +54,7 @@ def run(analysis: Stored, lake: str, config: Analysis, provenance: Provenance) -
                 write.write(frames.seconds, frames.step_seconds, index, faces, predictions, tracks.shot)
             track_ids.append(tracks.track_id)
         stored.check_complete()
-        write.keep(stored.attributes.filter(pc.field("model_id") != provenance.classifier_id))
+        write.keep("attributes", stored.attributes.filter(pc.field("model_id") != provenance.classifier_id))
         old_crops = crops.of(lake, analysis.recording, analysis.provenance.config_digest)
         if old_crops is not None:
             track_id = np.ma.masked_less(np.concatenate(track_ids), 0)[stored.rows_of(old_crops)]
@@ -58,6 +62,27 @@ def run(analysis: Stored, lake: str, config: Analysis, provenance: Provenance) -
         summary = replace(analysis.summary, timings=clock.timings, reused=False)
         write.finish(summary, **{column: analysis.row[column] for column in VIDEO_COLUMNS})
     return summary
+
+
+def _choose(analysis: Stored, lake: str, provenance: Provenance) -> Summary:
+    """Make an earlier model, whose predictions are stored, that of the recording; the file may be missing."""
+    source = {column: analysis.row[column] for column in shards.UNREAD}
+    with shards.writer(
+        lake, analysis.recording, provenance, source=source, earlier=_others(analysis, provenance)
+    ) as write:
+        for table in shards.ROW_TABLES:
+            write.keep(table, shards.rows(lake, analysis, table))
+        old_crops = crops.of(lake, analysis.recording, analysis.provenance.config_digest)
+        if old_crops is not None:
+            write.crops(*crops.again(old_crops, old_crops["track_id"].combine_chunks()))
+        summary = replace(analysis.summary, timings=Timings(), reused=False)
+        write.finish(summary, **{column: analysis.row[column] for column in VIDEO_COLUMNS})
+    return summary
+
+
+def _others(analysis: Stored, provenance: Provenance) -> dict[str, str]:
+    """The models of an analysis, without that of `provenance`."""
+    return {name: sha256 for name, sha256 in analysis.models.items() if name != provenance.classifier_id}
 
 
 def _same_video(analysis: Stored) -> Reader:
@@ -70,7 +95,7 @@ def _same_video(analysis: Stored) -> Reader:
         recording.scheduled_seconds,
         programme=provenance.programme,
     )
-    if analysis.row["source_fingerprint"] != shards.fingerprint(recording.path):
+    if analysis.row["source_fingerprint"] != regular.fingerprint(recording.path):
         raise RecordingError(f"{recording.path}: not the file that was analysed; run gfpipe analyse on its archive")
     return reader
 

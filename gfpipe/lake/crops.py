@@ -46,7 +46,7 @@ def has(lake: str, recording: Recording, config_digest: str) -> bool:
     Raises:
         LakeError: the shard cannot be read.
     """
-    storage, parts = Storage(lake), shards.crops_place(recording)
+    storage, parts = Storage(lake), shards.place("crops", recording)
     if not storage.exists(*parts):
         return False
     facts = metadata(storage, *parts)
@@ -55,10 +55,10 @@ def has(lake: str, recording: Recording, config_digest: str) -> bool:
 
 def of(lake: str, recording: Recording, config_digest: str) -> pa.Table | None:
     """Read the crops of an analysis, with pictures; None if there is no shard or it has expired. Raises as `has`."""
-    return Storage(lake).read_table(*shards.crops_place(recording)) if has(lake, recording, config_digest) else None
+    return Storage(lake).read_table(*shards.place("crops", recording)) if has(lake, recording, config_digest) else None
 
 
-def again(crops: pa.Table, track_id: NDArray[np.int32]) -> tuple[dict[str, Any], int, datetime]:
+def again(crops: pa.Table, track_id: NDArray[np.int32] | pa.Array) -> tuple[dict[str, Any], int, datetime]:
     """As :func:`columns` for N crops of :func:`of` and ``track_id``, (N,), of a new analysis, with the same dates."""
     until = datetime.fromisoformat(crops.schema.metadata[b"gfpipe.expires_at"].decode())
     same = ("sample_index", "face_index", "jpeg", "width", "height", "kept_at", "expires_at")

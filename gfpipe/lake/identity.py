@@ -17,6 +17,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gfpipe.base import regular
 from gfpipe.base.files import on_disk
 from gfpipe.lake import retention, schema, shards
 from gfpipe.lake.storage import Storage, is_shard
@@ -170,7 +171,7 @@ def _entry(row: Mapping[str, Any]) -> _Entry:
 
 def _changes(new: Recording, here: _Entry | None, others: Sequence[_Entry]) -> list[Change]:
     """Changes of one listed recording: `here` has its id already, `others` are of the same path."""
-    print_now = shards.fingerprint(new.path) if others else None
+    print_now = regular.fingerprint(new.path) if others else None
     same = [entry for entry in others if _is_same(entry, new, print_now)]
     target = here if here and here.is_analysed else None
     movable = [entry for entry in same if entry.is_analysed and print_now and entry.fingerprint == print_now]
@@ -193,7 +194,7 @@ def _placed(recording: Recording) -> tuple[str, str]:
 
 def _moved(new: Recording, elsewhere: Mapping[str | None, _Entry]) -> list[_Entry]:
     """The entry of a file that has another path now: moved, or the same file by another name."""
-    entry = elsewhere.get(print_now) if (print_now := shards.fingerprint(new.path)) else None
+    entry = elsewhere.get(print_now) if (print_now := regular.fingerprint(new.path)) else None
     if entry is None:
         return []
     old = on_disk(entry.recording.path)
@@ -247,9 +248,9 @@ def _renamed(table: pa.Table, renamed: Mapping[str, Change]) -> pa.Table:
     for row in rows:
         if (change := renamed.get(row["recording_id"])) is None:
             continue
-        shard = "/".join(shards.crops_place(change.old))
+        shard = "/".join(shards.place("crops", change.old))
         if str(row.get("path") or "").endswith(shard):  # of a curated set: the shard with the crop
-            row["path"] = row["path"].removesuffix(shard) + "/".join(shards.crops_place(change.new))
+            row["path"] = row["path"].removesuffix(shard) + "/".join(shards.place("crops", change.new))
         elif "path" in row:
             row["path"] = change.new.path
         values = schema.recording_columns(change.new) | {"recording_id": change.new.recording_id}

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from gfpipe.lake import schema
@@ -45,13 +45,18 @@ class Provenance:
 
     @classmethod
     def parse(cls, metadata: Mapping[str, str]) -> "Provenance":
-        """Create it from :attr:`metadata`."""
-        return cls(**{name: _KINDS.get(name, str)(text) for name, text in metadata.items()})
+        """Create it from :attr:`metadata`, of a shard: other entries are ignored."""
+        names = metadata.keys() & {field.name for field in fields(cls)}
+        return cls(**{name: _KINDS.get(name, str)(metadata[name]) for name in names})
 
     @property
     def metadata(self) -> dict[str, str]:
         """The fields as text, without those that are not set."""
         return {name: str(value) for name, value in _chosen(vars(self)).items()}
+
+    def same_faces(self, other: "Provenance") -> bool:
+        """Whether both configurations store the same samples and faces, whatever classifies these."""
+        return self == other or other.under(self.classifier_id, self.classifier_sha256) == self
 
     def under(self, classifier_id: str, classifier_sha256: str) -> "Provenance":
         """The same configuration under another classifier and the current method."""

@@ -7,11 +7,13 @@ The row in ``recordings`` is written last and marks the others as complete: rows
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -21,13 +23,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from gfpipe import __version__
-from gfpipe.base import files
-from gfpipe.base.regular import read_ends
+from gfpipe.base import regular
 from gfpipe.errors import LakeError
 from gfpipe.lake import schema
 from gfpipe.lake.provenance import Provenance
 from gfpipe.lake.storage import Storage, is_shard
-from gfpipe.lake.tables import TableWriter
+from gfpipe.lake.tables import Row, TableWriter
 from gfpipe.recording import Recording, Status, Summary, in_zone
 
 _LONGEST_CHANNEL: Final = 200  # characters of a folder, where 255 are the most
@@ -35,17 +36,27 @@ ROW_TABLES: Final = ("samples", "faces", "attributes")
 CROPS_AT_ONCE: Final = 100  # crops per row group, which is read as a whole: a megabyte or two
 _OF_A_RECORDING: Final = re.compile(r"-\d{8}T\d{6}Z-")  # in its id, which is unique across channels
 _KEY: Final = ("recording_id", "config_digest")
+UNREAD: Final = MappingProxyType({"source_bytes": None, "source_fingerprint": None})  # of a file that was not opened
 _OUTCOME: Final = ("reason", "duration_seconds", "analysed_seconds", "lost_seconds")
 _CONFIGURATION: Final = ("sampling", "every_seconds", "min_score", "detector_id", "classifier_id")
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A finished analysis: its row in ``recordings``, and its configuration."""
+    """A finished analysis: its row in ``recordings``, its configuration, and SHA-256 of earlier models by id.
+
+    Predictions of the earlier models are in ``attributes`` too.
+    """
 
     recording: Recording
     row: Mapping[str, Any]
     provenance: Provenance
+    earlier: Mapping[str, str]
+
+    @property
+    def models(self) -> dict[str, str]:
+        """SHA-256 of the models that have classified all faces, by id."""
+        return {**self.earlier, self.provenance.classifier_id: self.provenance.classifier_sha256}
 
     @property
     def summary(self) -> Summary:
@@ -57,6 +68,7 @@ class Stored:
             faces=self.row["face_count"],
             reused=True,
             note=self.row.get("note"),  # shards of earlier versions have none
+            classifier_id=self.provenance.classifier_id,
             **{name: self.row[name] for name in _OUTCOME},
         )
 
@@ -71,27 +83,28 @@ def stored(lake: str, recording: Recording) -> Stored | None:
     if not storage.exists(*parts):
         return None
     table = storage.read_table(*parts)
-    names = {f"gfpipe.{field.name}".encode(): field.name for field in fields(Provenance)}
-    facts = {names[key]: text.decode() for key, text in table.schema.metadata.items() if key in names}
-    return Stored(recording, table.to_pylist()[0], Provenance.parse(facts))
+    facts = {key.decode().removeprefix("gfpipe."): text.decode() for key, text in table.schema.metadata.items()}
+    earlier = json.loads(facts.get("earlier_models", "{}"))
+    return Stored(recording, table.to_pylist()[0], Provenance.parse(facts), earlier)
 
 
-def finished(lake: str, recording: Recording, config_digest: str, min_score: float = 1.0) -> Summary | None:
-    """Summary of an earlier run with the same configuration on the same file; None if there is work to do.
+def finished(lake: str, recording: Recording, provenance: Provenance, min_score: float = 1.0) -> Stored | None:
+    """An earlier analysis that found the same faces in the same file; None if there is work to do.
 
-    A shard that stores faces only from a higher score than `min_score`, or is damaged or missing, is not finished.
-    A failed recording is always tried again: it fails fast, and its cause may have gone.
+    It may have another classifier: `reclassify` changes that. A shard that stores faces only from a higher score than
+    `min_score`, or is damaged or missing, is not finished. A failed recording is always tried again: it fails fast, and
+    its cause may have gone.
     """
     storage = settle(lake)
     if any(storage.problem(*place(table, recording)) for table in schema.ANALYSED):
         return None
     analysis = stored(lake, recording)
-    if analysis is None or analysis.provenance.config_digest != config_digest:
+    if analysis is None or not analysis.provenance.same_faces(provenance):
         return None
     if analysis.summary.status is Status.FAILED or analysis.provenance.min_score > min_score:
         return None
     known = analysis.row["source_fingerprint"]
-    return analysis.summary if known is None or known == fingerprint(recording.path) else None
+    return analysis if known is None or known == regular.fingerprint(recording.path) else None
 
 
 def analysed(lake: str) -> list[Recording]:
@@ -120,24 +133,14 @@ def rows(lake: str, analysis: Stored, table: str) -> pa.Table:
     return shard.filter(pc.field("config_digest") == analysis.provenance.config_digest)
 
 
-def fingerprint(path: str) -> str | None:
-    """Hash of the size and both ends of a file, to detect replaced or grown files; None if it cannot be read."""
-    if (found := read_ends(path)) is None:
-        return None
-    size, ends = found
-    return hashlib.blake2b(size.to_bytes(8, "little") + ends, digest_size=16).hexdigest()
-
-
 class ShardWriter:
     """Writes the shards of a recording in batches; they appear with :meth:`finish`."""
 
-    def __init__(self, lake: str, recording: Recording, provenance: Provenance, *, reads_source: bool = True) -> None:
+    def __init__(
+        self, lake: str, recording: Recording, provenance: Provenance, source: Row, earlier: Mapping[str, str]
+    ) -> None:
         self._storage, self._recording, self._provenance = Storage(lake), recording, provenance
-        self._source = (
-            {"source_bytes": _size(recording.path), "source_fingerprint": fingerprint(recording.path)}
-            if reads_source
-            else {"source_bytes": None, "source_fingerprint": None}
-        )
+        self._source, self._earlier = source, earlier
         self._tables = {table: self._table(table) for table in (*ROW_TABLES, "recordings")}
         self.samples = 0
         self.faces = 0
@@ -187,31 +190,31 @@ class ShardWriter:
         self.faces += len(face_sample)
         self.analysed_seconds += float(step_seconds.sum())
 
-    def keep(self, attributes: pa.Table) -> None:
-        """Append rows of ``attributes`` by other models for the same faces; raises as :meth:`write` does."""
-        columns = {name: attributes[name].combine_chunks() for name in attributes.column_names if name not in _KEY}
-        self._append("attributes", **columns)
+    def keep(self, table: str, rows: pa.Table) -> None:
+        """Append rows of an earlier analysis with the same faces; raises as :meth:`write` does."""
+        columns = {name: rows[name].combine_chunks() for name in rows.column_names if name not in _KEY}
+        self._append(table, **columns)
 
     def crops(self, columns: Mapping[str, Any], rows: int, expires_at: datetime) -> None:
         """Write the shard of crops, even without rows; at most once, before :meth:`finish`.
 
         ``columns`` are those of ``crops`` except the keys, (rows, …) each. Raises as :meth:`write` does.
         """
-        parts, metadata = crops_place(self._recording), self._metadata | {"expires_at": expires_at.isoformat()}
+        parts, metadata = place("crops", self._recording), self._metadata | {"expires_at": expires_at.isoformat()}
         self._tables["crops"] = TableWriter(self._storage, parts, schema.CROPS, metadata, CROPS_AT_ONCE)
         self._tables["recordings"] = self._tables.pop("recordings")  # committed last
         self._append_to("crops", dict(columns), rows)
 
     def finish(self, summary: Summary, **facts: Any) -> None:
         """Commit the shards, ``recordings`` last, with further columns ``facts``; raises as :meth:`write` does."""
-        row = _recording_row(self._recording, self._provenance, summary) | self._source | facts
+        row = _recording_row(self._recording, self._provenance, summary) | {**self._source, **facts}
         self._append("recordings", **{column: [value] for column, value in row.items()})
         for table in self._tables.values():
             table.close()
         # An old row in `recordings` must not mark the new rows as complete.
         self._storage.delete(*place("recordings", self._recording))
         if "crops" not in self._tables:  # the indices of old crops may be those of other faces now
-            self._storage.delete(*crops_place(self._recording))
+            self._storage.delete(*place("crops", self._recording))
         for table in self._tables.values():
             table.commit()
 
@@ -222,7 +225,8 @@ class ShardWriter:
 
     @property
     def _metadata(self) -> dict[str, Any]:
-        return self._provenance.metadata | {"version": __version__, "schema_version": schema.VERSION} | self._source
+        facts = {"version": __version__, "schema_version": schema.VERSION, **self._source}
+        return self._provenance.metadata | facts | {"earlier_models": json.dumps(dict(self._earlier))}
 
     def _table(self, table: str) -> TableWriter:
         return TableWriter(self._storage, place(table, self._recording), schema.TABLES[table], self._metadata)
@@ -237,25 +241,33 @@ class ShardWriter:
 
 @contextmanager
 def writer(
-    lake: str, recording: Recording, provenance: Provenance, *, reads_source: bool = True
+    lake: str,
+    recording: Recording,
+    provenance: Provenance,
+    *,
+    source: Row | None = None,
+    earlier: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[ShardWriter]:
     """Open the shards of a recording; without :meth:`ShardWriter.finish` nothing is written.
 
-    Without ``reads_source`` its file is not opened, and its size and fingerprint are null.
+    Args:
+        lake: folder or URL of the shards.
+        recording: the file.
+        provenance: of the rows.
+        source: ``source_bytes`` and ``source_fingerprint``; by default they are read from the file.
+        earlier: SHA-256 of the other models whose predictions are kept, by id.
 
     Raises:
         LakeError: the lake cannot be written.
     """
-    shards = ShardWriter(lake, recording, provenance, reads_source=reads_source)
+    if source is None:
+        path = recording.path
+        source = {"source_bytes": regular.size(path), "source_fingerprint": regular.fingerprint(path)}
+    shards = ShardWriter(lake, recording, provenance, source, earlier)
     try:
         yield shards
     finally:
         shards.discard()
-
-
-def crops_place(recording: Recording) -> tuple[str, ...]:
-    """Path of the crops of a recording within the lake."""
-    return place("crops", recording)
 
 
 def speech_place(recording_id: str) -> tuple[str, ...]:
@@ -298,13 +310,6 @@ def _recording_row(recording: Recording, provenance: Provenance, summary: Summar
         "analysed_at": datetime.now(UTC),
         "gfpipe_version": __version__,
     }
-
-
-def _size(path: str) -> int | None:
-    try:
-        return files.on_disk(path).stat().st_size
-    except OSError:
-        return None
 
 
 def _folder(channel: str) -> str:

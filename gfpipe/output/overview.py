@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import PurePath
 from typing import Any, Final
 
+from gfpipe.output import formats
 from gfpipe.output.formats import clock
 from gfpipe.recording import Recording, Rejected, Status, Summary
 
@@ -108,6 +109,16 @@ def headline(summaries: Sequence[Summary], rejected: int = 0) -> str:
             "rejected": rejected,
             "done before": len(summaries) - len(statuses),
         }
+    )
+
+
+def other_models(summaries: Iterable[Summary], classifier_id: str) -> str | None:
+    """How many recordings another model than `classifier_id` classified in an earlier run; None if there are none."""
+    others = [summary.classifier_id for summary in summaries if summary.classifier_id not in (None, classifier_id)]
+    return (
+        f"{formats.counted(len(others), 'recording')} by {', '.join(sorted(set(filter(None, others))))}"
+        if others
+        else None
     )
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from gfpipe.archive.manifest import read
+from gfpipe.base import regular
 from gfpipe.base.files import as_text, on_disk
 from gfpipe.choices import DEFAULT_PATTERN
 from gfpipe.errors import UsageError
-from gfpipe.lake import schedule, shards
+from gfpipe.lake import schedule
 from gfpipe.video.encode import write_video
 from gfpipe.video.probe import probe
 from tests.archive.folders import archive
@@ -69,7 +70,7 @@ def test_a_name_that_is_not_utf8_is_escaped_stored_and_opened(tmp_path: Path) ->
     assert summer.programme == "l\\xe9t\\xe9"
     schedule.record(str(tmp_path / "lake"), contents.source, contents.recordings, contents.rejected)
     assert probe(summer.path).width == 176
-    assert shards.fingerprint(summer.path) is not None
+    assert regular.fingerprint(summer.path) is not None
     assert as_text(str(on_disk(summer.path))) == summer.path
     literal = str(tmp_path / "tv1/2001-03-04/2030_\\xe9.ts")
     assert str(on_disk(literal)) == literal

@@ -81,8 +81,7 @@ def rows_of(lake: str, recordings: Iterable[Recording]) -> State:
     state = State()
     for recording in recordings:
         stored = shards.stored(lake, recording)
-        digest = stored.provenance.config_digest if stored else ""
-        if stored is None or shards.finished(lake, recording, digest) is None:
+        if stored is None or shards.finished(lake, recording, stored.provenance) is None:
             state[recording.programme] = None
         else:
             state[recording.programme] = [shards.rows(lake, stored, table).to_pylist() for table in schema.ANALYSED[1:]]

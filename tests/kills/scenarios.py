@@ -44,7 +44,7 @@ def _recordings(folder: Path, count: int = 3) -> list[Any]:
 
 def _analyse(folder: Path, digest: str = "digest1", faces: int = 40) -> None:
     for recording in _recordings(folder):
-        if shards.finished(str(folder / "lake"), recording, digest) is None:
+        if shards.finished(str(folder / "lake"), recording, kept.run(digest)) is None:
             kept.keep(folder / "lake", recording, faces, digest=digest)
 
 

@@ -25,6 +25,11 @@ def recording(folder: Path, programme: str = "news", channel: str = "one") -> Re
     return Recording(str(path), channel, programme, START)
 
 
+def run(digest: str) -> Provenance:
+    """A configuration with this digest."""
+    return Provenance(digest, *list(vars(RUN).values())[1:])
+
+
 def keep(
     lake: Path | str,
     of: Recording,
@@ -41,8 +46,7 @@ def keep(
 
     Faces and the pictures of them have `side` pixels.
     """
-    provenance = Provenance(digest, *list(vars(RUN).values())[1:])
-    with shards.writer(str(lake), of, provenance) as write:
+    with shards.writer(str(lake), of, run(digest)) as write:
         zeros = np.zeros(count, np.float32)
         faces: dict[str, Any] = dict.fromkeys(("x1", "y1", "detector_score", "height_360"), zeros)
         faces |= {"x2": zeros + side, "y2": zeros + side, "landmarks": np.zeros((count, 10), np.float32)}

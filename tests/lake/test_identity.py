@@ -15,7 +15,7 @@ from gfpipe.labelling.labels import Label
 from gfpipe.lake import crops, identity, retention, schedule, shards
 from gfpipe.lake.storage import Storage
 from gfpipe.recording import Recording
-from tests.lake.kept import keep, recording
+from tests.lake.kept import RUN, keep, recording
 
 PARIS, NEW_YORK = ZoneInfo("Europe/Paris"), ZoneInfo("America/New_York")
 DAY = timedelta(days=1)
@@ -85,9 +85,9 @@ def test_an_entry_moves_with_crops_labels_and_speech(
     assert found == identity.Change(news, now, True)
     assert counted(lake) == [(now.channel, now.start.astimezone(UTC), 3.0)]
     assert all(now.recording_id in name for name in files(lake))
-    done = shards.finished(lake, now, "digest1")
+    done = shards.finished(lake, now, RUN)
     assert done is not None
-    assert done.faces == 3
+    assert done.summary.faces == 3
     assert crops.jpeg(lake, now.recording_id, 2, 0, "digest1") is not None
     with warehouse.open(lake) as db:
         assert db.query("select recording_id, answer from labelled_faces").to_pylist() == [
@@ -128,7 +128,7 @@ def test_a_copy_does_not_move_the_entry_of_its_original(lake: str, news: Recordi
 def test_replaced_content_is_analysed_again_and_its_former_entry_is_removed(lake: str, news: Recording) -> None:
     keep(lake, news)
     Path(news.path).write_bytes(b"the whole programme")
-    assert shards.finished(lake, news, "digest1") is None
+    assert shards.finished(lake, news, RUN) is None
     now = replace(news, start=news.start.replace(tzinfo=NEW_YORK))
     assert listed(lake, now) == (identity.Change(news, now, False),)
     assert files(lake) == set()

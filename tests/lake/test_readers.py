@@ -13,7 +13,7 @@ import pytest
 from gfpipe.lake import schema, shards
 from gfpipe.recording import Recording
 from gfpipe.warehouse.building import write_schemas
-from tests.lake.test_shards import START, analyse
+from tests.lake.test_shards import RUN, START, analyse
 from tests.warehouse.lakes import Show, write_labels, write_schedule, write_speech
 
 READERS: dict[str, Callable[[Path], Any]] = {
@@ -71,7 +71,7 @@ def test_shards_in_folders_of_earlier_versions_are_moved_and_still_finished(tmp_
     former.parent.mkdir(parents=True)
     merged.write_bytes(shard.read_bytes())
     shard.rename(former)
-    assert shards.finished(lake, recording, "digest1") is not None
+    assert shards.finished(lake, recording, RUN) is not None
     assert shard.exists()
     assert not former.exists()
     assert merged.exists()

@@ -94,19 +94,34 @@ def test_channels_of_any_name_survive_the_folders(tmp_path: Path, recording: Rec
 
 def test_a_finished_recording_is_known_and_costs_nothing(tmp_path: Path, recording: Recording) -> None:
     lake = str(tmp_path / "lake")
-    assert shards.finished(lake, recording, "digest1") is None
+    assert shards.finished(lake, recording, RUN) is None
     analyse(lake, recording)
-    done = shards.finished(lake, recording, "digest1")
+    done = shards.finished(lake, recording, RUN)
     assert done is not None
-    assert (done.reused, done.samples, done.faces, done.analysed_seconds) == (True, 5, 4, 5.0)
+    summary = done.summary
+    assert (summary.reused, summary.samples, summary.faces, summary.analysed_seconds) == (True, 5, 4, 5.0)
+    assert summary.classifier_id == "classifier"
+
+
+def test_a_recording_that_another_model_classified_is_finished(tmp_path: Path, recording: Recording) -> None:
+    """Faces are classified again by ``gfpipe reclassify``: a promotion does not decode an archive again."""
+    lake = str(tmp_path / "lake")
+    facts = {name: value for name, value in vars(RUN).items() if name != "config_digest"}
+    run = Provenance.of(**facts)
+    analyse(lake, recording, run)
+    done = shards.finished(lake, recording, run.under("champion", "cc"))
+    assert done is not None
+    assert done.provenance == run
+    for other in ({"sampling": "exact"}, {"every_seconds": 2.0}, {"detector_sha256": "ab"}, {"programme": 2}):
+        assert shards.finished(lake, recording, Provenance.of(**facts | other).under("champion", "cc")) is None
 
 
 def test_another_configuration_or_another_file_makes_a_shard_stale(tmp_path: Path, recording: Recording) -> None:
     lake = str(tmp_path / "lake")
     analyse(lake, recording)
-    assert shards.finished(lake, recording, "digest2") is None
+    assert shards.finished(lake, recording, Provenance("digest2", *list(vars(RUN).values())[1:])) is None
     Path(recording.path).write_bytes(b"the whole video at last")
-    assert shards.finished(lake, recording, "digest1") is None
+    assert shards.finished(lake, recording, RUN) is None
 
 
 @pytest.mark.parametrize("table", schema.ANALYSED)
@@ -119,11 +134,11 @@ def test_a_damaged_or_missing_shard_is_made_again(
     (shard,) = Path(lake, table).rglob("*.parquet")
     sound = shard.read_bytes()
     shard.unlink() if content is None else shard.write_bytes(content)
-    assert shards.finished(lake, recording, "digest1") is None
+    assert shards.finished(lake, recording, RUN) is None
     shard.write_bytes(sound[:200] + bytes([sound[200] ^ 1]) + sound[201:])
-    assert shards.finished(lake, recording, "digest1") is None
+    assert shards.finished(lake, recording, RUN) is None
     analyse(lake, recording)
-    assert shards.finished(lake, recording, "digest1") is not None
+    assert shards.finished(lake, recording, RUN) is not None
 
 
 def test_a_flipped_bit_is_said_when_rows_are_read(tmp_path: Path, recording: Recording) -> None:
@@ -173,14 +188,14 @@ def test_programme_is_part_of_the_digest_only_where_it_is_set(tmp_path: Path, re
 def test_a_shard_that_lacks_faces_which_count_is_stale(tmp_path: Path, recording: Recording) -> None:
     lake = str(tmp_path / "lake")
     analyse(lake, recording)  # as by an earlier version: faces from 0.9
-    assert shards.finished(lake, recording, "digest1", 0.9) is not None
-    assert shards.finished(lake, recording, "digest1", 0.7) is None
+    assert shards.finished(lake, recording, RUN, 0.9) is not None
+    assert shards.finished(lake, recording, RUN, 0.7) is None
 
 
 def test_a_failed_recording_is_tried_again(tmp_path: Path, recording: Recording) -> None:
     lake = str(tmp_path / "lake")
     analyse(lake, recording, status=Status.FAILED)
-    assert shards.finished(lake, recording, "digest1") is None
+    assert shards.finished(lake, recording, RUN) is None
 
 
 def test_what_was_not_finished_leaves_nothing_behind(tmp_path: Path, recording: Recording) -> None:
@@ -217,8 +232,8 @@ def test_a_kill_between_two_renames_leaves_no_mark(
     other = Provenance("digest2", *list(vars(RUN).values())[1:])
     with pytest.raises(KeyboardInterrupt):
         analyse(lake, recording, other)
-    assert shards.finished(lake, recording, "digest1") is None
-    assert shards.finished(lake, recording, "digest2") is None
+    assert shards.finished(lake, recording, RUN) is None
+    assert shards.finished(lake, recording, other) is None
     monkeypatch.undo()
     analyse(lake, recording, other)
     assert {row["config_digest"] for table in ("samples", "faces") for row in rows(lake, table)} == {"digest2"}
@@ -255,9 +270,9 @@ def test_a_lake_that_cannot_be_written_is_said_in_plain_words(tmp_path: Path, re
 
 def test_an_object_store_holds_the_same_shards(recording: Recording) -> None:
     analyse("memory://lake", recording)
-    done = shards.finished("memory://lake", recording, "digest1")
+    done = shards.finished("memory://lake", recording, RUN)
     assert done is not None
-    assert done.faces == 4
+    assert done.summary.faces == 4
     names = fsspec.filesystem("memory").find("/lake")
     assert len(names) == 4
     assert all(name.endswith(".parquet") for name in names)

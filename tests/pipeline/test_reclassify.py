@@ -135,9 +135,41 @@ def test_no_face_is_detected_again_and_a_later_analysis_has_nothing_to_do(
     assert not any(summary.reused for summary in reclassify_all(lake, new))
     assert sum(row["male_face_seconds"] for row in totals(lake)) == pytest.approx(women, abs=1)
     assert all(summary.reused for summary in analyse_all(archive, lake, new))
+    assert all(summary.reused for summary in analyse_all(archive, lake, OLD))
     assert all(summary.reused for summary in reclassify_all(lake, new))
     (known,) = {reclassify.finished(recording, str(lake), new) is not None for recording in recordings(lake)}
     assert known
+
+
+def test_a_promotion_is_taken_back_without_the_files(archive: Path, lake: Path, new: Analysis) -> None:
+    before = {table: rows(lake, table) for table in ("recordings", "samples", "faces", "attributes")}
+    reclassify_all(lake, new)
+    moved = archive.rename(archive.with_name("moved"))
+    try:
+        assert not any(summary.reused for summary in reclassify_all(lake, OLD))
+    finally:
+        moved.rename(archive)
+    after = {table: rows(lake, table) for table in before}
+    after["attributes"] = [row for row in after["attributes"] if row["model_id"] == OLD.classifier]
+    for table, expected in before.items():
+        assert [row | dict.fromkeys(SPENT & set(row)) for row in after[table]] == [
+            row | dict.fromkeys(SPENT & set(row)) for row in expected
+        ]
+    assert all(summary.reused for summary in analyse_all(archive, lake, OLD))
+
+
+def test_a_model_that_was_replaced_under_its_name_classifies_again(
+    lake: Path, new: Analysis, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    reclassify_all(lake, new)
+    reclassify_all(lake, OLD)
+    stored = store.open_model(new.classifier)
+    monkeypatch.setenv("GFPIPE_MODELS", str(tmp_path / "models"))
+    certain = {name: w * 2 if name.startswith("head.") else w for name, w in stored.weights.items()}
+    replaced = replace(new, classifier=str(store.save_model(stored.card, certain)))
+    before = [row["p_female"] for row in rows(lake, "attributes") if row["model_id"] == "contrary"]
+    reclassify_all(lake, replaced)
+    assert [row["p_female"] for row in rows(lake, "attributes") if row["model_id"] == "contrary"] != before
 
 
 def test_rows_of_an_earlier_method_are_brought_up_to_date_under_the_same_model(

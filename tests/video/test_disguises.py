@@ -12,10 +12,10 @@ from typing import ClassVar
 
 import pytest
 
+from gfpipe.base import regular
 from gfpipe.base.files import as_text
 from gfpipe.choices import Sampling
 from gfpipe.errors import RecordingError
-from gfpipe.lake import shards
 from gfpipe.video.probe import probe
 from gfpipe.video.reader import open_video
 from tests.pipeline.archives import programme
@@ -128,7 +128,7 @@ def test_special_files_are_refused_without_being_opened(tmp_path: Path, kind: st
             endpoint.bind(str(path))
     with pytest.raises(RecordingError, match=r"2000_news\.ts: a named pipe, socket or device, not a file"):
         probe(path)
-    assert shards.fingerprint(str(path)) is None
+    assert regular.fingerprint(str(path)) is None
 
 
 @pytest.mark.parametrize(("kind", "message"), [("list", "a playlist, not a video"), ("pipe", "a named pipe")])

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from gfpipe.base import regular
 from gfpipe.errors import GfpipeError, RecordingError
 from gfpipe.faces.boxes import Box
 from gfpipe.labelling.design.queues import FACE, FRAME, Item
 from gfpipe.labelling.page.detections import Detections
-from gfpipe.lake import crops, shards
+from gfpipe.lake import crops
 from gfpipe.video.moment import still
 
 CONTEXT: Final = 2.0  # side of a face image, in longer sides of the face's box
@@ -101,7 +102,7 @@ class ImageCache:
 
 def _is_unchanged(path: str, fingerprint: str | None) -> bool:
     """Whether a file is the one that was analysed; a missing file is reported when it is opened."""
-    return fingerprint is None or shards.fingerprint(path) in (None, fingerprint)
+    return fingerprint is None or regular.fingerprint(path) in (None, fingerprint)
 
 
 def _cut(pixels: NDArray[np.uint8], scale: tuple[float, float], box: Box) -> PageImage:

@@ -4,7 +4,9 @@ The process that conducts a run imports this module; only workers import network
 """
 
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from gfpipe.attributes import device
 from gfpipe.attributes.spec import Attribute
@@ -46,14 +48,17 @@ def finished(
     retention: CropRetention | None = None,
     counting: Counting = Counting(),  # noqa: B008 - frozen
 ) -> Summary | None:
-    """The summary of an earlier run under the same configuration; None if there is work to do.
+    """The summary of an earlier run that found the same faces, with any classifier; None if there is work to do.
 
     With ``retention.again``, missing or expired crops are work.
     """
-    done = shards.finished(lake, recording, provenance.config_digest, counting.min_score)
-    if done and retention and retention.again and not crops.has(lake, recording, provenance.config_digest):
+    done = shards.finished(lake, recording, provenance, counting.min_score)
+    if done is None:
         return None
-    return done
+    needs_crops = retention is not None and retention.again
+    if needs_crops and not crops.has(lake, recording, done.provenance.config_digest):
+        return None
+    return done.summary
 
 
 def run(
@@ -105,14 +110,14 @@ def fail(recording: Recording, reason: str, lake: str, provenance: Provenance) -
     earlier = shards.stored(lake, recording)
     if earlier is not None and earlier.row["status"] != Status.FAILED:
         return Summary(recording, Status.FAILED, reason=reason)
-    return _fail(recording, lake, provenance, reason, reads_source=False)
+    return _fail(recording, lake, provenance, reason, shards.UNREAD)
 
 
 def _fail(
-    recording: Recording, lake: str, provenance: Provenance, reason: str, *, reads_source: bool = True
+    recording: Recording, lake: str, provenance: Provenance, reason: str, source: Mapping[str, Any] | None = None
 ) -> Summary:
     failed = Summary(recording, Status.FAILED, reason=reason, lost_seconds=recording.scheduled_seconds or 0.0)
-    with shards.writer(lake, recording, provenance, reads_source=reads_source) as write:
+    with shards.writer(lake, recording, provenance, source=source) as write:
         write.finish(failed)
     return failed
 
