@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torchvision
 from numpy.typing import NDArray
 
 from gfpipe.counting import MIN_STORED_SCORE, Counting
@@ -176,6 +175,8 @@ def test_suppression_in_each_frame_is_that_of_torchvision(count: int) -> None:
     corners = chance.uniform(0, 100, (count, 2))
     boxes = np.hstack([corners, corners + chance.uniform(5, 40, (count, 2))]).astype(np.float32)
     scores = chance.random(count).astype(np.float32)
+    import torchvision  # noqa: PLC0415 - takes seconds, in each process that collects the tests
+
     expected = torchvision.ops.batched_nms(*map(torch.from_numpy, (boxes, scores, frame)), 0.4)
     assert strongest(frame, boxes, scores, 0.4).tolist() == expected.tolist()
 
