@@ -175,7 +175,7 @@ def test_suppression_in_each_frame_is_that_of_torchvision(count: int) -> None:
     corners = chance.uniform(0, 100, (count, 2))
     boxes = np.hstack([corners, corners + chance.uniform(5, 40, (count, 2))]).astype(np.float32)
     scores = chance.random(count).astype(np.float32)
-    import torchvision  # noqa: PLC0415 - takes seconds, in each process that collects the tests
+    import torchvision
 
     expected = torchvision.ops.batched_nms(*map(torch.from_numpy, (boxes, scores, frame)), 0.4)
     assert strongest(frame, boxes, scores, 0.4).tolist() == expected.tolist()
