@@ -217,7 +217,16 @@ def _check_decodable(stream: VideoStream, path: str | Path, is_transport_stream:
 
 
 def video_info(container: InputContainer, stream: VideoStream) -> VideoInfo:
-    """Read the metadata of a stream."""
+    """Read the metadata of a stream.
+
+    Raises:
+        RecordingError: its clock or index is absurd.
+    """
+    if claims.is_index_repeated(container, stream):
+        raise RecordingError(
+            f"{container.name}: its index lists the same pictures over and over; the file is damaged: copy it again "
+            "from the original"
+        )
     return VideoInfo(
         width=stream.width,
         height=stream.height,

@@ -2,7 +2,7 @@
 
 Durations in headers are claims: live recorders, editors and damage leave wrong ones. One counts only if the size of the
 container's own structure shows that the end of the file is missing. A frame rate is absurd if it contradicts the
-container's other clocks.
+container's other clocks, and an index if it lists the same bytes over and over.
 """
 
 from collections.abc import Sequence
@@ -54,6 +54,17 @@ def is_clock_absurd(container: InputContainer, stream: VideoStream, rates: Seque
     seconds = stream.frames / rates[0]
     others = [s.duration * s.time_base for s in container.streams if s.duration and s.time_base]
     return any(not seconds / 2 < other < 2 * seconds for other in others)
+
+
+def is_index_repeated(container: InputContainer, stream: VideoStream) -> bool:
+    """Whether an index lists the same bytes again and again: more than twice as many pictures as it has positions.
+
+    Each entry has a time, so that a few pictures would be shown for hours.
+    """
+    if container.format.name not in (MP4, "avi"):
+        return False
+    positions = [entry.pos for entry in stream.index_entries if entry.size]
+    return len(positions) > 2 * len(set(positions))
 
 
 def is_cut_short(path: str | Path, container: InputContainer, stream: VideoStream) -> bool:
