@@ -1,12 +1,18 @@
 """Folders that are published whole: readers see a complete folder or none."""
 
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final, TypeVar
 
 from gfpipe.base import files
 from gfpipe.errors import ModelError
+
+_RETRY_SECONDS: Final = 0.05
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -31,6 +37,30 @@ def publishing(target: Path, mark: str, *, replace: bool) -> Iterator[Path]:
         ) from exc
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def read_whole(find: Callable[[], Path], read: Callable[[Path], T]) -> T:
+    """Read a folder with several files, and read it again if another process replaced it meanwhile.
+
+    Raises:
+        ModelError: ``read`` raised it of a folder that was not replaced.
+    """
+    while True:
+        folder = find()
+        inode = _inode(folder)
+        try:
+            return read(folder)
+        except ModelError:
+            if _inode(folder) == inode:
+                raise
+        time.sleep(_RETRY_SECONDS)  # it is being replaced, which takes two renames
+
+
+def _inode(folder: Path) -> int | None:
+    try:
+        return folder.stat().st_ino
+    except OSError:
+        return None
 
 
 def _publish(staging: Path, target: Path, mark: str, *, replace: bool) -> None:

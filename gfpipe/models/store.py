@@ -7,7 +7,6 @@ MODELS/catalog.toml                                     a site's own entries (op
 
 import hashlib
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,7 +16,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import platformdirs
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 
 from gfpipe.base import files
 from gfpipe.base.arrays import array_dataclass
@@ -27,14 +25,14 @@ from gfpipe.models import catalog, sources
 from gfpipe.models.card import Card
 from gfpipe.models.catalog import Entry
 from gfpipe.models.converters import converter
-from gfpipe.models.folders import publishing
+from gfpipe.models.folders import publishing, read_whole
 from gfpipe.models.offline import read_source
+from gfpipe.models.weights import WEIGHTS, load_weights, verify_weights
 
 if TYPE_CHECKING:  # importing torch takes seconds, and cards are read without it
     from torch import Tensor
 
-CARD, WEIGHTS, SEEN = "card.json", "weights.safetensors", "seen.npy"
-_RETRY_SECONDS = 0.05
+CARD, SEEN = "card.json", "seen.npy"
 
 
 @array_dataclass
@@ -73,15 +71,15 @@ def open_model(model: str | Path) -> StoredModel:
         ChecksumError: the download or the stored weights do not match their checksum.
         ModelError: the folder cannot be read or written.
     """
-    while True:
-        folder = _folder(model)
-        inode = _inode(folder)
-        try:
-            return _read(folder)
-        except ModelError:
-            if _inode(folder) == inode:
-                raise
-        time.sleep(_RETRY_SECONDS)  # another process is replacing the folder, which takes two renames
+    return read_whole(lambda: _folder(model), _read)
+
+
+def verified(model: str | Path) -> Card:
+    """A model's card, if the weights beside it are those of the card; raises as :func:`open_model` does.
+
+    Without importing torch; an unchanged file is read once in a process.
+    """
+    return read_whole(lambda: _folder(model), _verify)
 
 
 def card(model: str | Path) -> Card:
@@ -247,30 +245,14 @@ def _present(model: str | Path) -> Path | None:
 
 
 def _read(folder: Path) -> StoredModel:
-    import safetensors.torch  # noqa: PLC0415
-
     card = _read_card(folder)
-    path = folder / WEIGHTS
-    try:
-        data = path.read_bytes()
-        if (digest := hashlib.sha256(data).hexdigest()) != card.sha256:
-            raise ChecksumError(
-                f"{path} has sha256 {digest}, but its card has {card.sha256}: the file was altered or is incomplete; "
-                f"{_remedy(folder)}"
-            )
-        weights = safetensors.torch.load(data)
-    except (OSError, SafetensorError) as exc:
-        raise ModelError(f"{path} cannot be read: {_reason(exc)}; {_remedy(folder)}") from exc
-    if wrong := next((name for name, weight in weights.items() if not weight.isfinite().all()), None):
-        raise ModelError(f"{path}: {wrong} contains values that are not numbers, as of a training that diverged")
-    return StoredModel(card, weights)
+    return StoredModel(card, load_weights(folder, card, _remedy))
 
 
-def _inode(folder: Path) -> int | None:
-    try:
-        return folder.stat().st_ino
-    except OSError:
-        return None
+def _verify(folder: Path) -> Card:
+    card = _read_card(folder)
+    verify_weights(folder, card, _remedy)
+    return card
 
 
 def _complete(entry: Entry) -> Path | None:

@@ -16,6 +16,7 @@ import torch
 from gfpipe.attributes import classifier
 from gfpipe.errors import ModelError
 from gfpipe.models import champion, store
+from gfpipe.models.weights import WEIGHTS
 from tests.conftest import Command
 from tests.estimates.archives import fortnight
 
@@ -119,12 +120,12 @@ def _change(folder: Path, **values: Any) -> None:
 
 
 def _put(folder: Path, data: bytes) -> None:
-    (folder / "weights.safetensors").write_bytes(data)
+    (folder / WEIGHTS).write_bytes(data)
     _change(folder, sha256=sha256(data).hexdigest())
 
 
 def _without_numbers(folder: Path) -> None:
-    weights = safetensors.torch.load_file(folder / "weights.safetensors")
+    weights = safetensors.torch.load_file(folder / WEIGHTS)
     _put(folder, safetensors.torch.save({name: weight * float("nan") for name, weight in weights.items()}))
 
 
@@ -150,9 +151,11 @@ def ours(own_models: Path) -> Path:
             "card.json",
             "size must be",
         ),
+        (lambda ours: (ours / WEIGHTS).unlink(), WEIGHTS, "cannot be read: No such file"),
+        (lambda ours: (ours / WEIGHTS).write_bytes((ours / WEIGHTS).read_bytes()[:-1]), WEIGHTS, "has sha256"),
     ],
 )
-def test_a_damaged_card_is_named_before_any_recording_is_read(
+def test_a_damaged_model_is_named_before_any_recording_is_read(
     gfpipe: Command, ours: Path, published: Path, damage: Damage, file: str, message: str
 ) -> None:
     damage(ours)
@@ -166,8 +169,8 @@ def test_a_damaged_card_is_named_before_any_recording_is_read(
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda ours: (ours / "weights.safetensors").unlink(), "cannot be read: No such file"),
-        (lambda ours: (ours / "weights.safetensors").write_bytes(b"0"), "has sha256"),
+        (lambda ours: (ours / WEIGHTS).unlink(), "cannot be read: No such file"),
+        (lambda ours: (ours / WEIGHTS).write_bytes(b"0"), "has sha256"),
         (lambda ours: _put(ours, b"\x80\x04pickle"), "cannot be read"),
         (_without_numbers, "contains values that are not numbers"),
     ],
@@ -176,7 +179,7 @@ def test_damaged_weights_are_named(ours: Path, damage: Damage, message: str) -> 
     damage(ours)
     with pytest.raises(ModelError) as error:
         store.open_model("ours")
-    assert str(error.value).startswith(str(ours / "weights.safetensors"))
+    assert str(error.value).startswith(str(ours / WEIGHTS))
     assert message in str(error.value)
 
 

@@ -1,6 +1,7 @@
 """The flow `analyse` on a real Prefect server and in real workers."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from gfpipe.flows.jobs.recordings import AnalysisJob
 from gfpipe.flows.progress import reporting_to
 from gfpipe.lake import shards
 from gfpipe.models import champion
+from gfpipe.models.weights import WEIGHTS
 from gfpipe.recording import Recording, Status, Summary
 from gfpipe.settings import Analysis
 from gfpipe.stages.analysis import analyse as stage
@@ -134,6 +136,28 @@ def test_the_command_imports_no_torch_and_starts_no_server_for_nothing(
     modules = set(done.stdout.split())
     assert modules & {"torch", "av", "scipy"} == set()
     assert ("prefect" in modules) == is_configured
+
+
+def test_damaged_weights_end_the_command_before_any_recording_and_without_torch(
+    archive: Path, tmp_path: Path, own_models: Path
+) -> None:
+    weights = shutil.copytree(own_models / champion.FIRST, own_models / "ours") / WEIGHTS
+    weights.write_bytes(weights.read_bytes()[:-1])
+    script = "import sys; from gfpipe.cli.main import main\ntry: main()\nfinally: print(*sys.modules)"
+    arguments = ["analyse", archive, "--lake", "lake", "--timezone", "Europe/Paris", "--classifier", "ours"]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"},
+    )
+    assert done.returncode == 1
+    assert f"gfpipe: {weights} has sha256" in " ".join(done.stderr.split())
+    assert done.stderr.count("sha256") == 1
+    assert not {"torch", "prefect"} & set(done.stdout.split())
+    assert not (tmp_path / "lake").exists()
 
 
 def test_workers_never_import_prefect(prefect_server: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 from gfpipe.errors import ModelError, UsageError
 from gfpipe.evaluation.gate.decision import Check, Decision
 from gfpipe.models import champion, store
+from gfpipe.models.weights import WEIGHTS
 from gfpipe.settings import Analysis
 
 PASSED = Check("set", "accuracy", 95.0, 92.5, 2.5, 1.9, 0.5, passed=True, faces=1700)
@@ -121,4 +122,4 @@ def test_the_champion_s_name_is_not_for_new_weights(ours: str) -> None:
 def test_nothing_but_the_card_and_the_file_is_left_behind(ours: str, models: Path) -> None:
     champion.record(ours, DECIDED)
     assert sorted(path.name for path in models.iterdir()) == [champion.FILE, ours]
-    assert sorted(path.name for path in (models / ours).iterdir()) == [store.CARD, store.WEIGHTS]
+    assert sorted(path.name for path in (models / ours).iterdir()) == [store.CARD, WEIGHTS]

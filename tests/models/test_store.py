@@ -14,6 +14,7 @@ from torchvision.models import resnet18, resnet34
 from gfpipe.attributes import classifier
 from gfpipe.errors import ChecksumError, FetchError, ModelError, UnknownModelError, UsageError
 from gfpipe.models import store
+from gfpipe.models.weights import WEIGHTS
 
 from .conftest import checkpoint, pull_and_open, sha256, site_entry
 
@@ -79,7 +80,7 @@ def test_missing_model_without_network_gives_instructions(name: str, models: Pat
 
 def test_altered_weights(pulled: Path, models: Path) -> None:
     shutil.copytree(pulled, models / GENDER)
-    weights = models / GENDER / store.WEIGHTS
+    weights = models / GENDER / WEIGHTS
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)

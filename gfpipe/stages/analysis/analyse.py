@@ -20,15 +20,15 @@ from gfpipe.settings import Analysis, CropRetention
 
 
 def prepare(config: Analysis) -> Provenance:
-    """Check the device, fetch both models if necessary, and return the provenance of the rows.
+    """Check the device, fetch and verify both models, and return the provenance of the rows.
 
     Raises:
         ModelError: a model is unknown, cannot be fetched, or is damaged.
         UsageError: this machine lacks the device, or the model does not classify perceived gender.
     """
     device.choose(config.device)
-    classifier = store.card(config.classifier).require(Attribute.PERCEIVED_GENDER)
-    detector = store.card(config.detector)
+    classifier = store.verified(config.classifier).require(Attribute.PERCEIVED_GENDER)
+    detector = store.verified(config.detector)
     return Provenance.of(
         sampling=config.sampling,
         every_seconds=config.every_seconds,

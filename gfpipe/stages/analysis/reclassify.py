@@ -17,14 +17,14 @@ from gfpipe.settings import Analysis
 
 
 def prepare(config: Analysis) -> None:
-    """Check the device, and fetch the new classifier if necessary.
+    """Check the device, and fetch and verify the new classifier.
 
     Raises:
         ModelError: the model is unknown, cannot be fetched, or is damaged.
         UsageError: this machine lacks the device, or the model does not classify perceived gender.
     """
     device.choose(config.device)
-    store.card(config.classifier).require(Attribute.PERCEIVED_GENDER)
+    store.verified(config.classifier).require(Attribute.PERCEIVED_GENDER)
 
 
 def finished(recording: Recording, lake: str, config: Analysis) -> Summary | None:

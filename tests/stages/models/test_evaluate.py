@@ -14,6 +14,7 @@ from gfpipe.errors import UnknownModelError, UsageError
 from gfpipe.evaluation.answers import Trial
 from gfpipe.evaluation.tables import trials as tables
 from gfpipe.models import store
+from gfpipe.models.weights import WEIGHTS
 from gfpipe.stages.models import evaluate
 from gfpipe.training.data import datasets, splits
 from tests.training.data import test_datasets
@@ -61,7 +62,7 @@ def contrary(tmp_path: Path) -> Path:
         "id": "contrary",
         "sha256": hashlib.sha256(data).hexdigest(),
     }
-    (folder / store.WEIGHTS).write_bytes(data)
+    (folder / WEIGHTS).write_bytes(data)
     (folder / store.CARD).write_text(json.dumps(card))
     return folder
 
