@@ -9,7 +9,13 @@ import pytest
 
 from gfpipe.cli.main import main
 
-pytest_plugins = ["tests.fixtures.browser", "tests.fixtures.crops", "tests.fixtures.detectors", "tests.fixtures.flows"]
+pytest_plugins = [
+    "tests.fixtures.benchmark",
+    "tests.fixtures.browser",
+    "tests.fixtures.crops",
+    "tests.fixtures.detectors",
+    "tests.fixtures.flows",
+]
 NEEDS_SHARED = "needs the folder ../shared/data of real footage and faces, which is not part of the project"
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -1,7 +1,6 @@
 """A study of masking: equal budgets, a folder per study, and a tiny study through the command."""
 
 import json
-import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -79,12 +78,8 @@ def test_a_finished_run_of_another_recipe_is_refused_in_a_folder_without_a_claim
 
 
 @pytest.fixture
-def tiny(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Eighty faces of UTKFace, and recipes that learn from 32 of them once."""
-    paths = sorted((shared / "utkface" / "images").iterdir())
-    (tmp_path / "faces").mkdir()
-    for path in paths[:: len(paths) // 80]:
-        shutil.copy(path, tmp_path / "faces")
+def tiny(utkface: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A benchmark, and recipes that learn from 32 of its faces once."""
     find = recipes.find
 
     def tiny_recipe(name: str) -> Recipe:
@@ -93,7 +88,7 @@ def tiny(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return replace(reduced, stages=stages, precision="fp32")
 
     monkeypatch.setattr(recipes, "find", tiny_recipe)
-    return tmp_path / "faces"
+    return utkface
 
 
 @pytest.mark.slow

@@ -23,16 +23,6 @@ MODEL = "cydral-gender-v1"
 SPLIT = Split(validation=0.1, test=0.3)
 
 
-@pytest.fixture(scope="module")
-def pictures(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixty faces of UTKFace."""
-    folder = tmp_path_factory.mktemp("faces")
-    paths = sorted((shared / "utkface" / "images").iterdir())
-    for path in paths[:: len(paths) // 60]:
-        shutil.copy(path, folder)
-    return folder
-
-
 @pytest.fixture
 def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A models folder of the test's own."""
@@ -43,9 +33,9 @@ def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "models"
 
 
-def test_heads_are_asked_about_the_test_faces_and_stand_beside_the_networks_own(pictures: Path) -> None:
+def test_heads_are_asked_about_the_test_faces_and_stand_beside_the_networks_own(utkface: Path) -> None:
     heard: list[Progress] = []
-    config = Heads(MODEL, f"utkface={pictures}", ("svm-gaussian", "tree-4"), split=SPLIT, device="cpu")
+    config = Heads(MODEL, f"utkface={utkface}", ("svm-gaussian", "tree-4"), split=SPLIT, device="cpu")
     outcome = replace(config, on_progress=heard.append).measure()
     faces = splits.distinct([datasets.read(config.data)])
     test = splits.parts(faces, SPLIT.validation, SPLIT.test) == "test"
@@ -64,8 +54,8 @@ def test_heads_are_asked_about_the_test_faces_and_stand_beside_the_networks_own(
     assert np.mean(right) > 0.7
 
 
-def test_test_faces_that_the_network_has_learned_from_are_left_out(pictures: Path, own_models: Path) -> None:
-    config = Heads(MODEL, f"utkface={pictures}", ("naive-bayes",), split=SPLIT, device="cpu")
+def test_test_faces_that_the_network_has_learned_from_are_left_out(utkface: Path, own_models: Path) -> None:
+    config = Heads(MODEL, f"utkface={utkface}", ("naive-bayes",), split=SPLIT, device="cpu")
     faces = splits.distinct([datasets.read(config.data)])
     test = np.flatnonzero(splits.parts(faces, SPLIT.validation, SPLIT.test) == "test")
     np.save(own_models / MODEL / store.SEEN, np.sort(faces.digests[test[:4]]))
@@ -77,10 +67,8 @@ def test_test_faces_that_the_network_has_learned_from_are_left_out(pictures: Pat
         config.measure()
 
 
-def test_the_command_prints_one_table_and_leaves_it_in_a_folder(
-    gfpipe: Command, pictures: Path, tmp_path: Path
-) -> None:
-    arguments = ["study", "heads", "--embedder", MODEL, "--data", f"utkface={pictures}", "--device", "cpu"]
+def test_the_command_prints_one_table_and_leaves_it_in_a_folder(gfpipe: Command, utkface: Path, tmp_path: Path) -> None:
+    arguments = ["study", "heads", "--embedder", MODEL, "--data", f"utkface={utkface}", "--device", "cpu"]
     said = gfpipe(*arguments, "--heads", "linear", "--out", str(tmp_path / "heads"))
     assert said.code == 0, said.stderr
     assert said.stdout == (tmp_path / "heads" / "heads.txt").read_text()

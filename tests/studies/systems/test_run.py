@@ -1,6 +1,5 @@
 """The study of systems on real faces: all rows on the same faces, what fails says why, what is finished is kept."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,26 +23,16 @@ pytestmark = pytest.mark.slow
 OURS = "cydral-gender-v1"
 
 
-@pytest.fixture(scope="module")
-def pictures(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Seventy faces of UTKFace."""
-    folder = tmp_path_factory.mktemp("faces")
-    paths = sorted((shared / "utkface" / "images").iterdir())
-    for path in paths[:: len(paths) // 70]:
-        shutil.copy(path, folder)
-    return folder
-
-
 @pytest.fixture
-def config(pictures: Path, tmp_path: Path) -> Systems:
+def config(utkface: Path, tmp_path: Path) -> Systems:
     """One head, one training, one stored model, another tool; and a head on a model that does not exist."""
-    faces = splits.distinct([datasets.read(f"utkface={pictures}")])
+    faces = splits.distinct([datasets.read(f"utkface={utkface}")])
     said = [f"{image},{'f' if place % 3 else 'm'}" for place, image in enumerate(faces.images)]
     table = tmp_path / "ina.csv"
     table.write_text("\n".join(["frame,sex_label", *said]), encoding="utf-8")
     names = (OURS, "pixels-logistic", "portrait-1", "naive-bayes", "5")
     return Systems(
-        f"utkface={pictures}",
+        f"utkface={utkface}",
         names,
         embedder="nothing-of-that-name",
         predictions=(f"ina={table}",),
