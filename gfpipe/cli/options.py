@@ -198,6 +198,9 @@ class QuestionOptions(PeriodOptions):
         float | None, Option(min=0, help="Lowest face that counts, in lines of a 360-line picture.")
     ] = None
     min_score: Annotated[float | None, Option(help="Lowest detector score that counts.")] = None
+    model: Annotated[
+        str | None, Option(help="Count the predictions of this model, where it has classified a recording.")
+    ] = None
     exclude: Annotated[
         Path | None,
         Option(help="CSV of intervals to leave out, such as commercials: channel, start, end, reason.", **_FILE),

@@ -17,8 +17,16 @@ from gfpipe.warehouse import Warehouse
 _COLUMN: Final = {"model": "model_id"}
 _RESERVED: Final = ("recording_number", "year", "model", "channel_group", "programme_class", "hidden_seconds")
 # Relations that depend on face_gender, in order.
-_OF_FACE_GENDER: Final = tuple(
-    "tracks classified_faces sample_gender counted_samples compositions rollup matched_labels labelled_faces".split()  # noqa: SIM905
+_OF_FACE_GENDER: Final = (
+    "tracks",
+    "classified_faces",
+    "sample_gender",
+    "counted_samples",
+    "compositions",
+    "rollup",
+    "labelled_pictures",
+    "matched_labels",
+    "labelled_faces",
 )
 
 
@@ -30,6 +38,7 @@ class Question:
         by: channel, programme, date, week, month, year, weekday, hour, model, or a column of the two CSV files.
         min_face: minimum height of the faces that count, in lines of a frame scaled to 360 lines; None: as published.
         min_score: minimum detector score of the faces that count; None: as published.
+        model: classifier whose predictions count, in recordings that it has classified; None: each recording's own.
         exclude: CSV of channel, start, end, reason: intervals to exclude.
         dates: order of dates such as 01/03/2024 in `exclude`, if it does not show it.
         programmes: CSV of programme and classes such as genre.
@@ -43,6 +52,7 @@ class Question:
     by: tuple[str, ...] = ()
     min_face: float | None = None
     min_score: float | None = None
+    model: str | None = None
     exclude: Path | None = None
     dates: DateOrder | None = None
     programmes: Path | None = None
@@ -61,9 +71,11 @@ def narrow(db: Warehouse, question: Question) -> None:
     ``programme_class`` (the first of the programme's classes) and ``hidden_seconds`` (excluded).
 
     Raises:
-        UsageError: a CSV file is not valid, or a channel does not exist.
+        UsageError: a CSV file is not valid, or a channel or model does not exist.
         LakeError: the warehouse cannot be read.
     """
+    if question.model is not None:
+        _choose_model(db, question.model)
     if question.min_face is not None or question.min_score is not None:
         _count_again(db, question)
     if question.exclude is not None:
@@ -166,9 +178,58 @@ def _count_again(db: Warehouse, question: Question) -> None:
             height_360 >= counting.min_face
             and is_detected(detector_score, recordings.sampling, counting.min_score) as counted
         )
-        from gfpipe.face_gender
+        from face_gender
         inner join recordings using (recording_number)
         cross join counting
+        """,
+        _OF_FACE_GENDER,
+    )
+
+
+def _choose_model(db: Warehouse, model: str) -> None:
+    """Count the predictions of a model where it has classified all faces of a recording."""
+    known = db.query("select distinct model_id from attributes order by model_id")["model_id"].to_pylist()
+    if model not in known:
+        raise UsageError(f"--model {model}: it has classified no recording; choose from {', '.join(known)}")
+    db.lend("chosen_model", pa.table({"model_id": [model]}))
+    db.redefine(
+        "readings",
+        """
+        select recording_number, sample_index, face_index, p_female, age_years
+        from attributes
+        semi join chosen_model using (model_id)
+        """,
+    )
+    db.redefine(
+        "recordings",
+        """
+        with unread as (
+            select distinct recording_number
+            from gfpipe.face_gender
+            anti join readings using (recording_number, sample_index, face_index)
+        )
+
+        select recordings.* replace (
+            case when unread.recording_number is null then chosen_model.model_id else classifier_id end as classifier_id
+        )
+        from gfpipe.recordings
+        cross join chosen_model
+        left join unread using (recording_number)
+        """,
+    )
+    db.redefine(
+        "face_gender",
+        """
+        select face_gender.* replace (
+            case when is_chosen then readings.p_female else face_gender.p_female end as p_female,
+            case when is_chosen then readings.age_years else face_gender.age_years end as age_years
+        )
+        from gfpipe.face_gender
+        inner join (
+            select recording_number, classifier_id = chosen_model.model_id as is_chosen
+            from recordings cross join chosen_model
+        ) using (recording_number)
+        left join readings using (recording_number, sample_index, face_index)
         """,
         _OF_FACE_GENDER,
     )

@@ -9,7 +9,7 @@ import pytest
 from gfpipe import warehouse
 from gfpipe.errors import UsageError
 from gfpipe.estimates.measure import measure
-from gfpipe.estimates.question import Question
+from gfpipe.estimates.question import Question, narrow
 from gfpipe.stages.figures import publish, stats
 from tests.estimates.archives import MAN, WOMAN, fortnight, shows
 from tests.warehouse.lakes import EVENING, Show, write_labels, write_schedule, write_show
@@ -116,6 +116,43 @@ def test_filters_choose_channels_and_days(lake: Path) -> None:
     assert row["recordings"] == 3
     with pytest.raises(UsageError, match="--channel Three: there is none; choose from One, Two"):
         ask(lake, only_channels=("Three",))
+
+
+def test_either_model_is_counted_where_recordings_have_the_predictions_of_both(tmp_path: Path) -> None:
+    """The second model reads women where the first reads men."""
+    both = Show(samples=[(3.0, [WOMAN, MAN]), (2.0, [MAN])], models=("model-a", "model-b"))
+    empty = Show(start=EVENING + timedelta(days=1), samples=[(4.0, [])], models=("model-a", "model-b"))
+    for show in (both, empty):
+        write_show(tmp_path, show)
+    write_labels(tmp_path, {"recording_id": both.recording_id, "seconds": 3.5, "answer": "male"} | MAN.box(0))
+    publish.run(tmp_path)
+    (own,) = ask(tmp_path)
+    for model, women, men in (("model-a", 3, 5), ("model-b", 5, 3)):
+        (row,) = ask(tmp_path, model=model)
+        assert (row["female_face_seconds"], row["male_face_seconds"]) == (women, men)
+        assert (row["model_id"], row["models"]) == (model, 1)
+    assert ask(tmp_path, model="model-a") == [own]
+    assert ask(tmp_path, model="model-b", min_face=61.0)[0]["mean_faces"] == 0
+    with warehouse.open(tmp_path) as db:
+        narrow(db, Question(model="model-b"))
+        (label,) = db.query("select model_id, perceived_gender from labelled_faces").to_pylist()
+    assert label == {"model_id": "model-b", "perceived_gender": "female"}
+
+
+def test_recordings_that_a_model_has_not_classified_keep_their_own(tmp_path: Path) -> None:
+    write_show(tmp_path, Show(samples=[(3.0, [WOMAN])], models=("model-a", "model-b")))
+    write_show(tmp_path, Show(start=EVENING + timedelta(days=1), samples=[(4.0, [WOMAN])]))
+    publish.run(tmp_path)
+    with pytest.raises(UsageError, match=r"several models \(model-a \+ model-b\)"):
+        ask(tmp_path, model="model-b")
+    (row,) = ask(tmp_path, model="model-b", until=EVENING.date())
+    assert (row["female_face_seconds"], row["male_face_seconds"]) == (0, 3)
+    (row,) = ask(tmp_path, model="model-b", mix_models=True)
+    assert (row["female_face_seconds"], row["male_face_seconds"]) == (4, 3)
+    with pytest.raises(
+        UsageError, match="--model model-c: it has classified no recording; choose from model-a, model-b"
+    ):
+        ask(tmp_path, model="model-c")
 
 
 def test_excluded_intervals_leave_the_figures_and_stay_in_the_accounts(tmp_path: Path) -> None:
