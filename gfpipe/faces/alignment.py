@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gfpipe.attributes.spec import InputSpec, Point
+from gfpipe.video.pictures.picture import Picture, Region
 
 # RetinaFace's landmarks in dlib's chip of 32 pixels: eyes, nose, corners of the mouth.
 TEMPLATE_SIZE: Final = 32
 TEMPLATE: Final[tuple[Point, ...]] = ((9.51, 9.15), (21.81, 9.27), (15.61, 16.87), (10.34, 21.54), (21.00, 21.68))
 
-_MIN_SAMPLES: Final = 128  # per side of a chip: 4 per pixel in a chip of 32
-_MAX_SAMPLES: Final = 256
-_MAX_OVERSAMPLING: Final = 32  # per side of a chip pixel
+_SAMPLES: Final = 128  # at least, per side of a chip: 4 per pixel in a chip of 32
+Frames = NDArray[np.uint8] | Sequence[Picture]  # (N, H, W, 3) RGB, or N pictures
 _VIEWS: Final = ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2))  # offsets in half pixels; the first is the unshifted chip
 
 
 def cut_chips(
-    pixels: NDArray[np.uint8],
+    frames: Frames,
     frame_index: NDArray[np.int64],
     landmarks: NDArray[np.float32],
     size: int,
@@ -36,11 +36,12 @@ def cut_chips(
 ) -> Tensor:
     """Cut one chip per face.
 
-    Each chip pixel is the average of bilinear samples, which are at most about one frame pixel apart to prevent
-    aliasing. Beyond the frame, border pixels are repeated. Only the region of one face at a time is converted to float.
+    Each chip pixel is the average of bilinear samples. The region of a large face is reduced first, with anti-aliasing,
+    to pixels as far apart as the samples. Beyond the frame, border pixels are repeated. Of pictures, only the regions
+    of faces are converted to RGB.
 
     Args:
-        pixels: (N, H, W, 3) uint8, RGB.
+        frames: (N, H, W, 3) uint8, RGB; or N pictures of a recording.
         frame_index: (F,) index of each face's frame.
         landmarks: (F, 5, 2) x and y in pixels of the frame, with pixel centres at 0.5.
         size: side of the chip, S pixels.
@@ -48,12 +49,12 @@ def cut_chips(
         device: of the chips, (F, 3, S, S) float32, RGB in 0..255.
     """
     similarities = fit_similarity(landmarks, _template(template, size))
-    return _cut_each(pixels, frame_index, invert(similarities, landmarks, size), size, device)
+    return _cut_each(frames, frame_index, invert(similarities, landmarks, size), size, device)
 
 
 def chips_for(
     spec: InputSpec,
-    pixels: NDArray[np.uint8],
+    frames: Frames,
     frame_index: NDArray[np.int64],
     landmarks: NDArray[np.float32],
     boxes: NDArray[np.float32] | None = None,
@@ -72,7 +73,7 @@ def chips_for(
     Raises:
         ValueError: the chip's size is not set, or boxes are missing.
     """
-    views = _shifted(spec, pixels, frame_index, landmarks, boxes, device)
+    views = _shifted(spec, frames, frame_index, landmarks, boxes, device)
     if not spec.flipped_view:
         return views
     views = views if spec.half_pixel_views else views[:, None]
@@ -131,7 +132,7 @@ def invert(similarity: NDArray[np.complex128], landmarks: NDArray[np.float32], s
 
 def _shifted(
     spec: InputSpec,
-    pixels: NDArray[np.uint8],
+    frames: Frames,
     frame_index: NDArray[np.int64],
     landmarks: NDArray[np.float32],
     boxes: NDArray[np.float32] | None,
@@ -141,7 +142,7 @@ def _shifted(
     if spec.size is None:
         raise ValueError("the size of the chips is not set")
     cut = _finer(spec, spec.size) if spec.half_pixel_views else spec
-    chips = _cut_each(pixels, frame_index, to_frame(cut, landmarks, boxes), cut.size or 0, device)
+    chips = _cut_each(frames, frame_index, to_frame(cut, landmarks, boxes), cut.size or 0, device)
     if not spec.half_pixel_views:
         return chips
     span = 2 * spec.size
@@ -182,7 +183,7 @@ def _complex(points: NDArray[np.floating]) -> NDArray[np.complex128]:
 
 
 def _cut_each(
-    pixels: NDArray[np.uint8],
+    frames: Frames,
     frame_index: NDArray[np.int64],
     similarities: NDArray[np.complex64],
     size: int,
@@ -191,37 +192,48 @@ def _cut_each(
     """Chips (F, 3, S, S), by similarities from chip to frame."""
     chips = torch.empty((len(frame_index), 3, size, size), device=device)
     for face, (frame, (scale, shift)) in enumerate(zip(frame_index, similarities, strict=True)):
-        chips[face] = _cut(pixels[frame], complex(scale), complex(shift), size, device)
+        chips[face] = _cut(frames[frame], complex(scale), complex(shift), size, device)
     return chips
 
 
-def _cut(frame: NDArray[np.uint8], scale: complex, shift: complex, size: int, device: str | torch.device) -> Tensor:
-    """One chip, (3, S, S), of an (H, W, 3) frame; point w of the chip is ``scale * w + shift`` in the frame."""
-    corners = shift + scale * size * np.array([0, 1, 1j, 1 + 1j])
-    left, right = _span(corners.real, frame.shape[1])
-    top, bottom = _span(corners.imag, frame.shape[0])
-    width, height = right - left, bottom - top
-    region = torch.from_numpy(frame[top:bottom, left:right]).to(device).permute(2, 0, 1)[None]
-    step = max(int(abs(scale) * size / _MAX_SAMPLES), 1)
-    if step > 1:  # reduce large faces first; on a CPU, as uint8, which is much faster than sampling every pixel
-        region = region if region.device.type == "cpu" else region.float()
-        reduced = (math.ceil(height / step), math.ceil(width / step))
-        region = F.interpolate(region, reduced, mode="bilinear", antialias=True)
+def _cut(
+    frame: NDArray[np.uint8] | Picture, scale: complex, shift: complex, size: int, device: str | torch.device
+) -> Tensor:
+    """One chip, (3, S, S); point w of the chip is ``scale * w + shift`` in the frame."""
+    times = math.ceil(_SAMPLES / size)  # samples per side of a chip pixel
+    spacing = abs(scale) / times
+    region = _region(frame, shift + scale * size * np.array([0, 1, 1j, 1 + 1j]), spacing)
+    pixels = torch.from_numpy(region.pixels).to(device).permute(2, 0, 1)[None].float()
     # Coordinates of affine_grid and grid_sample run from -1 to 1 between the outer edges.
-    centre = shift + scale * size * (0.5 + 0.5j) - complex(left, top)
+    centre = shift + scale * size * (0.5 + 0.5j) - complex(region.left, region.top)
+    width, height = region.width, region.height
     theta = [
         [scale.real * size / width, -scale.imag * size / width, 2 * centre.real / width - 1],
         [scale.imag * size / height, scale.real * size / height, 2 * centre.imag / height - 1],
     ]
-    # Samples per side of a chip pixel, which covers abs(scale) / step pixels of the region.
-    times = min(max(math.ceil(abs(scale) / step), math.ceil(_MIN_SAMPLES / size)), _MAX_OVERSAMPLING)
     shape = [1, 3, size * times, size * times]
     grid = F.affine_grid(torch.tensor([theta], device=device), shape, align_corners=False)
-    samples = F.grid_sample(region.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
+    samples = F.grid_sample(pixels, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return F.avg_pool2d(samples, times)[0]
 
 
-def _span(values: NDArray[np.float64], limit: int) -> tuple[int, int]:
-    """Range of pixels covered by ``values``, with a margin of one for bilinear sampling, within the frame."""
-    first = min(max(math.floor(values.min()) - 1, 0), limit - 1)
-    return first, max(min(math.ceil(values.max()) + 1, limit), first + 1)
+def _region(frame: NDArray[np.uint8] | Picture, corners: NDArray[np.complex128], spacing: float) -> Region:
+    """The region of a frame between corners, with pixels no smaller than the spacing of samples."""
+    width, height = (frame.width, frame.height) if isinstance(frame, Picture) else frame.shape[1::-1]
+    margin = max(spacing, 1.0)  # for bilinear sampling
+    left, right = _span(corners.real, margin, width)
+    top, bottom = _span(corners.imag, margin, height)
+    if isinstance(frame, Picture):
+        return frame.region((left, top, right, bottom), spacing)
+    pixels, width, height = frame[top:bottom, left:right], right - left, bottom - top
+    if spacing > 1:
+        reduced = math.ceil(height / spacing), math.ceil(width / spacing)
+        tensor = torch.from_numpy(pixels).permute(2, 0, 1)[None]  # of bytes, which is much faster than of floats
+        pixels = F.interpolate(tensor, reduced, mode="bilinear", antialias=True)[0].permute(1, 2, 0).numpy()
+    return Region(pixels, left, top, width, height)
+
+
+def _span(values: NDArray[np.float64], margin: float, limit: int) -> tuple[int, int]:
+    """Range of pixels covered by ``values``, with a margin, within the frame."""
+    first = min(max(math.floor(values.min() - margin), 0), limit - 1)
+    return first, max(min(math.ceil(values.max() + margin), limit), first + 1)

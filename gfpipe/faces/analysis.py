@@ -65,7 +65,7 @@ def run(
         programme=config.programme,
     )
     with shards.writer(lake, recording, provenance) as write:
-        for batch in stream.classify(reader, lambda frames: detector(frames.pixels), classifier, clock):
+        for batch in stream.classify(reader, detector.in_frames, classifier, clock):
             with clock("write"):
                 frames, detections, tracks, _ = batch
                 if sampler:
@@ -110,7 +110,7 @@ def _write(write: ShardWriter, batch: ClassifiedBatch) -> None:
 def _height_360(frames: FrameBatch, detections: Detections) -> NDArray[np.float32]:
     """(F,) height of faces in frames scaled to 360 lines."""
     height: NDArray[np.float32] = detections.boxes[:, 3] - detections.boxes[:, 1]
-    return height * np.float32(REFERENCE_LINES / frames.pixels.shape[1])
+    return height * np.float32(REFERENCE_LINES / frames.size[1])
 
 
 def _summary(recording: Recording, reader: Reader, write: ShardWriter, timings: Timings) -> Summary:

@@ -28,6 +28,7 @@ from gfpipe.faces.tracks import Tracks
 from gfpipe.recording import Recording
 from gfpipe.settings import CropRetention
 from gfpipe.video.frames import FrameBatch
+from gfpipe.video.pictures.picture import Picture
 
 SIDE: Final = 256  # maximum side of a crop in pixels
 _MARGIN: Final = 2.0  # side of a crop, relative to the longer side of the face's box
@@ -85,7 +86,7 @@ class CropSampler:
             frame = int(detections.frame_index[index])
             sample, face = first_sample + frame, int(index - first_face[frame])
             track = int(tracks.track_id[index])
-            crop = partial(_crop, frames.pixels[frame], detections.boxes[index], sample, face, track)
+            crop = partial(_crop, frames.pictures[frame], detections.boxes[index], sample, face, track)
             self._add(track, _draw(self._recording.recording_id, "face", sample, face), crop)
 
     def selected(self, seconds: float) -> tuple[Crop, ...]:
@@ -144,8 +145,8 @@ def share_of_day(recording: Recording, seconds: float, per_day: int) -> int:
     return ticks
 
 
-def _crop(pixels: NDArray[np.uint8], box: NDArray[np.float32], sample: int, face: int, track: int) -> Crop:
-    jpeg, width, height = cut(pixels, box)
+def _crop(picture: Picture, box: NDArray[np.float32], sample: int, face: int, track: int) -> Crop:
+    jpeg, width, height = cut(picture.pixels, box)
     return Crop(sample, face, track, jpeg, width, height)
 
 

@@ -6,7 +6,7 @@ The default threshold was measured: at 0.8 and 0.9 every face in clips of one pe
 the smaller faces of an audience, and below 0.8 cars are detected as faces.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -23,6 +23,7 @@ from gfpipe.errors import UnknownModelError
 from gfpipe.faces import retinaface
 from gfpipe.faces.boxes import iou, strongest
 from gfpipe.models.store import StoredModel
+from gfpipe.video.frames import FrameBatch
 
 OVERLAP_THRESHOLD: Final = 0.4
 _SAME_FACE: Final = 0.5  # overlap from which two anchors belong to one face
@@ -79,18 +80,33 @@ class Detector:
     ) -> None:
         self.model_id = model_id
         self.device = torch.device(device)
-        self.score_threshold = score_threshold
         self.upscaling = upscaling
         self._architecture = architecture
         self._network = network.to(self.device)
         self._bgr = normalisation.channels == "BGR"
-        self._mean = torch.tensor(normalisation.mean, device=self.device).view(1, 3, 1, 1)
-        self._scale = 1 / torch.tensor(normalisation.std, device=self.device).view(1, 3, 1, 1)
+        self._mean = torch.tensor(normalisation.mean, device=self.device)
+        self._scale = 1 / torch.tensor(normalisation.std, device=self.device)
+        self._least_logit = float(torch.tensor(score_threshold).logit())
 
     def __call__(self, pixels: NDArray[np.uint8]) -> Detections:
         """Detect the faces in ``pixels``, (N, H, W, 3) uint8 RGB; N may be 0."""
+        _, height, width, _ = pixels.shape
         size = _BATCH[self.device.type]
-        batches = [self._detect(pixels[first : first + size]) for first in range(0, len(pixels), size)]
+        inputs = (self.prepare(pixels[first : first + size]) for first in range(0, len(pixels), size))
+        return self._joined([self._detect(each, (width, height)) for each in inputs])
+
+    def in_frames(self, frames: FrameBatch) -> Detections:
+        """Detect the faces of a recording's frames, which are decoded in the size of the network's input."""
+        width, height = frames.size
+        rows, columns = working_size(height, width, self._architecture.working_pixels, self.upscaling)
+        size = _BATCH[self.device.type]
+        batches = (frames.pictures[first : first + size] for first in range(0, len(frames), size))
+        scaled = (np.stack([picture.scaled(columns, rows) for picture in batch]) for batch in batches)
+        return self._joined([self._detect(self._normalised(each), frames.size) for each in scaled])
+
+    def _joined(self, batches: Sequence[Detections]) -> Detections:
+        """The detections of consecutive batches."""
+        size = _BATCH[self.device.type]
         if not batches:
             shapes = ((4,), (5, 2), ())
             return Detections(np.zeros(0, np.int64), *(np.zeros((0, *shape), np.float32) for shape in shapes))
@@ -100,9 +116,9 @@ class Detector:
         )
 
     @torch.inference_mode()
-    def _detect(self, pixels: NDArray[np.uint8]) -> Detections:
-        _, height, width, _ = pixels.shape
-        inputs = self.prepare(pixels)
+    def _detect(self, inputs: Tensor, size: tuple[int, int]) -> Detections:
+        """The faces in a network's inputs, in pixels of frames of a size (width, height)."""
+        width, height = size
         frame, boxes, landmarks, scores = self._decode(inputs)
         to_frame = np.array([width / inputs.shape[3], height / inputs.shape[2]], np.float32)
         corners = (boxes.reshape(-1, 2, 2) * to_frame).clip(0, np.array([width, height], np.float32))
@@ -118,9 +134,20 @@ class Detector:
             # Resizing uint8 is several times faster, but CUDA does not support it.
             frames = frames if self.device.type == "cpu" else frames.float()
             frames = F.interpolate(frames, (height, width), mode="bilinear", antialias=True)
-        if self._bgr:
-            frames = frames.flip(1)
-        return frames.float().sub_(self._mean).mul_(self._scale).contiguous(memory_format=torch.channels_last)
+        return self._planes(frames)
+
+    def _normalised(self, pixels: NDArray[np.uint8]) -> Tensor:
+        """(N, h, w, 3) uint8 to (N, 3, h, w) float32."""
+        return self._planes(torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2))
+
+    def _planes(self, frames: Tensor) -> Tensor:
+        """(N, 3, h, w) pixels, channels last, as the network's planes, (N, 3, h, w) float32, channels last."""
+        frames = frames.flip(1) if self._bgr else frames
+        count, _, height, width = frames.shape
+        # By lines: operations on three channels at a time are several times slower.
+        lines = frames.permute(0, 2, 3, 1).reshape(count, height, 3 * width)
+        lines = (lines - self._mean.repeat(width)).mul_(self._scale.repeat(width))
+        return lines.view(count, height, width, 3).permute(0, 3, 1, 2)
 
     @torch.inference_mode()
     def outputs(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -134,13 +161,13 @@ class Detector:
     ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """Frame index, boxes, landmarks and scores in pixels of ``inputs``."""
         box_regression, logits, landmark_regression = self.outputs(inputs)
-        all_scores = logits.softmax(dim=-1)[..., 1]
-        frame, anchor = (all_scores > self.score_threshold).nonzero(as_tuple=True)
+        margin = logits[..., 1] - logits[..., 0]  # the softmax of two logits is the sigmoid of their difference
+        frame, anchor = (margin > self._least_logit).nonzero(as_tuple=True)
         height, width = inputs.shape[2:]
         priors = retinaface.anchors(height, width, self._architecture.anchor_sizes, self.device)[anchor]
         boxes = retinaface.decode_boxes(box_regression[frame, anchor], priors)
         landmarks = retinaface.decode_landmarks(landmark_regression[frame, anchor], priors)
-        scores = all_scores[frame, anchor]
+        scores = margin[frame, anchor].sigmoid()
         # Few anchors are left. NumPy on the CPU takes less time for them than the calls of PyTorch.
         return _suppress(frame.cpu().numpy(), *(each.float().cpu().numpy() for each in (boxes, landmarks, scores)))
 

@@ -39,7 +39,7 @@ def classify(
         with clock("chips"):
             chips = chips_for(
                 classifier.spec.input,
-                frames.pixels,
+                frames.pictures,
                 detections.frame_index,
                 detections.landmarks,
                 detections.boxes,
@@ -52,5 +52,5 @@ def classify(
 
 def to_source(frames: FrameBatch) -> NDArray[np.float32]:
     """(2,) factors from pixels of the frames to pixels of the source."""
-    _, height, width, _ = frames.pixels.shape
-    return np.array([frames.source_width / width, frames.source_height / height], np.float32)
+    (source_width, source_height), (width, height) = frames.source_size, frames.size
+    return np.array([source_width / width, source_height / height], np.float32)

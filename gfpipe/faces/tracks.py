@@ -24,7 +24,7 @@ _MAX_THRESHOLD: Final = 0.18
 _THRESHOLD_FACTOR: Final = 3.0  # threshold, relative to the mean change within the shot
 _INITIAL_CHANGE: Final = _MAX_THRESHOLD / _THRESHOLD_FACTOR
 _DECAY: Final = 0.7  # of the mean change, per second
-_GRID: Final = (64, 112)  # rows and columns of sampled pixels
+_GRID: Final = (112, 64)  # columns and rows of sampled pixels
 _BITS: Final = 5  # per channel
 _ROUNDING_SECONDS: Final = 0.02  # longer gaps between samples are lost time
 
@@ -79,7 +79,7 @@ class Tracker:
 
     def _shot_starts(self, frames: FrameBatch) -> list[bool]:
         """For each frame, whether it differs from the previous one, or time was lost before it."""
-        histograms = colours(frames.pixels)
+        histograms = colours(np.stack([picture.points(*_GRID) for picture in frames.pictures]))
         begins, ends = frames.seconds, frames.seconds + frames.step_seconds
         if self._colours is None:
             self._colours, self._begin, self._end = histograms[0], begins[0], begins[0]
@@ -113,15 +113,12 @@ class Tracker:
 
 
 def colours(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Histograms of 112 colours, (N, 112), with a sum of 1; from (N, H, W, 3) RGB."""
-    rows, columns = (
-        ((np.arange(n) + 0.5) * side / n).astype(int) for n, side in zip(_GRID, pixels.shape[1:3], strict=True)
-    )
-    levels = (pixels.take(rows, axis=1).take(columns, axis=2) >> (8 - _BITS)).astype(np.int32)
+    """Histograms of 112 colours, (N, 112), with a sum of 1; from (N, h, w, 3) RGB."""
+    levels = (pixels >> (8 - _BITS)).astype(np.int32)
     colour = _COLOUR[levels[..., 0] << (2 * _BITS) | levels[..., 1] << _BITS | levels[..., 2]]
     frame = np.arange(len(pixels))[:, None, None]
     counts = np.bincount((frame * _COLOURS + colour).ravel(), minlength=len(pixels) * _COLOURS)
-    return counts.reshape(len(pixels), _COLOURS).astype(np.float32) / np.float32(np.prod(_GRID))
+    return counts.reshape(len(pixels), _COLOURS).astype(np.float32) / np.float32(colour[0].size)
 
 
 def frame_change(before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.float32]:

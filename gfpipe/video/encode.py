@@ -13,8 +13,8 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from gfpipe.errors import UsageError
+from gfpipe.video.pictures.rgb import to_rgb
 from gfpipe.video.probe import open_container, video_stream
-from gfpipe.video.rgb import to_rgb
 
 Codec = Literal["libx264", "mpeg2video"]
 

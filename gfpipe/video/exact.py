@@ -18,10 +18,11 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from gfpipe.video.frames import LostRange, Picture
+from gfpipe.video.frames import LostRange
 from gfpipe.video.losses import LossDetector
 from gfpipe.video.packets import GROUP_BYTES, Packets
-from gfpipe.video.rgb import Renderer
+from gfpipe.video.pictures.picture import Picture
+from gfpipe.video.pictures.renderer import Renderer
 from gfpipe.video.samples import Sample, SampleReader
 
 # A middle at the boundary of two frames belongs to the second.

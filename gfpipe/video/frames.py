@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gfpipe.base.arrays import array_dataclass
+from gfpipe.video.pictures.picture import Picture
 from gfpipe.video.streams.tables import StreamProgramme
 
 MP4: Final = "mov,mp4,m4a,3gp,3g2,mj2"
@@ -51,48 +52,45 @@ class LostRange:
 
 
 @array_dataclass
-class Picture:
-    """One frame as a player shows it.
-
-    Attributes:
-        pixels: (H, W, 3) uint8, RGB, square pixels.
-        source_width, source_height: as of a :class:`FrameBatch`.
-    """
-
-    pixels: NDArray[np.uint8]
-    source_width: int
-    source_height: int
-
-
-@array_dataclass
 class FrameBatch:
     """Consecutive samples of one recording, whose pictures have one size.
 
     Attributes:
-        pixels: (N, H, W, 3) uint8, RGB, square pixels.
+        pictures: N pictures.
         seconds: (N,) float64, start of each sample's interval, from the recording's start.
         step_seconds: (N,) float64, length of each sample's interval.
-        source_width, source_height: size of the stored frame, turned as a player shows it. To convert coordinates in
-            ``pixels`` to the stored pixels, multiply x by ``source_width / W`` and y by ``source_height / H``.
     """
 
-    pixels: NDArray[np.uint8]
+    pictures: tuple[Picture, ...]
     seconds: NDArray[np.float64]
     step_seconds: NDArray[np.float64]
-    source_width: int
-    source_height: int
 
     def __post_init__(self) -> None:
-        if self.pixels.ndim != 4 or self.pixels.shape[3] != 3 or self.pixels.dtype != np.uint8:
-            raise ValueError(f"pixels must be (N, H, W, 3) uint8, got {self.pixels.shape} {self.pixels.dtype}")
-        n = len(self.pixels)
+        n = len(self.pictures)
+        if not n or len({(picture.width, picture.height) for picture in self.pictures}) > 1:
+            raise ValueError("a batch needs pictures, of one size")
         if self.seconds.shape != (n,) or self.step_seconds.shape != (n,):
             raise ValueError(f"{n} frames, but {self.seconds.shape} seconds and {self.step_seconds.shape} steps")
         if (self.step_seconds < 0).any():
             raise ValueError(f"negative step_seconds: {self.step_seconds.min()}")
 
     def __len__(self) -> int:
-        return len(self.pixels)
+        return len(self.pictures)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the pictures."""
+        return self.pictures[0].width, self.pictures[0].height
+
+    @property
+    def source_size(self) -> tuple[int, int]:
+        """Width and height of the stored frames, turned as a player shows them."""
+        return self.pictures[0].source_width, self.pictures[0].source_height
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """(N, H, W, 3) uint8, RGB: the whole pictures, which are converted each time."""
+        return np.stack([picture.pixels for picture in self.pictures])
 
 
 class Reader(Protocol):

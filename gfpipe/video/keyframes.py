@@ -16,10 +16,10 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from gfpipe.video.frames import Picture
 from gfpipe.video.losses import LossDetector
 from gfpipe.video.packets import GROUP_BYTES, Packets
-from gfpipe.video.rgb import Renderer
+from gfpipe.video.pictures.picture import Picture
+from gfpipe.video.pictures.renderer import Renderer
 from gfpipe.video.samples import Sample, SampleReader, first_gap
 
 _PACKET_BYTES: Final = 4096  # of memory that a buffered packet takes, apart from its data

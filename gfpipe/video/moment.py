@@ -20,11 +20,12 @@ from av.video.stream import VideoStream
 from gfpipe.choices import Sampling
 from gfpipe.errors import RecordingError
 from gfpipe.video.exact import ExactReader
-from gfpipe.video.frames import INDEXED, MATROSKA, MPEG_STREAMS, Picture, VideoInfo
+from gfpipe.video.frames import INDEXED, MATROSKA, MPEG_STREAMS, VideoInfo
 from gfpipe.video.packets import Packets
+from gfpipe.video.pictures.picture import Picture
+from gfpipe.video.pictures.renderer import Renderer
 from gfpipe.video.probe import open_container, video_info, video_stream
 from gfpipe.video.reader import open_video
-from gfpipe.video.rgb import Renderer
 from gfpipe.video.streams.decoder import Decoder
 from gfpipe.video.streams.unpacking import Unpacker
 
@@ -65,7 +66,7 @@ def _read(path: str | Path, moment: Moment) -> Picture:
     for batch in open_video(path, moment.sampling, moment.every_seconds, programme=moment.programme):
         matches = np.flatnonzero(np.abs(batch.seconds - moment.seconds) <= _SAME_SECONDS)
         if len(matches):
-            return Picture(batch.pixels[matches[0]].copy(), batch.source_width, batch.source_height)
+            return batch.pictures[int(matches[0])]
         if batch.seconds[0] > moment.seconds:
             break
     raise RecordingError(

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from gfpipe.base.files import on_disk
 from gfpipe.choices import Decoder, Sampling
 from gfpipe.video.exact import ExactReader
-from gfpipe.video.frames import MATROSKA, MP4, Picture, Reader
+from gfpipe.video.frames import MATROSKA, MP4, Reader
 from gfpipe.video.keyframes import KeyframeReader
+from gfpipe.video.pictures.picture import Picture
+from gfpipe.video.pictures.renderer import Renderer, is_upright_bt601
 from gfpipe.video.probe import open_container, video_stream
-from gfpipe.video.rgb import Renderer, is_upright_bt601
 from gfpipe.video.samples import Sample
 
 
@@ -55,7 +56,7 @@ class DecordReader(ExactReader):
                 for interval in range(math.ceil((end - self.info.frame_seconds / 2) / self._every)):
                     begin = interval * self._every
                     index = max(0, int(np.searchsorted(starts, self.middle(interval), side="right")) - 1)
-                    picture = Picture(frames[index].asnumpy(), self.info.width, self.info.height)
+                    picture = Picture.of_pixels(frames[index].asnumpy(), (self.info.width, self.info.height))
                     done = min(begin + self._every, end)
                     yield Sample(begin, done - begin, picture)
             except _errors():
@@ -81,11 +82,16 @@ class DecordReader(ExactReader):
                 return None
             if first is None or len(container.streams.video) > 1 or not is_upright_bt601(first):
                 return None
-            height, width, _ = Renderer(stream, self.path)(first).pixels.shape
+            shown = Renderer(stream, self.path)(first)
             count = stream.frames
         try:
-            path = str(on_disk(self.path).absolute())
-            frames = decord.VideoReader(path, width=width, height=height, num_threads=self._threads, fault_tol=1)
+            frames = decord.VideoReader(
+                str(on_disk(self.path).absolute()),
+                width=shown.width,
+                height=shown.height,
+                num_threads=self._threads,
+                fault_tol=1,
+            )
             times = np.asarray(frames.get_frame_timestamp(np.arange(len(frames))), dtype=np.float64)
         except _errors():
             return None

@@ -12,8 +12,9 @@ import numpy as np
 from gfpipe.base.arrays import array_dataclass
 from gfpipe.base.heartbeat import beat
 from gfpipe.errors import RecordingError, UsageError
-from gfpipe.video.frames import MP4, MPEG_STREAMS, FrameBatch, Loss, LostRange, Picture, VideoInfo
+from gfpipe.video.frames import MP4, MPEG_STREAMS, FrameBatch, Loss, LostRange, VideoInfo
 from gfpipe.video.packets import Packets
+from gfpipe.video.pictures.picture import Picture
 from gfpipe.video.probe import foreign_errors, probe
 
 BATCH_BYTES: Final = 64 << 20
@@ -160,20 +161,17 @@ def _reason(lost: LostRange, gaps: Sequence[LostRange]) -> Loss:
 def _is_room(samples: Sequence[Sample], sample: Sample) -> bool:
     """Whether a sample fits into a batch: of one size, and of bounded memory."""
     first, picture = samples[0].picture, sample.picture
-    room = min(BATCH_FRAMES, BATCH_BYTES // picture.pixels.nbytes)
+    room = min(BATCH_FRAMES, BATCH_BYTES // picture.nbytes)
     return len(samples) < room and _shape(first) == _shape(picture)
 
 
 def _shape(picture: Picture) -> tuple[int, ...]:
-    return picture.source_width, picture.source_height, *picture.pixels.shape
+    return picture.source_width, picture.source_height, picture.width, picture.height
 
 
 def _batch(samples: Sequence[Sample]) -> FrameBatch:
-    first = samples[0].picture
     return FrameBatch(
-        pixels=np.stack([sample.picture.pixels for sample in samples]),
+        pictures=tuple(sample.picture for sample in samples),
         seconds=np.array([sample.seconds for sample in samples], dtype=np.float64),
         step_seconds=np.array([sample.step_seconds for sample in samples], dtype=np.float64),
-        source_width=first.source_width,
-        source_height=first.source_height,
     )

@@ -27,7 +27,7 @@ from gfpipe.faces.boxes import iou
 from gfpipe.faces.detector import Detections
 from gfpipe.models import champion, store
 from gfpipe.video.encode import read_frames
-from gfpipe.video.rgb import to_rgb
+from gfpipe.video.pictures.rgb import to_rgb
 
 LINES, COLUMNS = 576, 768
 PANS = (0, 8)  # columns per field

@@ -20,10 +20,12 @@ from gfpipe.recording import Recording
 from gfpipe.settings import CropRetention
 from gfpipe.stages.analysis import demo
 from gfpipe.video.frames import FrameBatch
+from gfpipe.video.pictures.picture import Picture
 
 START = datetime(2001, 3, 4, tzinfo=UTC)
 DAY = 86_400
 FRAME: NDArray[np.uint8] = np.random.default_rng(0).integers(0, 255, (36, 64, 3), np.uint8)
+PICTURE = Picture.of_pixels(FRAME)
 
 
 def recording(start: datetime = START, channel: str = "one") -> Recording:
@@ -38,7 +40,7 @@ def process(sampler: CropSampler, lengths: list[int], batch: int = 7, counts: bo
         frame = np.repeat(np.arange(len(now)), [len(tracks) for tracks in now])
         track = np.array([number for tracks in now for number in tracks], np.int32)
         boxes = np.tile(np.array([20, 8, 36, 24], np.float32), (len(frame), 1))
-        frames = FrameBatch(np.stack([FRAME] * len(now)), np.arange(len(now), dtype=float), np.ones(len(now)), 64, 36)
+        frames = FrameBatch((PICTURE,) * len(now), np.arange(len(now), dtype=float), np.ones(len(now)))
         detections = Detections(frame, boxes, np.zeros((len(frame), 5, 2), np.float32), np.ones(len(frame), np.float32))
         sampler(frames, detections, Tracks(np.zeros(len(now), np.int32), track), np.full(len(frame), counts), first)
 

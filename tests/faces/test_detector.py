@@ -9,13 +9,20 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
+from gfpipe.choices import Sampling
 from gfpipe.counting import MIN_STORED_SCORE, Counting
 from gfpipe.errors import UnknownModelError
-from gfpipe.faces import detector
+from gfpipe.faces import detector, portraits
+from gfpipe.faces.alignment import chips_for
 from gfpipe.faces.boxes import strongest
 from gfpipe.faces.detector import Detections, Detector
+from gfpipe.models import champion
 from gfpipe.models.store import StoredModel
+from gfpipe.stages.analysis import demo
+from gfpipe.video.encode import write_video
+from gfpipe.video.reader import open_video
 from tests.fixtures.detectors import clip
 
 LEAST_HEIGHT = 24  # pixels, the frame scaled to 360 lines
@@ -187,3 +194,25 @@ def test_an_analysis_imports_neither_torchvision_nor_pandas() -> None:
         "import sys, gfpipe.stages.analysis.analyse; sys.exit('torchvision' in sys.modules or 'pandas' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_faces_of_a_recording_are_those_of_its_whole_pictures(detect: Detector, tmp_path: Path) -> None:
+    """Frames are decoded in the size of the network's input, and chips cut from their planes."""
+    frames = [
+        np.asarray(Image.fromarray(frame).resize((1280, 720), Image.Resampling.BILINEAR))
+        for frame in demo.footage().frames((("both", 1), ("woman", 1)))
+    ]
+    path = write_video(tmp_path / "people.mp4", frames[::5], 5, bit_rate=4_000_000, gop=5)
+    (batch,) = open_video(path, Sampling.KEYFRAMES, 1.0)
+    found, expected = detect.in_frames(batch), detect(batch.pixels)
+    assert found.frame_index.tolist() == expected.frame_index.tolist()
+    assert len(found) >= len(batch)
+    shared_area = overlaps(expected.boxes, found.boxes) * (expected.frame_index[:, None] == found.frame_index)
+    order = shared_area.argmax(axis=1)
+    assert shared_area.max(axis=1).min() >= 0.9
+    classifier = portraits.open_classifier(champion.FIRST, torch.device("cpu"))
+    p_female, p_expected = (
+        classifier(chips_for(classifier.spec.input, pixels, faces.frame_index, faces.landmarks, faces.boxes)).p_female
+        for pixels, faces in ((batch.pictures, found), (batch.pixels, expected))
+    )
+    np.testing.assert_allclose(p_female[order], p_expected, atol=0.02)

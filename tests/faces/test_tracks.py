@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from gfpipe.faces.detector import Detections
 from gfpipe.faces.tracks import Tracker, Tracks, colours, frame_change, match
 from gfpipe.video.frames import FrameBatch
+from gfpipe.video.pictures.picture import Picture
 
 HEIGHT, WIDTH = 90, 160
 Box = tuple[float, float, float, float]
@@ -25,7 +26,7 @@ def scene(seed: int) -> NDArray[np.uint8]:
 def batch(pictures: Sequence[NDArray[np.uint8]], start: float = 0.0, step: float = 1.0) -> FrameBatch:
     n = len(pictures)
     return FrameBatch(
-        np.stack(pictures), start + step * np.arange(n, dtype=np.float64), np.full(n, step), WIDTH, HEIGHT
+        tuple(map(Picture.of_pixels, pictures)), start + step * np.arange(n, dtype=np.float64), np.full(n, step)
     )
 
 

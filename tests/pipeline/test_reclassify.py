@@ -129,7 +129,7 @@ def test_no_face_is_detected_again_and_a_later_analysis_has_nothing_to_do(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("faces were detected again")
 
-    monkeypatch.setattr("gfpipe.faces.detector.Detector.__call__", never)
+    monkeypatch.setattr("gfpipe.faces.detector.Detector.in_frames", never)
     women = sum(row["female_face_seconds"] for row in totals(lake))
     assert women > 8
     assert not any(summary.reused for summary in reclassify_all(lake, new))

@@ -7,12 +7,17 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
+from PIL import Image
 
 from gfpipe.choices import Sampling
 from gfpipe.errors import RecordingError
 from gfpipe.video.encode import Codec, write_video
 from gfpipe.video.moment import Moment, still
+from gfpipe.video.pictures.picture import Picture, Region
+from gfpipe.video.pictures.rgb import crop, matrix_of, to_rgb
 from gfpipe.video.reader import open_video
 from tests.bench import pictures as rendering
 
@@ -85,7 +90,10 @@ def test_display_matrix_turns_and_mirrors(tmp_path: Path, quarters: int, flips: 
         (batch,) = reader
         np.testing.assert_allclose(batch.pixels[0], expected, atol=25)
         assert np.abs(batch.pixels[0].astype(int) - expected).mean() < 2
-        assert (batch.source_height, batch.source_width) == expected.shape[:2]
+        assert batch.source_size == expected.shape[1::-1]
+        height, width = expected.shape[:2]
+        for box in [(0, 0, width / 2, height / 2), (width / 2, 0, width, height / 2), (10, height / 2, 20, height)]:
+            assert_is_part(batch.pictures[0].region(box), batch.pictures[0], 0.5)
         assert (reader.info.height, reader.info.width) == expected.shape[:2]
         picture = still(path, Moment(0.0, sampling, 1.0, 1.0))
         np.testing.assert_array_equal(picture.pixels, batch.pixels[0])
@@ -159,3 +167,86 @@ def test_tiny_pictures_fail_the_recording(tmp_path: Path, sampling: Sampling, si
     path = record(tmp_path / "tiny.mkv", [np.zeros((size[1], size[0], 3), np.uint8)] * 3, codec="ffv1")
     with pytest.raises(RecordingError, match=rf"tiny\.mkv: its pictures have {size[0]} x {size[1]} pixels"):
         list(open_video(path, sampling, 1.0))
+
+
+def assert_is_part(region: Region, picture: Picture, atol: float) -> None:
+    """The region's pixels are those of the whole picture at its place, on average."""
+    rows, columns = (
+        np.clip(first + (np.arange(count) + 0.5) * side / count, 0, limit - 1).astype(int)
+        for first, side, count, limit in (
+            (region.top, region.height, region.pixels.shape[0], picture.height),
+            (region.left, region.width, region.pixels.shape[1], picture.width),
+        )
+    )
+    expected = picture.pixels[rows[:, None], columns].astype(int)
+    assert np.abs(region.pixels - expected).mean() <= atol
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "H.264 4:2:0, BT.709, full range",
+        "H.264 4:2:0, no matrix, 576 lines",
+        "H.264 4:2:0, no matrix, 720 lines",
+        "H.264 4:2:2, 10 bits",
+        "DV 4:2:0, one field",
+        "ProRes 4:2:2, 10 bits",
+        "FFV1 RGB",
+        "FFV1 grey",
+        "pixels of 16:15, scaled",
+        "display matrix of 90 degrees",
+        pytest.param("2160 lines, scaled to 1080", marks=pytest.mark.slow),
+    ],
+)
+def test_regions_and_reduced_pictures_are_those_of_the_whole_picture(tmp_path: Path, name: str) -> None:
+    (wanted,) = (wanted for wanted in rendering.FORMATS if wanted.name == name)
+    path = tmp_path / f"a.{'mkv' if wanted.codec == 'ffv1' else 'mov'}"
+    rendering.encode(wanted, path)
+    (batch,) = open_video(path, Sampling.KEYFRAMES, 1.0)
+    (picture,) = batch.pictures
+    for share in [(0.15, 0.3, 0.32, 0.7), (0.5, 0.0, 1.0, 0.4), (0.72, 0.61, 0.73, 0.62), (0.9, 0.9, 2.0, 2.0)]:
+        left, top, right, bottom = share * np.array(2 * batch.size)
+        region = picture.region((left, top, right, bottom))
+        assert max(region.left - left, region.top - top) < 1e-6
+        assert region.left + region.width > min(right, picture.width) - 1e-6
+        assert region.top + region.height > min(bottom, picture.height) - 1e-6
+        assert_is_part(region, picture, 3.0)  # of one field, lines lie between those of the whole picture
+        reduced = picture.region((left, top, right, bottom), pixel=3.0)
+        assert reduced.pixels.shape[0] <= region.height / 3 + 1
+        assert_is_part(reduced, picture, 4.0)
+    reduced_by_pillow = Image.fromarray(picture.pixels).resize((160, 96), Image.Resampling.BILINEAR)
+    assert np.abs(picture.scaled(160, 96).astype(int) - np.asarray(reduced_by_pillow)).mean() < 3
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "yuv410p",
+        "yuv411p",
+        "yuv440p",
+        "yuva420p",
+        "yuv444p12le",
+        "nv12",
+        "p010le",
+        "yuyv422",
+        "uyvy422",
+        "rgb24",
+        "bgra",
+        "gbrp",
+        "gray16le",
+        "rgb8",
+        "monob",
+    ],
+)
+def test_regions_of_every_layout_of_pixels(name: str) -> None:
+    """Planes of their own, shared planes, packed pixels; single bits, which cannot be cut."""
+    image = np.add.outer(np.arange(96), np.arange(152)).astype(np.uint8)[..., None].repeat(3, axis=2)
+    image[40:, 70:] = (200, 90, 30)
+    frame = VideoFrame.from_ndarray(image, format="rgb24").reformat(format=name)
+    whole = to_rgb(frame, (152, 96), VideoReformatter())
+    part, (left, top, right, bottom) = crop(frame, (61.5, 33.2, 101.0, 77.0))
+    assert (left <= 61, top <= 33, right >= 101, bottom >= 77) == (True,) * 4
+    pixels = to_rgb(part, (right - left, bottom - top), VideoReformatter(), matrix=matrix_of(frame))
+    inner = (slice(8, -8), slice(8, -8))  # FFmpeg interpolates the colours of some formats
+    off = np.abs(pixels.astype(int) - whole[top:bottom, left:right])[inner]
+    assert off.mean() <= 1

@@ -96,8 +96,7 @@ class ImageCache:
         if not self._is_unchanged(path, fingerprint):
             raise RecordingError(f"{path}: is not the file that was analysed; run gfpipe analyse on its archive")
         frame = still(path, moment)
-        height, width, _ = frame.pixels.shape
-        return frame.pixels, (width / frame.source_width, height / frame.source_height)
+        return frame.pixels, (frame.width / frame.source_width, frame.height / frame.source_height)
 
 
 def _is_unchanged(path: str, fingerprint: str | None) -> bool:

@@ -1,0 +1,1 @@
+"""Decoded frames as the pictures that a player shows."""
