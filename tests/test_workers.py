@@ -32,9 +32,16 @@ def test_workers_do_not_import_the_parents_modules() -> None:
         assert not pool.submit(work.imported, "prefect").result()
 
 
-def test_torch_threads_are_divided_among_workers() -> None:
-    with workers.pool(2) as pool:
-        assert pool.submit(work.threads).result() == max(1, workers.cores() // 2)
+@pytest.mark.parametrize(("setting", "expected"), [(None, 1), ("2", 2)])
+def test_a_worker_computes_in_one_thread_unless_the_environment_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, setting: str | None, expected: int
+) -> None:
+    """Also a single worker: threads that share cores with other work wait for one another."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if setting:
+        monkeypatch.setenv("OMP_NUM_THREADS", setting)
+    with workers.pool(1, modules=("json",) * expected) as pool:  # of a process of its own
+        assert pool.submit(work.threads).result() == expected
 
 
 @pytest.mark.slow

@@ -82,7 +82,7 @@ def _on_recordings(module: str, flow: str, job: AnalysisJob | ReclassifyJob) -> 
         import_module(f"gfpipe.stages.analysis.{module}").prepare(resolved(job))
 
     if job.scheduler is None:
-        workers.warm(job.workers, WORKER_MODULES)
+        workers.warm(WORKER_MODULES)
     progress = console.analysis_progress()
     summaries: list[Summary] = _run(module, flow, job, progress, prepare=prepare, slots=job.workers)
     return summaries

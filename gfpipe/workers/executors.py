@@ -12,7 +12,7 @@ from typing import Any
 
 from gfpipe.base.limits import Limits
 from gfpipe.errors import TransientError, UsageError
-from gfpipe.workers.launcher import Launcher, launcher
+from gfpipe.workers.launcher import launcher
 from gfpipe.workers.supervision import Supervisor
 
 SCHEDULER_TIMEOUT = "30s"
@@ -43,13 +43,9 @@ def pool(
     return _processes(workers or cores(), limits, modules)
 
 
-def warm(workers: int = 0, modules: tuple[str, ...] = ()) -> None:
+def warm(modules: tuple[str, ...] = ()) -> None:
     """Start importing the modules of a local :func:`pool` that is opened later, without waiting for it."""
-    _launcher(workers or cores(), modules).warm()
-
-
-def _launcher(processes: int, modules: tuple[str, ...]) -> Launcher:
-    return launcher(max(1, cores() // processes), modules)
+    launcher(modules).warm()
 
 
 def cores() -> int:
@@ -68,7 +64,7 @@ class _Processes(ThreadPoolExecutor):
 
     def __init__(self, workers: int, limits: Limits, modules: tuple[str, ...]) -> None:
         super().__init__(workers, thread_name_prefix="worker")
-        self._supervisor = Supervisor(limits, _launcher(workers, modules))
+        self._supervisor = Supervisor(limits, launcher(modules))
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "Future[Any]":
         return super().submit(self._supervisor, fn, *args, **kwargs)
@@ -120,13 +116,10 @@ def _cluster(scheduler: str, limits: Limits, modules: tuple[str, ...]) -> Iterat
 
 
 def _on_cluster(limits: Limits, modules: tuple[str, ...], fn: Any, /, *args: Any, **kwargs: Any) -> Any:
-    from distributed import get_worker  # noqa: PLC0415 - an optional dependency
-
-    threads = get_worker().state.nthreads
-    return _cluster_supervisor(limits, threads, modules)(fn, *args, **kwargs)
+    return _cluster_supervisor(limits, modules)(fn, *args, **kwargs)
 
 
 @lru_cache(maxsize=1)
-def _cluster_supervisor(limits: Limits, processes: int, modules: tuple[str, ...]) -> Supervisor:
+def _cluster_supervisor(limits: Limits, modules: tuple[str, ...]) -> Supervisor:
     """The supervisor of a Dask worker, whose processes live as long as it does."""
-    return Supervisor(limits, _launcher(processes, modules))
+    return Supervisor(limits, launcher(modules))

@@ -24,16 +24,20 @@ CHECK_SECONDS: Final = 0.25  # how often it is checked whether to go on waiting
 
 
 @cache
-def launcher(threads: int, modules: tuple[str, ...]) -> "Launcher":
-    """The launcher of this process for workers of that many threads, each of which has imported ``modules``."""
-    return Launcher(threads, modules)
+def launcher(modules: tuple[str, ...]) -> "Launcher":
+    """The launcher of this process for workers that have imported ``modules``."""
+    return Launcher(modules)
 
 
 class Launcher:
-    """A process that forks workers. It ends with this process, and so do they."""
+    """A process that forks workers. It ends with this process, and so do they.
 
-    def __init__(self, threads: int, modules: Iterable[str]) -> None:
-        self._threads, self._modules = threads, list(modules)
+    A worker computes in one thread, unless ``OMP_NUM_THREADS`` is set: where cores are busy, threads wait for one
+    another, and detection in two of them took ten times as long. More workers use more cores.
+    """
+
+    def __init__(self, modules: Iterable[str]) -> None:
+        self._modules = list(modules)
         self._lock = threading.Lock()
         self._connection: Connection[Any, Any] | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -53,7 +57,7 @@ class Launcher:
             for _ in range(2):  # once more if the launcher was killed
                 try:
                     connection, process = self._open()
-                    connection.send(("start", dict(os.environ), str(Path.cwd()), [*sys.path]))
+                    connection.send(("start", _environment(), str(Path.cwd()), [*sys.path]))
                     send_handle(connection, descriptor, process.pid)
                     if not _answers(connection, is_wanted):
                         process.kill()  # it is still importing
@@ -94,11 +98,14 @@ class Launcher:
                 [sys.executable, "-P", "-c", main],  # packages in the current folder are not imported
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                env=os.environ
-                | {"OMP_NUM_THREADS": str(self._threads), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env=_environment() | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
             theirs.close()
         return self._connection, self._process
+
+
+def _environment() -> dict[str, str]:
+    return {"OMP_NUM_THREADS": "1", **os.environ}
 
 
 def _answers(connection: "Connection[Any, Any]", is_wanted: Callable[[], bool]) -> bool:

@@ -46,7 +46,7 @@ class Run:
     """An analysis of the archive in a worker process."""
 
     def __init__(self, archive: Path, lake: Path) -> None:
-        self.process = Process(launcher(1, WORKER_MODULES))
+        self.process = Process(launcher(WORKER_MODULES))
         call = cloudpickle.dumps(partial(analyse_all, archive, lake))
         self._outcome = _THREADS.submit(self.process.run, call, Limits())
 
