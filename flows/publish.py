@@ -20,9 +20,9 @@ from gfpipe.stages.figures.publish import Published
 
 
 @task(task_run_name="build and check the warehouse", cache_policy=NO_CACHE)
-def publish_warehouse(lake: str, counting: Counting) -> Published:
+def publish_warehouse(lake: str, counting: Counting, rebuild: bool) -> Published:
     """Build the warehouse; it replaces the old one when its checks pass."""
-    return stage.run(lake, counting=counting)
+    return stage.run(lake, counting=counting, rebuild=rebuild)
 
 
 def _run_name() -> str:
@@ -30,21 +30,24 @@ def _run_name() -> str:
 
 
 @flow(name="publish", flow_run_name=_run_name)
-def publish_lake(lake: str, counting: Counting = Counting()) -> Published:  # noqa: B008 - frozen
+def publish_lake(lake: str, counting: Counting = Counting(), rebuild: bool = False) -> Published:  # noqa: B008 - frozen
     """Compute screen time from everything in the lake; the run fails if the figures do not add up.
 
     Args:
         lake: folder or URL of the Parquet shards, in which the warehouse is built.
         counting: which faces and recordings count.
+        rebuild: build the whole warehouse anew, not only what has changed.
     """
-    site.refuse_others({"lake": lake, "counting": counting}, vars)
-    published = publish_warehouse(lake, counting)
+    given = {"lake": lake, "counting": counting, "rebuild": rebuild}
+    site.refuse_others(given, lambda settings: {**vars(settings), "rebuild": False})
+    published = publish_warehouse(lake, counting, rebuild)
     create_table_artifact(
         [_channel(row) for row in published.screen_time], "screen-time", "Screen time by perceived gender"
     )
     rows = overview.published_coverage(published.coverage)
     create_table_artifact(overview.newest(rows), "coverage", f"Everything in {lake}, newest first")
-    message = "; ".join((f"{len(published.screen_time)} channels published", *published.notes))
+    rebuilt = (f"built anew: {published.rebuilt}",) if published.rebuilt else ()
+    message = "; ".join((f"{len(published.screen_time)} channels published", *rebuilt, *published.notes))
     state: State[Published] = Completed(message=message, data=published)
     return state  # type: ignore[return-value]  # Prefect returns the state's data
 

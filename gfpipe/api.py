@@ -154,10 +154,12 @@ def analyse(
     return tuple(summaries)
 
 
-def publish(lake: PathLike, counting: Counting = Counting()) -> Path:  # noqa: B008 - frozen
+def publish(lake: PathLike, counting: Counting = Counting(), *, rebuild: bool = False) -> Path:  # noqa: B008 - frozen
     """Build the lake's warehouse, ``LAKE/gfpipe.duckdb``, and return its path.
+
+    Only recordings that have changed since the last time are counted anew, unless ``rebuild`` is set.
 
     Raises:
         LakeError: there is nothing to publish, or the lake cannot be read or written.
     """
-    return publish_stage.run(os.fspath(lake), counting=counting).warehouse
+    return publish_stage.run(os.fspath(lake), counting=counting, rebuild=rebuild).warehouse

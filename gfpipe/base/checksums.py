@@ -41,6 +41,15 @@ def matches(data: bytes, kind: str) -> bool | None:
     return data[start - _DIGEST_BYTES : start] == _digest(view[:mark], view[start:], kind)
 
 
+def stored(data: bytes) -> str | None:
+    """The checksum in a file, in hexadecimal digits; None without one."""
+    start = _footer(data) or 0
+    mark = start - _DIGEST_BYTES - len(_MARK)
+    if mark < 0 or data[mark : mark + len(_MARK)] != _MARK:
+        return None
+    return data[start - _DIGEST_BYTES : start].hex()
+
+
 def _footer(data: bytes) -> int | None:
     """Offset of the footer; None if this is not a Parquet file."""
     start = len(data) - _TAIL - int.from_bytes(data[-_TAIL : -len(_MAGIC)], "little")

@@ -62,6 +62,22 @@ def put_in_place(temporary: Path, path: Path) -> None:
         _sync(path.parent)
 
 
+def copy(source: Path, target: Path) -> None:
+    """Copy a file's content; file systems that can (Btrfs, XFS) share its blocks instead.
+
+    Raises:
+        OSError: it cannot be read or written.
+    """
+    with source.open("rb") as reading, target.open("wb") as writing:
+        try:
+            while os.copy_file_range(reading.fileno(), writing.fileno(), 2**30):
+                pass
+        except OSError:  # not supported by this file system, or between these two
+            reading.seek(0)
+            writing.seek(0)
+            shutil.copyfileobj(reading, writing, 2**24)
+
+
 def temporary_name(path: Path) -> Path:
     """A new hidden name beside `path` for its unfinished content; it names this process."""
     return path.with_name(f".{path.name}.{_machine()}-{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")

@@ -30,7 +30,7 @@ where table_catalog in ('gfpipe', 'temp') order by all
 Form = Literal["table", "csv", "json", "parquet"]
 
 
-@command(app, "gfpipe publish --lake lake")
+@command(app, "gfpipe publish --lake lake", "gfpipe publish --lake lake --rebuild")
 def publish(
     *,
     lake: Lake,
@@ -42,8 +42,12 @@ def publish(
         Overlaps, Option(help="Which recording of a channel counts while several overlap.")
     ] = Overlaps.FIRST,
     copies: Annotated[Copies, Option(help="How often files of the same content count.")] = Copies.ONCE,
+    rebuild: Annotated[bool, Option("--rebuild", help="Build everything anew, not only what has changed.")] = False,
 ) -> None:
     """Build the warehouse LAKE/gfpipe.duckdb from the lake, and print screen time by channel.
+
+    Only recordings that have changed since the last time are counted anew. Other counting options, or another version
+    of gfpipe, build everything anew.
 
     If the new figures do not add up, the old warehouse stays, and the recordings concerned are named.
     """
@@ -52,7 +56,9 @@ def publish(
     from gfpipe.counting import Counting  # noqa: PLC0415 - importing pydantic takes its time
 
     settings = {"min_face": min_face, "min_score": min_score, "overlapping": overlaps, "copies": copies}
-    published = flow_runs.publish(lake, parse(Counting, settings))
+    published = flow_runs.publish(lake, parse(Counting, settings), rebuild=rebuild)
+    if published.rebuilt:
+        console.say(f"Built anew: {published.rebuilt}")
     for note in published.notes:
         console.say(note, "yellow")
     console.figures(published.screen_time, ["channel"])

@@ -104,12 +104,12 @@ def retrain(job: "RetrainJob") -> "Decision":
     return decision
 
 
-def publish(lake: str, counting: Counting = Counting()) -> "Published":  # noqa: B008 - frozen
+def publish(lake: str, counting: Counting = Counting(), *, rebuild: bool = False) -> "Published":  # noqa: B008 - frozen
     """Run the flow `publish`."""
     from gfpipe.warehouse import lake_folder  # noqa: PLC0415 - imports DuckDB
 
     lake_folder(lake)  # before a server is started
-    published: Published = _run("publish", "publish_lake", lake, counting=counting)
+    published: Published = _run("publish", "publish_lake", lake, counting=counting, rebuild=rebuild)
     return published
 
 

@@ -158,6 +158,11 @@ ANALYSED: Final = ("recordings", "samples", "faces", "attributes")
 SEALED: Final = (*TABLES, "crops")
 
 
+def empty_shard(table: str) -> str:
+    """Name within the lake of a shard with all columns and no rows; hidden, by Hive's conventions."""
+    return f"{table}/v{VERSION}/_schema.parquet"
+
+
 def remedy(table: str) -> str:
     """What to do about a damaged file of a table."""
     remedies = {

@@ -73,18 +73,11 @@ class Storage:
         """
         try:
             with self.open(*parts) as file:
-                data = file.read()
-            if (matches := checksums.matches(data, _root(parts))) is not None:
-                return None if matches else _DAMAGED
-            with pq.ParquetFile(pa.BufferReader(data)) as parquet:
-                wrong = schemas.wrong_columns(parquet.schema_arrow, _root(parts))
-                if not wrong and decode:
-                    parquet.read()
+                return problem_of(file.read(), _root(parts), decode)
         except FileNotFoundError:
             return "it is missing"
         except (OSError, ValueError, pa.ArrowException) as exc:
             return f"it cannot be read as Parquet: {exc}"
-        return f"it is not of this table: {', '.join(wrong)}" if wrong else None
 
     def scan(self, folder: tuple[str, ...], schema: pa.Schema, columns: Sequence[str], only: pc.Expression) -> Any:
         """Read columns of every Parquet file of a table as one pyarrow table; None if there is no folder.
@@ -176,6 +169,21 @@ class Storage:
     def _split(self) -> tuple[Any, str]:
         fs, path = fsspec.core.url_to_fs(self.url)
         return fs, path
+
+
+def problem_of(data: bytes, table: str, decode: bool = False) -> str | None:
+    """Why the content of a file of a table must not be believed; None if it may; see :meth:`Storage.problem`.
+
+    Raises:
+        OSError, ValueError, pa.ArrowException: it is not Parquet.
+    """
+    if (matches := checksums.matches(data, table)) is not None:
+        return None if matches else _DAMAGED
+    with pq.ParquetFile(pa.BufferReader(data)) as parquet:
+        wrong = schemas.wrong_columns(parquet.schema_arrow, table)
+        if not wrong and decode:
+            parquet.read()
+    return f"it is not of this table: {', '.join(wrong)}" if wrong else None
 
 
 def is_shard(name: str) -> bool:

@@ -1,11 +1,10 @@
 """Build the warehouse from the lake's shards."""
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from graphlib import TopologicalSorter
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 import duckdb
 import pyarrow as pa
@@ -14,20 +13,43 @@ import pyarrow.parquet as pq
 from gfpipe.base import files
 from gfpipe.counting import Counting
 from gfpipe.errors import LakeError
-from gfpipe.exports.columns import description, glossary
 from gfpipe.lake import schema, shards
-from gfpipe.warehouse.connection import NAME, configure, lake_errors, lake_folder, quoted
-from gfpipe.warehouse.damage import DamagedShard, set_aside
+from gfpipe.warehouse.connection import NAME, configure, lake_errors, lake_folder, lend, quoted
+from gfpipe.warehouse.damage import Holdings, set_aside
 from gfpipe.warehouse.database import CheckError, Warehouse
-from gfpipe.warehouse.sources import MATERIALISED, header, statements
-
-_COLUMNS: Final = """
-select if(table_oid in (select table_oid from duckdb_tables()), 'table', 'view') as kind, table_name, column_name
-from duckdb_columns()
-where database_name = current_database() and not internal
-"""
+from gfpipe.warehouse.former import Former, read
+from gfpipe.warehouse.relations import bind, comment, create_relations
+from gfpipe.warehouse.shards import Shard, as_table, changes
+from gfpipe.warehouse.sources import digest
+from gfpipe.warehouse.updating import Update
 
 Derive = Callable[[Warehouse], Mapping[str, pa.Table]]
+OnRebuild = Callable[[str], object]
+
+
+def _unheard(_: str) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a warehouse is built.
+
+    Attributes:
+        counting: which faces count.
+        derive: computes further tables from the finished ones, by name.
+        memory_limit: DuckDB's memory limit, such as ``"8GB"``, beyond which it spills to the lake's disk; None for
+            DuckDB's default (80 % of the machine's memory).
+    """
+
+    counting: Counting = field(default_factory=Counting)
+    derive: Derive | None = None
+    memory_limit: str | None = None
+
+    @property
+    def built_with(self) -> str:
+        """What makes another warehouse of the same lake, apart from counting."""
+        return digest(duckdb.__version__, self.derive.__qualname__ if self.derive else "")
 
 
 def build(
@@ -35,54 +57,116 @@ def build(
     memory_limit: str | None = None,
     derive: Derive | None = None,
     counting: Counting = Counting(),  # noqa: B008 - frozen
+    *,
+    rebuild: bool = False,
+    on_rebuild: OnRebuild = _unheard,
 ) -> Path:
     """Build ``LAKE/gfpipe.duckdb`` from the lake's current shards, replace the old one atomically, and return its path.
 
-    A new warehouse that fails a check of ``sql/checks`` does not replace the old one. Readers of the old warehouse keep
-    it until they open it again. Of two concurrent builds, the last to finish stays. Damaged shards are set aside, and
-    their recordings count as failed.
+    Where only some shards differ from those that the old warehouse was built from, a copy of it is brought up to date;
+    where none does, it stays as it is. The rows are those of a warehouse that is built anew. A new warehouse that fails
+    a check of ``sql/checks`` does not replace the old one. Readers of the old warehouse keep it until they open it
+    again. Of two concurrent builds, the last to finish stays. Damaged shards are set aside, and their recordings count
+    as failed.
 
     Args:
         lake: the lake's folder.
-        memory_limit: DuckDB's memory limit, such as ``"8GB"``, beyond which it spills to the lake's disk; None for
-            DuckDB's default (80 % of the machine's memory).
-        derive: computes further tables from the finished ones, by name.
+        memory_limit: see `Options`.
+        derive: see `Options`.
         counting: which faces count.
+        rebuild: build it anew in any case.
+        on_rebuild: receives the reason if a published warehouse cannot be brought up to date, but is built anew.
 
     Raises:
         CheckError: the figures do not add up.
         LakeError: the lake is missing, empty or unreadable, or its disk is full.
     """
-    return build_database(_lake_with_shards(lake), memory_limit, derive, counting)
+    options = Options(counting, derive, memory_limit)
+    return build_database(_lake_with_shards(lake), options, rebuild=rebuild, on_rebuild=on_rebuild)
 
 
 def build_database(
     lake: Path,
-    memory_limit: str | None = None,
-    derive: Derive | None = None,
-    counting: Counting = Counting(),  # noqa: B008 - frozen
+    options: Options = Options(),
+    *,
+    rebuild: bool = False,
+    on_rebuild: OnRebuild = _unheard,
 ) -> Path:
     """Build the warehouse of a lake that may be empty; see `build`."""
     files.sweep(lake)
     with lake_errors(lake), _scratch(lake) as scratch:
         write_schemas(lake)
-        damaged = set_aside(lake)
-        with duckdb.connect() as connection:
-            configure(connection, lake, memory_limit, scratch / "spill")
-            connection.execute(f"attach {quoted(scratch / NAME)} as gfpipe")
-            connection.execute("use gfpipe")
-            create_relations(connection, damaged, counting=counting)
-            built = Warehouse(lake, connection)
-            if failures := built.check():
-                raise CheckError(lake, failures)
-            for name, table in derive(built).items() if derive else ():
-                connection.register(f"_{name}", table)
-                connection.execute(f"create table gfpipe.{name} as from _{name}")
-            comment(connection)
-            connection.execute("use memory")
-            connection.execute("detach gfpipe")  # checkpoints the write-ahead log into the file
+        former = read(lake, options.counting, options.built_with)
+        now = set_aside(lake, former.shards)
+        if former.reason is None and not rebuild and former.holds(now) and former.is_sound(lake):
+            return lake / NAME
+        reason = former.reason
+        if rebuild or reason is not None or (reason := _update(lake, scratch, options, former, now)):
+            if reason and not rebuild:
+                on_rebuild(reason)
+            _create(lake, scratch, options, now)
         files.put_in_place(scratch / NAME, lake / NAME)
     return lake / NAME
+
+
+def _create(lake: Path, scratch: Path, options: Options, now: Holdings) -> None:
+    """Create the database in the scratch folder."""
+    for name in (NAME, f"{NAME}.wal"):  # of an update that failed
+        (scratch / name).unlink(missing_ok=True)
+    with _attached(lake, scratch, options) as connection:
+        create_relations(connection, now.damaged, counting=options.counting, built_with=options.built_with)
+        built = Warehouse(lake, connection)
+        if failures := built.check():
+            raise CheckError(lake, failures)
+        for name, table in _derived(built, options, now.shards).items():
+            lend(connection, "derived", table)
+            connection.execute(f"create table gfpipe.{name} as from derived")
+        comment(connection)
+
+
+def _update(lake: Path, scratch: Path, options: Options, former: Former, now: Holdings) -> str:
+    """Bring a copy of the published database up to date; returns the reason if that is not possible."""
+    files.copy(lake / NAME, scratch / NAME)
+    try:
+        with _attached(lake, scratch, options) as connection:
+            bind(connection, now.damaged, options.counting, options.built_with)
+            built = Warehouse(lake, connection)
+            failures = Update(built, connection, now).run(changes(former.shards, now.shards))
+            if failures is None:
+                return "most recordings have changed"
+            if failures:
+                raise CheckError(lake, failures)
+            stored = {name: shard for name, shard in now.shards.items() if former.shards.get(name) != shard}
+            gone = [name for name, shard in former.shards.items() if now.shards.get(name) != shard]
+            lend(connection, "gone", pa.table({"shard": pa.array(gone, pa.string())}))
+            connection.execute("delete from gfpipe.built_from where shard in (from gone)")
+            for name, table in _derived(built, options, stored).items():
+                lend(connection, "derived", table)
+                if name != "built_from":
+                    connection.execute(f"delete from gfpipe.{name}")  # noqa: S608 - names of this project
+                connection.execute(f"insert into gfpipe.{name} by name from derived")
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error as exc:  # the published database is damaged, or a shard was replaced meanwhile
+        return f"the published warehouse could not be brought up to date ({str(exc).partition(chr(10))[0]})"
+    return ""
+
+
+def _derived(built: Warehouse, options: Options, stored: Mapping[str, Shard]) -> dict[str, pa.Table]:
+    tables = options.derive(built) if options.derive else {}
+    return {"built_from": as_table(stored), **tables}
+
+
+@contextmanager
+def _attached(lake: Path, scratch: Path, options: Options) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Attach the database in the scratch folder as ``gfpipe``, and make it current."""
+    with duckdb.connect() as connection:
+        configure(connection, lake, options.memory_limit, scratch / "spill")
+        connection.execute(f"attach {quoted(scratch / NAME)} as gfpipe")
+        connection.execute("use gfpipe")
+        yield connection
+        connection.execute("use memory")
+        connection.execute("detach gfpipe")  # checkpoints the write-ahead log into the file
 
 
 def report(lake: Path | str, *names: str) -> tuple[pa.Table, ...]:
@@ -97,59 +181,16 @@ def report(lake: Path | str, *names: str) -> tuple[pa.Table, ...]:
     with lake_errors(lake), duckdb.connect() as connection:
         write_schemas(lake)
         configure(connection, lake)
-        create_relations(connection, set_aside(lake), *names)
+        known = read(lake, Counting(), Options().built_with).shards
+        create_relations(connection, set_aside(lake, known).damaged, *names)
         return tuple(connection.sql(f"from {name}").to_arrow_table() for name in names)
-
-
-def create_relations(
-    connection: duckdb.DuckDBPyConnection,
-    damaged: Sequence[DamagedShard] = (),
-    *names: str,
-    counting: Counting = Counting(),  # noqa: B008 - frozen
-) -> None:
-    """Create the macros and relations of ``sql/`` in order of dependency; with `names`, only what those need."""
-    for setting, value in vars(counting).items():
-        connection.execute(f"set variable {setting} = {quoted(str(value))}")
-    connection.execute("set variable damaged_shards = $shards", {"shards": [vars(shard) for shard in damaged]})
-    for sql in statements("macros").values():
-        connection.execute(sql)
-    kinds = {name: kind for folder, kind in MATERIALISED.items() for name in statements(folder)}
-    sources = {name: sql for folder in MATERIALISED for name, sql in statements(folder).items()}
-    reads = {
-        name: set() if name in statements("staging") else connection.get_table_names(sql)
-        for name, sql in sources.items()
-    }
-    for name in TopologicalSorter(_dependencies(names or reads, reads)).static_order():
-        connection.execute(f"create {kinds[name]} {name} as {sources[name]}")
-
-
-def comment(connection: duckdb.DuckDBPyConnection) -> None:
-    """Comment on every macro and relation from the head of its file, on every column from ``sql/columns.toml``."""
-    connection.execute("begin")
-    for name, sql in statements("macros").items():
-        connection.execute(f'comment on macro "{name}" is {quoted(header(sql))}')
-    texts = {name: header(sql) for folder in MATERIALISED for name, sql in statements(folder).items()}
-    texts |= glossary()["relations"]
-    columns = connection.sql(_COLUMNS).fetchall()
-    for kind, name in dict.fromkeys((kind, name) for kind, name, _ in columns):
-        connection.execute(f'comment on {kind} "{name}" is {quoted(texts.get(name, ""))}')
-    for _, name, column in columns:
-        connection.execute(f'comment on column "{name}"."{column}" is {quoted(description(column, name))}')
-    connection.execute("commit")
-
-
-def _dependencies(names: Iterable[str], reads: Mapping[str, set[str]]) -> dict[str, set[str]]:
-    graph: dict[str, set[str]] = {}
-    for name in names:
-        graph |= {name: reads[name]} | _dependencies(reads[name], reads)
-    return graph
 
 
 def write_schemas(lake: Path) -> None:
     """Write a shard without rows at each table's root, so that every table can be read with all current columns."""
     shards.settle(str(lake))
     for table, columns in schema.TABLES.items():
-        path = lake / table / f"v{schema.VERSION}" / "_schema.parquet"  # hidden, by Hive's conventions
+        path = lake / schema.empty_shard(table)
         if not path.exists() or not pq.read_schema(path).equals(columns):
             with files.replacing(path) as temporary:
                 pq.write_table(columns.empty_table(), temporary)

@@ -35,6 +35,13 @@ def configure(
         connection.execute("set memory_limit = $limit", {"limit": memory_limit})
 
 
+def lend(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
+    """Make `table` a temporary relation `name` of the connection's session."""
+    connection.register(f"_{name}", table)
+    connection.execute(f"create or replace temp table {name} as from _{name}")
+    connection.unregister(f"_{name}")
+
+
 def lake_folder(lake: Path | str) -> Path:
     """Resolve the lake's folder; raises LakeError if it is missing or on an object store."""
     if "://" in str(lake):

@@ -3,10 +3,11 @@
 Until the next analysis makes its shards again, the recording counts as failed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote
@@ -14,6 +15,7 @@ from urllib.parse import unquote
 from gfpipe.errors import LakeError
 from gfpipe.lake import schema
 from gfpipe.lake.storage import Storage, disk_errors, is_shard, set_aside_name
+from gfpipe.warehouse.shards import Shard, examine, stamps
 
 _THREADS: Final = 4  # reading and hashing release the interpreter's lock
 _CHANNEL: Final = "channel="
@@ -35,26 +37,41 @@ class DamagedShard:
     shard: str
 
 
-def set_aside(lake: Path) -> tuple[DamagedShard, ...]:
-    """Set damaged shards aside; returns them, and those of earlier runs that no analysis has made again.
+@dataclass(frozen=True)
+class Holdings:
+    """The shards of a lake.
+
+    Attributes:
+        shards: sound ones, by their names within the lake.
+        damaged: those that were set aside and that no analysis has made again.
+    """
+
+    shards: Mapping[str, Shard]
+    damaged: tuple[DamagedShard, ...]
+
+
+def set_aside(lake: Path, known: Mapping[str, Shard]) -> Holdings:
+    """Set damaged shards aside; only shards that are not `known` by their stamps are read.
 
     Raises:
         LakeError: a damaged file cannot be made again by an analysis, or cannot be renamed.
     """
-    storage = Storage(str(lake))
-    names = [name for table in schema.TABLES for name in storage.files(table)]
-    sound = set(filter(is_shard, names))
+    files = stamps(lake)
+    names = sorted(filter(is_shard, files))
+    sound = {name: known[name] for name in names if name in known and known[name].stamp == files[name]}
+    fresh = [name for name in names if name not in sound]
     with ThreadPoolExecutor(_THREADS) as pool:
-        problems = pool.map(lambda name: storage.problem(name, decode=True), sorted(sound))
-        suspects = [name for name, problem in zip(sorted(sound), problems, strict=True) if problem]
+        found = dict(zip(fresh, pool.map(partial(examine, lake), fresh), strict=True))
+    suspects = [name for name in fresh if isinstance(found[name], str)]
     for name in suspects:
-        if problem := storage.problem(name, decode=True):  # not replaced by an analysis in the meantime
+        found[name] = examine(lake, name)  # an analysis may have replaced it in the meantime
+        if isinstance(problem := found[name], str):
             _rename(lake / name, PurePosixPath(name).parts[0], problem)
-            sound.discard(name)
-    former = {str(name.with_name(_former(name.name))): name for name in map(PurePosixPath, names) if _former(name.name)}
-    for name in former.keys() & sound:  # an analysis has made it again
-        storage.delete(str(former[name]))
-    return tuple(_described({*suspects, *former} - sound, names))
+    sound |= {name: shard for name, shard in found.items() if isinstance(shard, Shard)}
+    former = {str(name.with_name(_former(name.name))): name for name in map(PurePosixPath, files) if _former(name.name)}
+    for name in former.keys() & sound.keys():  # an analysis has made it again
+        Storage(str(lake)).delete(str(former[name]))
+    return Holdings(sound, tuple(_described({*suspects, *former} - sound.keys(), files)))
 
 
 def _rename(path: Path, table: str, problem: str) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.output.formats import counted
-from gfpipe.warehouse.connection import NAME, configure, escape_glob, lake_errors, lake_folder, quoted
+from gfpipe.warehouse.connection import NAME, configure, escape_glob, lake_errors, lake_folder, lend, quoted
 from gfpipe.warehouse.sources import MATERIALISED, header, statements
 
 _EXAMPLES: Final = 5
@@ -92,9 +92,8 @@ class Warehouse:
 
     def lend(self, name: str, table: pa.Table) -> None:
         """Make `table` a temporary relation `name` of this session."""
-        self._connection.register(f"_{name}", table)
-        self.redefine(name, f"from _{name}")
-        self._connection.unregister(f"_{name}")
+        with self._query_errors():
+            lend(self._connection, name, table)
 
     def redefine(self, name: str, sql: str, downstream: Iterable[str] = ()) -> None:
         """Define or replace a relation in this session; the published one stays available as ``gfpipe.<name>``.
@@ -160,7 +159,7 @@ def open(lake: Path | str, memory_limit: str | None = None) -> Warehouse:  # noq
     Raises:
         LakeError: there is no such lake, it was never published, or its warehouse is damaged or of another version.
     """
-    db = _open(lake_folder(lake), memory_limit)
+    db = open_any(lake_folder(lake), memory_limit)
     found = {name for column in db.query(_RELATIONS).columns for name in column.to_pylist()}
     expected = {name for folder in ("staging", "intermediate", "marts", "reports") for name in statements(folder)}
     if missing := sorted(expected - found):
@@ -173,7 +172,7 @@ def open(lake: Path | str, memory_limit: str | None = None) -> Warehouse:  # noq
     return db
 
 
-def _open(lake: Path, memory_limit: str | None = None) -> Warehouse:
+def open_any(lake: Path, memory_limit: str | None = None) -> Warehouse:
     """Open a warehouse of any version."""
     path = lake / NAME
     if not path.exists():
@@ -221,7 +220,7 @@ def binary_columns(lake: Path | str) -> dict[str, int]:
     """
     if "://" in str(lake) or not (Path(lake) / NAME).is_file():
         return {}
-    with _open(lake_folder(lake)) as db:
+    with open_any(lake_folder(lake)) as db:
         columns = db.query(
             "select table_name, column_name from duckdb_columns() "
             "where database_name = 'gfpipe' and not internal and data_type like '%BLOB%' order by all"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from gfpipe.warehouse.building import Derive, build_database
+from gfpipe.warehouse.building import Derive, Options, build_database
 from gfpipe.warehouse.database import Warehouse, open  # noqa: A004 - as in the package
 from gfpipe.warehouse.sources import MATERIALISED, statements
 
@@ -52,7 +52,7 @@ class Relation:
 def data_dictionary(derive: Derive | None = None) -> list[Relation]:
     """List the relations and macros of a warehouse built from an empty lake; `derive` as in `build`."""
     with tempfile.TemporaryDirectory() as folder:
-        build_database(Path(folder).resolve(), derive=derive)
+        build_database(Path(folder).resolve(), Options(derive=derive))
         with open(folder) as db:
             return relations(db)
 

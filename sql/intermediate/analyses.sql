@@ -2,7 +2,7 @@
 -- versions stored under several ids, the one that the archive lists counts, else the newest.
 with newest as (
     select *
-    from stg_recordings
+    from all_analyses
     qualify row_number() over (partition by recording_id order by analysed_at desc, config_digest asc) = 1
 )
 

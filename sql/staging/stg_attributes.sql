@@ -8,7 +8,7 @@ select
     p_female,
     age_years
 from read_parquet(
-    getvariable('lake') || '/attributes/v1/**/[!.]*.parquet',
+    shard_files('attributes'),
     union_by_name = true,
     hive_partitioning = false
 )

@@ -13,7 +13,7 @@ select
     height_360,
     track_id
 from read_parquet(
-    getvariable('lake') || '/faces/v1/**/[!.]*.parquet',
+    shard_files('faces'),
     union_by_name = true,
     hive_partitioning = false
 )

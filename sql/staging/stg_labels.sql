@@ -13,7 +13,7 @@ select
     queue,
     imported_at
 from read_parquet(
-    getvariable('lake') || '/labels/v1/**/[!.]*.parquet',
+    shard_files('labels'),
     union_by_name = true,
     hive_partitioning = false
 )

@@ -37,7 +37,7 @@ select
     source_bytes,
     source_fingerprint
 from read_parquet(
-    getvariable('lake') || '/recordings/v1/**/[!.]*.parquet',
+    shard_files('recordings'),
     union_by_name = true,
     hive_partitioning = false
 )

@@ -9,7 +9,7 @@ select
     shot,
     face_count
 from read_parquet(
-    getvariable('lake') || '/samples/v1/**/[!.]*.parquet',
+    shard_files('samples'),
     union_by_name = true,
     hive_partitioning = false
 )

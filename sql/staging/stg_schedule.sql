@@ -10,7 +10,7 @@ select
     problem,
     seen_at
 from read_parquet(
-    getvariable('lake') || '/schedule/v1/**/[!.]*.parquet',
+    shard_files('schedule'),
     union_by_name = true,
     hive_partitioning = false
 )

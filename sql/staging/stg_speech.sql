@@ -6,7 +6,7 @@ select
     stop_seconds,
     imported_at
 from read_parquet(
-    getvariable('lake') || '/speech/v1/**/[!.]*.parquet',
+    shard_files('speech'),
     union_by_name = true,
     hive_partitioning = false
 )

@@ -30,32 +30,38 @@ class Published:
         screen_time: rows of ``estimates`` by channel.
         coverage: rows of ``coverage``, by channel and local date.
         notes: what counts once or several times, in words.
+        rebuilt: why everything was built anew where an earlier warehouse could have been brought up to date; else None.
     """
 
     warehouse: Path
     screen_time: tuple[dict[str, Any], ...]
     coverage: tuple[dict[str, Any], ...]
     notes: tuple[str, ...] = ()
+    rebuilt: str | None = None
 
 
 def run(
     lake: Path | str,
     memory_limit: str | None = None,
     counting: Counting = Counting(),  # noqa: B008 - frozen
+    *,
+    rebuild: bool = False,
 ) -> Published:
-    """Build the warehouse of `lake`, check it, and read the main figures.
+    """Bring the warehouse of `lake` up to date, or build it anew, check it, and read the main figures.
 
     Raises:
         CheckError: a check of ``sql/checks`` failed; the old warehouse stays.
         LakeError: the lake is missing, empty, unreadable, or its disk is full.
     """
-    path = warehouse.build(lake, memory_limit, published.tables, counting)
+    reasons: list[str] = []
+    path = warehouse.build(lake, memory_limit, published.tables, counting, rebuild=rebuild, on_rebuild=reasons.append)
     with warehouse.open(lake, memory_limit) as db:
         return Published(
             warehouse=path,
             screen_time=tuple(db.query("from estimates where grouping = 'channel' order by channel").to_pylist()),
             coverage=tuple(db.query("from coverage").to_pylist()),
             notes=_notes(db, counting),
+            rebuilt=next(iter(reasons), None),
         )
 
 

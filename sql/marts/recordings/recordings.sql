@@ -1,5 +1,5 @@
 -- The newest analysis of each recording: one row per recording. Other tables join on (recording_id, config_digest),
--- and within one warehouse on recording_number, which is cheaper. One that cannot be believed is failed, with the
+-- or on recording_number, which is cheaper. One that cannot be believed is failed, with the
 -- reason, and its rows count nowhere.
 with examined as (
     select
@@ -38,8 +38,7 @@ select
         case when examined.refusal is null then analyses.sample_count else 0 end as sample_count,
         case when examined.refusal is null then analyses.face_count else 0 end as face_count
     ),
-    cast(row_number() over (order by analyses.channel, analyses.started_at, analyses.recording_id) as uinteger)
-        as recording_number,
+    recording_number(analyses.recording_id, analyses.started_at) as recording_number,
     local_time(analyses.timezone, analyses.started_at) as started_at_local,
     cast(local_time(analyses.timezone, analyses.started_at) as date) as air_date
 from analyses

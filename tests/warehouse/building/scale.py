@@ -61,22 +61,42 @@ def write(lake: Path, faces: int, channels: int = 10, months: int = 12, labels: 
     _write(lake / "labels" / "v1", "labels", {name: np.concatenate([a[name] for a in answers]) for name in answers[0]})
 
 
+def write_night(lake: Path, channels: int = 10, hours: int = 24) -> None:
+    """Add the day after the months of :func:`write`: recordings of an hour, each with its own shards."""
+    rng = np.random.default_rng(4)
+    first = datetime(2002, 1, 1, tzinfo=UTC)
+    for channel in range(channels):
+        name = f"channel-{channel:02}"
+        shows = _shows(name, first, hours)
+        _write(lake / "schedule" / "v1" / f"channel={name}", "schedule", _schedule(shows), "night")
+        for show in shows:
+            tables, _ = _rows(Month(name, first, 0.3, (show, show)), rng, 0)
+            for table in ("samples", "faces", "attributes", "recordings"):
+                folder = lake / table / "v1" / f"channel={name}" / f"month={first:%Y-%m}"
+                _write(folder, table, tables[table], show.recording_id)
+
+
 def _months(channels: int, months: int, recordings: int) -> Iterator[Month]:
     for channel in range(channels):
         for index in range(months):
             first = datetime(2001 + index // 12, index % 12 + 1, 1, tzinfo=UTC)
             name = f"channel-{channel:02}"
-            shows = tuple(
-                Recording(
-                    path=f"/archive/{name}/{first:%Y-%m}/{hour:03}.ts",
-                    channel=name,
-                    programme=_PROGRAMMES[hour % len(_PROGRAMMES)],
-                    start=(first + timedelta(hours=hour)).astimezone(ZoneInfo("Europe/Paris")),
-                    scheduled_seconds=float(SECONDS),
-                )
-                for hour in range(recordings + 1)
-            )
+            shows = _shows(name, first, recordings + 1)
             yield Month(name, first, 0.3 + 0.02 * channel + 0.005 * index, shows)
+
+
+def _shows(channel: str, first: datetime, recordings: int) -> tuple[Recording, ...]:
+    """One recording an hour."""
+    return tuple(
+        Recording(
+            path=f"/archive/{channel}/{first:%Y-%m}/{hour:03}.ts",
+            channel=channel,
+            programme=_PROGRAMMES[hour % len(_PROGRAMMES)],
+            start=(first + timedelta(hours=hour)).astimezone(ZoneInfo("Europe/Paris")),
+            scheduled_seconds=float(SECONDS),
+        )
+        for hour in range(recordings)
+    )
 
 
 def _rows(month: Month, rng: np.random.Generator, labels: float) -> tuple[Mapping[str, Columns], Columns]:
@@ -200,12 +220,12 @@ def _repeated(names: NDArray[Any], index: NDArray[np.int64]) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(index, pa.int32()), pa.array(names.tolist()))
 
 
-def _write(folder: Path, table: str, columns: Columns) -> None:
+def _write(folder: Path, table: str, columns: Columns, name: str = "part-0") -> None:
     """Write one shard; what is one value stands in every row, what is not given is null."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = max(len(value) for value in columns.values() if hasattr(value, "__len__") and not isinstance(value, str))
     arrays = [_array(columns.get(field.name), field, rows) for field in schema.TABLES[table]]
-    pq.write_table(pa.Table.from_arrays(arrays, schema=schema.TABLES[table]), folder / "part-0.parquet")
+    pq.write_table(pa.Table.from_arrays(arrays, schema=schema.TABLES[table]), folder / f"{name}.parquet")
 
 
 def _array(values: Any, field: pa.Field, rows: int) -> pa.Array:

@@ -1,0 +1,94 @@
+"""The relations of ``sql/`` in a database: their order, creation and comments."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from graphlib import TopologicalSorter
+from typing import Final
+
+import duckdb
+
+from gfpipe import __version__
+from gfpipe.counting import Counting
+from gfpipe.exports.columns import description, glossary
+from gfpipe.warehouse.connection import quoted
+from gfpipe.warehouse.damage import DamagedShard
+from gfpipe.warehouse.sources import MATERIALISED, header, statements
+
+_COLUMNS: Final = """
+select if(table_oid in (select table_oid from duckdb_tables()), 'table', 'view') as kind, table_name, column_name
+from duckdb_columns()
+where database_name = current_database() and not internal
+"""
+
+
+def create_relations(
+    connection: duckdb.DuckDBPyConnection,
+    damaged: Sequence[DamagedShard] = (),
+    *names: str,
+    counting: Counting = Counting(),  # noqa: B008 - frozen
+    built_with: str = "",
+) -> None:
+    """Create the macros and relations of ``sql/`` in order of dependency; with `names`, only what those need."""
+    bind(connection, damaged, counting, built_with)
+    _create_macros(connection)
+    kinds = {name: kind for folder, kind in MATERIALISED.items() for name in statements(folder)}
+    sources = definitions()
+    for name in ordered(*names):
+        connection.execute(f"create {kinds[name]} {name} as {sources[name]}")
+
+
+def bind(
+    connection: duckdb.DuckDBPyConnection, damaged: Sequence[DamagedShard], counting: Counting, built_with: str
+) -> None:
+    """Set the session variables that marts read."""
+    for setting, value in {**vars(counting), "gfpipe_version": __version__, "built_with": built_with}.items():
+        connection.execute(f"set variable {setting} = {quoted(str(value))}")
+    connection.execute("set variable damaged_shards = $shards", {"shards": [vars(shard) for shard in damaged]})
+
+
+def definitions() -> dict[str, str]:
+    """Statement of each relation of ``sql/``."""
+    return {name: sql for folder in MATERIALISED for name, sql in statements(folder).items()}
+
+
+def ordered(*names: str) -> list[str]:
+    """Names of relations in order of dependency; with `names`, of those that these need."""
+    reads = _reads()
+    return list(TopologicalSorter(_dependencies(names or reads, reads)).static_order())
+
+
+def comment(connection: duckdb.DuckDBPyConnection) -> None:
+    """Comment on every macro and relation from the head of its file, on every column from ``sql/columns.toml``."""
+    connection.execute("begin")
+    for name, sql in statements("macros").items():
+        connection.execute(f'comment on macro "{name}" is {quoted(header(sql))}')
+    texts = {name: header(sql) for name, sql in definitions().items()} | glossary()["relations"]
+    columns = connection.sql(_COLUMNS).fetchall()
+    for kind, name in dict.fromkeys((kind, name) for kind, name, _ in columns):
+        connection.execute(f'comment on {kind} "{name}" is {quoted(texts.get(name, ""))}')
+    for _, name, column in columns:
+        connection.execute(f'comment on column "{name}"."{column}" is {quoted(description(column, name))}')
+    connection.execute("commit")
+
+
+def _create_macros(connection: duckdb.DuckDBPyConnection) -> None:
+    for sql in statements("macros").values():
+        connection.execute(sql)
+
+
+@cache
+def _reads() -> dict[str, set[str]]:
+    """Names of the relations that each relation reads."""
+    with duckdb.connect() as connection:  # without relations, which it would look into
+        _create_macros(connection)
+        return {
+            name: set() if name in statements("staging") else connection.get_table_names(sql)
+            for name, sql in definitions().items()
+        }
+
+
+def _dependencies(names: Iterable[str], reads: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    graph: dict[str, set[str]] = {}
+    for name in names:
+        graph |= {name: reads[name]} | _dependencies(reads[name], reads)
+    return graph
