@@ -174,7 +174,10 @@ def _task_runs(
     in_flight = job.workers or (_CLUSTER_IN_FLIGHT if job.scheduler else workers.cores())
     # The pool is closed first: when the flow is interrupted, threads must not wait for workers to finish.
     threads: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=in_flight)
-    with threads as runner, workers.pool(job.workers, job.scheduler, job.limits, WORKER_MODULES) as pool:
+    with (
+        threads as runner,
+        workers.pool(job.workers, job.scheduler, job.limits, WORKER_MODULES, on_gpu=uses_gpu) as pool,
+    ):
         shared = {"work": work, "fail": fail, "pool": pool, "limit_names": names}
         runs: dict[PrefectFuture[Any], Recording] = {
             runner.submit(analyse_recording, {"recording": recording, **shared}): recording for recording in due

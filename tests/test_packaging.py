@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -145,6 +146,15 @@ def test_entrypoints_of_the_deployments_take_the_parameters_that_are_given() -> 
     for deployment in deployments:
         flow: Flow[Any, Any] = load_flow_from_entrypoint(deployment["entrypoint"])
         flow.validate_parameters(deployment["parameters"])
+
+
+@pytest.mark.parametrize("name", ["dask-scheduler", "dask-worker"])
+def test_units_are_valid(name: str, tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("needs systemd-analyze")
+    unit = (ROOT / "deploy" / f"{name}.service").read_text()
+    (tmp_path / f"{name}.service").write_text(unit.replace("/opt/gfpipe/bin/dask", sys.executable))
+    assert run("systemd-analyze", "verify", "--man=no", tmp_path / f"{name}.service") == ""
 
 
 def test_a_run_does_not_choose_the_command_or_environment_of_its_process() -> None:

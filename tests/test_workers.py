@@ -112,6 +112,27 @@ def test_work_that_kills_its_process_does_not_end_its_dask_worker() -> None:
             victim.result()
 
 
+@pytest.mark.parametrize("on_gpu", [True, False])
+def test_calls_for_a_gpu_go_to_dask_workers_that_have_one(on_gpu: bool) -> None:
+    distributed = pytest.importorskip("distributed")
+    options = {"worker": {"cls": distributed.Worker, "options": {"nthreads": 2}}}
+    options |= {"gpu": {"cls": distributed.Worker, "options": {"nthreads": 1, "resources": {"gpu": 1}}}}
+    scheduler = {"cls": distributed.Scheduler, "options": {"dashboard_address": None}}
+    with (
+        distributed.SpecCluster(options, scheduler) as cluster,
+        distributed.Client(cluster) as client,
+        workers.pool(scheduler=cluster.scheduler_address, on_gpu=on_gpu) as pool,
+    ):
+        client.wait_for_workers(2)
+        assert list(pool.map(work.double, range(12))) == [2 * number for number in range(12)]
+        calls = {
+            name: sum(type(event).__name__ == "ComputeTaskEvent" for event in worker.state.stimulus_log)
+            for name, worker in cluster.workers.items()
+        }
+    assert sum(calls.values()) == 12
+    assert (calls["gpu"] == 12) is on_gpu
+
+
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Certificates as deploy/certificates.sh makes them."""

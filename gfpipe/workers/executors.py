@@ -23,6 +23,8 @@ def pool(
     scheduler: str | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     modules: tuple[str, ...] = (),
+    *,
+    on_gpu: bool = False,
 ) -> AbstractContextManager[Executor]:
     """Open an executor of local processes, or of processes on the machines of a Dask cluster.
 
@@ -34,12 +36,13 @@ def pool(
             is trusted with everything: its answers are unpickled here. Certificates are those of Dask's configuration.
         limits: of each call.
         modules: names of modules that calls need and that take long to import; they are imported once.
+        on_gpu: use only workers of the cluster with the resource ``gpu``, one unit a call, if any has it.
 
     Raises:
         UsageError: the scheduler does not respond, or Dask is not installed.
     """
     if scheduler is not None:
-        return _cluster(scheduler, limits, modules)
+        return _cluster(scheduler, limits, modules, on_gpu=on_gpu)
     return _processes(workers or cores(), limits, modules)
 
 
@@ -97,7 +100,7 @@ class _ClusterExecutor(Executor):
 
 
 @contextmanager
-def _cluster(scheduler: str, limits: Limits, modules: tuple[str, ...]) -> Iterator[Executor]:
+def _cluster(scheduler: str, limits: Limits, modules: tuple[str, ...], *, on_gpu: bool) -> Iterator[Executor]:
     try:
         from distributed import Client  # noqa: PLC0415 - an optional dependency
     except ImportError as exc:
@@ -112,7 +115,9 @@ def _cluster(scheduler: str, limits: Limits, modules: tuple[str, ...]) -> Iterat
             "see dask.yaml, which gfpipe config init writes"
         ) from exc
     with client:
-        yield _ClusterExecutor(client.get_executor(pure=False), limits, modules)
+        workers = client.scheduler_info(n_workers=-1)["workers"].values()
+        needed = {"gpu": 1} if on_gpu and any("gpu" in worker["resources"] for worker in workers) else None
+        yield _ClusterExecutor(client.get_executor(pure=False, resources=needed), limits, modules)
 
 
 def _on_cluster(limits: Limits, modules: tuple[str, ...], fn: Any, /, *args: Any, **kwargs: Any) -> Any:
