@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from prefect import Task, flow, task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
@@ -23,12 +23,14 @@ from gfpipe.attributes import device as devices
 from gfpipe.base.progress import Progress
 from gfpipe.errors import DiskFullError, LakeError, WorkerError
 from gfpipe.flows import limits
+from gfpipe.flows.artifacts import create_table
 from gfpipe.flows.jobs.recordings import AnalysisJob, RecordingsJob, resolved
 from gfpipe.flows.progress import reported
 from gfpipe.flows.security import site
 from gfpipe.lake import identity
 from gfpipe.output import overview
 from gfpipe.output.formats import clock, counted
+from gfpipe.output.names import markdown
 from gfpipe.recording import Recording, Status, Summary
 from gfpipe.stages.analysis import WORKER_MODULES, listing
 from gfpipe.stages.analysis import analyse as stage
@@ -96,7 +98,9 @@ def analyse_archive(job: AnalysisJob) -> list[Summary]:
     holdings = job.holdings()
     changes = listing.plan(job.lake, holdings)
     if lines := identity.described(changes):
-        create_markdown_artifact("\n".join(f"- {line}" for line in lines), "changes", "Listed otherwise than before")
+        create_markdown_artifact(
+            "\n".join(f"- {markdown(line)}" for line in lines), "changes", "Listed otherwise than before"
+        )
     listing.run(job.lake, holdings, changes)
     selected = job.select(holdings)
     analysis = resolved(job)
@@ -113,7 +117,7 @@ def analyse_archive(job: AnalysisJob) -> list[Summary]:
     if others := overview.other_models(summaries, provenance.classifier_id):
         headline += f"; classified: {others}, others by {provenance.classifier_id}"
     coverage = overview.coverage(selected.recordings, selected.rejected, summaries)
-    create_table_artifact(overview.newest(coverage), "coverage", f"{headline}; newest first")
+    create_table(overview.newest(coverage), "coverage", f"{headline}; newest first")
     if problems := overview.problems(selected.rejected, summaries):
         create_markdown_artifact(problems, "problems", headline)
     return final_state(headline, summaries, errors)  # type: ignore[return-value]  # Prefect returns the state's data

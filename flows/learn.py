@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from prefect import flow, task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
@@ -18,6 +18,7 @@ from gfpipe.errors import UsageError
 from gfpipe.evaluation.gate import wording
 from gfpipe.evaluation.gate.decision import MIN_DECISION_FACES, Decision
 from gfpipe.evaluation.measures import subgroups
+from gfpipe.flows.artifacts import create_table
 from gfpipe.flows.jobs.training import LearnJob, RetrainJob
 from gfpipe.flows.publish import publish_lake
 from gfpipe.flows.purge import purge_expired
@@ -33,7 +34,7 @@ from gfpipe.training.data import datasets, splits
 def curate_faces(config: curate.Config) -> State[curate.Summary]:
     """Select the faces that the model is confident about; the UI shows what was dropped and why, and the curves."""
     summary = curate.run(config)
-    create_table_artifact(summary.card.rows, "curated", f"{config.name}: crops by perceived gender")
+    create_table(summary.card.rows, "curated", f"{config.name}: crops by perceived gender")
     show(summary.pictures, summary.folder, config.name)
     return Completed(message=summary.card.summary, data=summary)
 

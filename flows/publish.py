@@ -5,16 +5,17 @@ from pathlib import PurePath
 from typing import Any
 
 from prefect import flow, task
-from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from gfpipe.counting import Counting
+from gfpipe.flows.artifacts import create_table
 from gfpipe.flows.security import site
 from gfpipe.output import overview
 from gfpipe.output.formats import PERCENT, clock, share_with_interval
+from gfpipe.output.names import code
 from gfpipe.stages.figures import publish as stage
 from gfpipe.stages.figures.publish import Published
 
@@ -41,11 +42,9 @@ def publish_lake(lake: str, counting: Counting = Counting(), rebuild: bool = Fal
     given = {"lake": lake, "counting": counting, "rebuild": rebuild}
     site.refuse_others(given, lambda settings: {**vars(settings), "rebuild": False})
     published = publish_warehouse(lake, counting, rebuild)
-    create_table_artifact(
-        [_channel(row) for row in published.screen_time], "screen-time", "Screen time by perceived gender"
-    )
+    create_table([_channel(row) for row in published.screen_time], "screen-time", "Screen time by perceived gender")
     rows = overview.published_coverage(published.coverage)
-    create_table_artifact(overview.newest(rows), "coverage", f"Everything in {lake}, newest first")
+    create_table(overview.newest(rows), "coverage", f"Everything in {code(lake)}, newest first")
     rebuilt = (f"built anew: {published.rebuilt}",) if published.rebuilt else ()
     message = "; ".join((f"{len(published.screen_time)} channels published", *rebuilt, *published.notes))
     state: State[Published] = Completed(message=message, data=published)

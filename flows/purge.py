@@ -8,6 +8,7 @@ from prefect.states import Completed, Failed
 
 from gfpipe.flows.security import site
 from gfpipe.lake.retention import PurgeScope
+from gfpipe.output.names import markdown
 from gfpipe.stages.analysis import purge
 
 
@@ -16,7 +17,7 @@ def purge_expired(lake: str) -> State[purge.Summary]:
     """Remove expired crops, so that no model is trained on them."""
     summary = purge.run(lake, PurgeScope(expired=True))
     if summary.after:
-        problems = "\n".join(f"- {held.name}: {held.problem}" for held in summary.after)
+        problems = "\n".join(f"- {markdown(held.name)}: {markdown(held.problem)}" for held in summary.after)
         create_markdown_artifact(problems, "left-after-expiry", "Expired pictures that could not be removed")
     return Completed(message=_removed(summary), data=summary)
 

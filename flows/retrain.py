@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow, task
-from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_image_artifact, create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.concurrency.sync import concurrency
@@ -22,6 +22,7 @@ from gfpipe.evaluation.figures import learning_curves
 from gfpipe.evaluation.gate import wording
 from gfpipe.evaluation.gate.decision import Decision
 from gfpipe.flows import limits
+from gfpipe.flows.artifacts import create_table
 from gfpipe.flows.jobs.training import RetrainJob
 from gfpipe.flows.progress import reported
 from gfpipe.models import champion, store
@@ -40,7 +41,7 @@ def train_model(config: train.Config) -> State[train.Trained]:
     """Train, or resume an interrupted training; the UI shows the epochs and the learning curves."""
     with reported("training") as on_progress, _on_device(config.device):
         trained = train.run(config, on_progress)
-    create_table_artifact(history.rows(trained.history), "epochs", f"{config.model_id}, epoch by epoch")
+    create_table(history.rows(trained.history), "epochs", f"{config.model_id}, epoch by epoch")
     show(learning_curves.write(trained.history, config.out), config.out, config.model_id)
     return Completed(message=history.summary(trained.history), data=trained)
 
@@ -75,7 +76,7 @@ def promote_or_not(config: promote.Config, answers: Sequence[Path]) -> State[Dec
         decision = promote.run(config, answers)
     except TooFewFacesError as exc:
         return Completed(name="Too few faces", message=str(exc), data=exc)
-    create_table_artifact(wording.checks(decision), "gate", wording.CHECKS)
+    create_table(wording.checks(decision), "gate", wording.CHECKS)
     return verdict(decision)
 
 

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gfpipe.evaluation.gate import wording
+from gfpipe.output import names
 from gfpipe.output.formats import HOURS, PERCENT, clock, counted, share_with_interval
 from gfpipe.output.overview import published_coverage
 from gfpipe.recording import Status, Summary
@@ -48,12 +49,12 @@ Row = Mapping[str, Any]
 
 def say(text: str, style: str = "") -> None:
     """Print a message to standard error."""
-    errors.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    errors.print(names.lines(text), style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def output(text: str, style: str = "") -> None:
     """Print text to standard output."""
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    console.print(names.lines(text), style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def table(rows: Sequence[Row], title: str) -> None:
@@ -64,7 +65,7 @@ def table(rows: Sequence[Row], title: str) -> None:
         numeric = all(str(row[key])[-1:] in "0123456789%–)" for row in rows)
         drawn.add_column(key, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text(str(row[key])) for key in columns))
+        drawn.add_row(*(Text(names.line(str(row[key]))) for key in columns))
     console.print(drawn)
 
 
@@ -182,7 +183,9 @@ def analysis_progress() -> Iterator["OnProgress"]:
             line += "" if errors.is_terminal else f"  [{speed}]"
             for text in filter(None, (summary.reason, summary.note)):
                 line += f"\n        {text.removeprefix(f'{summary.recording.path}: ')}"
-            bar.console.print(line, style=_STYLES[summary.status], markup=False, highlight=False, soft_wrap=True)
+            bar.console.print(
+                names.lines(line), style=_STYLES[summary.status], markup=False, highlight=False, soft_wrap=True
+            )
 
         yield on_progress
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from gfpipe.output import formats
 from gfpipe.output.formats import clock
+from gfpipe.output.names import code, markdown
 from gfpipe.recording import Recording, Rejected, Status, Summary
 
 Row = dict[str, str | int]
@@ -94,8 +95,10 @@ def problems(rejected: Iterable[Rejected], summaries: Iterable[Summary]) -> str:
 
 
 def _problem(status: str, recording: str, path: str, reason: str) -> str:
-    reason = " ".join(reason.removeprefix(f"{path}: ").split())
-    return f"- **{recording or PurePath(path).name}** — {status}: {reason}\n\n  `{path}`\n"
+    name = markdown(recording or PurePath(path).name)
+    return (
+        f"- **{name}** — {status}: {markdown(' '.join(reason.removeprefix(f'{path}: ').split()))}\n\n  {code(path)}\n"
+    )
 
 
 def headline(summaries: Sequence[Summary], rejected: int = 0) -> str:

@@ -1,11 +1,13 @@
 """Input of the report: tables of the warehouse, and facts about the analysis."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
+
+from gfpipe.output import names
 
 
 @dataclass(frozen=True)
@@ -62,3 +64,20 @@ class Contents:
     recall: pa.Table
     confusion: pa.Table
     facts: Facts
+
+    def legible(self) -> "Contents":
+        """The same with each text in one line, without characters that hide or reorder others."""
+        tables = {name: _legible(value) for name, value in vars(self).items() if isinstance(value, pa.Table)}
+        lake = None if self.facts.lake is None else names.line(self.facts.lake)
+        return replace(self, **tables, facts=replace(self.facts, lake=lake))
+
+
+def _legible(table: pa.Table) -> pa.Table:
+    for index, field_ in enumerate(table.schema):
+        if not pa.types.is_string(field_.type):
+            continue
+        texts = table.column(index)
+        if any(text is not None and names.line(text) != text for text in texts.unique().to_pylist()):
+            lines = [None if text is None else names.line(text) for text in texts.to_pylist()]
+            table = table.set_column(index, field_, pa.array(lines, field_.type))
+    return table

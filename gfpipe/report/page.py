@@ -53,6 +53,7 @@ class Figure:
 
 def render(contents: Contents) -> str:
     """Render the page; it loads no resources and needs no JavaScript."""
+    contents = contents.legible()
     channels = _most_hours(contents.channels)
     return _template().render(
         headline=contents.headline,

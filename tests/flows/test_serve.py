@@ -1,5 +1,6 @@
 """`gfpipe serve`: a server, a schedule, and no process left behind."""
 
+import json
 import os
 import signal
 import socket
@@ -19,12 +20,16 @@ from prefect.settings import PREFECT_HOME, temporary_settings
 
 from gfpipe.curation.selection import Rules
 from gfpipe.errors import UsageError
+from gfpipe.flows.artifacts import cells
 from gfpipe.flows.learn import curate_and_retrain
 from gfpipe.flows.purge import remove_expired
 from gfpipe.flows.serve import deployments, schedule
 from gfpipe.flows.server import Server, _database
+from gfpipe.output import names, overview
+from gfpipe.recording import Rejected
 from gfpipe.settings import CropRetention, Learning, Settings
 from tests.fixtures.browser import PageLog
+from tests.fixtures.hostile import HOSTILE
 
 T = TypeVar("T")
 COMMAND = "from gfpipe.cli.main import main; main()"
@@ -248,3 +253,27 @@ def _listens(url: str) -> bool:
     except httpx.TransportError:
         return True
     return True
+
+
+@pytest.mark.slow
+def test_names_are_text_of_artifacts(served: Served, browser: Browser) -> None:
+    served.analysis()
+    rejected = [Rejected(f"/tv/{name}", f"no date: {name}", name, name) for name in HOSTILE]
+    artifacts = {
+        "markdown": overview.problems(rejected, []) + "".join(f"\n- {names.markdown(name)}\n" for name in HOSTILE),
+        "table": json.dumps(cells(overview.coverage([], rejected, []))),
+    }
+    for kind, data in artifacts.items():
+        artifact = {"key": f"hostile-{kind}", "type": kind, "data": data}
+        made = httpx.post(f"{served.url}/api/artifacts/", json=artifact, timeout=60).raise_for_status().json()
+        page = browser.new_page()
+        log = PageLog.of(page)
+        page.goto(f"{served.url}/artifacts/artifact/{made['id']}", timeout=120_000)
+        page.get_by_text("onerror=alert(2)").first.wait_for(timeout=120_000)
+        text = " ".join(page.locator("body").inner_text().split())
+        for shown in HOSTILE.values():
+            assert " ".join(shown.split()) in text
+        assert not [message for message in log.messages if message.startswith("dialog")]
+        assert not [url for url in log.requests if "evil.example" in url or url.endswith("/x")]
+        assert page.locator("a[href*=alert], a[href*=evil]").count() == 0
+        page.close()

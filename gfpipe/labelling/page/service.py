@@ -13,6 +13,7 @@ from gfpipe.labelling.page.answer_file import AnswerFile
 from gfpipe.labelling.page.detections import Detections
 from gfpipe.labelling.page.images import ImageCache, PageImage
 from gfpipe.labelling.page.session import Reply, Session
+from gfpipe.output import names
 
 _AHEAD: Final = 6  # items whose images are prepared in advance
 
@@ -57,8 +58,8 @@ class Service:
         message: dict[str, Any] = {
             "position": position,
             "kind": item.kind,
-            "channel": item.channel,
-            "programme": item.programme,
+            "channel": names.line(item.channel),
+            "programme": names.line(item.programme),
             "seconds": item.seconds,
             "problem": None,
             "upcoming": [item.position for item in upcoming],

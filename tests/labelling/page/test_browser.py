@@ -3,15 +3,19 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from gfpipe.labelling.design.queues import FACE
+from gfpipe.recording import Recording
 from tests.fixtures.browser import LOW_CONTRAST, PageLog
+from tests.fixtures.hostile import HOSTILE
 from tests.labelling.broadcasts import SCRIPT, items, mixed, queue, rows
 from tests.labelling.page.pages import Served, serving
+from tests.lake import kept
 
 pytestmark = pytest.mark.slow
 
@@ -285,3 +289,23 @@ def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> No
     page.mouse.down()
     page.mouse.move(box["x"] + end[0] * box["width"], box["y"] + end[1] * box["height"], steps=4)
     page.mouse.up()
+
+
+def test_names_are_text_of_the_page(browser: Browser, tmp_path: Path) -> None:
+    lake = str(tmp_path / "lake")
+    for day, name in enumerate(HOSTILE, 1):
+        path = tmp_path / f"{name.replace('/', '-')}.ts"
+        path.write_bytes(name.encode())
+        kept.keep(lake, Recording(str(path), name, name, datetime(2001, 3, day, 20, tzinfo=UTC)), 1)
+    with serving(lake, queue(lake, *items(lake, FACE))) as served:
+        page = browser.new_page()
+        log = PageLog.of(page)
+        page.goto(served.entry)
+        for shown in HOSTILE.values():
+            expect(page.locator("#caption")).to_contain_text(f"{shown} · {shown}", timeout=TIMEOUT)
+            expect(page.locator("#picture.is-loading")).to_have_count(0, timeout=TIMEOUT)
+            page.wait_for_timeout(50)
+            page.keyboard.press("m")
+        assert log.messages == []
+        assert all(url.startswith((served.address, "data:", "blob:")) for url in log.requests)
+        page.close()
