@@ -3,11 +3,12 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,36 @@ def test_work_that_kills_its_process_does_not_end_its_dask_worker() -> None:
         assert list(others) == [0, 2, 4]
         with pytest.raises(WorkerError, match="worker process was killed"):
             victim.result()
+
+
+def test_calls_are_worth_another_try_when_the_dask_scheduler_was_lost_and_is_back(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    dask = Path(sys.executable).with_name("dask")
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    scheduler = [dask, "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
+    worker = [dask, "worker", address, "--no-dashboard", "--no-nanny", "--local-directory", tmp_path / "dask"]
+    with ExitStack() as stack:
+
+        def start(command: list[object]) -> subprocess.Popen[bytes]:
+            process = subprocess.Popen(list(map(str, command)), stderr=subprocess.DEVNULL)
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            return process
+
+        first = start(scheduler)
+        start(worker)
+        pool = stack.enter_context(workers.pool(scheduler=address))
+        assert pool.submit(work.double, 1).result() == 2
+        call = pool.submit(time.sleep, 60)
+        first.kill()
+        with pytest.raises(TransientError, match="connection to the Dask scheduler was lost"):
+            call.result(timeout=60)
+        start(scheduler)
+        start(worker)
+        assert pool.submit(work.double, 2).result(timeout=60) == 4
 
 
 @pytest.mark.parametrize("on_gpu", [True, False])

@@ -5,10 +5,10 @@ Workers keep their models loaded, and do not import the parent's main module, wh
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from gfpipe.base.limits import Limits
 from gfpipe.errors import TransientError, UsageError
@@ -16,6 +16,7 @@ from gfpipe.workers.launcher import launcher
 from gfpipe.workers.supervision import Supervisor
 
 SCHEDULER_TIMEOUT = "30s"
+_LOST: Final = "the connection to the Dask scheduler was lost"
 
 
 def pool(
@@ -94,9 +95,22 @@ class _ClusterExecutor(Executor):
 
     def __init__(self, executor: Executor, limits: Limits, modules: tuple[str, ...]) -> None:
         self._executor, self._limits, self._modules = executor, limits, modules
+        self.is_closing = False
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        return self._executor.submit(_on_cluster, self._limits, self._modules, fn, *args, **kwargs)
+        outcome: Future[Any] = Future()
+
+        def settle(call: "Future[Any]") -> None:
+            if call.cancelled():  # by the client: the scheduler no longer knows the call
+                outcome.set_exception(CancelledError() if self.is_closing else TransientError(_LOST))
+            elif error := call.exception():
+                outcome.set_exception(error)
+            else:
+                outcome.set_result(call.result())
+
+        call = self._executor.submit(_on_cluster, self._limits, self._modules, fn, *args, **kwargs)
+        call.add_done_callback(settle)
+        return outcome
 
 
 @contextmanager
@@ -117,7 +131,11 @@ def _cluster(scheduler: str, limits: Limits, modules: tuple[str, ...], *, on_gpu
     with client:
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
         needed = {"gpu": 1} if on_gpu and any("gpu" in worker["resources"] for worker in workers) else None
-        yield _ClusterExecutor(client.get_executor(pure=False, resources=needed), limits, modules)
+        executor = _ClusterExecutor(client.get_executor(pure=False, resources=needed), limits, modules)
+        try:
+            yield executor
+        finally:
+            executor.is_closing = True
 
 
 def _on_cluster(limits: Limits, modules: tuple[str, ...], fn: Any, /, *args: Any, **kwargs: Any) -> Any:
