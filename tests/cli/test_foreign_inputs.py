@@ -20,6 +20,8 @@ from gfpipe.models.weights import WEIGHTS
 from tests.conftest import Command
 from tests.estimates.archives import fortnight
 
+pytestmark = pytest.mark.slow
+
 Damage = Callable[[Path], object]
 
 

@@ -22,6 +22,8 @@ from gfpipe.stages.analysis import demo
 from gfpipe.video.frames import FrameBatch
 from gfpipe.video.pictures.picture import Picture
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2001, 3, 4, tzinfo=UTC)
 DAY = 86_400
 FRAME: NDArray[np.uint8] = np.random.default_rng(0).integers(0, 255, (36, 64, 3), np.uint8)

@@ -17,6 +17,8 @@ from gfpipe.lake.storage import Storage
 from gfpipe.recording import Recording
 from tests.lake.kept import RUN, keep, recording
 
+pytestmark = pytest.mark.slow
+
 PARIS, NEW_YORK = ZoneInfo("Europe/Paris"), ZoneInfo("America/New_York")
 DAY = timedelta(days=1)
 

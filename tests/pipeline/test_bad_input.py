@@ -15,6 +15,8 @@ from gfpipe.settings import Analysis
 from gfpipe.video.encode import write_video
 from tests.pipeline.archives import analyse_all, nobody, programme, status, totals
 
+pytestmark = pytest.mark.slow
+
 NIGHT = "tv/2001-03-04"
 
 

@@ -11,6 +11,8 @@ from gfpipe.report import page as report
 from tests.report import examples
 from tests.report.pages import Page
 
+pytestmark = pytest.mark.slow
+
 FIGURES = {
     "kinds-of-time", "trend", "trend-by-channel", "weekday-hours", "channels", "coverage", "sensitivity"
 }  # fmt: skip

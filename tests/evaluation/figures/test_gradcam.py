@@ -16,6 +16,8 @@ from gfpipe.errors import ModelError
 from gfpipe.evaluation.figures.gradcam import Explanation, explain, share_inside
 from gfpipe.models import store
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 HEAD = Head(Attribute.PERCEIVED_GENDER, (FEMALE, MALE))
 PLAIN = InputSpec(64, (127.5, 127.5, 127.5), (127.5, 127.5, 127.5))

@@ -15,6 +15,8 @@ from gfpipe.evaluation.measures import calibration, comparison, metrics, subgrou
 from tests.evaluation import simulated
 from tests.evaluation.pictures import Drawn
 
+pytestmark = pytest.mark.slow
+
 DRAWS = 100
 
 

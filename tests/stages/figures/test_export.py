@@ -18,6 +18,8 @@ from gfpipe.estimates.question import Question
 from gfpipe.stages.figures import export
 from tests.warehouse.lakes import Face, Show, write_show
 
+pytestmark = pytest.mark.slow
+
 NATIONAL_DAY = datetime(2019, 7, 14, 17, 59, tzinfo=UTC)
 WOMAN, MAN = Face(0.9), Face(0.1)
 QUESTION = Question(by=("channel", "month"), draws=200)
