@@ -13,10 +13,10 @@ from gfpipe.cli.options import (
     Detector,
     DeviceOption,
     DryRun,
-    KeepChips,
     Lake,
     MarginOptions,
     Replace,
+    TrainingOptions,
     command,
     split,
 )
@@ -45,17 +45,15 @@ Limit = Annotated[int, Option(min=0, help="Most faces of the set; 0: no limit.")
     "gfpipe train paper --data fairface=FairFace --data aaf=All-Age-Faces --data kaggle=Kaggle --dry-run",
 )
 def train(
+    *,
     recipe: Recipe,
     data: Data,
     out: RunFolder = None,
     model: NewModel = None,
-    device: DeviceOption = Device.AUTO,
-    detector: Detector = DEFAULT_DETECTOR,
+    training: TrainingOptions,
     replace: Replace = False,
     reduced: Annotated[bool, Option(help="Use the recipe's reduced setting, for two cores and ten minutes.")] = False,
     restart: Annotated[bool, Option(help="Start again instead of resuming.")] = False,
-    keep_chips: KeepChips = False,
-    dry_run: DryRun = False,
 ) -> None:
     """Train a classifier of perceived gender by a recipe, and store it with a model card.
 
@@ -74,13 +72,13 @@ def train(
         data=tuple(data),
         out=folder,
         model_id=name,
-        device=device,
-        detector=detector,
+        device=training.device,
+        detector=training.detector,
         replace=replace,
-        keep_chips=keep_chips,
+        keep_chips=training.keep_chips,
         restart=restart,
     )
-    if dry_run:
+    if training.dry_run:
         console.output(str(stage.plan(config)))
         return
     with console.training_progress() as on_progress, console.resumable(folder):

@@ -18,7 +18,7 @@ import typer
 from typer import Option
 from typer.models import OptionInfo
 
-from gfpipe.choices import DEFAULT_MEMORY_GIB, DEFAULT_STALL_SECONDS, GROUPINGS, DateOrder, Device
+from gfpipe.choices import DEFAULT_DETECTOR, DEFAULT_MEMORY_GIB, DEFAULT_STALL_SECONDS, GROUPINGS, DateOrder, Device
 
 if TYPE_CHECKING:
     from gfpipe.estimates.question import Question
@@ -140,7 +140,16 @@ Data = Annotated[
 Detector = Annotated[
     str, Option(metavar="MODEL", help="Face detector; left at the default, a recipe or model may name another one.")
 ]
-KeepChips = Annotated[bool, Option("--keep-chips", help="Do not delete the cut faces from the run's folder.")]
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How trainings find faces, where networks run, and what stays."""
+
+    detector: Detector = DEFAULT_DETECTOR
+    device: DeviceOption = Device.AUTO
+    keep_chips: Annotated[bool, Option(help="Do not delete the cut faces from the run's folder.")] = False
+    dry_run: DryRun = False
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typer import Option
 
 from gfpipe.choices import DEFAULT_DETECTOR, Device
 from gfpipe.cli import console
-from gfpipe.cli.options import Detector, DeviceOption, DryRun, KeepChips, command, split
+from gfpipe.cli.options import Detector, DeviceOption, TrainingOptions, command, split
 from gfpipe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ Folder = Annotated[Path, Option("--out", file_okay=False, help="Folder of the st
     "gfpipe study thresholds --model ours-v1 --data utkface=UTKFace --lake lake --test checked:csv=checked.csv",
 )
 def thresholds(
+    *,
     model: Annotated[str, Option(help="Source model: labels the archive; every training starts from it.")],
     data: Annotated[list[str], Option(help="Labelled source faces, as for gfpipe train. Repeatable.")],
     unlabelled: Annotated[
@@ -50,10 +51,7 @@ def thresholds(
     held_out: Annotated[float, Option(help="Share of the unlabelled group to measure on.")] = 0.5,
     reported: Annotated[float, Option(help="Share of these to report on; a setting is chosen on the others.")] = 0.5,
     out: Folder = Path("study"),
-    detector: Detector = DEFAULT_DETECTOR,
-    device: DeviceOption = Device.AUTO,
-    keep_chips: KeepChips = False,
-    dry_run: DryRun = False,
+    training: TrainingOptions,
 ) -> None:
     """Train with pseudo-labels of several confidences, and compare them with intervals and fair controls.
 
@@ -81,10 +79,10 @@ def thresholds(
         held_out=held_out,
         reported=reported,
         out=out,
-        detector=detector,
-        device=device,
+        detector=training.detector,
+        device=training.device,
     )
-    _run(study, keep_chips=keep_chips, dry_run=dry_run)
+    _run(study, keep_chips=training.keep_chips, dry_run=training.dry_run)
 
 
 @command(
@@ -125,6 +123,7 @@ def heads(
     "gfpipe study systems --data utkface=UTKFace --full --predictions ina=ina.csv --device cuda",
 )
 def systems(
+    *,
     data: Benchmark,
     chosen: Annotated[
         str, Option("--systems", help="Names, or groups (ours, 1, 2, 3, 4, 5), separated by commas. Empty: all.")
@@ -139,10 +138,7 @@ def systems(
     train: Annotated[bool, Option(help="Also train our own recipes that have no stored model.")] = False,
     out: Folder = Path("systems"),
     seed: Annotated[int | None, Option(min=0, help="Seed of every training; by default the recipe's.")] = None,
-    detector: Detector = DEFAULT_DETECTOR,
-    device: DeviceOption = Device.AUTO,
-    keep_chips: KeepChips = False,
-    dry_run: DryRun = False,
+    training: TrainingOptions,
 ) -> None:
     """Train, fit or load published systems and our own, and compare them on the same test faces.
 
@@ -156,16 +152,16 @@ def systems(
     study = Systems(
         data=data,
         names=split(chosen),
-        full=devices.is_gpu(device) if full is None else full,
+        full=devices.is_gpu(training.device) if full is None else full,
         embedder=embedder,
         predictions=tuple(predictions or ()),
         train=train,
         seed=seed,
         out=out,
-        detector=detector,
-        device=device,
+        detector=training.detector,
+        device=training.device,
     )
-    _run(study, keep_chips=keep_chips, dry_run=dry_run)
+    _run(study, keep_chips=training.keep_chips, dry_run=training.dry_run)
 
 
 @command(
@@ -174,15 +170,13 @@ def systems(
     "gfpipe study masking --data utkface=UTKFace --light --device cuda",
 )
 def masking(
+    *,
     data: Annotated[str, Option(help="One benchmark with ethnicity and age, as for gfpipe train; never broadcasts.")],
     seeds: Annotated[int, Option(min=1, help="Trainings of each masking, for mean and SD.")] = 3,
     reduced: Annotated[bool, Option(help="Train at the recipes' reduced setting, for two cores.")] = False,
     light: Annotated[bool, Option(help="Also the light variant: masking during fine-tuning, no pre-training.")] = False,
     out: Folder = Path("masking"),
-    detector: Detector = DEFAULT_DETECTOR,
-    device: DeviceOption = Device.AUTO,
-    keep_chips: KeepChips = False,
-    dry_run: DryRun = False,
+    training: TrainingOptions,
 ) -> None:
     """Compare maskings of an autoencoder: patches that predict ethnicity, other patches, or random ones.
 
@@ -192,8 +186,8 @@ def masking(
     """
     from gfpipe.studies.masking import Masking  # noqa: PLC0415 - importing torch takes seconds
 
-    study = Masking(data, seeds, light, reduced, out=out, detector=detector, device=device)
-    _run(study, keep_chips=keep_chips, dry_run=dry_run)
+    study = Masking(data, seeds, light, reduced, out=out, detector=training.detector, device=training.device)
+    _run(study, keep_chips=training.keep_chips, dry_run=training.dry_run)
 
 
 def _run(study: "Study[Any]", *, keep_chips: bool = False, dry_run: bool = False) -> None:
