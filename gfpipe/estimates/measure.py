@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from gfpipe.estimates.correction import CorrectedGroup, correct, lend_labels
 from gfpipe.estimates.question import Question, group, narrow
@@ -85,15 +86,21 @@ def measure(db: Warehouse, question: Question) -> pa.Table:
 def measure_by(db: Warehouse, by: tuple[str, ...], question: Question) -> pa.Table:
     """Measure the question that the warehouse was narrowed to, by other groups."""
     totals = db.query(_totals(group(db, by)))
+    with threadpool_limits(1, "blas"):  # where cores are busy, threads wait for one another
+        figures = _measured(db, question.draws)
+    return _assemble(totals, figures, question.mix_models)
+
+
+def _measured(db: Warehouse, draws: int) -> dict[int, dict[str, Any]]:
+    """Intervals and corrected figures by ``group_index``."""
     labels = lend_labels(db)
-    sample = resample(db, question.draws)
+    sample = resample(db, draws)
     corrected = correct(db, sample) if labels else {}
     nothing = CorrectedGroup(problem="no face" if labels else "no labels: gfpipe label import")
-    figures = {
+    return {
         index: _figures(recordings, sums, sample, corrected.get(index, nothing))
         for index, recordings, sums in _recordings(db)
     }
-    return _assemble(totals, figures, question.mix_models)
 
 
 def _totals(by: tuple[str, ...]) -> str:
