@@ -131,16 +131,16 @@ def _update(lake: Path, scratch: Path, options: Options, former: Former, now: Ho
         with _attached(lake, scratch, options) as connection:
             bind(connection, now.damaged, options.counting, options.built_with)
             built = Warehouse(lake, connection)
-            failures = Update(built, connection, now).run(changes(former.shards, now.shards))
-            if failures is None:
+            updated = Update(built, connection, now).run(changes(former.shards, now.shards))
+            if updated is None:
                 return "most recordings have changed"
-            if failures:
-                raise CheckError(lake, failures)
+            if updated.failures:
+                raise CheckError(lake, updated.failures)
             stored = {name: shard for name, shard in now.shards.items() if former.shards.get(name) != shard}
             gone = [name for name, shard in former.shards.items() if now.shards.get(name) != shard]
             lend(connection, "gone", pa.table({"shard": pa.array(gone, pa.string())}))
             connection.execute("delete from gfpipe.built_from where shard in (from gone)")
-            for name, table in _derived(built, options, stored).items():
+            for name, table in _derived(built, options if updated.figures else Options(), stored).items():
                 lend(connection, "derived", table)
                 if name != "built_from":
                     connection.execute(f"delete from gfpipe.{name}")  # noqa: S608 - names of this project

@@ -6,6 +6,7 @@ and are made anew; those of ``labels`` only if the labels or a labelled recordin
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 import duckdb
@@ -22,11 +23,25 @@ from gfpipe.warehouse.sources import statements
 _MOST: Final = 0.5  # of the recordings; beyond it, a database made anew is as fast, and smaller
 _KEPT: Final = "marts/by_recording"
 _COMPARED: Final = ("recordings", "overlapping_intervals")  # what marts by recording depend on, apart from shards
+_SUMS: Final = "select count(*), bit_xor(hash(rollup)) from rollup"
 _DIFFERENT: Final = """
 select recording_id from (from gfpipe.{name} except from former.{name})
 union
 select recording_id from (from former.{name} except from gfpipe.{name})
 """
+
+
+@dataclass(frozen=True)
+class Updated:
+    """The outcome of an update.
+
+    Attributes:
+        failures: checks that fail on what was counted anew.
+        figures: whether anything that tables derived from the marts depend on may have changed.
+    """
+
+    failures: tuple[CheckFailure, ...]
+    figures: bool
 
 
 class Update:
@@ -36,10 +51,8 @@ class Update:
         self._warehouse, self._connection, self._now = warehouse, connection, now
         self._sql, self._order = definitions(), ordered()
 
-    def run(self, changes: Changes) -> tuple[CheckFailure, ...] | None:
+    def run(self, changes: Changes) -> Updated | None:
         """Replace the rows of everything that the changes concern; None if these are most recordings.
-
-        Returns the checks that fail on these recordings.
 
         Raises:
             duckdb.Error: the database or a shard cannot be read.
@@ -50,22 +63,29 @@ class Update:
             if len(touched) > _MOST * self._rows("select count(*) from recordings")[0][0]:
                 return None
             self._lend_keys(touched)
-        labelled = {recording for (recording,) in self._rows("select distinct recording_id from stg_labels")}
+        labelled = frozenset(recording for (recording,) in self._rows("select distinct recording_id from stg_labels"))
         by_labels = changes.concern("labels") or not touched.isdisjoint(labelled)
-        with self._scope("changed", touched):
-            for name in self._needed(_KEPT):
-                self._define("changed", name)
-            for name in self._marts(_KEPT):
-                key = self._key(name)
-                self._execute(f"delete from gfpipe.{name} where {key} in (select {key} from touched)")  # noqa: S608
-                self._execute(f"insert into gfpipe.{name} by name from changed.{name}")
+        with self._only(touched, "changed"):
+            if touched:
+                self._count_anew()
             if by_labels:
-                self._match_labels(frozenset(labelled))
-            self._look_in("gfpipe")
+                self._match_labels(labelled)
+            self._see(None)
+            before = self._rows(_SUMS)
             for name in self._marts("marts/screen_time"):
                 self._replace(name)
-            self._look_in("changed", "gfpipe")
-            return self._warehouse.check()
+            self._see(touched, "changed")
+            failures = self._warehouse.check() if touched else ()
+        return Updated(failures, bool(touched) or by_labels or self._rows(_SUMS) != before)
+
+    def _count_anew(self) -> None:
+        """Replace the rows of ``touched`` in the marts by recording; expects that relations see only these."""
+        for name in self._needed(_KEPT):
+            self._define("changed", name)
+        for name in self._marts(_KEPT):
+            key = self._key(name)
+            self._execute(f"delete from gfpipe.{name} where {key} in (select {key} from touched)")  # noqa: S608
+            self._execute(f"insert into gfpipe.{name} by name from changed.{name}")
 
     def _store_analyses(self, recordings: frozenset[str]) -> None:
         self._lend_ids("analysed", recordings)
@@ -95,37 +115,41 @@ class Update:
         )
 
     def _match_labels(self, labelled: frozenset[str]) -> None:
-        with self._scope("labelled", labelled):
+        with self._only(labelled, "labelled"):
             for name in self._needed("marts/labels"):
                 if name in statements(_KEPT):
                     rows = f"from gfpipe.{name} semi join recordings using ({self._key(name)})"
                     self._execute(f"create view labelled.{name} as {rows}")
-                elif name in statements("intermediate"):
+                else:
                     self._define("labelled", name)
             for name in self._marts("marts/labels"):
                 self._replace(name)
 
     @contextmanager
-    def _scope(self, name: str, recordings: frozenset[str]) -> Iterator[None]:
-        """Let relations see only these recordings, and staging only their shards."""
-        self._lend_ids(f"{name}_ids", recordings)
-        for table in OF_RECORDINGS:
-            self._read_only(table, recordings)
-        with self._database(name):
-            self._execute(
-                f"create view {name}.recordings as from gfpipe.recordings where recording_id in (from {name}_ids)"
-            )
-            self._look_in(name, "gfpipe")
+    def _only(self, recordings: frozenset[str], database: str) -> Iterator[None]:
+        """Let relations see only these recordings, by a database whose relations hide those of the warehouse."""
+        with self._database(database):
+            self._lend_ids(f"{database}_ids", recordings)
+            rows = f"from gfpipe.recordings where recording_id in (from {database}_ids)"
+            self._execute(f"create view {database}.recordings as {rows}")
+            self._see(recordings, database)
             yield
+            self._see(None)
+
+    def _see(self, recordings: frozenset[str] | None, *databases: str) -> None:
+        """Look relations up in these databases first, and read only the shards of these recordings; None: of all."""
         for table in OF_RECORDINGS:
-            self._execute(f"reset variable shards_of_{table}")
+            if recordings is None:
+                self._execute(f"reset variable shards_of_{table}")
+            else:
+                self._read_only(table, recordings)
+        self._execute(f"set search_path = '{','.join(f'{name}.main' for name in (*databases, 'gfpipe'))}'")
 
     @contextmanager
     def _database(self, name: str) -> Iterator[None]:
         """A database in memory, which is spilled to the disk where necessary."""
         self._execute(f"attach ':memory:' as {name}")
         yield
-        self._look_in("gfpipe")
         self._execute(f"detach {name}")
 
     def _read_only(self, table: str, recordings: frozenset[str]) -> None:
@@ -156,10 +180,6 @@ class Update:
 
     def _lend_ids(self, name: str, recordings: Iterable[str]) -> None:
         lend(self._connection, name, pa.table({"recording_id": pa.array(sorted(recordings), pa.string())}))
-
-    def _look_in(self, *databases: str) -> None:
-        """Where names of relations are looked up."""
-        self._execute(f"set search_path = '{','.join(f'{name}.main' for name in databases)}'")
 
     def _execute(self, sql: str) -> None:
         self._connection.execute(sql)

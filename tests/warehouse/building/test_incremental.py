@@ -225,6 +225,26 @@ def test_without_changes_the_warehouse_stays_the_same_file(lake: Path, updates: 
     assert updates == []
 
 
+def test_a_new_listing_of_the_same_recordings_does_not_estimate_again(
+    lake: Path, updates: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = [{"recording_id": show.recording_id, "scheduled_seconds": 1.0} for show in shows()]
+    write_schedule(lake, *listed)
+    publish.run(lake)
+    with monkeypatch.context() as patch:
+        patch.setattr("gfpipe.estimates.published.estimates", None)
+        write_schedule(lake, *(row | {"seen_at": NIGHT + timedelta(days=1)} for row in listed))
+        publish.run(lake)
+    assert updates == ["update", "update"]
+    with warehouse.open(lake) as db:
+        assert db.query("select distinct seen_at from schedule").num_rows == 1
+        assert db.query("select coverage from estimates where grouping = 'all'")["coverage"].to_pylist() == [1.0]
+    write_schedule(lake, *(row | {"scheduled_seconds": 2.0} for row in listed))
+    publish.run(lake)
+    with warehouse.open(lake) as db:
+        assert db.query("select coverage from estimates where grouping = 'all'")["coverage"].to_pylist() == [0.5]
+
+
 def test_the_same_content_in_another_file_changes_nothing(lake: Path, updates: list[str]) -> None:
     """Restored from a backup, or copied to another disk."""
     for shard in lake.rglob("one-*.parquet"):
