@@ -9,6 +9,7 @@ killed leaves it running. This one starts while the command imports what it need
 import fcntl
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,6 +25,7 @@ from gfpipe.errors import GfpipeError, UsageError
 
 START_SECONDS: Final = 180.0  # on a busy machine, with a database to migrate
 _IN_MEMORY: Final = "sqlite+aiosqlite:///file::memory:?cache=shared&uri=true&check_same_thread=false"
+_LEAST_FREE_BYTES: Final = 32 << 20
 
 
 class Server:
@@ -73,10 +75,15 @@ class Server:
             httpx.get(f"{self.api_url}/health", timeout=START_SECONDS).raise_for_status()
         except httpx.HTTPError as exc:
             self.stop()
+            if not _has_room(_home()):
+                raise GfpipeError(
+                    f"{_home()}: no space left on the disk of Prefect's database; free some, or set PREFECT_HOME to a "
+                    "folder on another disk"
+                ) from exc
             raise GfpipeError(
                 f"Prefect's server did not come up ({exc or type(exc).__name__}); "
                 f"its output is {f'in {self._log}' if self._log else 'above'}. "
-                "If its database is damaged, move gfpipe.db and prefect.db out of ~/.prefect"
+                f"If its database is damaged, move gfpipe.db and prefect.db out of {_home()}"
             ) from exc
 
     def stop(self) -> None:
@@ -96,7 +103,7 @@ def _database(*, full: bool) -> tuple[dict[str, str], IO[str] | None]:
     """Environment variables that name the database of a server, and its lock: two servers block each other on SQLite.
 
     A server with the UI uses Prefect's own file. A command uses another one, which is migrated already, or, if another
-    command uses that, a database in memory.
+    command uses that or the disk is full, a database in memory.
 
     Raises:
         UsageError: another server with the UI uses the file.
@@ -104,6 +111,8 @@ def _database(*, full: bool) -> tuple[dict[str, str], IO[str] | None]:
     home, url = _home(), "PREFECT_SERVER_DATABASE_CONNECTION_URL"
     if url in os.environ or "PREFECT_API_DATABASE_CONNECTION_URL" in os.environ:
         return {}, None  # such as PostgreSQL
+    if not full and not _has_room(home):
+        return {url: _IN_MEMORY}, None
     name = "prefect" if full else "gfpipe"
     lock = (home / f"{name}.lock").open("w")
     try:
@@ -125,6 +134,11 @@ def _home() -> Path:
     home = Path(get_current_settings().home)
     home.mkdir(parents=True, exist_ok=True)
     return home
+
+
+def _has_room(folder: Path) -> bool:
+    """Whether a database fits into a folder."""
+    return shutil.disk_usage(folder).free >= _LEAST_FREE_BYTES
 
 
 def configured() -> str | None:

@@ -2,12 +2,20 @@
 
 import asyncio
 import os
+import shutil
 import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+import uvicorn
 from prefect.client.orchestration import get_client
 from prefect.events.clients import PrefectEventsClient
 from prefect.events.schemas.events import Event, Resource
@@ -20,6 +28,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gfpipe.flows import server
 from gfpipe.flows.security.access import AccessControl
+from tests.conftest import ROOT
 
 OWN = "127.0.0.1:4200"
 NAVIGATION = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
@@ -173,3 +182,55 @@ def _upgraded(address: Any, host: str, more: str) -> int:
     with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
         connection.sendall(request.encode())
         return int(connection.recv(64).split()[1])
+
+
+@pytest.fixture
+def proxy(tmp_path: Path) -> Iterator[str]:
+    """The address of Caddy before a program that answers everything, by deploy/Caddyfile on two free ports."""
+    caddy = shutil.which("caddy")
+    if caddy is None:
+        pytest.skip("needs Caddy: there is no program called caddy on the path")
+    with socket.create_server(("127.0.0.1", 0)) as behind, socket.create_server(("127.0.0.1", 0)) as before:
+        app = Starlette(routes=[Route("/{path:path}", lambda _: PlainTextResponse("served"), methods=["GET", "POST"])])
+        program = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        port = before.getsockname()[1]
+        before.close()
+        address, site = f"http://127.0.0.1:{port}", (ROOT / "deploy/Caddyfile").read_text()
+        site = site.replace("https://prefect.example.org", address).replace("prefect.example.org {", f"{address} {{")
+        site = site.replace("127.0.0.1:4200", f"127.0.0.1:{behind.getsockname()[1]}")
+        (tmp_path / "Caddyfile").write_text("{\n\tadmin off\n}\n" + site)
+        thread = Thread(target=program.run, kwargs={"sockets": [behind]})
+        thread.start()
+        process = subprocess.Popen(
+            [caddy, "run", "--config", str(tmp_path / "Caddyfile")],
+            env={**os.environ, "XDG_DATA_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)},
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            wait_until_open(port)
+            yield address
+        finally:
+            process.kill()
+            process.wait()
+            program.should_exit = True
+            thread.join()
+
+
+def wait_until_open(port: int) -> None:
+    """Wait until a program listens on a port of this machine."""
+    for _ in range(600):
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.05)
+    raise TimeoutError(port)
+
+
+@pytest.mark.slow
+def test_the_reverse_proxy_refuses_pages_of_other_sites(proxy: str) -> None:
+    own = httpx.post(proxy, headers={"origin": proxy})
+    assert (own.status_code, own.text) == (200, "served")
+    assert own.headers["content-security-policy"] == "frame-ancestors 'none'"
+    assert httpx.get(proxy).status_code == 200  # a program
+    for origin in ("https://evil.example", "null", f"{proxy}.evil.example"):
+        assert httpx.post(proxy, headers={"origin": origin}).status_code == 403
+        assert httpx.options(proxy, headers={"origin": origin}).status_code == 403

@@ -224,6 +224,21 @@ def test_two_servers_never_write_to_one_database(tmp_path: Path, monkeypatch: py
             _database(full=True)
 
 
+def test_the_runs_of_a_command_are_kept_in_memory_where_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", raising=False)
+    monkeypatch.setattr("gfpipe.flows.server._LEAST_FREE_BYTES", 1 << 60)
+    with temporary_settings({PREFECT_HOME: tmp_path}):
+        environment, lock = _database(full=False)
+        assert "memory" in str(environment)
+        assert lock is None
+        assert list(tmp_path.iterdir()) == []
+        _, lock = _database(full=True)
+        assert lock is not None
+        lock.close()
+
+
 @pytest.mark.parametrize("text", ["0 3 * * *", "every 30 minutes"])
 def test_a_schedule_is_a_cron_line_or_an_interval(text: str) -> None:
     assert schedule(text, "Europe/Paris").timezone == "Europe/Paris"

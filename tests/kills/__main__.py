@@ -29,9 +29,9 @@ def main() -> int:
     given = parser.parse_args()
     chance, rows, faults = random.Random(given.seed), [], 0
     for name in given.only.split(","):
-        until = time.monotonic() + 60 * given.minutes
         with tempfile.TemporaryDirectory(prefix="gfpipe-kills-") as folder:
             trial = Trial(SCENARIOS[name], Path(folder))
+            until = time.monotonic() + 60 * given.minutes
             if given.full_disk:
                 trial.fill_disks()
             else:

@@ -135,6 +135,7 @@ def start_server() -> None:
     server = Server()
     server.wait()
     os.environ["PREFECT_API_URL"] = server.api_url
+    subprocess.run([sys.executable, "-c", "from gfpipe.flows import limits; limits.create(1)"], check=True)
     _SERVERS.append(server)  # it ends with this process
 
 
@@ -164,14 +165,21 @@ def answer(folder: Path) -> None:
     """Answer a queue over HTTP, and note what the page reported as saved."""
     lake = str(folder / "lake")
     label_queue = queues.read(lake, "look")
-    with visiting(lake, label_queue) as visitor, (folder / "acknowledged").open("a") as acknowledged:
+    with visiting(lake, label_queue) as visitor:
         visitor.log_in()
         for position in range(len(label_queue.items)):
             response = visitor.post(f"/api/items/{position}/face", {"answer": _answer(position)})
             if response.is_error:
                 raise GfpipeError(response.text)
+            _acknowledge(folder, position)
+
+
+def _acknowledge(folder: Path, position: int) -> None:
+    try:
+        with (folder / "acknowledged").open("a") as acknowledged:
             acknowledged.write(f"{position}\n")
-            acknowledged.flush()
+    except OSError as exc:
+        raise GfpipeError(f"{folder}: {exc.strerror}") from exc
 
 
 def _answer(position: int) -> str:

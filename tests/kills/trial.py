@@ -77,11 +77,11 @@ class Trial:
     def fill_disks(self) -> None:
         """Do the work on disks with little left, from 0 to the first on which it succeeds.
 
-        The budget grows by one page of 4 KiB, from 64 KiB on by a tenth.
+        The budget grows by one page of 4 KiB, from 64 KiB on by a half.
         """
         pages = -1
         while True:
-            pages += max(1, (pages + 1) // 10 if pages >= _FINE_PAGES else 1)
+            pages += (pages + 1) // 2 if pages >= _FINE_PAGES else 1
             self._restore()
             disk = self._place.with_name("disk")
             disk.mkdir(exist_ok=True)
