@@ -155,8 +155,15 @@ def may_be_configured() -> bool:
     """
     home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
     profiles = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml")
-    files = (profiles, Path(".env"), Path("prefect.toml"), Path("pyproject.toml"))
-    return any(name.startswith("PREFECT_API_") for name in os.environ) or any(file.exists() for file in files)
+    marks = {
+        profiles: b"",
+        Path("prefect.toml"): b"",
+        Path(".env"): b"prefect_",
+        Path("pyproject.toml"): b"tool.prefect",
+    }
+    return any(name.startswith("PREFECT_API_") for name in os.environ) or any(
+        file.is_file() and mark in file.read_bytes().lower() for file, mark in marks.items()
+    )
 
 
 @contextmanager

@@ -10,17 +10,13 @@ import resource
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 
 from gfpipe import workers
 from gfpipe.choices import Sampling
@@ -28,7 +24,7 @@ from gfpipe.cli import console
 from gfpipe.models import champion
 from gfpipe.recording import Recording, Summary
 from gfpipe.settings import Analysis
-from gfpipe.stages.analysis import analyse, demo
+from gfpipe.stages.analysis import analyse
 from gfpipe.training import recipe
 from gfpipe.training.data.chips import margin
 from gfpipe.training.run import initial, loop
@@ -36,43 +32,31 @@ from gfpipe.training.run.job import Job, Lesson, autocast
 from gfpipe.training.run.loader import Preparation
 from gfpipe.training.run.objective import Examples, Objective
 from gfpipe.training.tables import Input
-from gfpipe.video.encode import Codec, write_video
 from gfpipe.video.reader import open_video
+from tests.bench import frame, start
 from tests.bench import labelling as bench_labelling
+from tests.bench.footage import H264, MPEG2
 from tests.clock import timed
 
-FPS = 25
-
-
-@dataclass(frozen=True)
-class Format:
-    """What an archive keeps its recordings in."""
-
-    name: str
-    width: int
-    height: int
-    ending: str
-    codec: Codec
-    bit_rate: int
-    gop: int
-
-
-FORMATS = (
-    Format("H.264 1080p25, 6 Mb/s, keyframe each 1 s", 1920, 1080, ".mp4", "libx264", 6_000_000, 25),
-    Format("MPEG-2 TS 576p25, 4 Mb/s, GOP 12", 720, 576, ".ts", "mpeg2video", 4_000_000, 12),
-)
+FORMATS = (H264, MPEG2)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=60, help="length of each recording (default 60)")
     parser.add_argument("--copies", type=int, default=2 * workers.cores(), help="recordings of each format")
-    parser.add_argument("--only", choices=("analysis", "training", "labelling"), help="one of them (default all)")
+    parser.add_argument(
+        "--only", choices=("analysis", "frame", "start", "training", "labelling"), help="one of them (default all)"
+    )
     given = parser.parse_args()
     if given.only in (None, "training"):
         measure_training()
     if given.only in (None, "labelling"):
         bench_labelling.measure()
+    if given.only in (None, "start"):
+        start.measure()
+    if given.only in (None, "frame"):
+        frame.measure(given.seconds)
     if given.only in (None, "analysis"):
         measure_analysis(given.seconds, given.copies)
 
@@ -84,14 +68,7 @@ def measure_analysis(seconds: int, copies: int) -> None:
             archive = Path(folder, wanted.ending)
             archive.mkdir()
             console.say(f"making {copies} × {seconds} s of {wanted.name} …")
-            first = write_video(
-                archive / f"0{wanted.ending}",
-                footage(seconds, wanted.width, wanted.height),
-                FPS,
-                codec=wanted.codec,
-                bit_rate=wanted.bit_rate,
-                gop=wanted.gop,
-            )
+            first = wanted.write(archive / f"0{wanted.ending}", seconds)
             for copy in range(1, copies):
                 shutil.copy(first, archive / f"{copy}{wanted.ending}")
             for sampling in Sampling:
@@ -188,13 +165,6 @@ def peak_memory(_: int) -> float:
     if status.exists():  # getrusage would count what the parent held when it started this process
         return int(re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())[0]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-
-
-def footage(seconds: int, width: int, height: int) -> Iterator[NDArray[np.uint8]]:
-    """The demo's shots, enlarged: two faces, one, none, in turn."""
-    shots = (("both", 5), ("street", 3), ("woman", 4), ("man", 3))
-    for frame in islice(cycle(list(demo.footage().frames(shots))), seconds * FPS):
-        yield np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.BILINEAR))
 
 
 if __name__ == "__main__":

