@@ -46,7 +46,7 @@ class Decoder:
 
     def is_coded(self, packet: Packet[VideoStream]) -> bool:
         """Whether a packet is a picture, so that a frame is expected of it."""
-        return not packet.is_discard and self._syntax(packet).is_coded(packet.size)
+        return not packet.is_discard and self._syntax(packet).is_coded(bytes(packet))
 
     def skip(self, frames: Literal["NONREF", "DEFAULT"]) -> None:
         """Select which frames are not decoded, from the next packet on."""

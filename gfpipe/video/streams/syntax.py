@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from gfpipe.video.streams.unpacking import NOT_CODED_BYTES
+from gfpipe.video.streams.unpacking import is_not_coded
 
 _NAL_CODECS: Final = frozenset({"h264", "hevc"})
 _START_CODE: Final = re.compile(rb"\x00\x00\x01")
@@ -43,9 +43,9 @@ class Syntax:
         units = self._units(data, _HEAD_BYTES)
         return max((_recovery_frames(unit) for unit in units if unit[0] & 0x1F == _SEI), default=0)
 
-    def is_coded(self, size: int) -> bool:
-        """Whether a packet of so many bytes has a picture, and does not only say that the last one is shown further."""
-        return self.codec != "mpeg4" or size > NOT_CODED_BYTES
+    def is_coded(self, data: bytes) -> bool:
+        """Whether a packet has a picture, and does not only say that the last one is shown further."""
+        return self.codec != "mpeg4" or not is_not_coded(data)
 
     def _units(self, data: bytes, limit: int | None = None) -> Iterator[bytes]:
         """NAL units, of the first ``limit`` bytes."""

@@ -13,8 +13,9 @@ from av.video.stream import VideoStream
 from gfpipe.video.streams.presentation import presented
 
 _START: Final = b"\0\0\1\xb6"  # vop_start_code
+_SKIPPED: Final = b"\x7f"
 _I_FRAME, _P_FRAME, _B_FRAME = range(3)  # vop_coding_type (ISO/IEC 14496-2, table 6-20)
-NOT_CODED_BYTES: Final = 19  # most of a frame without content, as of FFmpeg's mpeg4_unpack_bframes
+_NOT_CODED_BYTES: Final = 19  # most of a frame without content, as of FFmpeg's mpeg4_unpack_bframes
 
 
 class Unpacker:
@@ -46,11 +47,16 @@ class Unpacker:
             if not self.is_packed:
                 yield packet
                 continue
-            is_mark = len(data) <= NOT_CODED_BYTES and not (frames and _kind(data) == _B_FRAME)
-            if not (waiting and is_mark):  # else it is the time of the frame that waits, and nothing more
+            if not (waiting and is_not_coded(data)):  # else it is the time of the frame that waits, and nothing more
                 waiting += frames
             if waiting:
                 yield _replaced(packet, waiting.popleft())
+
+
+def is_not_coded(data: bytes) -> bool:
+    """Whether an MPEG-4 packet only says that the frame before is shown further; DivX writes one byte for it."""
+    is_predicted = data.startswith(_START) and _kind(data) == _P_FRAME
+    return data == _SKIPPED or (is_predicted and len(data) <= _NOT_CODED_BYTES)
 
 
 def _split(data: bytes) -> list[bytes]:
