@@ -17,7 +17,7 @@ from gfpipe.video.packets import Packets
 from gfpipe.video.pictures.picture import Picture
 from gfpipe.video.probe import foreign_errors, probe
 
-BATCH_BYTES: Final = 64 << 20
+BATCH_BYTES: Final = 32 << 20
 BATCH_FRAMES: Final = 32
 
 

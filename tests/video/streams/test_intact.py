@@ -166,7 +166,7 @@ def test_batch_size_is_bounded_in_frames_and_bytes(reel: Path, mp4: Path, sampli
     large = write_video(reel / "large.mp4", [np.zeros((1080, 1920, 3), dtype=np.uint8)] * 24, gop=4)
     sizes = [sum(one.nbytes for one in batch.pictures) for batch in open_video(large, sampling, FRAME)]
     assert len(sizes) > 1
-    assert max(sizes) <= 64 << 20
+    assert max(sizes) <= 32 << 20
 
 
 def test_frames_of_more_than_1080_lines_are_reduced(reel: Path) -> None:
