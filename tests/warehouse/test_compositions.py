@@ -9,6 +9,8 @@ import pytest
 from tests.warehouse.houses import one_row, published, tuples
 from tests.warehouse.lakes import Face, Show, write_show
 
+pytestmark = pytest.mark.slow
+
 WOMAN, MAN, UNSURE = Face(0.95), Face(0.05), Face(0.5)
 
 

@@ -18,6 +18,8 @@ from gfpipe.video.reader import open_video
 from gfpipe.video.streams.decoder import Decoder
 from tests.video.film import FPS, HEIGHT, WIDTH, Seen, film, remux, see
 
+pytestmark = pytest.mark.slow
+
 FRAME = 1 / FPS
 WRAP = 2**33 / 90_000
 KINDS: dict[str, Callable[[Path], Path]] = {

@@ -15,6 +15,8 @@ from gfpipe.video.reader import open_video
 from tests.video.film import FPS, Seen, film, number, remux, see
 from tests.video.streams import transport
 
+pytestmark = pytest.mark.slow
+
 FRAME = 1 / FPS
 BOTH = pytest.mark.parametrize("sampling", Sampling)
 

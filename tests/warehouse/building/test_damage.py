@@ -14,6 +14,8 @@ from gfpipe.lake import schema
 from gfpipe.stages.figures import publish
 from tests.warehouse.lakes import Face, Show, shard_path, write_labels, write_schedule, write_show
 
+pytestmark = pytest.mark.slow
+
 NEWS, FILM = (Show(programme=name, samples=[(60.0, [Face(0.9)])] * 20) for name in ("News", "Film"))
 
 
