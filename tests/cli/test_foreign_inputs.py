@@ -45,7 +45,7 @@ def _of_another_program(file: Path) -> None:
 
 def _flipped(file: Path) -> None:
     data = bytearray(file.read_bytes())
-    for place in range(len(data) // 3, len(data) // 3 * 2):
+    for place in range(12_288, len(data)):  # after the headers
         data[place] ^= 0x5A
     file.write_bytes(data)
 
