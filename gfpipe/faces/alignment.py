@@ -36,8 +36,8 @@ def cut_chips(
 ) -> Tensor:
     """Cut one chip per face.
 
-    Each chip pixel is the average of bilinear samples. The region of a large face is reduced first, with anti-aliasing,
-    to pixels as far apart as the samples. Beyond the frame, border pixels are repeated. Of pictures, only the regions
+    Each chip pixel is the average of bilinear samples, which are less than two pixels apart: the region of a large face
+    is reduced first, with anti-aliasing. Beyond the frame, border pixels are repeated. Of pictures, only the regions
     of faces are converted to RGB.
 
     Args:
@@ -201,8 +201,8 @@ def _cut(
 ) -> Tensor:
     """One chip, (3, S, S); point w of the chip is ``scale * w + shift`` in the frame."""
     times = math.ceil(_SAMPLES / size)  # samples per side of a chip pixel
-    spacing = abs(scale) / times
-    region = _region(frame, shift + scale * size * np.array([0, 1, 1j, 1 + 1j]), spacing)
+    step = math.floor(abs(scale) / times)  # a bilinear sample averages up to two pixels each way
+    region = _region(frame, shift + scale * size * np.array([0, 1, 1j, 1 + 1j]), max(step, 1))
     pixels = torch.from_numpy(region.pixels).to(device).permute(2, 0, 1)[None].float()
     # Coordinates of affine_grid and grid_sample run from -1 to 1 between the outer edges.
     centre = shift + scale * size * (0.5 + 0.5j) - complex(region.left, region.top)
@@ -217,17 +217,16 @@ def _cut(
     return F.avg_pool2d(samples, times)[0]
 
 
-def _region(frame: NDArray[np.uint8] | Picture, corners: NDArray[np.complex128], spacing: float) -> Region:
-    """The region of a frame between corners, with pixels no smaller than the spacing of samples."""
+def _region(frame: NDArray[np.uint8] | Picture, corners: NDArray[np.complex128], step: int) -> Region:
+    """The region of a frame between corners, reduced to one of `step` pixels each way."""
     width, height = (frame.width, frame.height) if isinstance(frame, Picture) else frame.shape[1::-1]
-    margin = max(spacing, 1.0)  # for bilinear sampling
-    left, right = _span(corners.real, margin, width)
-    top, bottom = _span(corners.imag, margin, height)
+    left, right = _span(corners.real, step, width)  # with a margin for bilinear sampling
+    top, bottom = _span(corners.imag, step, height)
     if isinstance(frame, Picture):
-        return frame.region((left, top, right, bottom), spacing)
+        return frame.region((left, top, right, bottom), step)
     pixels, width, height = frame[top:bottom, left:right], right - left, bottom - top
-    if spacing > 1:
-        reduced = math.ceil(height / spacing), math.ceil(width / spacing)
+    if step > 1:
+        reduced = math.ceil(height / step), math.ceil(width / step)
         tensor = torch.from_numpy(pixels).permute(2, 0, 1)[None]  # of bytes, which is much faster than of floats
         pixels = F.interpolate(tensor, reduced, mode="bilinear", antialias=True)[0].permute(1, 2, 0).numpy()
     return Region(pixels, left, top, width, height)

@@ -6,6 +6,7 @@ import pytest
 
 import gfpipe
 from gfpipe.archive import manifest
+from gfpipe.base import regular
 from gfpipe.base.limits import Limits
 from gfpipe.choices import DEFAULT_PATTERN
 from gfpipe.errors import DiskFullError, TransientError
@@ -106,6 +107,6 @@ def test_a_failure_of_a_worker_is_recorded_without_opening_the_file(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (recording,) = recordings(archive, tmp_path / "lake")
-    monkeypatch.setattr(shards, "fingerprint", raising(AssertionError("a file on a stalled share was opened")))
+    monkeypatch.setattr(regular, "fingerprint", raising(AssertionError("a file on a stalled share was opened")))
     analyse.fail(recording, "no progress", str(tmp_path / "lake"), analyse.prepare(FIRST))
     assert status(tmp_path / "lake")["2000_news.mp4"] == ("failed", "no progress")
