@@ -4,9 +4,9 @@ BIN := .venv/bin
 STAMP := .venv/.locked
 # Where it is set, as in many containers, each process of a run compiles torch, Prefect and our modules again.
 export PYTHONDONTWRITEBYTECODE :=
-# One thread a process: OpenMP threads of several processes on the same cores wait for one another. One process more than
+# One thread a process: OpenMP threads of several processes on the same cores wait for one another. Two processes more than
 # there are cores: tests wait for servers, browsers and time limits.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --maxprocesses 4 --dist loadfile \
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $$(($$(nproc) + 2)) --maxprocesses 4 --dist loadfile \
   --no-loadscope-reorder
 
 .PHONY: demo test quick check style types walls sql-style docs bench bench-figures fuzz kills venv lock clean

@@ -59,16 +59,14 @@ def ordered(*names: str) -> list[str]:
 
 def comment(connection: duckdb.DuckDBPyConnection) -> None:
     """Comment on every macro and relation from the head of its file, on every column from ``sql/columns.toml``."""
-    connection.execute("begin")
-    for name, sql in statements("macros").items():
-        connection.execute(f'comment on macro "{name}" is {quoted(header(sql))}')
+    script = [f'comment on macro "{name}" is {quoted(header(sql))}' for name, sql in statements("macros").items()]
     texts = {name: header(sql) for name, sql in definitions().items()} | glossary()["relations"]
     columns = connection.sql(_COLUMNS).fetchall()
     for kind, name in dict.fromkeys((kind, name) for kind, name, _ in columns):
-        connection.execute(f'comment on {kind} "{name}" is {quoted(texts.get(name, ""))}')
+        script.append(f'comment on {kind} "{name}" is {quoted(texts.get(name, ""))}')
     for _, name, column in columns:
-        connection.execute(f'comment on column "{name}"."{column}" is {quoted(description(column, name))}')
-    connection.execute("commit")
+        script.append(f'comment on column "{name}"."{column}" is {quoted(description(column, name))}')
+    connection.execute(";\n".join(["begin", *script, "commit"]))  # one call, which takes two thirds of the time
 
 
 def _create_macros(connection: duckdb.DuckDBPyConnection) -> None:
