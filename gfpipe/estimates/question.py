@@ -74,9 +74,10 @@ def narrow(db: Warehouse, question: Question) -> None:
         UsageError: a CSV file is not valid, or a channel or model does not exist.
         LakeError: the warehouse cannot be read.
     """
+    counts_again = question.min_face is not None or question.min_score is not None
     if question.model is not None:
-        _choose_model(db, question.model)
-    if question.min_face is not None or question.min_score is not None:
+        _choose_model(db, question.model, () if counts_again else _OF_FACE_GENDER)
+    if counts_again:
         _count_again(db, question)
     if question.exclude is not None:
         _exclude(db, question.exclude, question.dates)
@@ -186,8 +187,11 @@ def _count_again(db: Warehouse, question: Question) -> None:
     )
 
 
-def _choose_model(db: Warehouse, model: str) -> None:
-    """Count the predictions of a model where it has classified all faces of a recording."""
+def _choose_model(db: Warehouse, model: str, downstream: tuple[str, ...]) -> None:
+    """Count the predictions of a model where it has classified all faces of a recording.
+
+    ``downstream`` is empty if ``face_gender`` is redefined once more.
+    """
     known = db.query("select distinct model_id from attributes order by model_id")["model_id"].to_pylist()
     if model not in known:
         raise UsageError(f"--model {model}: it has classified no recording; choose from {', '.join(known)}")
@@ -231,7 +235,7 @@ def _choose_model(db: Warehouse, model: str) -> None:
         ) using (recording_number)
         left join readings using (recording_number, sample_index, face_index)
         """,
-        _OF_FACE_GENDER,
+        downstream,
     )
 
 
