@@ -11,6 +11,7 @@ from gfpipe.cli.main import main
 
 pytest_plugins = [
     "tests.fixtures.benchmark",
+    "tests.fixtures.broadcasts",
     "tests.fixtures.browser",
     "tests.fixtures.crops",
     "tests.fixtures.detectors",

@@ -78,7 +78,8 @@ def label_serve(
     """
     import webbrowser  # noqa: PLC0415
 
-    from gfpipe.labelling.page import access, serving  # noqa: PLC0415
+    from gfpipe.pages.label import serving  # noqa: PLC0415
+    from gfpipe.pages.server import access  # noqa: PLC0415
 
     def ready(address: str, login: str) -> None:
         if not access.is_loopback(host):

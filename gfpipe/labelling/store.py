@@ -1,6 +1,6 @@
 """Stores labels and speech segments in the lake: one file per source, replaced when the source is imported again.
 
-A source is an imported file, or one annotator's answers to one queue (`gfpipe.labelling.page.answer_file`). The rows
+A source is an imported file, or one annotator's answers to one queue (`gfpipe.pages.label.answer_file`). The rows
 have no ``config_digest``: they stay valid when recordings are analysed again.
 """
 

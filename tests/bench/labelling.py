@@ -17,17 +17,17 @@ from PIL import Image
 from gfpipe.base import images
 from gfpipe.cli import console
 from gfpipe.labelling.design.queues import Item, Queue
-from gfpipe.labelling.page import answer_file
 from gfpipe.labelling.store import LABELS_FOLDER
 from gfpipe.lake.retention import PurgeScope
 from gfpipe.lake.tables import file_of
+from gfpipe.pages.label import answer_file
 from gfpipe.stages.analysis import purge
 from gfpipe.stages.figures import publish
 from gfpipe.stages.labels import sample as label_sample
 from gfpipe.stages.labels.sample import Options
 from tests.clock import timed
-from tests.labelling.page.pages import Script, serving
 from tests.lake.kept import keep, recording
+from tests.pages.label.pages import Script, serving
 from tests.warehouse.lakes import write_shard
 
 RECORDINGS: Final = 200

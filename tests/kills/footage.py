@@ -25,7 +25,7 @@ from gfpipe.settings import Analysis
 from gfpipe.stages.analysis import listing
 from gfpipe.stages.figures import publish
 from tests.labelling.broadcasts import items, lake_of_broadcasts, queue
-from tests.labelling.page.pages import visiting
+from tests.pages.label.pages import visiting
 from tests.pipeline.archives import programme
 
 State = dict[str, Any]

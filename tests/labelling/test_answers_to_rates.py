@@ -29,7 +29,7 @@ from gfpipe.stages.labels.sample import Options
 from gfpipe.warehouse import Warehouse
 from tests.labelling.archives import HEIGHTS, STRATA, Archive, Key, archive, republished
 from tests.labelling.broadcasts import rows
-from tests.labelling.page.pages import Script, serving
+from tests.pages.label.pages import Script, serving
 from tests.warehouse.lakes import shard_path
 
 pytestmark = pytest.mark.slow

@@ -17,6 +17,7 @@ from gfpipe.faces.boxes import CORNERS, Box
 from gfpipe.lake import schema
 from gfpipe.lake.storage import Storage
 from gfpipe.lake.tables import write_whole
+from gfpipe.recording import Recording
 
 FOLDER: Final = ("queues", f"v{schema.VERSION}")
 FACE: Final = "face"
@@ -93,6 +94,11 @@ class Item:
             raise ValueError(f"inclusion probability {self.inclusion_probability} is not in (0, 1]")
         if (self.kind == FACE) != (self.face_index is not None and self.box is not None):
             raise ValueError(f"a face has an index and a box, a frame has neither: {self}")
+
+    @property
+    def recording(self) -> Recording:
+        """The recording, with its start in UTC."""
+        return Recording(self.path, self.channel, self.programme, self.started_at)
 
     @property
     def box(self) -> Box | None:

@@ -7,7 +7,7 @@ import pytest
 from gfpipe.errors import UsageError
 from gfpipe.faces.boxes import iou
 from gfpipe.labelling.design.queues import FACE, FRAME, Item, Queue
-from gfpipe.labelling.page.session import FaceAnswer, Outcome, Session
+from gfpipe.pages.label.session import FaceAnswer, Outcome, Session
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 BOX = (10.0, 10.0, 50.0, 60.0)

@@ -1,4 +1,4 @@
-"""Access control of the labelling page: one browser, and only requests of the page itself.
+"""Access control of local pages: one browser, and only requests of the page itself.
 
     URL with token -> session cookie (HttpOnly, SameSite=Strict), URL without token -> all other requests
 
@@ -9,10 +9,11 @@ header (DNS rebinding); Origin and Sec-Fetch-Site; and, for changes, a header wh
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Iterable
+from html import escape
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
 from typing import Any, Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
@@ -21,8 +22,8 @@ CHANGE_HEADER: Final = "x-gfpipe-change"
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _HEADERS: Final = {
     "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
@@ -30,12 +31,12 @@ _HEADERS: Final = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
-# The page redirects itself: a strict cookie is not sent with a redirect that began on another site.
+# The page redirects itself: a strict cookie is not sent with a request that began on another site.
 _ENTRY: Final = (
-    '<!DOCTYPE html><html lang="en"><meta http-equiv="refresh" content="0;url=/"><link rel="icon" href="/icon.svg">'
-    '<title>Labelling</title><a href="/">Continue</a></html>'
+    '<!DOCTYPE html><html lang="en"><meta http-equiv="refresh" content="0;url={url}">'
+    '<link rel="icon" href="/icon.svg"><title>gfpipe</title><a href="{url}">Continue</a></html>'
 )
-_FORBIDDEN: Final = "Open this page with the complete URL that gfpipe label serve printed, including the token.\n"
+_FORBIDDEN: Final = "Open this page with the complete URL that gfpipe printed, including the token.\n"
 
 Scope = Any
 Receive = Callable[[], Awaitable[Any]]
@@ -80,21 +81,22 @@ class AccessControl:
         """Return the refusal or the login response; None for requests of the page."""
         if not self._is_known_host(headers.getlist("host")):
             return PlainTextResponse("This server does not have that name.\n", 421)
-        if scope["path"] == "/" and scope["method"] == "GET" and b"token=" in scope["query_string"]:
-            return self._log_in(scope["query_string"])
+        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        if scope["method"] == "GET" and any(name == "token" for name, _ in query):
+            return self._log_in(scope["path"], query)
         if not self._has_cookie(headers.getlist("cookie")):
-            return PlainTextResponse(_FORBIDDEN, 403)
+            return _entry(scope["path"], query) if _follows_link(headers) else PlainTextResponse(_FORBIDDEN, 403)
         if scope["method"] not in _SAFE and not self._is_from_page(headers):
             return PlainTextResponse("Only the page itself may make changes.\n", 403)
         return None
 
-    def _log_in(self, query: bytes) -> Response:
-        tokens = parse_qs(query.decode("latin-1")).get("token", [""])
+    def _log_in(self, path: str, query: list[tuple[str, str]]) -> Response:
+        tokens = [value for name, value in query if name == "token"]
         used = {token for token in self._one_time_tokens if _equal(tokens[0], token)}
         self._one_time_tokens -= used
         if len(tokens) != 1 or not (used or _equal(tokens[0], self.token)):
             return PlainTextResponse(_FORBIDDEN, 403)
-        response = HTMLResponse(_ENTRY)
+        response = _entry(path, [(name, value) for name, value in query if name != "token"])
         response.set_cookie(self._cookie, self._session, path="/", httponly=True, samesite="strict")
         return response
 
@@ -138,10 +140,21 @@ def is_loopback(host: str) -> bool:
     return host == "localhost" or (_is_address(host) and ip_address(host).is_loopback)
 
 
-def url(host: str, port: int, token: str = "") -> str:
-    """Return the URL to open in a browser."""
+def url(host: str, port: int, token: str = "", path: str = "/") -> str:
+    """Return the URL to open in a browser; `path` may have a query."""
     reachable = "127.0.0.1" if _is_address(host) and ip_address(host).is_unspecified else _bracketed(host)
-    return f"http://{reachable}:{port}/" + (f"?token={token}" if token else "")
+    return f"http://{reachable}:{port}{path}" + (f"{'&' if '?' in path else '?'}token={token}" if token else "")
+
+
+def _follows_link(headers: Headers) -> bool:
+    """Whether a browser follows a link of another site or of a file, such as the report."""
+    return headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-site") in ("cross-site", "same-site")
+
+
+def _entry(path: str, query: list[tuple[str, str]]) -> Response:
+    """A page without content that leads to a path of this server."""
+    target = "/" + quote(path.lstrip("/")) + ("?" + urlencode(query) if query else "")
+    return HTMLResponse(_ENTRY.format(url=escape(target)))
 
 
 def _bracketed(host: str) -> str:

@@ -9,8 +9,8 @@ from gfpipe import warehouse
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.labelling import store
 from gfpipe.labelling.design.queues import FACE
-from gfpipe.labelling.page.answer_file import AnswerFile, annotator_named
-from gfpipe.labelling.page.session import FaceAnswer, Outcome, Session
+from gfpipe.pages.label.answer_file import AnswerFile, annotator_named
+from gfpipe.pages.label.session import FaceAnswer, Outcome, Session
 from gfpipe.stages.figures import publish
 from tests.conftest import Command
 from tests.labelling.broadcasts import NAME, items, mixed, queue, rows

@@ -14,8 +14,8 @@ from gfpipe.recording import Recording
 from tests.fixtures.browser import LOW_CONTRAST, PageLog
 from tests.fixtures.hostile import HOSTILE
 from tests.labelling.broadcasts import SCRIPT, items, mixed, queue, rows
-from tests.labelling.page.pages import Served, serving
 from tests.lake import kept
+from tests.pages.label.pages import Served, serving
 
 pytestmark = pytest.mark.slow
 

@@ -1,4 +1,4 @@
-"""Detections, classifier output and recording file of the frame that a queue item refers to, read from the lake."""
+"""Detections, classifier output and recording file of a frame, read from the shards of its recording."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,11 +8,11 @@ from typing import Any, Final
 import numpy as np
 import pyarrow.compute as pc
 
+from gfpipe.base import regular
 from gfpipe.choices import Sampling
 from gfpipe.counting import Counting
-from gfpipe.errors import LakeError
+from gfpipe.errors import LakeError, RecordingError
 from gfpipe.faces.boxes import SAME_FACE_IOU, Box, iou
-from gfpipe.labelling.design.queues import Item
 from gfpipe.lake import shards
 from gfpipe.lake.provenance import IMPORTED
 from gfpipe.lake.shards import Stored
@@ -27,13 +27,17 @@ _TOLERANCE: Final = 1e-6  # seconds; rounding of stored times
 class Detection:
     """A detected face: its number in the sample, box in pixels of the source frame, and whether it is counted.
 
-    `p_female` is None if the recording's classifier did not classify it.
+    `height` is in lines of a picture of 360 lines. `p_female` is None if the recording's classifier did not classify
+    it, `track` if it has none.
     """
 
     index: int
     box: Box
     counts: bool
     p_female: float | None
+    score: float
+    height: float
+    track: int | None
 
 
 @dataclass(frozen=True)
@@ -48,47 +52,51 @@ class Frame:
 class Detections:
     """Reads shards of a lake on demand and caches the most recent ones; thread-safe.
 
-    All methods raise LakeError if the recording is not in the lake any more, or the lake cannot be read.
+    All methods raise LakeError if the recording is not in the lake any more, or the lake cannot be read. Recordings are
+    those of the lake; their start may be in any time zone.
     """
 
     def __init__(self, lake: str) -> None:
         self._lake = lake
         self._stored = lru_cache(1024)(partial(shards.stored, lake))
         self._tables = lru_cache(16)(self._read_tables)
+        self._is_unchanged = lru_cache(1024)(_is_unchanged)
 
-    def aired_at(self, item: Item) -> datetime:
-        """Return the broadcast time of the frame: local time where the lake knows the time zone, else UTC."""
-        stored = self._stored(_recording(item))
-        start = in_zone(item.started_at, stored.row["timezone"]) if stored else item.started_at
-        return start + timedelta(seconds=item.seconds)
+    def aired_at(self, recording: Recording, seconds: float) -> datetime:
+        """Return the broadcast time of a frame: local time where the lake knows the time zone, else UTC."""
+        stored = self._stored(recording)
+        start = in_zone(recording.start, stored.row["timezone"]) if stored else recording.start
+        return start + timedelta(seconds=seconds)
 
-    def file(self, item: Item) -> tuple[str, str | None]:
-        """Return path and fingerprint of the file that was analysed."""
-        row = self._analysis(_recording(item)).row
-        return row["path"], row["source_fingerprint"]
+    def file(self, recording: Recording) -> str:
+        """Return the path of the file that was analysed; raises RecordingError if it has changed since."""
+        row = self._analysis(recording).row
+        if not self._is_unchanged(row["path"], row["source_fingerprint"]):
+            raise RecordingError(f"{row['path']}: is not the file that was analysed; run gfpipe analyse on its archive")
+        return str(row["path"])
 
-    def size(self, item: Item) -> tuple[int, int]:
+    def size(self, recording: Recording) -> tuple[int, int]:
         """Return width and height of the recording's frames."""
-        row = self._analysis(_recording(item)).row
+        row = self._analysis(recording).row
         return row["width"], row["height"]
 
-    def moment(self, item: Item) -> Moment:
-        """Return the position of the frame in the recording, for decoding."""
-        stored = self._analysis(_recording(item))
+    def moment(self, recording: Recording, seconds: float) -> Moment:
+        """Return the position of a frame in the recording, for decoding."""
+        stored = self._analysis(recording)
         if stored.provenance.sampling == IMPORTED:
             raise LakeError(
-                f"{stored.recording.path}: its faces were imported; only faces that gfpipe detected can be labelled"
+                f"{stored.recording.path}: its faces were imported; only faces that gfpipe detected can be shown"
             )
-        seconds, _ = self._sample(item)
+        start, _ = self._sample(recording, seconds)
         length = stored.row["analysed_seconds"] + stored.row["lost_seconds"]
         how = stored.provenance
-        return Moment(seconds, Sampling(how.sampling), how.every_seconds, length, how.programme)
+        return Moment(start, Sampling(how.sampling), how.every_seconds, length, how.programme)
 
-    def frame(self, item: Item) -> Frame:
-        """Return the detections in the frame, by the current analysis."""
-        row = self._analysis(_recording(item)).row
-        _, sample = self._sample(item)
-        _, faces, attributes = self._tables(_recording(item))
+    def frame(self, recording: Recording, seconds: float) -> Frame:
+        """Return the detections in the frame of a time, by the current analysis."""
+        row = self._analysis(recording).row
+        _, sample = self._sample(recording, seconds)
+        _, faces, attributes = self._tables(recording)
         p_female = {
             answer["face_index"]: answer["p_female"]
             for answer in attributes.filter(pc.field("sample_index") == sample).to_pylist()
@@ -106,6 +114,9 @@ class Detections:
                     box=(face["x1"], face["y1"], face["x2"], face["y2"]),
                     counts=face["height_360"] >= _COUNTING.min_face,
                     p_female=p_female.get(face["face_index"]),
+                    score=face["detector_score"],
+                    height=face["height_360"],
+                    track=face["track_id"],
                 )
                 for face in detected.sort_by("face_index").to_pylist()
             ),
@@ -113,12 +124,9 @@ class Detections:
             min_height=_COUNTING.min_face * row["height"] / REFERENCE_LINES,
         )
 
-    def p_female(self, item: Item) -> float | None:
-        """Return the classifier's output for the face of an item; None if it did not classify it."""
-        box = item.box
-        if box is None:
-            return None
-        faces = self.frame(item).faces
+    def p_female(self, recording: Recording, seconds: float, box: Box) -> float | None:
+        """Return the classifier's output for the face in a box; None if it did not classify it."""
+        faces = self.frame(recording, seconds).faces
         overlaps = iou(box, [face.box for face in faces])[0]
         return faces[overlaps.argmax()].p_female if overlaps.max(initial=0) >= SAME_FACE_IOU else None
 
@@ -128,14 +136,14 @@ class Detections:
             raise LakeError(f"{recording.path}: no analysis of this recording is in {self._lake} any more")
         return stored
 
-    def _sample(self, item: Item) -> tuple[float, int]:
-        """Return start and index of the sample that covers the item's time in the current analysis."""
-        samples, _, _ = self._tables(_recording(item))
+    def _sample(self, recording: Recording, seconds: float) -> tuple[float, int]:
+        """Return start and index of the sample that covers a time in the current analysis."""
+        samples, _, _ = self._tables(recording)
         stop = pc.add(samples["seconds"], samples["step_seconds"])
-        time = item.seconds + _TOLERANCE
+        time = seconds + _TOLERANCE
         rows = samples.filter(pc.and_(pc.less_equal(samples["seconds"], time), pc.greater(stop, time))).to_pylist()
         if not rows:
-            raise LakeError(f"{item.path}: {item.seconds:.3f} s is not among the analysed samples")
+            raise LakeError(f"{recording.path}: {seconds:.3f} s is not among the analysed samples")
         return rows[-1]["seconds"], rows[-1]["sample_index"]
 
     def _read_tables(self, recording: Recording) -> tuple[Any, Any, Any]:
@@ -150,5 +158,6 @@ class Detections:
         return samples, faces, attributes
 
 
-def _recording(item: Item) -> Recording:
-    return Recording(item.path, item.channel, item.programme, item.started_at)
+def _is_unchanged(path: str, fingerprint: str | None) -> bool:
+    """Whether a file is the one that was analysed; a missing file is reported when it is opened."""
+    return fingerprint is None or regular.fingerprint(path) in (None, fingerprint)

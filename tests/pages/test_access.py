@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from gfpipe.labelling.page import access
+from gfpipe.pages.server import access
 from tests.labelling.broadcasts import mixed, rows
-from tests.labelling.page.pages import ADDRESS, PORT, Visitor, visiting
+from tests.pages.label.pages import ADDRESS, PORT, Visitor, visiting
 
 PATHS = (
     "/",
@@ -38,7 +38,7 @@ def guest(stranger: Visitor) -> Visitor:
 def test_without_the_cookie_all_paths_are_forbidden(stranger: Visitor, path: str) -> None:
     response = stranger.get(path)
     assert response.status_code == 403
-    assert "gfpipe label serve" in response.text
+    assert "that gfpipe printed" in response.text
     assert stranger.post(ANSWER, BODY).status_code == 403
 
 
@@ -171,7 +171,8 @@ def test_all_responses_have_security_headers(guest: Visitor, path: str) -> None:
     policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
-    assert policy["frame-ancestors"] == policy["base-uri"] == policy["form-action"] == "'none'"
+    assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert policy["form-action"] == policy["media-src"] == "'self'"
     assert "access-control-allow-origin" not in headers
     assert "unsafe" not in headers["content-security-policy"]
 
@@ -210,3 +211,17 @@ def test_websockets_are_refused(guest: Visitor) -> None:
 
     with pytest.raises(WebSocketDisconnect), guest.client.websocket_connect("/api/session"):
         pass
+
+
+def test_a_link_of_another_site_gets_a_page_without_content_that_leads_to_itself(stranger: Visitor) -> None:
+    link = {"sec-fetch-mode": "navigate", "sec-fetch-site": "cross-site"}
+    response = stranger.get('/api/items/0?channel=a"b', **link)
+    assert 'url=/api/items/0?channel=a%22b"' in response.text
+    assert "set-cookie" not in response.headers
+    assert stranger.get("/api/items/0", **link | {"sec-fetch-site": "same-origin"}).status_code == 403
+    assert stranger.get("/api/items/0", **link | {"sec-fetch-mode": "no-cors"}).status_code == 403
+
+
+def test_a_login_leads_to_a_path_of_this_server_only(stranger: Visitor) -> None:
+    response = stranger.client.get("http://127.0.0.1:8765//evil.example/x", params={"token": stranger.access.token, "a": "1"})
+    assert "url=/evil.example/x?a=1" in response.text

@@ -15,11 +15,11 @@ import pyarrow.compute as pc
 from gfpipe.errors import UsageError
 from gfpipe.faces.boxes import CORNERS, Box
 from gfpipe.labelling.design.queues import FRAME, Item, Queue
-from gfpipe.labelling.page.session import FaceAnswer, Outcome, Reply
 from gfpipe.labelling.store import LABELS_FOLDER
 from gfpipe.lake import schema
 from gfpipe.lake.storage import Storage, lock
 from gfpipe.lake.tables import TableWriter, file_of
+from gfpipe.pages.label.session import FaceAnswer, Outcome, Reply
 
 _LONGEST_NAME: Final = 40
 

@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from gfpipe.labelling.page import access
-from gfpipe.labelling.page.serving import listen
+from gfpipe.pages.server import access
+from gfpipe.pages.server.serving import listen
 from tests.conftest import ROOT, Command
 from tests.labelling.broadcasts import NAME, mixed, rows
 

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gfpipe.labelling.page.connections import BoundedConnection
-from gfpipe.labelling.page.serving import listen
+from gfpipe.pages.server.connections import BoundedConnection
+from gfpipe.pages.server.serving import listen
 
 HEAD = b"POST / HTTP/1.1\r\nHost: page\r\nContent-Length: 100\r\n\r\n"
 LARGE = 24 << 20  # bytes, more than the buffers of a connection hold

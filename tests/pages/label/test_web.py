@@ -13,7 +13,7 @@ from PIL import Image
 from gfpipe.labelling.design.queues import FACE, FRAME
 from gfpipe.lake import crops
 from tests.labelling.broadcasts import SCRIPT, items, mixed, queue, rows
-from tests.labelling.page.pages import Visitor, visiting
+from tests.pages.label.pages import Visitor, visiting
 
 HIDDEN = ("stratum", "confident", "p_female", "isRepeat", "is_repeat", "score", "weight", "model")
 

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from gfpipe.errors import GfpipeError, UsageError
 from gfpipe.labelling.design.queues import FACE, Item
-from gfpipe.labelling.page import messages
-from gfpipe.labelling.page.answer_file import AnswerFile
-from gfpipe.labelling.page.detections import Detections
-from gfpipe.labelling.page.images import ImageCache, PageImage
-from gfpipe.labelling.page.session import Reply, Session
 from gfpipe.output import names
+from gfpipe.pages.label import messages
+from gfpipe.pages.label.answer_file import AnswerFile
+from gfpipe.pages.label.session import Reply, Session
+from gfpipe.pages.pictures.detections import Detections, Frame
+from gfpipe.pages.pictures.images import FaceAt, FrameAt, ImageCache, PageImage, Subject
 
 _AHEAD: Final = 6  # items whose images are prepared in advance
 
@@ -24,7 +24,7 @@ class Service:
 
     Attributes:
         shows_answers: whether responses contain the model's answer after the annotator's.
-        change_key: required in every change; see `gfpipe.labelling.page.access`.
+        change_key: required in every change; see `gfpipe.pages.server.access`.
         saved: number of stored replies.
     """
 
@@ -54,7 +54,7 @@ class Service:
         with self._lock:
             item, reply = self.session.item(position), self.session.reply_to(position)
             upcoming = self._upcoming(position)
-        self.images.prepare([item, *upcoming])
+        self.images.prepare(map(_shown, (item, *upcoming)))
         message: dict[str, Any] = {
             "position": position,
             "kind": item.kind,
@@ -65,18 +65,21 @@ class Service:
             "upcoming": [item.position for item in upcoming],
         }
         try:
-            message["airedAt"] = self.detections.aired_at(item).strftime("%Y-%m-%d %H:%M:%S")
-            size = self.detections.size(item)
+            message["airedAt"] = self.detections.aired_at(item.recording, item.seconds).strftime("%Y-%m-%d %H:%M:%S")
+            size = self.detections.size(item.recording)
             if item.kind == FACE:
                 return message | messages.face(item, size, reply)
-            return message | messages.frame(self.detections.frame(item), reply)
+            return message | messages.frame(self._frame(item), reply)
         except GfpipeError as exc:
             message["problem"] = None if item.kind == FACE else str(exc)  # a face may still have a stored crop
             return message | messages.face(item, None, reply)
 
     def image(self, position: int, kind: str) -> PageImage:
         """Return the face or the frame of an item."""
-        return self.images.image(self.session.item(position), kind)
+        item = self.session.item(position)
+        if kind == FACE and item.kind != FACE:
+            raise GfpipeError(f"item {position} is a {item.kind}")
+        return self.images.image(_shown(item) if kind == FACE else _frame_at(item))
 
     def answer_face(self, position: int, request: Mapping[str, Any]) -> dict[str, Any]:
         """Store the answer to a face item."""
@@ -87,7 +90,7 @@ class Service:
 
     def answer_frame(self, position: int, request: Mapping[str, Any]) -> dict[str, Any]:
         """Store the answers to all faces of a frame item."""
-        frame = self.detections.frame(self.session.item(position))
+        frame = self._frame(self.session.item(position))
         detected, missed = messages.frame_answers(request, frame)
         with self._lock:
             self._store(self.session.answer_frame(position, detected, missed, frame.size, datetime.now(UTC)))
@@ -99,9 +102,9 @@ class Service:
         """Skip an item; raises UsageError if its image can be shown."""
         item = self.session.item(position)
         try:
-            self.images.image(item, item.kind)
+            self.images.image(_shown(item))
             if item.kind != FACE:
-                self.detections.frame(item)
+                self._frame(item)
         except GfpipeError:
             with self._lock:
                 self._store(self.session.skip(position, datetime.now(UTC)))
@@ -142,8 +145,22 @@ class Service:
             items.append(self.session.item(index))
         return items
 
+    def _frame(self, item: Item) -> Frame:
+        return self.detections.frame(item.recording, item.seconds)
+
     def _p_female(self, item: Item) -> float | None:
         try:
-            return self.detections.p_female(item)
+            return item.box and self.detections.p_female(item.recording, item.seconds, item.box)
         except GfpipeError:
             return None
+
+
+def _frame_at(item: Item) -> FrameAt:
+    return FrameAt(item.recording, item.seconds)
+
+
+def _shown(item: Item) -> Subject:
+    """What an item is about: a face, or its whole frame."""
+    if item.box is None or item.face_index is None:
+        return _frame_at(item)
+    return FaceAt(_frame_at(item), item.recording_id, item.sample_index, item.face_index, item.box, item.config_digest)

@@ -11,10 +11,10 @@ from httpx2 import Client, Response  # the client of Starlette's test client
 from starlette.testclient import TestClient
 
 from gfpipe.labelling.design.queues import Queue
-from gfpipe.labelling.page import access
-from gfpipe.labelling.page.access import AccessControl
-from gfpipe.labelling.page.connections import BoundedConnection
-from gfpipe.labelling.page.serving import application, listen
+from gfpipe.pages.label.serving import application
+from gfpipe.pages.server import access
+from gfpipe.pages.server.access import AccessControl
+from gfpipe.pages.server.serving import configuration, listen
 
 PORT = 8765
 ADDRESS = f"http://127.0.0.1:{PORT}"
@@ -74,9 +74,7 @@ def serving(lake: str, queue: Queue, shows_answers: bool = False) -> Iterator[Se
     with closing(listen("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with application(lake, queue, "AB", shows_answers, "127.0.0.1", port) as (app, _, _):
-            server = uvicorn.Server(
-                uvicorn.Config(app, http=BoundedConnection, log_level="warning", timeout_graceful_shutdown=1)
-            )
+            server = uvicorn.Server(configuration(app))
             thread = Thread(target=server.run, kwargs={"sockets": [listener]})
             thread.start()
 

@@ -10,24 +10,20 @@ POST /api/undo                                    removes the latest answer
 
 import json
 from collections.abc import Callable, Mapping
-from importlib import resources
 from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import IntegerConvertor, register_url_convertor
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gfpipe.errors import GfpipeError, LakeError, UsageError
 from gfpipe.labelling.design.queues import FACE, FRAME
-from gfpipe.labelling.page import messages
-from gfpipe.labelling.page.service import Service
+from gfpipe.pages.label.service import Service
+from gfpipe.pages.server import files
 
-_STATIC: Final = ("page.css", "page.js", "view.js", "frame.js", "items.js", "server.js", "icon.svg")
-_MEDIA_TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-_LARGEST_REQUEST: Final = 1 << 16  # bytes; a frame with a hundred faces has some 10 kB
+_STATIC: Final = ("page.css", "page.js", "view.js", "frame.js", "items.js", "server.js")
 
 
 class _Position(IntegerConvertor):
@@ -58,7 +54,7 @@ def application(service: Service) -> Starlette:
 
     def change(operation: Callable[[int, Mapping[str, Any]], dict[str, Any]]) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
-            body = await _body(request)
+            body = await files.body(request)
             return JSONResponse(await run_in_threadpool(operation, request.path_params.get("position", -1), body))
 
         return endpoint
@@ -66,8 +62,8 @@ def application(service: Service) -> Starlette:
     position = "/api/items/{position:position}"
     return Starlette(
         routes=[
-            Route("/", _static("page.html"), methods=["GET"]),
-            *(Route(f"/{name}", _static(name), methods=["GET"]) for name in _STATIC),
+            files.static_file("/", __package__, "page.html"),
+            *files.static(__package__, _STATIC),
             Route("/api/session", state, methods=["GET"]),
             Route(position, item, methods=["GET"]),
             *(Route(f"{position}/{kind}.jpg", image(kind), methods=["GET"]) for kind in (FACE, FRAME)),
@@ -76,30 +72,5 @@ def application(service: Service) -> Starlette:
             Route(f"{position}/skip", change(service.skip), methods=["POST"]),
             Route("/api/undo", change(lambda *_: service.undo()), methods=["POST"]),
         ],
-        exception_handlers={GfpipeError: _problem, ClientDisconnect: lambda *_: Response(status_code=400)},
+        exception_handlers=files.HANDLERS,
     )
-
-
-def _static(name: str) -> Callable[[Request], Response]:
-    content = resources.files(__package__).joinpath("static", name).read_bytes()
-    return lambda _: Response(content, media_type=_MEDIA_TYPES[name.partition(".")[2]])
-
-
-def _problem(_: Request, exc: Exception) -> Response:
-    """Return an error for the page to show: 400 invalid request, 500 lake, 410 image not available."""
-    status = 400 if isinstance(exc, UsageError) else 500 if isinstance(exc, LakeError) else 410
-    return JSONResponse({"problem": str(exc)}, status)
-
-
-async def _body(request: Request) -> Mapping[str, Any]:
-    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-        raise UsageError("a change must be JSON")
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST_REQUEST:
-            raise UsageError(f"a change must have at most {_LARGEST_REQUEST} bytes")
-    try:
-        return messages.mapping(json.loads(body))
-    except (ValueError, RecursionError) as exc:
-        raise UsageError(f"a change must be JSON: {exc}") from exc

@@ -6,8 +6,9 @@ from typing import Any
 from gfpipe.errors import UsageError
 from gfpipe.faces.boxes import Box
 from gfpipe.labelling.design.queues import Item
-from gfpipe.labelling.page.detections import Detection, Frame
-from gfpipe.labelling.page.session import FaceAnswer, Reply
+from gfpipe.pages.label.session import FaceAnswer, Reply
+from gfpipe.pages.pictures.detections import Detection, Frame
+from gfpipe.pages.server import files
 
 
 def face(item: Item, size: tuple[int, int] | None, reply: Reply | None) -> dict[str, Any]:
@@ -45,14 +46,15 @@ def frame_answers(request: Mapping[str, Any], detected: Frame) -> tuple[list[Fac
         UsageError: the request is malformed, or does not answer exactly the detected faces.
     """
     faces = {str(face.index): face for face in counted(detected)}
-    answers = mapping(request.get("detected"))
+    answers = files.mapping(request.get("detected"))
     if set(answers) != set(faces):
         raise UsageError(f"answer all detected faces: {', '.join(faces) or 'there is none'}")
     missed = request.get("missed", [])
     if not isinstance(missed, list):
         raise UsageError("missed faces must be a list")
     return [FaceAnswer(face.box, text(answers[index])) for index, face in faces.items()], [
-        FaceAnswer(_pixels(face.get("box"), detected.size), text(face.get("answer"))) for face in map(mapping, missed)
+        FaceAnswer(_pixels(face.get("box"), detected.size), text(face.get("answer")))
+        for face in map(files.mapping, missed)
     ]
 
 
@@ -65,13 +67,6 @@ def text(value: object) -> str:
     """Check that a value is a string; raises UsageError."""
     if not isinstance(value, str):
         raise UsageError("an answer must be a string")
-    return value
-
-
-def mapping(value: object) -> Mapping[str, Any]:
-    """Check that a value is a JSON object; raises UsageError."""
-    if not isinstance(value, dict):
-        raise UsageError("a request must be a JSON object")
     return value
 
 

@@ -1,1 +1,0 @@
-"""The labelling page and its server."""

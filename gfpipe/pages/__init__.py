@@ -1,0 +1,1 @@
+"""Local pages in a browser: labelling, and viewing an archive, with one server."""

@@ -1,0 +1,1 @@
+"""The server of local pages: access control, connections, and files of the pages."""
