@@ -223,5 +223,7 @@ def test_a_link_of_another_site_gets_a_page_without_content_that_leads_to_itself
 
 
 def test_a_login_leads_to_a_path_of_this_server_only(stranger: Visitor) -> None:
-    response = stranger.client.get("http://127.0.0.1:8765//evil.example/x", params={"token": stranger.access.token, "a": "1"})
+    response = stranger.client.get(
+        "http://127.0.0.1:8765//evil.example/x", params={"token": stranger.access.token, "a": "1"}
+    )
     assert "url=/evil.example/x?a=1" in response.text
