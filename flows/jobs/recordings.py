@@ -52,7 +52,9 @@ class AnalysisJob(RecordingsJob):
     """Parameters of the flow `analyse`."""
 
     archive: str
-    """Folder of recordings, or a manifest (CSV, XLSX or Parquet)."""
+    """Folder of recordings, a manifest (CSV, XLSX or Parquet), or one recording."""
+    start: str | None = None
+    """Start on air of an archive that is one recording; empty: as in its path."""
     pattern: str = DEFAULT_PATTERN
     """Pattern of the paths in a folder."""
     timezone: str | None = None
@@ -80,7 +82,14 @@ class AnalysisJob(RecordingsJob):
         """List the recordings of the archive. It is read once a job: by the command, and not again by its flow."""
         if self._holdings is None:
             self._holdings = manifest.read(
-                self.archive, self.pattern, self.timezone, self.dates, self.guide, self.guide_timezone
+                self.archive,
+                self.pattern,
+                self.timezone,
+                self.dates,
+                self.guide,
+                self.guide_timezone,
+                channel=self.channels[0] if self.channels else None,
+                start=self.start,
             )
         return self._holdings
 

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path, PurePath
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from gfpipe.archive import folder, guided, parts, programmes
+from gfpipe.archive import folder, guided, parts, programmes, single
 from gfpipe.archive.airtime import interval
 from gfpipe.archive.folder import MEDIA, Contents
 from gfpipe.archive.guided import Timed
@@ -70,16 +70,21 @@ def read(
     dates: DateOrder | None = None,
     guide: str | Path | None = None,
     guide_timezone: str | None = None,
+    *,
+    channel: str | None = None,
+    start: str | None = None,
 ) -> Manifest:
-    """Read an archive: a folder, or a manifest (:mod:`gfpipe.archive.programmes`).
+    """Read an archive: a folder, a manifest (:mod:`gfpipe.archive.programmes`), or one recording.
 
     Args:
-        archive: folder, or CSV, XLSX or Parquet file; its relative paths are relative to its folder.
+        archive: folder, CSV, XLSX or Parquet file, whose relative paths are relative to its folder, or media file.
         pattern: pattern of a folder's paths, see :class:`gfpipe.archive.pattern.Pattern`.
         timezone: IANA name of the zone for starts without a zone, and to which others are converted.
         dates: order of dates such as 01/03/2024 in a manifest that does not show it.
         guide: programme guide, a file or folder: names recordings without a programme (:mod:`gfpipe.archive.guided`).
         guide_timezone: IANA name of the zone of the guide's times without an offset; None: UTC, as XMLTV defines.
+        channel: channel of one recording, if its path does not tell it; others ignore it.
+        start: start on air of one recording, if its path does not tell it.
 
     Raises:
         UsageError: the archive does not exist or has no valid recording; the pattern, a zone, the manifest or the guide
@@ -91,10 +96,14 @@ def read(
         raise UsageError(f"{archive}: {exc}") from exc
     zone, notes = _zone(timezone, "--timezone"), list[str]()
     programme_guide = guide and Guide.read(guide, _zone(guide_timezone, "--guide-timezone") or UTC)
+    if start is not None and not path.is_file():
+        raise UsageError(f"{archive}: --start is for an archive that is one file")
     if path.is_dir():
         contents = folder.scan(str(path))
         rows = _folder_rows(path, Pattern(pattern), contents)
         notes = _notes(contents, rows)
+    elif path.is_file() and single.is_recording(path, start):
+        rows = [single.listed(path, Pattern(pattern), channel, start, dates)]
     elif path.is_file():
         rows = programmes.read(path, dates)
     else:

@@ -13,7 +13,7 @@ from typer import Argument, Option
 
 from gfpipe.choices import DEFAULT_DETECTOR, DEFAULT_EVERY_SECONDS, DEFAULT_PATTERN, Sampling
 from gfpipe.cli import console
-from gfpipe.cli.options import ComputeOptions, Dates, DryRun, Lake, NewLake, PeriodOptions, command
+from gfpipe.cli.options import ComputeOptions, Dates, DryRun, Lake, NewLake, OutputOptions, PeriodOptions, command
 from gfpipe.errors import UsageError
 from gfpipe.output.formats import counted
 from gfpipe.recording import Status
@@ -57,8 +57,8 @@ def demo(
         _label(out / "labels.csv", lake)
         published = flow_runs.publish(lake)
     console.table(_beside_the_truth(archive, lake), "Seconds of face time by perceived gender, estimated and true")
-    console.figures(stats.run(lake, Question(by=("channel",))).to_pylist(), ["channel"])
-    console.coverage(published.coverage)
+    console.show(console.figures(stats.run(lake, Question(by=("channel",))).to_pylist(), ["channel"]))
+    console.show(console.coverage(published.coverage))
     for summary in summaries:
         if summary.reason:
             console.problem(summary.status, summary.recording.path, summary.reason)
@@ -118,17 +118,22 @@ def _line(programme: "Programme", row: Mapping[str, float] | None) -> dict[str, 
     app,
     "gfpipe analyse /mnt/archive --lake lake --timezone Europe/Paris",
     "gfpipe analyse night.csv --lake lake --sampling exact --every 0.5",
+    "gfpipe analyse news.mp4 --lake lake --channel tv1 --start 2024-03-31T20:00 --timezone Europe/Paris",
     "gfpipe analyse /mnt/archive --lake lake --timezone Europe/Paris --pattern '{channel}/{date}/{time}.{ext}' "
     "--guide guide.xml.gz",
     "gfpipe analyse /mnt/archive --lake lake --keep-crops --expires 30d",
 )
 def analyse(
     *,
-    archive: Annotated[str, Argument(help="Folder of recordings, or a manifest (CSV, XLSX or Parquet).")],
+    archive: Annotated[str, Argument(help="Folder of recordings, manifest (CSV, XLSX or Parquet), or one recording.")],
     lake: NewLake,
     pattern: Annotated[str, Option(help="Pattern of the paths in a folder.")] = DEFAULT_PATTERN,
     timezone: Annotated[
         str | None, Option(metavar="ZONE", help="Time zone of start times that have none, such as Europe/Paris.")
+    ] = None,
+    start: Annotated[
+        str | None,
+        Option(metavar="TIME", help="When one recording was on air, such as 2024-03-31T20:00; give --channel as well."),
     ] = None,
     dates: Dates = None,
     guide: Annotated[
@@ -182,7 +187,7 @@ def analyse(
     deletes them. Crops are chosen at random; a recording gets the share of --crops-per-day that its length is of 24
     hours. Recordings that lack crops are then analysed again.
     """
-    start = time.monotonic()
+    begun = time.monotonic()
     limits = {"per_track": crops_per_track, "per_recording": crops_per_recording, "per_day": crops_per_day}
     crops = _crops(keep_crops, expires, {name: limit for name, limit in limits.items() if limit is not None})
     analysis = {"sampling": sampling, "every_seconds": every, "detector": detector, "classifier": classifier}
@@ -196,6 +201,7 @@ def analyse(
         archive=archive,
         lake=lake,
         pattern=pattern,
+        start=start,
         timezone=timezone,
         dates=dates,
         guide=None if guide is None else str(guide),
@@ -209,7 +215,7 @@ def analyse(
         flow_runs.announce(job)
         return
     summaries, rejected = flow_runs.analyse(job)
-    console.say(console.summary_line(summaries, time.monotonic() - start))
+    console.say(console.summary_line(summaries, time.monotonic() - begun))
     if rejected or any(summary.reason for summary in summaries):
         console.say(f"Some recordings are missing or incomplete; reasons: gfpipe status --lake {lake}", "yellow")
         raise typer.Exit(1)
@@ -278,13 +284,18 @@ def _list_due(job: "ReclassifyJob") -> None:
     console.say(f"{len(due)} of {len(recordings)} recordings would be reclassified")
 
 
-@command(app, "gfpipe status --lake lake")
-def status(lake: Lake) -> None:
-    """Show coverage by channel and day, the reason of each failure, and notes on recordings."""
+@command(app, "gfpipe status --lake lake", "gfpipe status --lake lake --out coverage.csv")
+def status(lake: Lake, to: OutputOptions) -> None:
+    """Show coverage by channel and day, the reason of each failure, and notes on recordings.
+
+    With --format or --out, the coverage; the others are the views failures and notes of gfpipe sql.
+    """
     from gfpipe import warehouse  # noqa: PLC0415
 
     coverage, failures, notes = warehouse.report(lake, "coverage", "failures", "notes")
-    console.coverage(coverage.to_pylist())
+    console.emit(to, console.coverage(coverage.to_pylist()), coverage)
+    if to.form != "table":
+        return
     for row in failures.to_pylist():
         console.problem(row["status"], row["path"], row["reason"])
     for row in notes.to_pylist():

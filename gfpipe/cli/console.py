@@ -6,41 +6,42 @@ Progress is a bar on a terminal, and one line per step elsewhere.
 import math
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as Drawn
 from rich.text import Text
 
+from gfpipe.base import files
+from gfpipe.errors import GfpipeError
 from gfpipe.evaluation.gate import wording
-from gfpipe.output import names
-from gfpipe.output.formats import HOURS, PERCENT, clock, counted, share_with_interval
-from gfpipe.output.overview import published_coverage
+from gfpipe.output import figures as figure_tables
+from gfpipe.output import names, overview
+from gfpipe.output.formats import clock, counted
+from gfpipe.output.tables import Table
 from gfpipe.recording import Status, Summary
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from rich.progress import Progress, ProgressColumn, TaskID
 
-    from gfpipe import warehouse
     from gfpipe.base.progress import OnProgress
     from gfpipe.base.progress import Progress as Work
+    from gfpipe.cli.options import OutputOptions
     from gfpipe.evaluation.gate.decision import Decision
 
 # A file or log has no width: tables get the room they need.
 console: Final = Console(width=None if sys.stdout.isatty() else 160)
 errors: Final = Console(stderr=True)
 
-SHARE: Final = "share_female_face_time"
-
-_EMPTY: Final = (None, 0, "", "0:00:00")
 _STYLES: Final = {Status.DONE: "green", Status.PARTIAL: "yellow", Status.FAILED: "red"}
-_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_OUTCOMES: Final = ("done", "partial", "failed", "rejected", "not yet analysed", "copies")  # of recordings
+_ROWS_BY_VALUE: Final = 20
 _WIDE: Final = 140  # characters of a table with two columns to group by and all figures
 _OPTIONAL: Final = ("over tracks", "a woman on screen", "a man on screen")  # columns left out on narrower terminals
 
@@ -59,34 +60,103 @@ def output(text: str, style: str = "") -> None:
 
 def table(rows: Sequence[Row], title: str) -> None:
     """Print rows as a table with their keys as headings, without columns that are empty in all rows."""
-    drawn = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=SIMPLE_HEAD)
-    columns = [key for key in (rows[0] if rows else ()) if any(row[key] not in _EMPTY for row in rows)]
-    for key in columns:
-        numeric = all(str(row[key])[-1:] in "0123456789%–)" for row in rows)
-        drawn.add_column(key, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        drawn.add_row(*(Text(names.line(str(row[key]))) for key in columns))
+    show(Table.of("", title, rows))
+
+
+def show(shown: Table) -> None:
+    """Print a table, wrapped to the width of the terminal, and its note."""
+    drawn = Drawn(title=shown.title, title_justify="left", title_style="bold", header_style="bold", box=SIMPLE_HEAD)
+    for column in shown.columns:
+        drawn.add_column(column.heading, justify="right" if column.numeric else "left", overflow="fold")
+    for row in shown.rows:
+        drawn.add_row(*(Text(column.form.text(cell)) for column, cell in zip(shown.columns, row, strict=True)))
     console.print(drawn)
+    if shown.note:
+        output(shown.note)
 
 
-def emit(rows: "pa.Table | list[dict[str, Any]]", form: "warehouse.Format", path: Path | None = None) -> None:
-    """Print rows in a format, or write them to a file."""
+def emit(to: "OutputOptions", shown: Table, data: "pa.Table | Sequence[Row]") -> None:
+    """Print a result or write it to a file: `shown` as table, Markdown or LaTeX, `data` in formats for programs.
+
+    Raises:
+        GfpipeError: the file cannot be written.
+    """
+    if to.data_form:
+        _emit_data(to, data)
+    elif to.out:
+        _write(to.out, shown.text() + "\n" if to.form == "table" else getattr(shown, to.form)())
+        say(f"{counted(len(shown.rows), 'row')} written to {to.out}")
+    elif to.form == "table":
+        show(shown)
+    else:
+        print(getattr(shown, to.form)(), end="")
+
+
+def emit_result(to: "OutputOptions", result: "pa.Table") -> None:
+    """Print the result of a query, one line a value where the terminal is too narrow for the table; or write it."""
+    from gfpipe import warehouse  # noqa: PLC0415
+
+    if to.data_form:
+        _emit_data(to, result)
+    elif to.form == "table" and to.out is None:
+        text = warehouse.as_text(result)
+        too_wide = console.is_terminal and max(map(len, text.splitlines())) > console.width
+        print(_by_value(result) if too_wide else text)
+    else:
+        emit(to, Table.of("result", "Result", list(map(_rounded, result.to_pylist()))), result)
+
+
+def _emit_data(to: "OutputOptions", data: "pa.Table | Sequence[Row]") -> None:
     import pyarrow as pa  # noqa: PLC0415
 
     from gfpipe import warehouse  # noqa: PLC0415
 
-    result = pa.Table.from_pylist(rows) if isinstance(rows, list) else rows
-    if path:
-        warehouse.write(result, form, path)
-        say(f"{counted(result.num_rows, 'row')} written to {path}")
+    result = data if isinstance(data, pa.Table) else pa.Table.from_pylist(list(data))
+    form = to.data_form or "csv"
+    if to.out:
+        warehouse.write(result, form, to.out)
+        say(f"{counted(result.num_rows, 'row')} written to {to.out}")
     elif form != "parquet":
         print(warehouse.as_text(result, form))
 
 
-def coverage(rows: Iterable[Row]) -> None:
-    """Print the warehouse's coverage, without reasons: those are printed per file by :func:`problem`."""
-    lines = published_coverage(rows)
-    table([{key: line[key] for key in line if key != "why"} for line in lines], "Coverage, by local air date")
+def _by_value(result: "pa.Table") -> str:
+    """Each row as lines of a column and its value."""
+    width = max(map(len, result.column_names))
+    blocks = [
+        "\n".join(f"{name:<{width}}  {value}" for name, value in _rounded(row).items())
+        for row in result.slice(0, _ROWS_BY_VALUE).to_pylist()
+    ]
+    left = result.num_rows - len(blocks)
+    return "\n\n".join([*blocks, *([f"… and {counted(left, 'row')} more; --out FILE.csv has all"] if left > 0 else [])])
+
+
+def _rounded(row: Row) -> dict[str, str]:
+    """Values as text: numbers with six significant digits, nothing for null."""
+    return {
+        name: "" if value is None else f"{value:.6g}" if isinstance(value, float) else names.line(str(value))
+        for name, value in row.items()
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        files.write(path, text)
+    except OSError as exc:
+        raise GfpipeError(f"{path}: cannot be written: {exc}") from exc
+
+
+def coverage(rows: Iterable[Row]) -> Table:
+    """The warehouse's coverage, without reasons: those are printed per file by :func:`problem`."""
+    lines = [
+        {
+            **{name: line[name] for name in ("channel", "day")},
+            "recordings": overview.counted({name: int(line[name]) for name in _OUTCOMES}),
+            **{name: line[name] for name in ("scheduled", "analysed", "lost")},
+        }
+        for line in overview.published_coverage(rows)
+    ]
+    return Table.of("coverage", "Coverage, by local air date", lines)
 
 
 def problem(status: str, path: str, reason: str) -> None:
@@ -103,48 +173,13 @@ def short(path: str | Path) -> str:
         return str(path)
 
 
-def figures(rows: Sequence[Row], by: Sequence[str]) -> None:
-    """Print the figures of each group, then the reasons for missing ones."""
-    left_out = () if console.width >= _WIDE else _OPTIONAL
-    lines = [{name: cell for name, cell in _line(row, by).items() if name not in left_out} for row in rows]
-    table(lines, "Screen time by perceived gender, 95 % intervals in brackets")
-    for what, column in (("No interval", "interval_note"), ("Not corrected", "correction_note")):
-        for reason, count in Counter(row[column] for row in rows if row[column]).most_common():
-            output(f"{what}: {reason}" + (f" ({count} of {len(rows)} rows)" if count < len(rows) else ""))
-    if left_out:
-        output(f"This terminal is narrow; --format csv has the rest ({', '.join(left_out)}, …)")
-
-
-def _line(row: Row, by: Sequence[str]) -> dict[str, str]:
-    return {
-        **{column: _group(column, row[column]) for column in by},
-        "women's share of face time": share_with_interval(row, SHARE),
-        "corrected": share_with_interval(row, f"{SHARE}_corrected") if row[f"{SHARE}_corrected"] is not None else "",
-        "over tracks": PERCENT.text(row[f"{SHARE}_tracks"]) if row[f"{SHARE}_tracks"] is not None else "",
-        "a woman on screen": PERCENT.text(row["share_female_presence_time"]),
-        "a man on screen": PERCENT.text(row["share_male_presence_time"]),
-        "hours": HOURS.text(row["hours_analysed"]),
-        "coverage": "unknown" if row["coverage"] is None else PERCENT.text(row["coverage"]),
-    }
-
-
-def _group(column: str, value: Any) -> str:
-    if value is None:
-        return "unknown"
-    return _DAYS[value - 1] if column == "weekday" else str(value)
-
-
-def sensitivity(rows: Iterable[Row]) -> None:
-    """Print how the share of women depends on conventions of counting."""
-    lines = [
-        {
-            "variant": row["variant"],
-            "women's share of face time": PERCENT.text(row["share"]),
-            "difference": "" if row["difference"] is None else f"{row['difference']:+.2f} points",
-        }
-        for row in rows
-    ]
-    table(lines, "Women's share of face time under other conventions")
+def figures(rows: Sequence[Row], by: Sequence[str], to: "OutputOptions | None" = None) -> Table:
+    """The figures of each group, with fewer columns for a narrow terminal."""
+    is_narrow = console.width < _WIDE and (to is None or (to.form == "table" and to.out is None))
+    without = _OPTIONAL if is_narrow else ()
+    shown = figure_tables.screen_time(rows, by, without)
+    hint = f"This terminal is narrow; --columns all has the rest ({', '.join(without)}, …)" if without else ""
+    return replace(shown, note="\n".join(filter(None, (shown.note, hint))))
 
 
 def decision(outcome: "Decision", *, dry_run: bool = False, reclassified: bool = False) -> None:

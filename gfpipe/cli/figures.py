@@ -3,15 +3,16 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from typer import Option
 
 from gfpipe.choices import DEFAULT_MIN_FACE, DEFAULT_MIN_SCORE, Copies, Overlaps, Shape
 from gfpipe.cli import console
-from gfpipe.cli.options import MORE, By, Lake, QuestionOptions, command, split
+from gfpipe.cli.options import MORE, By, Lake, OutputOptions, QuestionOptions, command, split
 from gfpipe.errors import GfpipeError, UsageError
+from gfpipe.output import figures as tables
 
 if TYPE_CHECKING:
     from gfpipe.warehouse import Warehouse
@@ -26,8 +27,6 @@ select table_name as name, table_type as kind
 from information_schema.tables
 where table_catalog in ('gfpipe', 'temp') order by all
 """
-
-Form = Literal["table", "csv", "json", "parquet"]
 
 
 @command(app, "gfpipe publish --lake lake", "gfpipe publish --lake lake --rebuild")
@@ -61,7 +60,7 @@ def publish(
         console.say(f"Built anew: {published.rebuilt}")
     for note in published.notes:
         console.say(note, "yellow")
-    console.figures(published.screen_time, ["channel"])
+    console.show(console.figures(published.screen_time, ["channel"]))
     console.say(f"Published {published.warehouse}. Query it: gfpipe sql --lake {lake}")
 
 
@@ -69,17 +68,22 @@ def publish(
     app,
     "gfpipe stats --lake lake --by channel,month",
     "gfpipe stats --lake lake --by genre --programmes programmes.csv",
-    "gfpipe stats --lake lake --by channel,week --format csv --out weeks.csv",
+    "gfpipe stats --lake lake --by channel,week --columns all --out weeks.csv",
     "gfpipe stats --lake lake --sensitivity",
 )
 def stats(
     *,
     lake: Lake,
     by: By = "channel",
-    form: Annotated[
-        Form, Option("--format", metavar="FORMAT", help="table (main columns only), csv, json or parquet.")
-    ] = "table",
-    out: Annotated[Path | None, Option(dir_okay=False, help="Write to this file.")] = None,
+    columns: Annotated[
+        str,
+        Option(
+            metavar="basic|all|LIST",
+            help="basic: women's share and the corrected one with their intervals, hours, coverage and notes; all; or "
+            "names separated by commas, see docs/sql.md.",
+        ),
+    ] = "basic",
+    to: OutputOptions,
     options: QuestionOptions,
     sensitivity: Annotated[
         bool, Option(help="Show how the share depends on sampling, face size, undecided faces and tracks.")
@@ -90,27 +94,24 @@ def stats(
     Every row has the hours analysed and the coverage. Where a figure cannot be computed the cell is empty, and a column
     gives the reason.
     """
-    if out and form == "table":
-        raise UsageError("--out writes csv, json or parquet; choose one with --format")
-    if form == "parquet" and not out:
-        raise UsageError("--format parquet needs a file: --out FILE")
     if sensitivity:
         others = replace(options, exclude=None, dates=None, mix_models=False, draws=QuestionOptions.draws)
-        if others != QuestionOptions():
+        if others != QuestionOptions() or columns != "basic":
             raise UsageError("--sensitivity is about the whole archive; --exclude is the only filter that goes with it")
         from gfpipe.stages.figures import sensitivity as sensitivity_stage  # noqa: PLC0415
 
         result = sensitivity_stage.run(lake, options.exclude, options.dates)
-    else:
-        from gfpipe.stages.figures import stats as stage  # noqa: PLC0415
+        console.emit(to, tables.sensitivity(result.to_pylist()), result)
+        return
+    from gfpipe.stages.figures import stats as stage  # noqa: PLC0415
 
-        result = stage.run(lake, options.question(split(by)))
-    if form != "table":
-        console.emit(result, form, out)
-    elif sensitivity:
-        console.sensitivity(result.to_pylist())
+    figures = stage.run(lake, options.question(split(by)))
+    groups = figures.column_names[: len(split(by))]
+    chosen = stage.chosen(figures, groups, columns)
+    if columns == "basic":
+        console.emit(to, console.figures(figures.to_pylist(), groups, to), chosen)
     else:
-        console.figures(result.to_pylist(), result.column_names[: len(split(by))])
+        console.emit_result(to, chosen)
 
 
 @command(
@@ -168,7 +169,7 @@ def export(
 @command(
     app,
     'gfpipe sql --lake lake -c "from screen_time_by_channel"',
-    'gfpipe sql --lake lake -c "select * from coverage" --csv > coverage.csv',
+    'gfpipe sql --lake lake -c "from coverage" --out coverage.csv',
 )
 def sql(
     *,
@@ -176,30 +177,28 @@ def sql(
     statement: Annotated[
         str | None, Option("-c", "--command", metavar="SQL", help="One query; default: a prompt.")
     ] = None,
-    csv: Annotated[bool, Option(help="Print CSV.")] = False,
-    json: Annotated[bool, Option(help="Print a JSON array of records.")] = False,
-    parquet: Annotated[Path | None, Option(metavar="FILE", help="Write the result to a Parquet file.")] = None,
+    to: OutputOptions,
 ) -> None:
     """Query the warehouse in SQL: one query, queries from standard input, or a prompt."""
-    if sum((csv, json, parquet is not None)) > 1:
-        raise UsageError("choose one of --csv, --json and --parquet")
     from gfpipe import warehouse  # noqa: PLC0415
 
-    form: Form = "parquet" if parquet else "csv" if csv else "json" if json else "table"
     with warehouse.open(lake) as db:
         if statement is not None:
-            console.emit(db.query(statement), form, parquet)
+            console.emit_result(to, db.query(statement))
         elif not console.is_terminal():
             statements, rest = warehouse.split_statements(sys.stdin.read())
-            for query in [*statements, *([rest] if rest else [])]:
-                console.emit(db.query(query), form, parquet)
-        elif parquet is not None:
-            raise UsageError("--parquet needs a query: -c 'select …'")
+            queries = [*statements, *([rest] if rest else [])]
+            if to.out and len(queries) != 1:
+                raise UsageError(f"--out {to.out} is for one query; standard input has {len(queries)}")
+            for query in queries:
+                console.emit_result(to, db.query(query))
+        elif to.out:
+            raise UsageError(f"--out {to.out} needs a query: -c 'select …'")
         else:
-            prompt(db, form)
+            prompt(db, to)
 
 
-def prompt(db: "Warehouse", form: Form) -> None:
+def prompt(db: "Warehouse", to: OutputOptions) -> None:
     r"""Read statements from the terminal and print their results, until ``\q`` or Ctrl-D; Ctrl-C clears the input."""
     import readline  # noqa: F401, PLC0415 - gives the prompt history and editing
 
@@ -218,7 +217,7 @@ def prompt(db: "Warehouse", form: Form) -> None:
             else:
                 statements, text = split_statements(text)
             for statement in statements:
-                console.emit(db.query(statement), form)
+                console.emit_result(to, db.query(statement))
         except GfpipeError as exc:
             console.say(str(exc), "red")
         except KeyboardInterrupt:

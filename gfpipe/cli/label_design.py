@@ -7,8 +7,9 @@ import typer
 from typer import Option
 
 from gfpipe.cli import console
-from gfpipe.cli.options import DryRun, Format, Lake, PeriodOptions, Replace, command
+from gfpipe.cli.options import DryRun, Lake, OutputOptions, PeriodOptions, Queue, Replace, command
 from gfpipe.output.formats import PERCENT
+from gfpipe.output.tables import Table
 
 if TYPE_CHECKING:
     from gfpipe.labelling.design.agreement import Agreement
@@ -21,19 +22,20 @@ _BY: Final = "channel,month,size,confidence"
 _BY_NEED: Final = "channel,size,confidence,answer"
 _STRATA: Final = "Strata, separated by commas: channel, month, size, confidence, answer (the classifier's)."
 _STRATA_SHOWN: Final = 20
+_NEEDED: Final = "What to label, most needed first"
 _MEASURES: Final = {"kappa": "Cohen's kappa", "alpha": "Krippendorff's alpha"}
 
 
 @command(
     app,
-    "gfpipe label sample --lake lake --name spring --faces 500 --frames 50",
-    "gfpipe label sample --lake lake --name summer --faces 300 --active",
+    "gfpipe label sample --lake lake --queue spring --faces 500 --frames 50",
+    "gfpipe label sample --lake lake --queue summer --faces 300 --active",
     "gfpipe label serve --lake lake --queue spring --annotator AB",
 )
 def sample(
     *,
     lake: Lake,
-    name: Annotated[str, Option(help="Name of the queue.")],
+    queue: Queue,
     faces: Annotated[int, Option(min=0, help="Single faces.")] = 500,
     frames: Annotated[int, Option(min=0, help="Whole pictures, for faces that the detector missed.")] = 0,
     repeats: Annotated[
@@ -75,7 +77,7 @@ def sample(
         channels=tuple(period.channel or ()),
         seed=seed,
     )
-    summary = stage.run(lake, name, config, replace, dry_run)
+    summary = stage.run(lake, queue, config, replace, dry_run)
     _show_strata(summary.faces, "Faces", ",".join(strata))
     _show_strata(summary.frames, "Whole pictures", "channel,month")
     drawn = f"{summary.drawn('face')} faces ({summary.repeats} of them twice) and {summary.drawn('frame')} pictures"
@@ -83,14 +85,14 @@ def sample(
         console.say(f"{drawn} would be drawn; nothing was written")
     else:
         console.say(
-            f"Queue {name}: {drawn}. Label them: gfpipe label serve --lake {lake} --queue {name} --annotator YOU"
+            f"Queue {queue}: {drawn}. Label them: gfpipe label serve --lake {lake} --queue {queue} --annotator YOU"
         )
 
 
 @command(
     app,
     "gfpipe label plan --lake lake --width 0.01",
-    "gfpipe label plan --lake lake --width 0.02 --channel north --format csv",
+    "gfpipe label plan --lake lake --width 0.02 --channel north --out plan.csv",
 )
 def plan(
     *,
@@ -100,7 +102,7 @@ def plan(
     ],
     by: Annotated[str, Option(metavar="LIST", help=_STRATA)] = _BY_NEED,
     period: PeriodOptions,
-    form: Format = "table",
+    to: OutputOptions,
 ) -> None:
     """Print how many faces must still be labelled, and of which strata, for an interval of a given width.
 
@@ -112,34 +114,36 @@ def plan(
 
     strata = sampling.checked_by(by, (*sampling.BY, sampling.ANSWER))
     planned = stage.run(lake, width, period.question(strata))
-    if form == "table":
-        rows = [
-            {
-                "stratum": stratum.name,
-                "in the archive": f"{stratum.population:,}",
-                "labelled": stratum.answers,
-                "part of the uncertainty": PERCENT.text(stratum.part),
-                "to label": f"{stratum.faces:.0f}",
-            }
-            for stratum in planned.strata
-        ]
-        _show_head(rows, "What to label, most needed first", "; --format csv prints all")
+    rows = [
+        {
+            "stratum": stratum.name,
+            "in the archive": f"{stratum.population:,}",
+            "labelled": stratum.answers,
+            "part of the uncertainty": PERCENT.text(stratum.part),
+            "to label": f"{stratum.faces:.0f}",
+        }
+        for stratum in planned.strata
+    ]
+    if to == OutputOptions():
+        _show_head(rows, _NEEDED, "; --out FILE.csv has all")
     else:
         figures = [
             {"stratum": row.name, "population": row.population, "labels": row.answers, "part": row.part}
             | {"to_label": row.faces}
             for row in planned.strata
         ]
-        console.emit(figures, form)
+        console.emit(to, Table.of("plan", _NEEDED, rows), figures)
     _say_plan(planned, lake)
 
 
-@command(app, "gfpipe label agreement --lake lake", "gfpipe label agreement --lake lake --queue spring --format csv")
+@command(
+    app, "gfpipe label agreement --lake lake", "gfpipe label agreement --lake lake --queue spring --out agreement.csv"
+)
 def agreement(
     *,
     lake: Lake,
-    queue: Annotated[str | None, Option(help="Only labels of this queue.")] = None,
-    form: Format = "table",
+    queue: Annotated[str | None, Option(metavar="NAME", help="Only labels of this queue.")] = None,
+    to: OutputOptions,
 ) -> None:
     """Show how well annotators agree: each pair, all together, and each with their own repeated labels.
 
@@ -149,10 +153,8 @@ def agreement(
     from gfpipe.labelling.design import agreement as agreements  # noqa: PLC0415
 
     rows = agreements.measure(agreements.read(lake, queue))
-    if form == "table":
-        console.table([_agreement(row) for row in rows], "Agreement, 95 % intervals in brackets")
-    else:
-        console.emit([_record(row) for row in rows], form)
+    shown = Table.of("agreement", "Agreement, 95 % intervals in brackets", list(map(_agreement, rows)))
+    console.emit(to, shown, list(map(_record, rows)))
 
 
 def _record(row: "Agreement") -> dict[str, Any]:
@@ -223,7 +225,7 @@ def _say_plan(planned: "Planned", lake: str) -> None:
         proportional = f" ({plan.proportional} if drawn in proportion)" if plan.proportional else ""
         console.say(
             f"Label {plan.faces} more faces{proportional} for an interval about {_points(plan.promised)} wide: "
-            f"gfpipe label sample --lake {lake} --name NAME --faces {plan.faces} --active"
+            f"gfpipe label sample --lake {lake} --queue NAME --faces {plan.faces} --active"
         )
 
 

@@ -8,9 +8,11 @@ import typer
 from typer import Argument, Option
 
 from gfpipe.cli import console, label_design
-from gfpipe.cli.options import By, Draws, DryRun, Lake, command, split
+from gfpipe.cli.options import By, Draws, DryRun, Lake, OutputOptions, Queue, command, split
 from gfpipe.errors import UsageError
+from gfpipe.output.figures import SHARE
 from gfpipe.output.formats import HOURS, clock, counted, share_with_interval
+from gfpipe.output.tables import Table
 
 label = typer.Typer(help="Label faces, to correct the figures for the classifier's errors.", no_args_is_help=True)
 speech = typer.Typer(
@@ -61,7 +63,7 @@ def label_import(file: Annotated[Path, Argument(help="CSV of labels.", dir_okay=
 )
 def label_serve(
     lake: Lake,
-    queue: Annotated[str, Option(help="Queue to label: see gfpipe label sample.")],
+    queue: Queue,
     annotator: Annotated[
         str, Option(metavar="NAME", help="Name or initials; labels and progress are stored per annotator.")
     ],
@@ -104,7 +106,7 @@ def label_serve(
 
 
 @command(label, "gfpipe label list --lake lake", name="list")
-def label_list(lake: Lake) -> None:
+def label_list(lake: Lake, to: OutputOptions) -> None:
     """List the labels in the lake, by imported file or queue."""
     from gfpipe.labelling import store  # noqa: PLC0415
 
@@ -117,7 +119,7 @@ def label_list(lake: Lake) -> None:
         for labels in store.imports(lake)
     ]
     if rows:
-        console.table(rows, "Labels")
+        console.emit(to, Table.of("labels", "Labels", rows), rows)
     else:
         console.say(f"{lake} holds no labels; import some: gfpipe label import FILE.csv --lake {lake}")
 
@@ -214,32 +216,32 @@ def _exit_on_problems(problems: Sequence[tuple[Path, str]]) -> None:
     name="compare",
 )
 def ina_compare(
+    *,
     lake: Lake,
     other: Annotated[str, Option("--with", metavar="LAKE", help="Lake to compare with; both are published.")],
     by: By = "channel",
-    out: Annotated[Path | None, Option(dir_okay=False, metavar="FILE", help="Write all columns as CSV.")] = None,
+    to: OutputOptions,
     draws: Draws = 2000,
 ) -> None:
-    """Print the figures of two lakes side by side, for the recordings that are in both."""
+    """Print the figures of two lakes side by side, for the recordings that are in both.
+
+    CSV, JSON and Parquet have all columns.
+    """
     from gfpipe.stages.figures import compare as stage  # noqa: PLC0415
 
     groups = split(by)
     result = stage.run(lake, other, groups, draws)
-    if out:
-        console.emit(result, "csv", out)
-        return
-    console.table(
-        [_line(row, groups, Path(lake).name, Path(other).name) for row in result.to_pylist()],
-        "Women's share of face time by perceived gender, 95 % intervals in brackets",
-    )
+    lines = [_line(row, groups, Path(lake).name, Path(other).name) for row in result.to_pylist()]
+    title = "Women's share of face time by perceived gender, 95 % intervals in brackets"
+    console.emit(to, Table.of("comparison", title, lines), result)
 
 
 def _line(row: Mapping[str, Any], by: Iterable[str], first: str, second: str) -> dict[str, str]:
     other = {name.removeprefix("other_"): value for name, value in row.items() if name.startswith("other_")}
     return {
         **{name: str(row[name]) for name in by},
-        f"women's share, {first}": share_with_interval(row, console.SHARE),
-        f"women's share, {second}": share_with_interval(other, console.SHARE),
+        f"women's share, {first}": share_with_interval(row, SHARE),
+        f"women's share, {second}": share_with_interval(other, SHARE),
         "difference": "" if row["difference"] is None else f"{row['difference']:+.1f} points",
         f"women, men, {first}": _face_time(row),
         f"women, men, {second}": _face_time(other),

@@ -22,22 +22,25 @@ from typer import Option
 from typer.core import TyperGroup, TyperOption
 
 from gfpipe.cli import analyse, console, figures, labels, learning, models, research
-from gfpipe.cli.options import MORE, DryRun, Lake, command
+from gfpipe.cli.options import MORE, DryRun, Lake, OutputOptions, command
 from gfpipe.errors import GfpipeError, UsageError
 from gfpipe.output.formats import counted
+from gfpipe.output.tables import Table as Shown
 
 if TYPE_CHECKING:
     from gfpipe.lake.retention import Place, PurgeScope
     from gfpipe.stages.analysis.purge import Total
 
 PANELS: Final = {
-    "Analyse recordings": "demo analyse reclassify status",
-    "Look at figures": "stats sql",
-    "Publish": "publish report export",
-    "Labels and other programs": "label speech ina",
-    "Models": "models train evaluate explain promote retrain curate learn",
-    "Operate": "serve config forget purge",
-    "Research": "study",
+    "Try it": "demo",
+    "1. Analyse an archive": "analyse status",
+    "2. Publish its figures": "publish",
+    "3. Look at them": "stats report sql export",
+    "4. Label faces, to correct them": "label",
+    "5. Repeat it every night": "serve config",
+    "Results of other programs": "speech ina",
+    "Maintain a lake": "reclassify forget purge",
+    "Classifiers and research": "models evaluate promote train retrain curate learn explain study",
 }
 _SITE_FILE: Final = Path("gfpipe.toml")
 _INTERRUPTED: Final = 130  # Typer's exit code on Ctrl-C
@@ -114,16 +117,16 @@ def serve(
 
 
 @command(config, "gfpipe config show --config /etc/gfpipe.toml", name="show")
-def config_show(file: SiteFile = _SITE_FILE) -> None:
+def config_show(file: SiteFile = _SITE_FILE, *, to: OutputOptions) -> None:
     """Print every setting in force, and whether it comes from the file, an environment variable or the defaults."""
     from gfpipe import settings  # noqa: PLC0415 - importing pydantic takes its time
 
     site, origins = settings.load(file), settings.origins(file)
     rows = [
-        {"setting": ".".join(setting), "value": value, "from": origins.get(setting, "default")}
+        {"setting": ".".join(setting), "value": str(value), "from": origins.get(setting, "default")}
         for setting, value in _flat(site)
     ]
-    console.table(rows, "Settings")
+    console.emit(to, Shown.of("settings", "Settings", rows), rows)
 
 
 @command(config, "gfpipe config check --config /etc/gfpipe.toml", name="check")

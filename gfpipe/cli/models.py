@@ -1,5 +1,6 @@
 """``gfpipe models``, ``evaluate``, ``explain`` and ``promote``."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,8 +11,20 @@ from typer import Argument, Option
 
 from gfpipe.choices import DEFAULT_DETECTOR, Device
 from gfpipe.cli import console
-from gfpipe.cli.options import MORE, Data, Detector, DeviceOption, DryRun, MarginOptions, command, split
+from gfpipe.cli.options import (
+    MORE,
+    Data,
+    Detector,
+    DeviceOption,
+    DryRun,
+    FormatOption,
+    MarginOptions,
+    OutputOptions,
+    command,
+    split,
+)
 from gfpipe.errors import FetchError, UsageError
+from gfpipe.output.tables import Table
 
 app = typer.Typer()
 group = typer.Typer(help="List, show and fetch models.", no_args_is_help=True)
@@ -24,27 +37,25 @@ ResultsFolder = Annotated[
 
 
 @command(group, "gfpipe models list", name="list")
-def models_list() -> None:
+def models_list(to: OutputOptions) -> None:
     """List the models of the catalogue and of the models folder, and the champion."""
     from gfpipe.models import champion, store  # noqa: PLC0415
 
     promoted = champion.named()
     current = promoted.model if promoted else champion.FIRST
     listing = store.listing()
-    console.table(
-        [
-            {
-                "model": item.id,
-                "task": item.card.task if item.card else "demo footage",
-                "champion": "champion" if item.id == current else "",
-                "here": "damaged" if item.problem else "yes" if item.present else "no" if item.fetchable else "by hand",
-                "licence": item.licence,
-                "source": item.source,
-            }
-            for item in listing
-        ],
-        "Models",
-    )
+    rows = [
+        {
+            "model": item.id,
+            "task": item.card.task if item.card else "demo footage",
+            "champion": "champion" if item.id == current else "",
+            "here": "damaged" if item.problem else "yes" if item.present else "no" if item.fetchable else "by hand",
+            "licence": item.licence,
+            "source": item.source,
+        }
+        for item in listing
+    ]
+    console.emit(to, Table.of("models", "Models", rows), rows)
     if promoted:
         console.say(f"champion: {promoted.model}, since {promoted.since}, by decision of {promoted.decided_by}")
     console.say(f"models folder: {store.models_folder()}")
@@ -117,16 +128,16 @@ def evaluate(
     ] = None,
     detector: Detector = DEFAULT_DETECTOR,
     device: DeviceOption = Device.AUTO,
-    form: Annotated[
-        Literal["text", "csv", "markdown", "latex"], Option("--format", help="text: a summary; others: every table.")
-    ] = "text",
+    form: FormatOption = None,
     out: ResultsFolder = None,
 ) -> None:
     """Evaluate models on labelled faces: accuracy, gap between women and men, groups, calibration, ages.
 
     Faces are detected by --detector; a face that is not detected counts as an error. Models and predictions of other
-    tools are compared on the same faces.
+    tools are compared on the same faces. As table, a summary is printed; other formats have every table.
     """
+    if form == "parquet":
+        raise UsageError("--format parquet: there are several tables; choose csv or json, or --out FOLDER")
     from gfpipe.evaluation import results  # noqa: PLC0415
     from gfpipe.evaluation.tables import trials as tables  # noqa: PLC0415 - importing scikit-learn takes seconds
     from gfpipe.models import champion  # noqa: PLC0415
@@ -146,11 +157,13 @@ def evaluate(
     )
     with console.counting("images") as on_progress:
         trials = stage.run(config, on_progress)
-    if form == "text":
+    shown = list(tables.all_tables(trials, groups or None))
+    if form in (None, "table"):
         print(tables.summary(trials, groups))
+    elif form == "json":
+        print(json.dumps({table.name: table.records() for table in shown}, indent=2, ensure_ascii=False))
     else:
-        for table in tables.all_tables(trials, groups or None):
-            print(getattr(table, form)())
+        print(*(getattr(table, form)() for table in shown), sep="\n")
     if out:
         results.write(trials, out, groups)
         console.say(f"Tables, figures and predictions are in {out}")

@@ -19,6 +19,7 @@ from typer import Option
 from typer.models import OptionInfo
 
 from gfpipe.choices import DEFAULT_DETECTOR, DEFAULT_MEMORY_GIB, DEFAULT_STALL_SECONDS, GROUPINGS, DateOrder, Device
+from gfpipe.errors import LakeError, UsageError
 
 if TYPE_CHECKING:
     from gfpipe.estimates.question import Question
@@ -26,6 +27,17 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+DataForm = Literal["csv", "json", "parquet"]
+Form = Literal["table", "csv", "json", "parquet", "markdown", "latex"]
+_ENDINGS: Final[dict[str, Form]] = {
+    ".csv": "csv",
+    ".json": "json",
+    ".parquet": "parquet",
+    ".md": "markdown",
+    ".tex": "latex",
+    ".txt": "table",
+}
 
 _METAVARS: Final = {bool: "", int: "N", float: "X", str: "TEXT", Path: "PATH", list[str]: "TEXT"}
 
@@ -93,12 +105,12 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as exc:
-        raise typer.BadParameter(f"{text!r} is not a date; write YYYY-MM-DD") from exc
+        raise typer.BadParameter(f"{text!r} is not a date such as 2024-03-31") from exc
 
 
 MORE: Final = "May be repeated."
 _FILE: Final[dict[str, Any]] = {"exists": True, "dir_okay": False, "readable": True, "metavar": "FILE"}
-_DAY: Final[dict[str, Any]] = {"parser": _day, "metavar": "YYYY-MM-DD"}
+_DAY: Final[dict[str, Any]] = {"parser": _day, "metavar": "DATE"}
 
 
 def _existing(lake: str) -> str:
@@ -106,16 +118,29 @@ def _existing(lake: str) -> str:
 
     storage = Storage(lake)
     if storage.is_local:  # the command itself says whether it can use another
-        storage.require()
+        try:
+            storage.require()
+        except LakeError as exc:
+            raise UsageError(str(exc)) from exc
     return lake
 
 
-Lake = Annotated[str, Option("--lake", help="Lake: the folder or URL of the Parquet shards.", callback=_existing)]
-NewLake = Annotated[str, Option("--lake", help="Lake: the folder or URL of the Parquet shards; made if missing.")]
+_LAKE: Final[dict[str, Any]] = {"envvar": "GFPIPE_LAKE"}
+Lake = Annotated[str, Option("--lake", help="Lake: the folder or URL of the results.", callback=_existing, **_LAKE)]
+NewLake = Annotated[str, Option("--lake", help="Lake: the folder or URL of the results; made if missing.", **_LAKE)]
+FormatOption = Annotated[
+    Form | None,
+    Option(
+        "--format",
+        metavar="FORMAT",
+        help="table, markdown or latex, to read; csv, json or parquet, unrounded. Default: by the ending of --out, or "
+        "table.",
+    ),
+]
 DeviceOption = Annotated[Device, Option("--device", help="Device that runs the networks.")]
+Queue = Annotated[str, Option("--queue", metavar="NAME", help="Name of the queue of faces to label.")]
 DryRun = Annotated[bool, Option("--dry-run", help="Print what would be done, and change nothing.")]
 Replace = Annotated[bool, Option("--replace", help="Replace what exists under this name.")]
-Format = Annotated[Literal["table", "csv", "json"], Option("--format", help="Output format.")]
 By = Annotated[
     str,
     Option(
@@ -140,6 +165,34 @@ Data = Annotated[
 Detector = Annotated[
     str, Option(metavar="MODEL", help="Face detector; left at the default, a recipe or model may name another one.")
 ]
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """In which format a table is printed, or to which file it is written."""
+
+    chosen: FormatOption = None
+    out: Annotated[
+        Path | None, Option(dir_okay=False, metavar="FILE", help="Write to this file instead of printing.")
+    ] = None
+
+    def __post_init__(self) -> None:
+        if self.out and self.chosen is None and self.out.suffix.lower() not in _ENDINGS:
+            endings = ", ".join(_ENDINGS)
+            raise UsageError(f"--out {self.out}: which format? Name a file in {endings}, or choose one with --format")
+        if self.form == "parquet" and not self.out:
+            raise UsageError("--format parquet needs a file: --out FILE")
+
+    @property
+    def form(self) -> Form:
+        """The format chosen, or that of the file's ending."""
+        return self.chosen or (_ENDINGS[self.out.suffix.lower()] if self.out else "table")
+
+    @property
+    def data_form(self) -> "DataForm | None":
+        """The format, if it is one for programs."""
+        form = self.form
+        return form if form == "csv" or form == "json" or form == "parquet" else None  # noqa: PLR1714 - for mypy
 
 
 @dataclass(frozen=True)
@@ -181,8 +234,8 @@ class ComputeOptions:
 class PeriodOptions:
     """Which recordings: days on air and channels."""
 
-    since: Annotated[date | None, Option(help="First day on air, local time.", **_DAY)] = None
-    until: Annotated[date | None, Option(help="Last day on air.", **_DAY)] = None
+    since: Annotated[date | None, Option(help="First day on air, local time, such as 2024-03-01.", **_DAY)] = None
+    until: Annotated[date | None, Option(help="Last day on air, such as 2024-03-31.", **_DAY)] = None
     channel: Annotated[list[str] | None, Option(help=f"Only this channel. {MORE}")] = None
 
     @property

@@ -102,15 +102,17 @@ def _problem(status: str, recording: str, path: str, reason: str) -> str:
 
 
 def headline(summaries: Sequence[Summary], rejected: int = 0) -> str:
-    """A run in one line: ``11 analysed, 1 failed``."""
+    """A run in one line: ``11 analysed, 1 failed, 21 done before, 3 of these only in part``."""
     statuses = [summary.status for summary in summaries if not summary.reused]
+    before = [summary.status for summary in summaries if summary.reused]
     return counted(
         {
             "analysed": len(statuses) - statuses.count(Status.FAILED),
             "of them only in part": statuses.count(Status.PARTIAL),
             "failed": statuses.count(Status.FAILED),
             "rejected": rejected,
-            "done before": len(summaries) - len(statuses),
+            "done before": len(before),
+            "of these only in part": before.count(Status.PARTIAL),
         }
     )
 

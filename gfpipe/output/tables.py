@@ -2,13 +2,14 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from gfpipe.base import files
-from gfpipe.output.formats import TEXT, Format, Interval, Value, known
+from gfpipe.output import names
+from gfpipe.output.formats import COUNT, TEXT, Format, Interval, Value, known
 from gfpipe.tables.formulas import guarded
 
 _LATEX: Final = str.maketrans(
@@ -17,6 +18,10 @@ _LATEX: Final = str.maketrans(
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     | {"–": "--", "…": r"\ldots{}", "’": "'"}
 )
+
+
+_EMPTY: Final = (None, 0, "", "0:00:00")
+_NUMERIC: Final = "0123456789%–)"  # last characters of numbers as text
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,15 @@ class Table:
             if len(row) != len(self.columns):
                 raise ValueError(f"{self.name}: {len(row)} values in {len(self.columns)} columns: {row}")
 
+    @classmethod
+    def of(cls, name: str, title: str, rows: Sequence[Mapping[str, Any]], note: str = "") -> "Table":
+        """A table of text with the keys of `rows` as headings, without columns that are empty in all rows."""
+        keys = [key for key in (rows[0] if rows else ()) if any(row[key] not in _EMPTY for row in rows)]
+        cells = {key: [names.line(str(row[key])) for row in rows] for key in keys}
+        numeric = [all(cell[-1:] in _NUMERIC for cell in column) for column in cells.values()]
+        columns = tuple(Column(key, key, COUNT if is_ else TEXT) for key, is_ in zip(keys, numeric, strict=True))
+        return cls(name, title, columns, tuple(zip(*cells.values(), strict=True)), note)
+
     def text(self) -> str:
         """Aligned lines for a terminal."""
         lines = self._cells()
@@ -71,15 +85,21 @@ class Table:
         """Unrounded numbers, shares from 0 to 1; empty where there is no value."""
         file = io.StringIO()
         writer = csv.writer(file, lineterminator="\n")
-        intervals = [any(isinstance(row[index], Interval) for row in self.rows) for index in range(len(self.columns))]
-        writer.writerow(
-            name
-            for column, ends in zip(self.columns, intervals, strict=True)
-            for name in (column.name, *((f"{column.name}_low", f"{column.name}_high") if ends else ()))
-        )
-        for row in self.rows:
-            writer.writerow(field for value, ends in zip(row, intervals, strict=True) for field in _fields(value, ends))
+        writer.writerow(name for column, ends in self._intervals() for name in _names(column, ends))
+        writer.writerows(map(_field, record.values()) for record in self.records())
         return file.getvalue()
+
+    def records(self) -> list[dict[str, str | int | float | None]]:
+        """The rows with unrounded numbers, shares from 0 to 1; None where there is no value."""
+        parts = self._intervals()
+        return [
+            {
+                name: part if isinstance(part, str | int) else known(part)
+                for value, (column, ends) in zip(row, parts, strict=True)
+                for name, part in zip(_names(column, ends), _parts(value, ends), strict=True)
+            }
+            for row in self.rows
+        ]
 
     def markdown(self) -> str:
         """A pipe table under a heading."""
@@ -112,6 +132,13 @@ class Table:
             ]
         )
 
+    def _intervals(self) -> list[tuple[Column, bool]]:
+        """The columns, and whether any of their values is an interval."""
+        return [
+            (column, any(isinstance(row[index], Interval) for row in self.rows))
+            for index, column in enumerate(self.columns)
+        ]
+
     def _cells(self) -> list[list[str]]:
         """The headings, then the rows, as text."""
         formats = [column.form for column in self.columns]
@@ -123,11 +150,14 @@ class Table:
             yield cell.rjust(width) if column.numeric else cell.ljust(width)
 
 
-def _fields(value: Value, ends: bool) -> tuple[str, ...]:
-    """A value's fields in CSV."""
+def _names(column: Column, ends: bool) -> tuple[str, ...]:
+    return (column.name, f"{column.name}_low", f"{column.name}_high") if ends else (column.name,)
+
+
+def _parts(value: Value, ends: bool) -> tuple[str | int | float | None, ...]:
     if isinstance(value, Interval):
-        return tuple(map(_field, (value.value, value.low, value.high)))
-    return (_field(value), "", "") if ends else (_field(value),)
+        return value.value, value.low, value.high
+    return (value, None, None) if ends else (value,)
 
 
 def _field(value: str | float | None) -> str:

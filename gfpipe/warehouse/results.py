@@ -17,6 +17,7 @@ from gfpipe.warehouse.connection import quoted
 Format = Literal["csv", "json", "parquet", "table"]
 _OPTIONS: Final = {"csv": "format csv, header true", "json": "format json, array true", "parquet": "format parquet"}
 _ROWS_SHOWN: Final = 40
+_WIDTH: Final = 1_000_000  # characters: no column is left out
 
 
 def write(result: pa.Table, form: Format, path: Path | str) -> None:
@@ -30,7 +31,7 @@ def write(result: pa.Table, form: Format, path: Path | str) -> None:
             if form == "table":
                 text = io.StringIO()
                 with redirect_stdout(text):
-                    connection.from_arrow(result).show(max_rows=_ROWS_SHOWN)
+                    connection.from_arrow(result).show(max_rows=_ROWS_SHOWN, max_width=_WIDTH)
                 Path(path).write_text(text.getvalue(), encoding="utf-8")
             else:
                 connection.register("result", _guarded(result) if form == "csv" else result)

@@ -17,16 +17,27 @@ from gfpipe.stages.figures import publish
 from tests.clock import timed
 from tests.warehouse.building import scale
 
+
+def stats(by: str) -> list[str]:
+    return ["stats", "--by", by, "--columns", "all", "--format", "csv"]
+
+
 QUESTIONS = {
-    "stats --by channel": ["stats", "--by", "channel", "--format", "csv"],
-    "stats --by channel,month": ["stats", "--by", "channel,month", "--format", "csv"],
-    "stats --by weekday,hour": ["stats", "--by", "weekday,hour", "--format", "csv"],
-    "stats --by week (not published)": ["stats", "--by", "week", "--format", "csv"],
-    "stats --by hour (not published)": ["stats", "--by", "hour", "--format", "csv"],
-    "stats --by month,channel (not published)": ["stats", "--by", "month,channel", "--format", "csv"],
+    "stats --by channel": stats("channel"),
+    "stats --by channel,month": stats("channel,month"),
+    "stats --by weekday,hour": stats("weekday,hour"),
+    "stats --by week (not published)": stats("week"),
+    "stats --by hour (not published)": stats("hour"),
+    "stats --by month,channel (not published)": stats("month,channel"),
     "report": ["report", "--out", "{folder}/report.html"],
 }
-FLOOR = ["sql", "--csv", "-c", "select channel, month, unnest(totals(rollup)) from rollup group by channel, month"]
+FLOOR = [
+    "sql",
+    "--format",
+    "csv",
+    "-c",
+    "select channel, month, unnest(totals(rollup)) from rollup group by channel, month",
+]
 TIMES = 3
 
 

@@ -1,21 +1,29 @@
 """Tables and progress on a terminal, and elsewhere."""
 
 import io
-from datetime import UTC, datetime
+import re
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
 from gfpipe.base.progress import Progress
 from gfpipe.cli import console
+from gfpipe.cli.options import Form, OutputOptions
+from gfpipe.errors import GfpipeError
 from gfpipe.output.formats import HOURS
+from gfpipe.output.tables import Table
 from gfpipe.recording import Recording, Status, Summary
 from tests.exports.figures import figures as measured
 
 
 def drawn(capsys: pytest.CaptureFixture[str], *rows: dict[str, Any]) -> str:
-    console.figures([measured(**changed).to_pylist()[0] for changed in rows], ("channel", "month"))
+    console.show(console.figures([measured(**changed).to_pylist()[0] for changed in rows], ("channel", "month")))
     return capsys.readouterr().out
 
 
@@ -46,7 +54,7 @@ def test_missing_figures_take_no_column_and_are_explained_below(capsys: pytest.C
     missing = {"share_female_face_time_corrected": None, "correction_note": "no labels"}
     text = drawn(capsys, missing, missing)
     assert "corrected  " not in text
-    assert text.rstrip().endswith("Not corrected: no labels")
+    assert text.rstrip().endswith("Not corrected: no labels; draw faces to label with gfpipe label sample")
 
 
 def test_an_explanation_of_some_rows_has_their_count(capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,8 +62,34 @@ def test_an_explanation_of_some_rows_has_their_count(capsys: pytest.CaptureFixtu
         ("share_female_face_time_low", "share_female_face_time_high")
     )
     text = drawn(capsys, few, {})
-    assert "No interval: fewer than 5 recordings (1 of 2 rows)" in text
+    assert "No interval: fewer than 5 recordings (1 of 2 rows); analyse more recordings into this lake" in text
     assert "41.3 %  " in text
+
+
+def test_markdown_and_files_have_every_column_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console.console, "width", 80)
+    rows = measured().to_pylist()
+    for to in (OutputOptions("markdown"), OutputOptions(out=Path("shares.txt"))):
+        assert "a woman on screen" in console.figures(rows, ("channel",), to).text()
+    narrow = console.figures(rows, ("channel",), OutputOptions())
+    assert "a woman on screen" not in [column.heading for column in narrow.columns]
+
+
+def test_coverage_fits_80_columns_and_names_every_outcome(capsys: pytest.CaptureFixture[str]) -> None:
+    outcomes = ("done", "partial", "failed", "rejected", "missing", "copied")
+    row = dict.fromkeys((f"{name}_recordings" for name in outcomes), 1) | {
+        "channel": "south",
+        "air_date": date(2024, 3, 8),
+        "recordings": 6,
+        "scheduled_seconds": 7294.0,
+        "unknown_length_recordings": 1,
+        "analysed_seconds": 84.0,
+        "lost_seconds": 10.0,
+        "reasons": None,
+    }
+    assert "1 done, 1 partial, 1 failed, 1 rejected, 1 not yet analysed, 1 copies" in console.coverage([row]).text()
+    console.show(console.coverage([row | {"failed_recordings": 0, "rejected_recordings": 0, "copied_recordings": 0}]))
+    assert "2024-03-08" in capsys.readouterr().out
 
 
 def test_unknown_groups_and_coverage_are_marked(capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,3 +136,60 @@ def test_epochs_are_reported_with_loss_and_accuracy(monkeypatch: pytest.MonkeyPa
     assert "validation accuracy 90.00%" in text
     assert ("loss 0.250" in text) == terminal
     assert text.splitlines()[:2] == ["cutting chips", "fine-tuning, epoch 1 of 2"] or terminal
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("csv", "channel,share\nnorth,0.413"),
+        ("json", '"share":0.413'),
+        ("markdown", "| north | 41.3 % |"),
+        ("latex", r"north & 41.3 \% \\"),
+        ("table", "north 41.3 %"),
+    ],
+)
+def test_a_result_is_printed_and_written_in_every_format(
+    form: Form, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = Table.of("shares", "Shares", [{"channel": "north", "share": "41.3 %"}])
+    data = [{"channel": "north", "share": 0.413}]
+    console.emit(OutputOptions(form), shown, data)
+    assert text in spaced(capsys.readouterr().out)
+    console.emit(OutputOptions(form, tmp_path / "shares"), shown, data)
+    assert text in spaced((tmp_path / "shares").read_text())
+
+
+def spaced(text: str) -> str:
+    return re.sub(" +", " ", text)
+
+
+def test_a_parquet_file_keeps_types(tmp_path: Path) -> None:
+    console.emit(OutputOptions(out=tmp_path / "shares.parquet"), Table.of("", "", []), [{"share": 0.413}])
+    assert pq.read_table(tmp_path / "shares.parquet").to_pylist() == [{"share": 0.413}]
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(GfpipeError, match=r"shares\.md: cannot be written"):
+        console.emit(OutputOptions(out=tmp_path / "file" / "shares.md"), Table.of("", "", []), [])
+
+
+class Terminal(io.StringIO):
+    """Standard output of a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_result_that_is_wider_than_the_terminal_has_one_line_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = Terminal()
+    monkeypatch.setattr(sys, "stdout", printed)
+    monkeypatch.setattr(console, "console", Console(width=80))
+    names = [f"a_column_with_a_long_name_{number}" for number in range(5)]
+    console.emit_result(OutputOptions(), pa.table({name: [1 / 3] * 25 for name in names}))
+    lines = printed.getvalue().splitlines()
+    assert lines[0] == "a_column_with_a_long_name_0  0.333333"
+    assert lines[-1] == "… and 5 rows more; --out FILE.csv has all"
+    printed.truncate(0)
+    console.emit_result(OutputOptions(), pa.table({"narrow": [1 / 3]}))
+    assert "│" in printed.getvalue()

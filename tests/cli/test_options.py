@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from gfpipe.cli.options import NewLake, PeriodOptions, QuestionOptions, command, expand, split
+from gfpipe.cli.options import Form, NewLake, OutputOptions, PeriodOptions, QuestionOptions, command, expand, split
+from gfpipe.errors import UsageError
 from gfpipe.estimates.question import Question
 
 
@@ -50,13 +52,13 @@ def test_a_field_without_default_is_required() -> None:
 def test_a_date_that_is_not_one_is_refused() -> None:
     failure = received("--lake", "x", "--width", "2", "--until", "yesterday")
     assert failure["code"] == 2
-    assert "'yesterday' is not a date; write YYYY-MM-DD" in failure["output"]
+    assert "'yesterday' is not a date such as 2024-03-31" in failure["output"]
 
 
 def test_the_help_names_every_option_and_shows_the_examples() -> None:
     text = received("--help")["output"]
     assert all(option in text for option in ("--lake", "--width", "--height", "--since", "--until", "--channel"))
-    assert "YYYY-MM-DD" in text
+    assert "such as 2024-03-31" in text
     assert "Example: draw --width 3" in text
 
 
@@ -78,3 +80,30 @@ def test_options_become_one_question() -> None:
 @pytest.mark.parametrize(("text", "items"), [("", ()), ("a", ("a",)), (" a, b ,,c", ("a", "b", "c"))])
 def test_lists_are_separated_by_commas(text: str, items: tuple[str, ...]) -> None:
     assert split(text) == items
+
+
+@pytest.mark.parametrize(
+    ("chosen", "out", "form"),
+    [
+        (None, None, "table"),
+        ("latex", None, "latex"),
+        (None, "weeks.CSV", "csv"),
+        (None, "weeks.md", "markdown"),
+        ("json", "weeks.txt", "json"),
+        ("csv", "weeks", "csv"),
+    ],
+)
+def test_the_format_is_the_one_given_or_that_of_the_files_ending(chosen: Form, out: str | None, form: Form) -> None:
+    assert OutputOptions(chosen, Path(out) if out else None).form == form
+
+
+@pytest.mark.parametrize(("chosen", "out"), [(None, "weeks"), (None, "weeks.xlsx"), ("parquet", None)])
+def test_an_output_without_a_known_format_or_file_is_refused(chosen: Form, out: str | None) -> None:
+    with pytest.raises(UsageError, match=r"--format"):
+        OutputOptions(chosen, Path(out) if out else None)
+
+
+def test_the_lake_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GFPIPE_LAKE", "from-environment")
+    assert received("--width", "2")["lake"] == "from-environment"
+    assert received("--width", "2", "--lake", "x")["lake"] == "x"

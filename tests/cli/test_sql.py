@@ -10,6 +10,7 @@ import pytest
 from gfpipe import warehouse
 from gfpipe.cli import console
 from gfpipe.cli.figures import prompt
+from gfpipe.cli.options import OutputOptions
 from tests.conftest import Command, Said
 from tests.labelling.lakes import lake as build_lake
 
@@ -36,7 +37,7 @@ def typed(lake: str, lines: Lines, monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
     monkeypatch.setattr("builtins.input", read)
     with warehouse.open(lake) as db:
-        prompt(db, "csv")
+        prompt(db, OutputOptions("csv"))
     assert next(remaining, None) is None, "the prompt ended early"
     printed = capsys.readouterr()
     return Said(prompts.count("   ...> "), printed.out, printed.err)
@@ -108,13 +109,13 @@ def test_relations_and_columns_are_listed(
 def test_statements_from_standard_input(gfpipe: Command, lake: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(console, "is_terminal", lambda: False)
     monkeypatch.setattr(sys, "stdin", io.StringIO("select ';' as x;\n-- a comment\nselect 2 as x"))
-    printed = gfpipe("sql", "--lake", lake, "--csv")
+    printed = gfpipe("sql", "--lake", lake, "--format", "csv")
     assert printed.code == 0, printed.stderr
     assert printed.stdout.split() == ["x", ";", "x", "2"]
 
 
 def test_a_file_of_results_needs_a_query(gfpipe: Command, lake: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(console, "is_terminal", lambda: True)
-    printed = gfpipe("sql", "--lake", lake, "--parquet", str(Path(lake) / "rows.parquet"))
+    printed = gfpipe("sql", "--lake", lake, "--out", str(Path(lake) / "rows.parquet"))
     assert printed.code == 2
-    assert "--parquet needs a query" in printed.stderr
+    assert "rows.parquet needs a query" in " ".join(printed.stderr.split())

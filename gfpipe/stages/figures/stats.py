@@ -1,6 +1,9 @@
 """Measures screen time with intervals and corrections."""
 
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
 
@@ -8,6 +11,12 @@ from gfpipe import warehouse
 from gfpipe.errors import UsageError
 from gfpipe.estimates import published
 from gfpipe.estimates.question import Question
+
+_SHARE: Final = "share_female_face_time"
+_BASIC: Final = (
+    *(f"{name}{end}" for name in (_SHARE, f"{_SHARE}_corrected") for end in ("", "_low", "_high")),
+    *("hours_analysed", "coverage", "interval_note", "correction_note"),
+)
 
 
 def run(lake: Path | str, question: Question) -> pa.Table:
@@ -31,3 +40,20 @@ def run(lake: Path | str, question: Question) -> pa.Table:
             "or give --mix-models"
         )
     return figures
+
+
+def chosen(figures: pa.Table, groups: Sequence[str], columns: str) -> pa.Table:
+    """The columns of the groups, and those that `columns` names: ``basic``, ``all``, or names separated by commas.
+
+    Raises:
+        UsageError: there is no such column.
+    """
+    if columns == "all":
+        return figures
+    names = _BASIC if columns == "basic" else tuple(filter(None, map(str.strip, columns.split(","))))
+    for name in names:
+        if name not in figures.column_names:
+            near = get_close_matches(name, figures.column_names, n=3)
+            hint = f"did you mean {' or '.join(near)}?" if near else "--columns all shows every name"
+            raise UsageError(f"--columns {columns}: there is no column {name!r}; {hint}")
+    return figures.select(list(dict.fromkeys((*groups, *names))))

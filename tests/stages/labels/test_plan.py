@@ -113,9 +113,9 @@ def test_one_recording_is_refused(tmp_path: Path) -> None:
 
 def test_commands(unlabelled: Archive, gfpipe: Command) -> None:
     lake = str(unlabelled.lake)
-    result = gfpipe("label", "sample", "--lake", lake, "--name", "cli", "--faces", "60", "--frames", "4", "--replace")
+    result = gfpipe("label", "sample", "--lake", lake, "--queue", "cli", "--faces", "60", "--frames", "4", "--replace")
     assert (result.code, "60 faces (3 of them twice) and 4 pictures" in result.stderr) == (0, True)
-    assert gfpipe("label", "sample", "--lake", lake, "--name", "../cli").code == 2
+    assert gfpipe("label", "sample", "--lake", lake, "--queue", "../cli").code == 2
     queue = queues.read(lake, "cli")
     answer(unlabelled, queue, "Ada")
     answer(unlabelled, queue, "Bo", answer_of=lambda item, truth: "female" if item.position % 9 == 0 else truth)
