@@ -1,4 +1,4 @@
-"""``gfpipe publish``, ``stats``, ``report``, ``export`` and ``sql``."""
+"""``gfpipe publish``, ``stats``, ``report``, ``view``, ``export`` and ``sql``."""
 
 import sys
 from dataclasses import replace
@@ -10,7 +10,17 @@ from typer import Option
 
 from gfpipe.choices import DEFAULT_MIN_FACE, DEFAULT_MIN_SCORE, Copies, Overlaps, Shape
 from gfpipe.cli import console
-from gfpipe.cli.options import MORE, By, Lake, OutputOptions, QuestionOptions, command, split
+from gfpipe.cli.options import (
+    MORE,
+    By,
+    Lake,
+    OutputOptions,
+    PageOptions,
+    QuestionOptions,
+    ViewOptions,
+    command,
+    split,
+)
 from gfpipe.errors import GfpipeError, UsageError
 from gfpipe.output import figures as tables
 
@@ -132,6 +142,33 @@ def report(
 
     stage.run(lake, out, options.question())
     console.say(f"Written to {out}; open it in a browser.")
+
+
+@command(
+    app,
+    "gfpipe view --lake lake",
+    "gfpipe view --lake lake --channel north --since 2024-03-01 --until 2024-03-31",
+    "gfpipe view --lake lake --programmes programmes.csv --exclude commercials.csv",
+)
+def view(
+    *,
+    lake: Lake,
+    options: ViewOptions,
+    page: PageOptions,
+    port: Annotated[int, Option(min=0, max=65535, help="Port to listen on; 0: any free port.")] = 8766,
+) -> None:
+    """Serve a page that shows the archive, its figures, and the faces behind every number, until Ctrl-C.
+
+    Frames are decoded from the recordings when they are looked at. No picture is written to disk.
+    """
+    from gfpipe.pages.view import serving  # noqa: PLC0415
+    from gfpipe.pages.view.filters import Filter  # noqa: PLC0415
+
+    selection = options.selection
+    tables = serving.Tables(selection.pop("programmes"), selection.pop("exclude"), selection.pop("dates"))
+    serving.run(
+        lake, Filter(**selection), tables, page.host, port, page.announce(f"The archive of {lake}", "see its faces")
+    )
 
 
 @command(

@@ -8,7 +8,7 @@ import typer
 from typer import Argument, Option
 
 from gfpipe.cli import console, label_design
-from gfpipe.cli.options import By, Draws, DryRun, Lake, OutputOptions, Queue, command, split
+from gfpipe.cli.options import By, Draws, DryRun, Lake, OutputOptions, PageOptions, Queue, command, split
 from gfpipe.errors import UsageError
 from gfpipe.output.figures import SHARE
 from gfpipe.output.formats import HOURS, clock, counted, share_with_interval
@@ -62,40 +62,24 @@ def label_import(file: Annotated[Path, Argument(help="CSV of labels.", dir_okay=
     name="serve",
 )
 def label_serve(
+    *,
     lake: Lake,
     queue: Queue,
     annotator: Annotated[
         str, Option(metavar="NAME", help="Name or initials; labels and progress are stored per annotator.")
     ],
+    page: PageOptions,
     port: Annotated[int, Option(min=0, max=65535, help="Port to listen on; 0: any free port.")] = 8765,
-    host: Annotated[
-        str, Option(metavar="ADDRESS", help="Address to listen on; by default only this machine can connect.")
-    ] = "127.0.0.1",
     show_answers: Annotated[bool, Option(help="Show the classifier's answer after each of the annotator's.")] = False,
-    no_open: Annotated[bool, Option(help="Print the address, and open no browser.")] = False,
 ) -> None:
     """Serve a page on which an annotator labels a queue, single faces and whole frames, until Ctrl-C.
 
     A label is in the lake once the page says "Saved". Run the command again to continue. No picture is written to disk.
     """
-    import webbrowser  # noqa: PLC0415
-
     from gfpipe.pages.label import serving  # noqa: PLC0415
-    from gfpipe.pages.server import access  # noqa: PLC0415
 
-    def ready(address: str, login: str) -> None:
-        if not access.is_loopback(host):
-            console.say(
-                "Anyone who can reach this machine and has the address below can see these faces and label them. "
-                "The connection is not encrypted: use a trusted network, or an SSH tunnel.",
-                "yellow",
-            )
-        console.say(f"{annotator} at the queue {queue}: {address}")
-        console.say("Ctrl-C stops it; every label is saved at once.")
-        if not no_open:
-            webbrowser.open(login)
-
-    session = serving.run(lake, queue, annotator, host, port, show_answers, ready)
+    ready = page.announce(f"{annotator} at the queue {queue}", "see these faces and label them")
+    session = serving.run(lake, queue, annotator, page.host, port, show_answers, ready)
     console.say(
         f"\n{counted(session.saved, 'answer')} saved now; {session.progress.done} of {session.progress.total} in all."
     )

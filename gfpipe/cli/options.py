@@ -283,6 +283,61 @@ class QuestionOptions(PeriodOptions):
 
 
 @dataclass(frozen=True)
+class ViewOptions:
+    """What a page shows first, and tables about its archive."""
+
+    channel: Annotated[str | None, Option(help="Show this channel first.")] = None
+    programme: Annotated[str | None, Option(help="Show this programme first.")] = None
+    genre: Annotated[str | None, Option(help="Show programmes of this genre first, see --programmes.")] = None
+    since: Annotated[date | None, Option(help="First day on air, local time.", **_DAY)] = None
+    until: Annotated[date | None, Option(help="Last day on air.", **_DAY)] = None
+    weekday: Annotated[int | None, Option(min=1, max=7, help="Day of the week, 1 (Monday) to 7.")] = None
+    hour: Annotated[int | None, Option(min=0, max=23, help="Hour of the day, local time.")] = None
+    programmes: Annotated[Path | None, Option(help="CSV of programmes and their genre.", **_FILE)] = None
+    exclude: Annotated[
+        Path | None, Option(help="CSV of intervals that are hatched: channel, start, end, reason.", **_FILE)
+    ] = None
+    dates: Dates = None
+
+    @property
+    def selection(self) -> dict[str, Any]:
+        """All options by name."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class PageOptions:
+    """Where a page is served."""
+
+    host: Annotated[
+        str, Option(metavar="ADDRESS", help="Address to listen on; by default only this machine can connect.")
+    ] = "127.0.0.1"
+    no_open: Annotated[bool, Option(help="Print the address, and open no browser.")] = False
+
+    def announce(self, what: str, risk: str) -> Callable[[str, str], None]:
+        """Print a page's address and open it in a browser; with a warning of what others can do who reach it."""
+
+        def ready(address: str, login: str) -> None:
+            import webbrowser  # noqa: PLC0415
+
+            from gfpipe.cli import console  # noqa: PLC0415
+            from gfpipe.pages.server import access  # noqa: PLC0415
+
+            if not access.is_loopback(self.host):
+                console.say(
+                    f"Anyone who can reach this machine and has the address below can {risk}. "
+                    "The connection is not encrypted: use a trusted network, or an SSH tunnel.",
+                    "yellow",
+                )
+            console.say(f"{what}: {address}")
+            console.say("Ctrl-C stops it.")
+            if not self.no_open:
+                webbrowser.open(login)
+
+        return ready
+
+
+@dataclass(frozen=True)
 class MarginOptions:
     """How much worse than the champion a model may be, to be promoted."""
 

@@ -45,6 +45,7 @@ class Question:
         channels_file: CSV of channel and its properties; channels of the same ``group`` share their labels.
         only_channels: empty for all.
         since, until: first and last day on air.
+        only: columns of the rollup, each with the values to which it is restricted, as text.
         mix_models: allow one figure for recordings classified by several models.
         draws: of the bootstrap.
     """
@@ -60,6 +61,7 @@ class Question:
     only_channels: tuple[str, ...] = ()
     since: date | None = None
     until: date | None = None
+    only: tuple[tuple[str, tuple[str, ...]], ...] = ()
     mix_models: bool = False
     draws: int = 2000
 
@@ -144,6 +146,9 @@ def _conditions(db: Warehouse, question: Question) -> list[str]:
                 raise UsageError(f"--channel {channel}: there is none; choose from {choices}")
         db.lend("only_channels", pa.table({"channel": list(question.only_channels)}))
         conditions.append("channel in (from only_channels)")
+    for name, values in question.only:
+        db.lend(f"only_{name}", pa.table({"text": pa.array(values, pa.string())}))
+        conditions.append(f"cast({_quoted(name)} as varchar) in (from only_{name})")
     return conditions
 
 

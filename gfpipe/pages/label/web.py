@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -24,15 +23,6 @@ from gfpipe.pages.label.service import Service
 from gfpipe.pages.server import files
 
 _STATIC: Final = ("page.css", "page.js", "view.js", "frame.js", "items.js", "server.js")
-
-
-class _Position(IntegerConvertor):
-    """A position in a queue. Python refuses to read integers of more than 4,300 digits."""
-
-    regex = "[0-9]{1,100}"
-
-
-register_url_convertor("position", _Position())
 
 
 def application(service: Service) -> Starlette:
@@ -59,7 +49,7 @@ def application(service: Service) -> Starlette:
 
         return endpoint
 
-    position = "/api/items/{position:position}"
+    position = "/api/items/{position:number}"
     return Starlette(
         routes=[
             files.static_file("/", __package__, "page.html"),

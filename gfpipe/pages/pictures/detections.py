@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from gfpipe.base import regular
+from gfpipe.base.files import on_disk
 from gfpipe.choices import Sampling
 from gfpipe.counting import Counting
 from gfpipe.errors import LakeError, RecordingError
@@ -71,7 +72,7 @@ class Detections:
     def file(self, recording: Recording) -> str:
         """Return the path of the file that was analysed; raises RecordingError if it has changed since."""
         row = self._analysis(recording).row
-        if not self._is_unchanged(row["path"], row["source_fingerprint"]):
+        if not self._is_unchanged(row["path"], row["source_fingerprint"], _state(row["path"])):
             raise RecordingError(f"{row['path']}: is not the file that was analysed; run gfpipe analyse on its archive")
         return str(row["path"])
 
@@ -158,6 +159,15 @@ class Detections:
         return samples, faces, attributes
 
 
-def _is_unchanged(path: str, fingerprint: str | None) -> bool:
+def _state(path: str) -> tuple[int, ...]:
+    """What changes when a file is replaced or written; empty if there is none."""
+    try:
+        found = on_disk(path).stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _is_unchanged(path: str, fingerprint: str | None, _: tuple[int, ...]) -> bool:
     """Whether a file is the one that was analysed; a missing file is reported when it is opened."""
     return fingerprint is None or regular.fingerprint(path) in (None, fingerprint)

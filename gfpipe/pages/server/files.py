@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from importlib import resources
 from typing import Any, Final
 
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -12,13 +13,23 @@ from starlette.routing import Route
 from gfpipe.errors import GfpipeError, LakeError, UsageError
 
 _MEDIA_TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_OF_ALL_PAGES: Final = ("base.css", "icon.svg", "request.js")
 _LARGEST_REQUEST: Final = 1 << 16  # bytes; a frame with a hundred faces has some 10 kB
 
 
+class _Number(IntegerConvertor):
+    """A number in a path. Python refuses to read integers of more than 4,300 digits."""
+
+    regex = "[0-9]{1,100}"
+
+
+register_url_convertor("number", _Number())
+
+
 def static(package: str, names: Iterable[str]) -> list[Route]:
-    """Routes of the files of a package's folder ``static``, and of the icon of all pages."""
-    files = {f"/{name}": (package, name) for name in names} | {"/icon.svg": (__package__, "icon.svg")}
-    return [static_file(path, package, name) for path, (package, name) in files.items()]
+    """Routes of the files of a package's folder ``static``, and of those of all pages."""
+    files = {**dict.fromkeys(names, package), **dict.fromkeys(_OF_ALL_PAGES, __package__)}
+    return [static_file(f"/{name}", package, name) for name, package in files.items()]
 
 
 def static_file(path: str, package: str, name: str) -> Route:

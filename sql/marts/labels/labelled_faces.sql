@@ -1,5 +1,6 @@
 -- Labels of faces large enough to count, with the classifier's prediction: one row per label. Several annotators
--- share the weight of a face, and of a whole picture all who labelled it, whether they marked that face or not.
+-- share the weight of a face, and of a whole picture all who labelled it, whether they marked that face or not. Labels
+-- without weight are of faces that were not drawn at random.
 select
     matched_labels.label_number,
     matched_labels.recording_id,
@@ -47,4 +48,5 @@ left join classified_faces as found
 where
     matched_labels.sample_index is not null
     and not matched_labels.taken_back
+    and matched_labels.weight > 0
     and coalesce(found.counted, matched_labels.height_360 >= counting.min_face)

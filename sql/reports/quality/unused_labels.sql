@@ -8,6 +8,7 @@ select
         when matched_labels.recording_number is null then 'the recording was not analysed'
         when matched_labels.sample_index is null then 'that moment was not analysed'
         when matched_labels.taken_back then 'the same annotator answered anew'
+        when matched_labels.weight = 0 then 'the face was marked by a viewer, not drawn at random'
         else 'the face is too small to count'
     end as reason
 from matched_labels

@@ -1,6 +1,8 @@
 // Requests to the page's server, and drafts of frames that are not saved yet.
 
-export class RequestError extends Error {}
+import { request as send, RequestError } from './request.js';
+
+export { RequestError };
 
 let session = null;
 
@@ -9,24 +11,7 @@ export async function openSession() {
   return session;
 }
 
-// GET, or POST with a JSON body.
-export async function request(path, body) {
-  const options = body === undefined ? {} : {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'x-gfpipe-change': session.changeKey },
-    body: JSON.stringify(body),
-  };
-  let response;
-  try {
-    response = await fetch(path, options);
-  } catch {
-    throw new RequestError('The server does not respond. Run gfpipe label serve again and open its new URL; saved answers are safe.');
-  }
-  if (response.ok) return response;
-  if (response.status === 403) throw new RequestError('This page is out of date: open the URL that gfpipe label serve printed.');
-  const { problem } = await response.json().catch(() => ({}));
-  throw new RequestError(problem ?? `The server returned status ${response.status}.`);
-}
+export const request = (path, body) => send(path, body, session?.changeKey, 'gfpipe label serve');
 
 // The answers to a frame are saved together. Until then they are stored in the browser, to survive a reload.
 export const drafts = {

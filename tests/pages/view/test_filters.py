@@ -1,0 +1,35 @@
+"""Tests of the filter that stands in the address."""
+
+from datetime import date
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from gfpipe.errors import UsageError
+from gfpipe.pages.view.filters import Filter
+
+FULL = Filter("One & two", "News", "news", date(2001, 3, 4), date(2001, 3, 5), 7, 0)
+
+
+def test_an_address_has_the_whole_filter() -> None:
+    address = urlsplit(FULL.address("/trend", by="hour"))
+    query = dict(parse_qsl(address.query))
+    assert (address.path, query.pop("by")) == ("/trend", "hour")
+    assert Filter.parse(query) == FULL
+
+
+def test_an_empty_filter_has_no_query() -> None:
+    assert Filter.parse({"channel": "", "hour": " "}).address("/", programme="") == "/"
+
+
+@pytest.mark.parametrize("query", ["since=tomorrow", "weekday=0", "weekday=8", "hour=24", "hour=-1", "hour=²"])
+def test_invalid_values_are_refused_by_name(query: str) -> None:
+    with pytest.raises(UsageError, match=query.partition("=")[0]):
+        Filter.parse(dict(parse_qsl(query)))
+
+
+def test_a_genre_stands_for_its_programmes() -> None:
+    genres = {"news": frozenset({"News", "Late news"})}
+    assert Filter(genre="news").bound(genres)["programmes"] == ["Late news", "News"]
+    assert Filter(genre="news", programme="Film").bound(genres)["programmes"] == []
+    assert Filter(programme="Film").question({}).only == (("programme", ("Film",)),)
