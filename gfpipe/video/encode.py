@@ -13,16 +13,17 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from gfpipe.errors import UsageError
-from gfpipe.video.pictures.rgb import to_rgb
+from gfpipe.video.pictures.rgb import Box, to_rgb
 from gfpipe.video.probe import open_container, video_stream
 
 Codec = Literal["libx264", "mpeg2video"]
+Drawing = VideoFrame  # a picture as an encoder takes it: YUV 4:2:0
 
 _FORMATS: Final = {".mp4": "mp4", ".mov": "mov", ".ts": "mpegts", ".mpg": "mpeg", ".mkv": "matroska"}
 _BITEXACT: Final = 1 << 10  # libavformat's AVFMT_FLAG_BITEXACT: no random Matroska identifiers
 # No keyframes at scene changes.
 _OPTIONS: Final = {
-    "libx264": {"preset": "veryfast", "sc_threshold": "0"},
+    "libx264": {"preset": "ultrafast", "sc_threshold": "0"},
     "mpeg2video": {"sc_threshold": "1000000000"},
 }
 _INTERLACED: Final = {"libx264": {"x264-params": "tff=1"}, "mpeg2video": {"flags": "+ildct+ilme"}}
@@ -30,7 +31,7 @@ _INTERLACED: Final = {"libx264": {"x264-params": "tff=1"}, "mpeg2video": {"flags
 
 def write_video(
     path: str | Path,
-    frames: Iterable[NDArray[np.uint8]],
+    frames: Iterable[NDArray[np.uint8] | Drawing],
     fps: Fraction | int = 25,
     *,
     codec: Codec = "libx264",
@@ -46,7 +47,7 @@ def write_video(
     index_first: bool = True,
     options: dict[str, str] | None = None,
 ) -> Path:
-    """Encode frames, (H, W, 3) uint8 RGB of equal, even size; returns ``path``.
+    """Encode frames, (H, W, 3) uint8 RGB, or drawings, of equal, even size; returns ``path``.
 
     The extension (.mp4 .mov .ts .mpg .mkv) selects the container. Options that are not FFmpeg's: ``keyframes`` are
     indices of further keyframes, ``times`` presentation times in seconds (by default ``index / fps``),
@@ -59,7 +60,7 @@ def write_video(
     path = Path(path)
     if path.suffix not in _FORMATS:
         raise UsageError(f"{path}: cannot write video as {path.suffix or 'a file without extension'}; use .mp4 or .ts")
-    source = iter(frames)
+    source = (frame if isinstance(frame, VideoFrame) else VideoFrame.from_ndarray(frame, "rgb24") for frame in frames)
     first = next(source, None)
     if first is None:
         raise UsageError(f"{path}: no frames to write")
@@ -72,7 +73,7 @@ def write_video(
     with av.open(str(path), "w", format=_FORMATS[path.suffix], options=muxer) as container:
         container.flags |= _BITEXACT
         stream = container.add_stream(codec, rate=Fraction(fps), options=settings)
-        stream.height, stream.width = first.shape[:2]
+        stream.height, stream.width = first.height, first.width
         stream.pix_fmt = "yuv420p"
         stream.codec_context.sample_aspect_ratio = Fraction(pixel_aspect)
         stream.codec_context.gop_size = gop
@@ -83,9 +84,8 @@ def write_video(
         if bit_rate:
             stream.codec_context.bit_rate = bit_rate
         timestamps = iter(times) if times is not None else None
-        for index, pixels in enumerate(chain([first], source)):
+        for index, frame in enumerate(chain([first], source)):
             seconds = float(next(timestamps)) if timestamps else index / Fraction(fps)
-            frame = VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts = round(Fraction(start_seconds) / tick) + round(Fraction(seconds) / tick)
             frame.time_base = tick
             frame.pict_type = PictureType.I if index in keyframes else PictureType.NONE
@@ -106,3 +106,22 @@ def read_frames(path: str | Path, width: int | None = None, height: int | None =
         size = (width or stream.width, height or stream.height)
         for frame in container.decode(stream):
             yield to_rgb(frame, size, reformatter, Interpolation.AREA)
+
+
+def scaled(pixels: NDArray[np.uint8], box: Box, size: tuple[int, int]) -> Drawing:
+    """A box of a picture, (H, W, 3) uint8 RGB, in whole pixels, scaled to `size` (width, height)."""
+    left, top, right, bottom = (round(edge) for edge in box)
+    region = VideoFrame.from_ndarray(np.ascontiguousarray(pixels[top:bottom, left:right]), "rgb24")
+    return region.reformat(*size, "yuv420p", interpolation=Interpolation.BILINEAR, threads=1)
+
+
+def beside(left: Drawing, right: Drawing) -> Drawing:
+    """Two drawings of equal size side by side."""
+    width, height = left.width, left.height
+    # A plane of luminance, and two with half its lines and columns.
+    planes = [np.split(drawing.to_ndarray(), [height, height * 5 // 4]) for drawing in (left, right)]
+    joined = [
+        np.hstack([plane.reshape(-1, width // halved) for plane in pair]).reshape(-1, 2 * width)
+        for halved, *pair in zip((1, 2, 2), *planes, strict=True)
+    ]
+    return VideoFrame.from_ndarray(np.vstack(joined), "yuv420p")

@@ -38,6 +38,9 @@ class Format:
             bit_rate=self.bit_rate,
             gop=self.gop,
             interlaced=self.interlaced,
+            options={"preset": "veryfast"}
+            if self.codec == "libx264"
+            else {},  # as broadcasters encode: CABAC, B-frames
         )
 
 

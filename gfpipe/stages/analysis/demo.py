@@ -22,7 +22,7 @@ from PIL import Image
 from gfpipe import warehouse
 from gfpipe.base import files
 from gfpipe.models import store
-from gfpipe.video.encode import read_frames, write_video
+from gfpipe.video.encode import Drawing, beside, read_frames, scaled, write_video
 
 FPS: Final = 25
 WIDTH, HEIGHT = 640, 360
@@ -183,7 +183,7 @@ def _write(archive: Path, programme: Programme, source: "Footage") -> Programme:
     unfinished = path.with_name(f".{path.name}")  # the extension selects the container
     write_video(
         unfinished,
-        source.frames(programme.shots),
+        source.pictures(programme.shots),
         FPS,
         codec="mpeg2video" if broadcast else "libx264",
         gop=12 if broadcast else 2 * FPS,
@@ -205,8 +205,9 @@ def footage() -> "Footage":
         ChecksumError: a fetched file has a wrong checksum.
     """
     street = list(read_frames(store.fetch_source("bikes")))
+    portrait = Image.open(store.fetch_source("astronaut")).convert("RGB")
     return Footage(
-        Image.open(store.fetch_source("astronaut")).convert("RGB"),
+        np.asarray(portrait.resize((1024, 1024), Image.Resampling.BICUBIC)),
         tuple(read_frames(store.fetch_source("carphone"))),
         tuple(frame for first, last in _STREET_WITHOUT_FACES for frame in street[first:last]),
     )
@@ -217,40 +218,42 @@ class Footage:
     """The clips.
 
     Attributes:
-        portrait: a woman, 512x512.
+        portrait: a woman, (1024, 1024, 3) uint8: twice its size, so that whole pixels are fine enough for slow pans.
         car: frames of a man, (144, 176, 3) uint8 each.
         street: frames without a face, (272, 640, 3) uint8 each.
     """
 
-    portrait: Image.Image
+    portrait: NDArray[np.uint8]
     car: tuple[NDArray[np.uint8], ...]
     street: tuple[NDArray[np.uint8], ...]
 
     def frames(self, shots: tuple[tuple[str, int], ...]) -> Iterator[NDArray[np.uint8]]:
-        """Yield the frames of the shots, (360, 640, 3) uint8."""
-        draw: Mapping[str, Callable[[float, int], NDArray[np.uint8]]] = {
+        """Yield the frames of the shots, (360, 640, 3) uint8 RGB."""
+        for picture in self.pictures(shots):
+            yield np.asarray(picture.to_ndarray(format="rgb24"), np.uint8)
+
+    def pictures(self, shots: tuple[tuple[str, int], ...]) -> Iterator[Drawing]:
+        """Yield the frames of the shots as an encoder takes them: 640x360, YUV 4:2:0."""
+        draw: Mapping[str, Callable[[float, int], Drawing]] = {
             "woman": self._woman,
             "man": self._man,
-            "street": lambda seconds, width: _fit(Image.fromarray(_there_and_back(self.street, seconds)), width),
-            "both": lambda seconds, width: np.hstack(
-                [self._woman(seconds, width // 2), self._man(seconds, width // 2)]
-            ),
+            "street": lambda seconds, width: _fit(_there_and_back(self.street, seconds), width),
+            "both": lambda seconds, width: beside(self._woman(seconds, width // 2), self._man(seconds, width // 2)),
         }
         for kind, length in shots:
             for index in range(length * FPS):
                 yield draw[kind](index / FPS, WIDTH)
 
-    def _woman(self, seconds: float, width: int) -> NDArray[np.uint8]:
+    def _woman(self, seconds: float, width: int) -> Drawing:
         """The portrait, slowly panned and zoomed; the whole face remains in the frame."""
         sway = (1 - cos(2 * pi * seconds / 8)) / 2
-        high = 280 - 80 * sway
+        high = 560 - 160 * sway
         wide = high * width / HEIGHT
-        left = min(max(225 - wide / 2 + 30 * (sway - 0.5), 0), 512 - wide)
-        box = (left, 20, left + wide, 20 + high)
-        return np.asarray(self.portrait.resize((width, HEIGHT), Image.Resampling.BICUBIC, box=box))
+        left = min(max(450 - wide / 2 + 60 * (sway - 0.5), 0), 1024 - wide)
+        return scaled(self.portrait, (left, 40, left + wide, 40 + high), (width, HEIGHT))
 
-    def _man(self, seconds: float, width: int) -> NDArray[np.uint8]:
-        return _fit(Image.fromarray(_there_and_back(self.car, seconds)), width)
+    def _man(self, seconds: float, width: int) -> Drawing:
+        return _fit(_there_and_back(self.car, seconds), width)
 
 
 def _there_and_back(frames: tuple[NDArray[np.uint8], ...], seconds: float) -> NDArray[np.uint8]:
@@ -260,9 +263,9 @@ def _there_and_back(frames: tuple[NDArray[np.uint8], ...], seconds: float) -> ND
     return frames[min(index, period - index)]
 
 
-def _fit(image: Image.Image, width: int) -> NDArray[np.uint8]:
+def _fit(pixels: NDArray[np.uint8], width: int) -> Drawing:
     """Fill ``width`` x 360, cropping the sides or the bottom."""
-    scale = max(width / image.width, HEIGHT / image.height)
+    scale = max(width / pixels.shape[1], HEIGHT / pixels.shape[0])
     wide, high = width / scale, HEIGHT / scale
-    left = (image.width - wide) / 2
-    return np.asarray(image.resize((width, HEIGHT), Image.Resampling.BICUBIC, box=(left, 0, left + wide, high)))
+    left = (pixels.shape[1] - wide) / 2
+    return scaled(pixels, (left, 0, left + wide, high), (width, HEIGHT))

@@ -115,7 +115,7 @@ def test_decoding_continues_after_damage(reel: Path, name: str, sampling: Sampli
 @pytest.mark.parametrize("sampling", Sampling)
 def test_damage_within_a_long_group_is_lost_to_its_end(reel: Path, sampling: Sampling) -> None:
     """Frames that refer to a damaged frame are damaged, though the decoder does not report it."""
-    whole = film(reel / "two-groups.ts", gop=100)
+    whole = film(reel / "two-groups.ts", gop=100, b_frames=0)  # nothing refers to B-frames
     seen = see(scratch(whole, reel / "two-groups-scratched.ts", 0.25, 0.3, flips=40), sampling)
     (lost,) = seen.lost
     assert lost.end_seconds == pytest.approx(4, abs=FRAME)
