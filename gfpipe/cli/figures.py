@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from typer import Option
+from typer import Argument, Option
 
 from gfpipe.choices import DEFAULT_MIN_FACE, DEFAULT_MIN_SCORE, Copies, Overlaps, Shape
 from gfpipe.cli import console
@@ -23,6 +23,7 @@ from gfpipe.cli.options import (
 )
 from gfpipe.errors import GfpipeError, UsageError
 from gfpipe.output import figures as tables
+from gfpipe.output.formats import counted
 
 if TYPE_CHECKING:
     from gfpipe.warehouse import Warehouse
@@ -169,6 +170,37 @@ def view(
     serving.run(
         lake, Filter(**selection), tables, page.host, port, page.announce(f"The archive of {lake}", "see its faces")
     )
+
+
+@command(
+    app,
+    "gfpipe overlay north/2024-03-07/1900_news.mp4 --lake lake --out news.ass",
+    "gfpipe overlay 1900_news.mp4 --lake lake --out boxes.mp4",
+)
+def overlay(
+    *,
+    recording: Annotated[str, Argument(help="recording_id, path, or the end of the path.")],
+    lake: Lake,
+    out: Annotated[
+        Path,
+        Option(
+            dir_okay=False,
+            metavar="FILE",
+            help="The format is its ending: .ass, .srt, .eaf or .xml, .json, .mp4; an existing file is replaced.",
+        ),
+    ],
+) -> None:
+    """Write the faces of a recording, as published, over its pictures, or for annotation tools.
+
+    .ass: subtitles with boxes, for VLC, mpv and others; put it beside the recording under the same name. .srt: the same
+    as text. .eaf, .xml: for ELAN. .json: W3C Web Annotation. .mp4: a copy of the pictures (H.264, without sound) with
+    boxes drawn; the only one that contains pictures.
+    """
+    from gfpipe.stages.figures import overlay as stage  # noqa: PLC0415
+
+    with console.counting("frames") as on_progress:
+        summary = stage.run(lake, recording, out, on_progress)
+    console.say(f"{counted(summary.faces, 'face')} of {summary.recording.label} written to {out}")
 
 
 @command(

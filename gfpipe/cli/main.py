@@ -35,7 +35,7 @@ PANELS: Final = {
     "Try it": "demo",
     "1. Analyse an archive": "analyse status",
     "2. Publish its figures": "publish",
-    "3. Look at them": "stats report view sql export",
+    "3. Look at them": "stats report view overlay sql export",
     "4. Label faces, to correct them": "label",
     "5. Repeat it every night": "serve config",
     "Results of other programs": "speech ina",

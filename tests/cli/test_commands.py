@@ -40,6 +40,7 @@ COMMANDS = (
     ["reclassify"],
     ["stats"],
     ["report"],
+    ["overlay"],
     ["export"],
     ["label", "import"],
     ["label", "list"],

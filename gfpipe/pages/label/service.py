@@ -25,7 +25,9 @@ class Service:
     Attributes:
         shows_answers: whether responses contain the model's answer after the annotator's.
         change_key: required in every change; see `gfpipe.pages.server.access`.
+        lake: as given to the command, for the commands that the page shows.
         saved: number of stored replies.
+        revision: number of changes; a page that knows an earlier one may not change anything.
     """
 
     session: Session
@@ -34,7 +36,9 @@ class Service:
     images: ImageCache
     shows_answers: bool = False
     change_key: str = ""
+    lake: str = ""
     saved: int = 0
+    revision: int = 0
     _lock: Lock = field(default_factory=Lock, init=False)
 
     def state(self) -> dict[str, Any]:
@@ -46,6 +50,7 @@ class Service:
                 "annotator": self.session.annotator,
                 "showsAnswers": self.shows_answers,
                 "changeKey": self.change_key,
+                "lake": self.lake,
                 **self._position_state(-1),
             }
 
@@ -84,6 +89,7 @@ class Service:
     def answer_face(self, position: int, request: Mapping[str, Any]) -> dict[str, Any]:
         """Store the answer to a face item."""
         with self._lock:
+            self._require_current(request)
             self._store(self.session.answer_face(position, messages.text(request.get("answer")), datetime.now(UTC)))
             state = self._position_state(position)
         return state | ({"model": [self._p_female(self.session.item(position))]} if self.shows_answers else {})
@@ -93,12 +99,13 @@ class Service:
         frame = self._frame(self.session.item(position))
         detected, missed = messages.frame_answers(request, frame)
         with self._lock:
+            self._require_current(request)
             self._store(self.session.answer_frame(position, detected, missed, frame.size, datetime.now(UTC)))
             state = self._position_state(position)
         model = [face.p_female for face in messages.counted(frame)]
         return state | ({"model": model} if self.shows_answers else {})
 
-    def skip(self, position: int, _: Mapping[str, Any]) -> dict[str, Any]:
+    def skip(self, position: int, request: Mapping[str, Any]) -> dict[str, Any]:
         """Skip an item; raises UsageError if its image can be shown."""
         item = self.session.item(position)
         try:
@@ -107,28 +114,39 @@ class Service:
                 self._frame(item)
         except GfpipeError:
             with self._lock:
+                self._require_current(request)
                 self._store(self.session.skip(position, datetime.now(UTC)))
                 return self._position_state(position)
         raise UsageError("this image can be shown: answer it, with “cannot tell” if need be")
 
-    def undo(self) -> dict[str, Any]:
+    def undo(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Remove the latest reply and return it, so that a frame need not be answered from the start."""
         latest = self.session.latest
         if latest is None:
             return self.state() | {"undone": None, "reply": None}
         reply = self.item(latest.position)["reply"]
         with self._lock:
+            self._require_current(request)
             self.answers.remove(latest.position)
             self.session.forget(latest.position)
+            self.revision += 1
             return self._position_state(-1) | {"undone": latest.position, "reply": reply}
 
     def _store(self, reply: Reply) -> None:
         self.answers.write(reply)
         self.session.record(reply)
         self.saved += 1
+        self.revision += 1
+
+    def _require_current(self, request: Mapping[str, Any]) -> None:
+        if request.get("revision", self.revision) != self.revision:
+            raise UsageError(
+                "Not saved: this queue was labelled in another tab or window meanwhile. Reload this page to go on here."
+            )
 
     def _position_state(self, position: int) -> dict[str, Any]:
         return {
+            "revision": self.revision,
             "next": self.session.next_open(position),
             "firstSkipped": self.session.first_skipped(),
             "progress": self.session.progress(datetime.now().astimezone()).to_dict(),

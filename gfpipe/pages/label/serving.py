@@ -60,7 +60,7 @@ def application(
     with AnswerFile(lake, queue, annotator) as answers:
         session, detections = Session(queue, annotator, answers.replies), Detections(lake)
         with closing(ImageCache(lake, detections)) as images:
-            service = Service(session, answers, detections, images, shows_answers)
+            service = Service(session, answers, detections, images, shows_answers, lake=lake)
             app = AccessControl(web.application(service), access.hosts_of(host, port), port)
             service.change_key = app.change_key
             yield app, service, session

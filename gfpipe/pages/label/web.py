@@ -60,7 +60,7 @@ def application(service: Service) -> Starlette:
             Route(f"{position}/{FACE}", change(service.answer_face), methods=["POST"]),
             Route(f"{position}/{FRAME}", change(service.answer_frame), methods=["POST"]),
             Route(f"{position}/skip", change(service.skip), methods=["POST"]),
-            Route("/api/undo", change(lambda *_: service.undo()), methods=["POST"]),
+            Route("/api/undo", change(lambda _, request: service.undo(request)), methods=["POST"]),
         ],
         exception_handlers=files.HANDLERS,
     )

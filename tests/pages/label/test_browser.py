@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from gfpipe.labelling.design.queues import FACE
@@ -19,6 +20,7 @@ from tests.pages.label.pages import Served, serving
 
 pytestmark = pytest.mark.slow
 
+KNOWS_HELP = "localStorage.setItem('gfpipe/help', 'shown')"
 TIMEOUT = 30_000  # milliseconds; test machines are busy
 
 
@@ -55,6 +57,7 @@ def visit(browser: Browser, broadcasts: str) -> Iterator[Visit]:
     with serving(broadcasts, label_queue) as served:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.set_default_timeout(TIMEOUT)
+        page.add_init_script(KNOWS_HELP)
         visit = Visit(page, broadcasts, served, PageLog.of(page))
         page.goto(served.entry)
         visit.wait_for(0)
@@ -98,6 +101,7 @@ def test_a_queue_is_answered_with_the_keyboard(visit: Visit) -> None:
     visit.press("w")
     expect(page.get_by_role("heading", name="All done")).to_be_visible()
     expect(page.locator("#summary")).to_have_text("5 of 5 answered.")
+    expect(page.locator("#finished")).to_contain_text(f"gfpipe publish --lake {visit.lake}")
     assert visit.labels == ["female", "male", "male", "male", "female"]
     assert [row["whole_picture"] for row in rows(visit.lake, "labels")] == [False, False, True, True, False]
     assert visit.log.messages == []
@@ -209,6 +213,53 @@ def test_help_opens_and_closes_and_disables_keys(visit: Visit) -> None:
     assert not Path(visit.lake, "labels").exists() or visit.labels == []
 
 
+def test_the_help_opens_on_the_first_visit_only(browser: Browser, broadcasts: str) -> None:
+    with serving(broadcasts, mixed(broadcasts)) as served:
+        page = browser.new_page()
+        visit = Visit(page, broadcasts, served, PageLog.of(page))
+        page.goto(served.entry)
+        dialog = page.get_by_role("dialog", name="What would a viewer see?")
+        expect(dialog).to_be_visible(timeout=TIMEOUT)
+        visit.wait_for(0)
+        visit.press("m", "Enter")  # no answer; closes the help
+        expect(dialog).to_be_hidden()
+        page.reload()
+        visit.wait_for(0)
+        expect(dialog).to_be_hidden()
+        page.close()
+
+
+def test_a_stale_tab_says_so_and_overwrites_nothing(visit: Visit, browser: Browser) -> None:
+    other = browser.new_page()
+    stale = Visit(other, visit.lake, visit.served, PageLog.of(other))
+    other.add_init_script(KNOWS_HELP)
+    other.goto(visit.served.entry)
+    stale.wait_for(0)
+    visit.press("m")
+    visit.wait_for(1)
+    stale.press("w")
+    stale.expect_status("another tab or window")
+    assert visit.labels == ["male"]
+    other.reload()
+    stale.wait_for(1)
+    stale.press("w")
+    stale.wait_for(2)
+    visit.press("w")
+    visit.expect_status("Reload this page")
+    assert visit.labels == ["male", "female"]
+    other.close()
+
+
+@pytest.mark.parametrize("keys", [(), ("?",), ("ArrowRight", "ArrowRight")], ids=["face", "help", "frame"])
+def test_axe_finds_nothing_serious_and_one_heading_of_the_first_level(visit: Visit, keys: tuple[str, ...]) -> None:
+    visit.press(*keys)
+    if "ArrowRight" in keys:
+        visit.wait_for(2)
+    expect(visit.page.get_by_role("heading", level=1, include_hidden=True)).to_have_count(1)
+    found = Axe().run(visit.page, options={"resultTypes": ["violations"]}).response["violations"]
+    assert [rule["id"] for rule in found if rule["impact"] in ("serious", "critical")] == []
+
+
 def test_controls_have_names_and_text_has_contrast(visit: Visit) -> None:
     for _ in range(3):
         for control in visit.page.locator("button:visible").all():
@@ -242,6 +293,7 @@ def test_touch_draws_only_in_drawing_mode(browser: Browser, broadcasts: str) -> 
     with serving(broadcasts, label_queue) as served:
         context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
         page = context.new_page()
+        page.add_init_script(KNOWS_HELP)
         visit = Visit(page, broadcasts, served, PageLog.of(page))
         page.goto(served.entry)
         visit.wait_for(0)
@@ -268,6 +320,7 @@ def test_an_unavailable_picture_is_reported_and_skipped(browser: Browser, broadc
     label_queue = queue(broadcasts, elsewhere, face)
     with serving(broadcasts, label_queue) as served:
         page = browser.new_page()
+        page.add_init_script(KNOWS_HELP)
         visit = Visit(page, broadcasts, served, PageLog.of(page))
         page.goto(served.entry)
         expect(page.get_by_role("alert")).to_contain_text("This picture cannot be shown", timeout=TIMEOUT)
@@ -299,6 +352,7 @@ def test_names_are_text_of_the_page(browser: Browser, tmp_path: Path) -> None:
         kept.keep(lake, Recording(str(path), name, name, datetime(2001, 3, day, 20, tzinfo=UTC)), 1)
     with serving(lake, queue(lake, *items(lake, FACE))) as served:
         page = browser.new_page()
+        page.add_init_script(KNOWS_HELP)
         log = PageLog.of(page)
         page.goto(served.entry)
         for shown in HOSTILE.values():

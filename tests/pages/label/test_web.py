@@ -106,6 +106,23 @@ def test_a_frame_is_saved_as_a_whole(page: Visitor, broadcasts: str) -> None:
     assert again["missed"][0]["answer"] == "female"
 
 
+def test_a_page_that_knows_an_earlier_state_changes_nothing(page: Visitor, broadcasts: str) -> None:
+    known = {"revision": page.get("/api/session").json()["revision"]}
+    state = page.post("/api/items/0/face", {"answer": "male", **known}).json()
+    faces = {str(face["index"]): "male" for face in page.get("/api/items/2").json()["faces"]}
+    for path, body in (
+        ("/api/items/0/face", {"answer": "female", **known}),
+        ("/api/items/2/frame", {"detected": faces, **known}),
+        ("/api/undo", known),
+    ):
+        refused = page.post(path, body)
+        assert refused.status_code == 400
+        assert "another tab" in refused.json()["problem"]
+    assert [row["answer"] for row in rows(broadcasts, "labels")] == ["male"]
+    state = page.post("/api/undo", {"revision": state["revision"]}).json()
+    assert page.post("/api/items/0/face", {"answer": "female", "revision": state["revision"]}).status_code == 200
+
+
 def test_an_empty_frame_has_no_labels(page: Visitor, broadcasts: str) -> None:
     assert page.get("/api/items/3").json()["faces"] == []
     assert page.post("/api/items/3/frame", {"detected": {}, "missed": []}).json()["progress"]["done"] == 1

@@ -2,7 +2,7 @@
 
 import { FrameEditor, mark } from './frame.js';
 import { ItemCache, fetchImage, release } from './items.js';
-import { drafts, openSession, request } from './server.js';
+import { drafts, isFirstVisit, openSession, request } from './server.js';
 import {
   $, ANSWER_NAMES, answerButtons, loadImage, modelText, showControls, showError, showFinished, showItem, showProgress, showStatus,
 } from './view.js';
@@ -99,7 +99,7 @@ async function change(path, body, savedText, nextPosition = response => response
   if (isBusy) return;
   isBusy = true;
   try {
-    state = await (await request(path, body)).json();
+    state = await (await request(path, { ...body, revision: state.revision })).json();
     if (current) cache.drop(current.position);
     showStatus(savedText(state));
     isBusy = false;
@@ -252,8 +252,12 @@ async function start() {
     state = await openSession();
     $('annotator').textContent = state.annotator;
     $('queue').textContent = `· ${state.queue}`;
+    $('heading').textContent = `Labelling of the queue ${state.queue}`;
+    $('publish').textContent = `gfpipe publish --lake ${state.lake}`;
+    $('agreement').textContent = `gfpipe label agreement --lake ${state.lake}`;
     $('help-model').textContent = state.showsAnswers ? ' until you have answered' : '';
     listen();
+    if (isFirstVisit()) openHelp();
     await show(state.next);
   } catch (error) {
     showError(error);

@@ -13,6 +13,15 @@ export async function openSession() {
 
 export const request = (path, body) => send(path, body, session?.changeKey, 'gfpipe label serve');
 
+// Whether this browser opens the page for the first time, so that the help is read before the first answer.
+export function isFirstVisit() {
+  try {
+    const isFirst = !localStorage.getItem('gfpipe/help');
+    localStorage.setItem('gfpipe/help', 'shown');
+    return isFirst;
+  } catch { return false; } // storage disabled
+}
+
 // The answers to a frame are saved together. Until then they are stored in the browser, to survive a reload.
 export const drafts = {
   key(position) { return ['gfpipe', session.queue, session.drawn, session.annotator, position].join('/'); },

@@ -1,0 +1,1 @@
+"""The faces of a recording in the formats of players and annotation tools: subtitles, ELAN, Web Annotation."""
