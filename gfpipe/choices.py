@@ -58,6 +58,16 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
+class Language(StrEnum):
+    """Languages of the report."""
+
+    EN = "en"
+    FR = "fr"
+    JA = "ja"
+    DE = "de"
+    ES = "es"
+
+
 class Shape(StrEnum):
     """Formats of an export."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from typer import Argument, Option
 
-from gfpipe.choices import DEFAULT_MIN_FACE, DEFAULT_MIN_SCORE, Copies, Overlaps, Shape
+from gfpipe.choices import DEFAULT_MIN_FACE, DEFAULT_MIN_SCORE, Copies, Language, Overlaps, Shape
 from gfpipe.cli import console
 from gfpipe.cli.options import (
     MORE,
@@ -128,7 +128,7 @@ def stats(
 @command(
     app,
     "gfpipe report --lake lake --out report.html",
-    "gfpipe report --lake lake --out spring.html --since 2001-03-01 --until 2001-05-31",
+    "gfpipe report --lake lake --out spring.html --since 2001-03-01 --until 2001-05-31 --lang fr",
 )
 def report(
     *,
@@ -136,12 +136,13 @@ def report(
     out: Annotated[Path, Option(dir_okay=False, metavar="FILE", help="The page; an existing file is replaced.")] = (
         Path("report.html")
     ),
+    lang: Annotated[Language, Option(help="Language of the page, its numbers and dates.")] = Language.EN,
     options: QuestionOptions,
 ) -> None:
     """Write one self-contained HTML page: figures, intervals, coverage, method and limits."""
     from gfpipe.stages.figures import report as stage  # noqa: PLC0415
 
-    stage.run(lake, out, options.question())
+    stage.run(lake, out, options.question(), lang)
     console.say(f"Written to {out}; open it in a browser.")
 
 

@@ -48,6 +48,7 @@ _CONFIG: Final[dict[str, Any]] = {
     "header": {"labelFontSize": 12, "labelFontWeight": "bold", "labelColor": INK, "labelAnchor": "start"},
     "text": {"fontSize": 11, "color": INK},
 }
+_SEPARATORS: Final = {"decimal": ".", "thousands": ","}
 _PADDING: Final = {"left": 0, "right": 10, "top": 2, "bottom": 4}
 
 
@@ -59,10 +60,14 @@ class Plan:
     data: Mapping[str, Sequence[Datum]]
 
 
-def svg(plan: Plan, **properties: Any) -> str:
-    """Render a figure; `properties` are top-level Vega-Lite properties such as ``background`` and ``padding``."""
+def svg(plan: Plan, separators: Mapping[str, str] = _SEPARATORS, **properties: Any) -> str:
+    """Render a figure; `properties` are top-level Vega-Lite properties such as ``background`` and ``padding``.
+
+    `separators` are the ``decimal`` separator of numbers and that of ``thousands``.
+    """
     spec = plan.chart.to_dict(validate=False) | {"config": _CONFIG, "padding": _PADDING, "datasets": dict(plan.data)}
-    drawn: str = vl_convert.vegalite_to_svg(spec | properties)
+    numbers = {**separators, "grouping": [3], "currency": ["", ""]}
+    drawn: str = vl_convert.vegalite_to_svg(spec | properties, format_locale=numbers)
     return drawn
 
 
@@ -77,13 +82,15 @@ def layered(*charts: alt.Chart) -> alt.LayerChart:
     return alt.LayerChart(layer=list(charts))
 
 
-def share_axis(domain: tuple[float, float], most: int, title: str | None = None, **options: Any) -> alt.Axis:
-    """An axis in per cent with at most `most` + 1 round numbers."""
+def share_axis(
+    domain: tuple[float, float], most: int, title: str | None = None, unit: str = " %", **options: Any
+) -> alt.Axis:
+    """An axis in per cent with at most `most` + 1 round numbers, each followed by `unit`."""
     length = domain[1] - domain[0]
     step = next((step for step in (0.01, 0.02, 0.05, 0.1, 0.2) if length / step <= most), 0.25)
     first, last = math.ceil(domain[0] / step - 1e-9), math.floor(domain[1] / step + 1e-9)
     values = [round(index * step, 2) for index in range(first, last + 1)]
-    return alt.Axis(values=values, labelExpr="round(datum.value * 100) + ' %'", title=title, **options)
+    return alt.Axis(values=values, labelExpr=f"round(datum.value * 100) + '{unit}'", title=title, **options)
 
 
 def blend(pale: str, dark: str, share: float) -> str:

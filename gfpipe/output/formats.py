@@ -75,6 +75,7 @@ class Format:
 TEXT: Final = Format()
 COUNT: Final = Format()
 PERCENT: Final = Format(1, 100, "%")
+WHOLE_PERCENT: Final = Format(0, 100, "%")
 DIFFERENCE: Final = Format(1, signed=True)  # of two percentages, in points
 RATIO: Final = Format(2)
 HOURS: Final = Format(None)

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from gfpipe.output import names
+from gfpipe.report.periods import Unit
 
 
 @dataclass(frozen=True)
@@ -17,11 +18,12 @@ class Facts:
     Attributes:
         period: first and last day on air; by default from the coverage.
         models: ids of the classifiers of perceived gender.
-        sampling: sampling of pictures, as a phrase.
+        samplings: each sampling of pictures, and the longest time that one represents, in seconds.
         min_face: minimum face height, in lines of a picture of 360 lines.
         undecided: the values of `p_female` between which a face is undecided.
-        exclusions: excluded material, one phrase each, such as "commercials (412 intervals)".
+        exclusions: names of the files whose intervals are excluded.
         versions: program to version.
+        digest: of the data that the figures were computed from.
         generated_at: time at which the warehouse was read.
     """
 
@@ -29,12 +31,13 @@ class Facts:
     period: tuple[date, date] | None = None
     models: tuple[str, ...] = ()
     detector: str | None = None
-    sampling: str | None = None
+    samplings: tuple[tuple[str, float], ...] = ()
     min_face: float | None = None
     min_score: float | None = None
     undecided: tuple[float, float] | None = None
     exclusions: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    digest: str | None = None
     generated_at: datetime | None = None
 
 
@@ -44,22 +47,28 @@ class Contents:
 
     Attributes:
         headline: the row of `estimates` for the whole archive.
-        months: `estimates` by month; rows with a channel are shown by channel.
+        unit: of the series.
+        series: `estimates` by `unit` (month, week or date); rows with a channel are shown by channel.
         channels: `estimates` by channel.
         programmes: `estimates` by channel and programme, in any order.
         weekday_hours: `estimates` by weekday (1 Monday … 7) and hour (0 … 23).
         coverage: the report `coverage`: a row a channel and air_date.
+        missing: recordings that failed, are missing, rejected, damaged or of unknown length: the columns of
+            `recording_coverage` and `hours_missing`; those of known length first, the largest first. `of_kind` is the
+            number of all with (or all without) known length, of which some are listed, `hours_of_kind` their hours.
         sensitivity: `sensitivity_overall`: variant, share, difference (percentage points from the first).
         recall: `detector_recall`.
         confusion: `confusion`: channel, size, answer, perceived_gender, faces.
     """
 
     headline: Mapping[str, Any]
-    months: pa.Table
+    unit: Unit
+    series: pa.Table
     channels: pa.Table
     programmes: pa.Table
     weekday_hours: pa.Table
     coverage: pa.Table
+    missing: pa.Table
     sensitivity: pa.Table
     recall: pa.Table
     confusion: pa.Table

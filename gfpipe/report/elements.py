@@ -10,7 +10,9 @@ from typing import Any, Final
 
 from markupsafe import Markup, escape
 
-from gfpipe.output.formats import UNKNOWN, Format, known
+from gfpipe.output.formats import PERCENT, UNKNOWN, Format, known
+from gfpipe.report import language
+from gfpipe.report.language import _, say
 
 Row = Mapping[str, Any]
 
@@ -27,8 +29,9 @@ def element(value: float, name: str, form: Format, group: str = ALL, unit: bool 
     """A number that belongs to no row."""
     exact = repr(int(value)) if value.is_integer() else repr(value)
     scale = ' data-unit="%"' if form.unit == "%" else ""
+    shown = language.number(value, form, unit)
     return Markup(  # noqa: S704 - names and texts are ours; tens of thousands of elements, so no Markup.format
-        f'<data value="{exact}"{scale} data-name="{name}" data-group="{escape(group)}">{form.text(value, unit)}</data>'
+        f'<data value="{exact}"{scale} data-name="{name}" data-group="{escape(group)}">{shown}</data>'
     )
 
 
@@ -41,9 +44,21 @@ def interval(row: Row, name: str, form: Format, group: str = ALL) -> Markup:
     return Markup('<span class="interval">{}–{}</span>').format(low, high)
 
 
+def share(row: Row, name: str, keys: Iterable[str]) -> Markup:
+    """A share with its interval, or the remark that it has none."""
+    group = group_of(row, keys) or ALL
+    ends = interval(row, name, PERCENT, group)
+    return say("{value} ({interval})", value=number(row, name, PERCENT, group), interval=ends or _("no interval"))
+
+
+def share_text(row: Row, name: str) -> str:
+    """As :func:`share`, as text."""
+    return str(share(row, name, ()).striptags())
+
+
 def has_interval(row: Row, name: str) -> bool:
-    """Whether both ends are known."""
-    return known(row.get(f"{name}_low")) is not None and known(row.get(f"{name}_high")) is not None
+    """Whether a value and both ends of its interval are known."""
+    return all(known(row.get(f"{name}{end}")) is not None for end in ("", "_low", "_high"))
 
 
 def group_of(row: Row, keys: Iterable[str]) -> str:

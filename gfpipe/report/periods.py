@@ -1,191 +1,137 @@
-"""Days, weeks and months: names, gaps, and the calendar of coverage."""
+"""Days, weeks and months: names, gaps, and labels of axes."""
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Any, Final, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, time, timedelta
+from typing import Final, Literal
 
-import pyarrow as pa
-import pyarrow.compute as pc
+from babel import dates
 
-from gfpipe.output.formats import known
 from gfpipe.report.elements import Row
+from gfpipe.report.language import N_, current, text
 
 Unit = Literal["day", "week", "month"]
 Label = str | list[str]
 
-WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-UNKNOWN: Final = "not named"
-_DAYS_BY_DAY: Final = 62
-_DAYS_BY_WEEK: Final = 2 * 53 * 7
-_ALMOST_ALL: Final = 0.99
+KEY: Final[dict[Unit, str]] = {"day": "date", "week": "week", "month": "month"}  # column of the warehouse
+HEADINGS: Final[dict[Unit, str]] = {"day": N_("Day"), "week": N_("Week"), "month": N_("Month")}
+_DAYS_BY_DAY: Final = 31
+_DAYS_BY_WEEK: Final = 26 * 7
+_LABEL_WIDTH: Final = {"day": 50, "week": 36, "month": 36}
 
 
 def day(when: date) -> str:
     """7 March 2024."""
-    return f"{when.day} {when:%B %Y}"
+    return dates.format_date(when, "long", locale=current().locale)
 
 
 def span(first: date, last: date) -> str:
-    """7 March 2024; 7–8 March 2024; 7 March – 2 April 2024; 7 March 2014 – 2 April 2024."""
+    """7 March 2024, or 7 Mar – 2 Apr 2024."""
     if first == last:
         return day(first)
-    if (first.year, first.month) == (last.year, last.month):
-        return f"{first.day}–{day(last)}"
-    return f"{first.day} {first:%B} – {day(last)}" if first.year == last.year else f"{day(first)} – {day(last)}"
+    return dates.format_interval(first, last, "yMMMd", locale=current().locale)
 
 
-def month_name(month: str) -> str:
-    """``2024-03`` as March 2024."""
-    return f"{date.fromisoformat(f'{month}-01'):%B %Y}"
+def weekday(number: int, short: bool = False) -> str:
+    """Name of a weekday, 1 Monday … 7."""
+    width: Literal["abbreviated", "wide"] = "abbreviated" if short else "wide"
+    return str(dates.get_day_names(width, "stand-alone", current().locale)[number - 1])
 
 
-def with_missing_months(rows: Iterable[Row]) -> list[Row]:
-    """Sort rows by month and insert an empty row for each missing month in between."""
-    rows_of_month = {row["month"]: row for row in rows if row.get("month") is not None}
-    if not rows_of_month:
+def clock(hour: int) -> str:
+    """13:00."""
+    return dates.format_time(time(hour), "short", locale=current().locale)
+
+
+def name(start: date, unit: Unit) -> str:
+    """Name of a period, such as ``week of 4 March 2024``."""
+    if unit == "month":
+        return dates.format_skeleton("yMMMM", start, locale=current().locale)
+    return day(start) if unit == "day" else text("week of {day}", day=day(start))
+
+
+def key(start: date, unit: Unit) -> str:
+    """The period in SQL."""
+    return {"day": f"{start}", "week": f"{start:%G-W%V}", "month": f"{start:%Y-%m}"}[unit]
+
+
+def series_units(first: date, last: date) -> tuple[Unit, ...]:
+    """Units of a series over these days, the finest first; coarser ones serve if there are too few recordings."""
+    days = (last - first).days + 1
+    if days < 7:
+        return ("day",)
+    return ("day", "week") if days <= _DAYS_BY_DAY else ("week", "month") if days <= _DAYS_BY_WEEK else ("month",)
+
+
+def series(rows: Iterable[Row], unit: Unit) -> list[Row]:
+    """Rows in order with their ``start`` and an empty row for each missing period in between."""
+    row_of = {_parse(row[KEY[unit]], unit): row for row in rows if row.get(KEY[unit]) is not None}
+    if not row_of:
         return []
-    starts = _starts(_first(min(rows_of_month)), _first(max(rows_of_month)), "month")
-    return [rows_of_month.get(f"{start:%Y-%m}", {"month": f"{start:%Y-%m}"}) for start in starts]
+    empty = ((start, {KEY[unit]: key(start, unit)}) for start in starts(min(row_of), max(row_of), unit))
+    return [{**row_of.get(start, row), "start": start} for start, row in empty]
 
 
-def month_labels(months: Sequence[str], most: int) -> dict[str, Label]:
-    """Labels for about `most` months of an axis: every, every second, third or sixth month, or Januaries."""
-    for step in (1, 2, 3, 6):
-        if len(months) <= most * step:
-            named = [month for month in months if (int(month[5:]) - 1) % step == 0] or list(months[:1])
-            return {
-                month: [f"{_first(month):%b}", month[:4] if at == 0 or month.endswith("-01") else ""]
-                for at, month in enumerate(named)
-            }
-    every = -(-len(months) // (12 * most))
-    return {month: month[:4] for month in months if month.endswith("-01") and int(month[:4]) % every == 0}
-
-
-@dataclass(frozen=True)
-class Calendar:
-    """Coverage by channel and day, week or month.
-
-    Attributes:
-        starts: first day of each cell, without gaps.
-        cells: channel, start, coverage_hours_scheduled, coverage_hours_analysed, coverage_share (by the day on which
-            recordings began, unlike the hours of `estimates`), state, and `short`: whether the cell has less than half
-            of the channel's median hours.
-        undated: entries of the schedule without a date, which are not part of the calendar.
-    """
-
-    unit: Unit
-    channels: tuple[str, ...]
-    starts: tuple[date, ...]
-    cells: tuple[Row, ...]
-    undated: int
-
-    def cell_name(self, start: date) -> str:
-        """Name of a cell, such as ``week of 4 March 2024``."""
-        return {"day": day(start), "week": f"week of {day(start)}", "month": f"{start:%B %Y}"}[self.unit]
-
-    def labels(self, starts: Sequence[date], cell: float) -> dict[str, Label]:
-        """Labels of an axis that do not overlap, for cells of `cell` pixels."""
-        if self.unit == "month":
-            named = month_labels([f"{start:%Y-%m}" for start in starts], max(1, int(len(starts) * cell // 34)))
-            return {f"{month}-01": label for month, label in named.items()}
-        if self.unit == "day":
-            return {f"{start}": f"{start.day} {start:%b}" for start in starts[:: math.ceil(50 / cell)]}
-        chosen: list[int] = []
-        for at in reversed(range(len(starts))):  # from the end, because the first month may have a single week
-            begins = at == 0 or starts[at].month != starts[at - 1].month
-            if begins and (not chosen or (chosen[0] - at) * cell >= 36):
-                chosen.insert(0, at)
-        years = {starts[at].year: at for at in reversed(chosen)}
-        return {
-            f"{starts[at]}": [f"{starts[at]:%b}", f"{starts[at].year}" if years[starts[at].year] == at else ""]
-            for at in chosen
-        }
-
-
-def calendar(coverage: pa.Table) -> Calendar:
-    """Aggregate the report `coverage` to a calendar."""
-    dated = coverage.filter(pc.is_valid(coverage["air_date"]))
-    undated = coverage.filter(pc.is_null(coverage["air_date"]))
-    lost = int(pc.sum(undated["recordings"]).as_py() or 0)
-    if not dated.num_rows:
-        return Calendar("day", (), (), (), lost)
-    days = dated["air_date"].cast(pa.date32())
-    first, last = pc.min(days).as_py(), pc.max(days).as_py()
-    days_in_all = (last - first).days + 1
-    unit: Unit = "day" if days_in_all <= _DAYS_BY_DAY else "week" if days_in_all <= _DAYS_BY_WEEK else "month"
-    sums = _sums(dated.set_column(dated.column_names.index("air_date"), "air_date", days), unit)
-    channels = tuple(dict.fromkeys(channel for channel, _ in sorted(sums)))
-    starts = tuple(_starts(_start(first, unit), last, unit))
-    cells = [_cell(channel, start, sums.get((channel, start))) for channel in channels for start in starts]
-    return Calendar(unit, channels, starts, tuple(_with_short(cells)), lost)
-
-
-def _sums(dated: pa.Table, unit: Unit) -> dict[tuple[str, date], Row]:
-    """Sums by channel and cell."""
-    cells = pa.table(
-        {
-            "channel": pc.fill_null(dated["channel"].cast(pa.string()), UNKNOWN),
-            "start": pc.floor_temporal(dated["air_date"], unit=unit).cast(pa.date32()),
-            "scheduled": dated["scheduled_seconds"].cast(pa.float64()),
-            "analysed": dated["analysed_seconds"].cast(pa.float64()),
-        }
-    )
-    added = cells.group_by(["channel", "start"]).aggregate([("scheduled", "sum"), ("analysed", "sum")])
-    return {(row["channel"], row["start"]): row for row in added.to_pylist()}
-
-
-def _cell(channel: str, start: date, sums: Row | None) -> dict[str, Any]:
-    if sums is None:
-        return {"channel": channel, "start": start, "state": "none"}
-    scheduled, analysed = known(sums["scheduled_sum"]), known(sums["analysed_sum"]) or 0.0
-    share = min(1.0, analysed / scheduled) if scheduled else None
-    return {
-        "channel": channel,
-        "start": start,
-        "coverage_hours_scheduled": None if scheduled is None else scheduled / 3600,
-        "coverage_hours_analysed": analysed / 3600,
-        "coverage_share": share,
-        "state": _state(analysed, share),
-    }
-
-
-def _state(analysed: float, share: float | None) -> str:
-    if not analysed:
-        return "nothing"
-    if share is None:
-        return "unknown"
-    return "all" if share >= _ALMOST_ALL else "most" if share >= 0.9 else "half" if share >= 0.5 else "less"
-
-
-def _with_short(cells: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
-    hours = defaultdict(list)
-    cells = list(cells)
-    for cell in cells:
-        if known_hours := _hours(cell):
-            hours[cell["channel"]].append(known_hours)
-    usual = {channel: sorted(values)[len(values) // 2] for channel, values in hours.items()}
-    for cell in cells:
-        yield {**cell, "short": 0 < _hours(cell) < usual.get(cell["channel"], 0) / 2}
-
-
-def _hours(cell: Row) -> float:
-    return max(cell.get("coverage_hours_scheduled") or 0, cell.get("coverage_hours_analysed") or 0)
-
-
-def _starts(first: date, last: date, unit: Unit) -> Iterator[date]:
+def starts(first: date, last: date, unit: Unit) -> Iterator[date]:
+    """First days of all periods between two days."""
+    first = start_of(first, unit)
     while first <= last:
         yield first
-        first = _start(first + timedelta(days={"day": 1, "week": 7, "month": 31}[unit]), unit)
+        first = start_of(first + timedelta(days={"day": 1, "week": 7, "month": 31}[unit]), unit)
 
 
-def _start(when: date, unit: Unit) -> date:
+def start_of(when: date, unit: Unit) -> date:
+    """First day of the period of a day."""
     if unit == "week":
         return when - timedelta(days=when.weekday())
     return when.replace(day=1) if unit == "month" else when
 
 
-def _first(month: str) -> date:
-    return date.fromisoformat(f"{month}-01")
+def labels(all_starts: Sequence[date], unit: Unit, cell: float) -> dict[str, Label]:
+    """Labels of an axis that do not overlap, for periods of `cell` pixels, by the ISO date of the start."""
+    most = max(1, int(len(all_starts) * cell // _LABEL_WIDTH[unit]))
+    if unit == "month":
+        return _month_labels(all_starts, most)
+    if unit == "day":
+        shown = all_starts[:: math.ceil(_LABEL_WIDTH[unit] / cell)]
+        return {f"{start}": dates.format_skeleton("MMMd", start, locale=current().locale) for start in shown}
+    return _labels_of_weeks(all_starts, cell)
+
+
+def _month_labels(all_starts: Sequence[date], most: int) -> dict[str, Label]:
+    """Every, every second, third or sixth month, or Januaries."""
+    for step in (1, 2, 3, 6):
+        if len(all_starts) <= most * step:
+            named = [start for start in all_starts if (start.month - 1) % step == 0] or list(all_starts[:1])
+            return {
+                f"{start}": _month_label(start, with_year=at == 0 or start.month == 1) for at, start in enumerate(named)
+            }
+    every = -(-len(all_starts) // (12 * most))
+    return {f"{start}": f"{start.year}" for start in all_starts if start.month == 1 and start.year % every == 0}
+
+
+def _labels_of_weeks(all_starts: Sequence[date], cell: float) -> dict[str, Label]:
+    """The first week of each month, if there is room for it."""
+    chosen: list[int] = []
+    for at in reversed(range(len(all_starts))):  # from the end, because the first month may have a single week
+        begins = at == 0 or all_starts[at].month != all_starts[at - 1].month
+        if begins and (not chosen or (chosen[0] - at) * cell >= _LABEL_WIDTH["week"]):
+            chosen.insert(0, at)
+    first_of_year = {all_starts[at].year: at for at in reversed(chosen)}
+    return {
+        f"{all_starts[at]}": _month_label(all_starts[at], with_year=first_of_year[all_starts[at].year] == at)
+        for at in chosen
+    }
+
+
+def _month_label(start: date, with_year: bool) -> Label:
+    return [dates.format_skeleton("MMM", start, locale=current().locale), f"{start.year}" if with_year else ""]
+
+
+def _parse(value: str | date, unit: Unit) -> date:
+    if isinstance(value, date):
+        return value
+    if unit == "week":
+        year, week = value.split("-W")
+        return date.fromisocalendar(int(year), int(week), 1)
+    return date.fromisoformat(f"{value}-01" if unit == "month" else value)

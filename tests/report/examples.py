@@ -31,8 +31,8 @@ WITH_INTERVALS = (
     "share_female_face_time_tracks",
 )
 CORRECTED = ("share_female_face_time", "share_female_presence_time", "share_male_presence_time")
-TOO_FEW_RECORDINGS = "2 recordings; an interval needs at least 5"
-NO_LABELS = "no labelled faces: run gfpipe label import"
+TOO_FEW_RECORDINGS = "fewer than 5 recordings"
+NO_LABELS = "no labels: gfpipe label import"
 EVIL = '<script>alert("news")</script> & Söhne’s “late” talk, with a title that does not know when to stop'
 
 Row = dict[str, Any]
@@ -141,7 +141,8 @@ def small() -> Contents:
     ]
     return Contents(
         headline=estimate({}, hours=2.11, scheduled=2.5, share=0.5, recordings=3),
-        months=estimates([estimate({"month": "2024-03", "channel": None}, hours=2.11, scheduled=2.5, share=0.5)]),
+        unit="month",
+        series=estimates([estimate({"month": "2024-03", "channel": None}, hours=2.11, scheduled=2.5, share=0.5)]),
         channels=estimates(channels),
         programmes=estimates(
             [
@@ -166,6 +167,7 @@ def small() -> Contents:
                 "reasons": [None, "the file is damaged or cut short there"],
             }
         ),
+        missing=missing(),
         sensitivity=pa.table(
             {
                 "variant": ["as published", "every 2nd sample", "over tracks"],
@@ -180,10 +182,17 @@ def small() -> Contents:
             period=(night, night),
             models=("cydral-gender-v1",),
             detector="retinaface-mobilenet0.25",
-            sampling="keyframes, at most 1 s apart",
+            samplings=(("keyframes", 1.0),),
             generated_at=datetime(2024, 3, 8, 6, 30, tzinfo=UTC),
         ),
     )
+
+
+def missing(*rows: Row, of_kind: int = 1, hours_of_kind: float = 1.0) -> pa.Table:
+    """Recordings that failed, are missing or of unknown length; each row names what differs from a film of an hour."""
+    usual = {"channel": "north", "programme": "film", "air_date": date(2024, 3, 7), "path": "/archive/film.ts"}
+    usual |= {"status": "failed", "hours_missing": 1.0, "of_kind": of_kind, "hours_of_kind": hours_of_kind}
+    return pa.Table.from_pylist([usual | row for row in rows] or [usual]).slice(0, len(rows))
 
 
 CONFUSION = (
@@ -214,7 +223,8 @@ def large(channels: int = 10, months: int = 120, programmes: int = 2000) -> Cont
         headline=estimate(
             {}, hours=803_211.4, scheduled=871_200, share=0.3153, half_width=0.0041, corrected=True, recordings=871_204
         ),
-        months=estimates([row for row in by_month if row["month"] != "2017-05"] + by_channel_month),
+        unit="month",
+        series=estimates([row for row in by_month if row["month"] != "2017-05"] + by_channel_month),
         channels=estimates(
             [
                 estimate(
@@ -257,6 +267,7 @@ def large(channels: int = 10, months: int = 120, programmes: int = 2000) -> Cont
             ]
         ),
         coverage=_coverage(names, date(2014, 1, 1), 30.44 * months),
+        missing=missing(),
         sensitivity=_sensitivity(),
         recall=_recall(names),
         confusion=_confusion(names),
@@ -265,10 +276,10 @@ def large(channels: int = 10, months: int = 120, programmes: int = 2000) -> Cont
             period=(date(2014, 1, 1), date(2014, 1, 1) + timedelta(30.44 * months)),
             models=("cydral-gender-v1", "broadcast-2020"),
             detector="retinaface-resnet50",
-            sampling="keyframes, at most 1 s apart",
+            samplings=(("keyframes", 1.0),),
             min_face=24,
             undecided=(0.4, 0.6),
-            exclusions=("commercials (41,200 intervals)", "foreign films (1,877 intervals)"),
+            exclusions=("commercials.csv", "foreign films.csv"),
             versions={"gfpipe": "0.1.0", "DuckDB": "2.0.0"},
             generated_at=datetime(2024, 1, 2, 6, 30, tzinfo=UTC),
         ),

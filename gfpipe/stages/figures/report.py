@@ -1,5 +1,6 @@
 """Writes the report: one HTML page with figures, their errors, coverage, method and limits."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -9,11 +10,13 @@ import pyarrow.compute as pc
 
 from gfpipe import __version__, warehouse
 from gfpipe.base import files
+from gfpipe.choices import Language
 from gfpipe.errors import LakeError
-from gfpipe.estimates.published import estimates, grouping
-from gfpipe.estimates.question import Question, counting
+from gfpipe.estimates.published import GROUPINGS, estimates, grouping
+from gfpipe.estimates.question import Question, counting, narrow
 from gfpipe.report.contents import Contents, Facts
 from gfpipe.report.page import render
+from gfpipe.report.periods import KEY, Unit, series_units
 from gfpipe.warehouse import Warehouse
 
 _EVERYTHING: Final = Question()
@@ -26,13 +29,39 @@ select
     ) as undecided,
     list(distinct classifier_id order by classifier_id) as models,
     string_agg(distinct detector_id, ', ' order by detector_id) as detector,
-    string_agg(distinct sampling || ', at most ' || every_seconds || ' s each', '; ') as sampling
+    list(distinct {'sampling': sampling, 'seconds': every_seconds}) as samplings,
+    (select left(sha256(string_agg(digest, ',' order by shard)), 16) from built_from) as digest
 from recordings
+"""
+_COVERAGE: Final = """
+from coverage
+where
+    ($since is null or air_date >= $since)
+    and ($until is null or air_date <= $until)
+    and ($channels is null or list_contains($channels, channel))
+"""
+_LISTED: Final = 10  # of the recordings that failed, are missing or of unknown length
+_MISSING: Final = """
+select
+    *,
+    case when status = 'partial' then lost_seconds else scheduled_seconds end / 3600 as hours_missing,
+    count(*) over (partition by hours_missing is null) as of_kind,
+    sum(hours_missing) over (partition by hours_missing is null) as hours_of_kind
+from recording_coverage
+where
+    status <> 'copy'
+    and (status <> 'done' or scheduled_seconds is null)
+    and ($since is null or air_date >= $since)
+    and ($until is null or air_date <= $until)
+    and ($channels is null or list_contains($channels, channel))
+qualify row_number() over (partition by hours_missing is null order by hours_missing desc, channel, started_at, path)
+    <= $listed
+order by hours_missing desc nulls last, channel, started_at, path
 """
 
 
-def run(lake: Path | str, out: Path, question: Question = _EVERYTHING) -> None:
-    """Write the report of a published lake; the filters of a question apply, its ``by`` does not.
+def run(lake: Path | str, out: Path, question: Question = _EVERYTHING, language: Language = Language.EN) -> None:
+    """Write the report of a published lake in a language; the filters of a question apply, its ``by`` does not.
 
     Without a question the figures are those of the table `estimates`.
 
@@ -41,7 +70,7 @@ def run(lake: Path | str, out: Path, question: Question = _EVERYTHING) -> None:
         LakeError: the lake was never published, or `out` cannot be written.
     """
     with warehouse.open(lake) as db:
-        page = render(_contents(db, str(lake), question))
+        page = render(_contents(db, str(lake), question), language)
     _write(out, page)
 
 
@@ -50,15 +79,26 @@ def _contents(db: Warehouse, lake: str, question: Question) -> Contents:
     figures = db.query("from estimates") if whole else estimates(db, question)
 
     def by(*names: str) -> pa.Table:
-        return figures.filter(pc.field("grouping") == grouping(*names))
+        if names in GROUPINGS:
+            return figures.filter(pc.field("grouping") == grouping(*names))
+        from gfpipe.estimates.measure import measure_by  # noqa: PLC0415 - importing scipy takes longer than an answer
 
+        if whole:
+            narrow(db, question)
+        return measure_by(db, names, question)
+
+    period = {"since": question.since, "until": question.until, "channels": list(question.only_channels) or None}
+    coverage = db.query(_COVERAGE, period)
+    unit, series = _series(coverage, by)
     return Contents(
         headline=by().to_pylist()[0],
-        months=pa.concat_tables([by("month"), by("channel", "month")]),
+        unit=unit,
+        series=series,
         channels=by("channel"),
         programmes=by("channel", "programme"),
         weekday_hours=by("weekday", "hour"),
-        coverage=_coverage(db, question),
+        coverage=coverage,
+        missing=db.query(_MISSING, period | {"listed": _LISTED}),
         # Only of the whole archive.
         sensitivity=db.query("from sensitivity_overall" + ("" if whole else " limit 0")),
         recall=db.query("from detector_recall"),
@@ -67,27 +107,28 @@ def _contents(db: Warehouse, lake: str, question: Question) -> Contents:
     )
 
 
-def _coverage(db: Warehouse, question: Question) -> pa.Table:
-    return db.query(
-        """
-        from coverage
-        where
-            ($since is null or air_date >= $since)
-            and ($until is null or air_date <= $until)
-            and ($channels is null or list_contains($channels, channel))
-        """,
-        {"since": question.since, "until": question.until, "channels": list(question.only_channels) or None},
-    )
+def _series(coverage: pa.Table, by: Callable[..., pa.Table]) -> tuple[Unit, pa.Table]:
+    """Shares by the finest unit for which most values have an interval, or else by the coarsest."""
+    days = coverage["air_date"].drop_null()
+    units = series_units(pc.min(days).as_py(), pc.max(days).as_py()) if len(days) else ("month",)
+    for unit in units:
+        whole = by(KEY[unit])
+        without = pc.sum(pc.is_null(whole["share_female_face_time_low"])).as_py() or 0
+        if unit == units[-1] or without * 2 < len(whole):
+            break
+    return unit, pa.concat_tables([whole, by("channel", KEY[unit])], promote_options="default")
 
 
 def _facts(db: Warehouse, lake: str, question: Question) -> Facts:
     values: dict[str, Any] = db.query(_FACTS).to_pylist()[0]
     thresholds = counting(db, question)
     values |= {"min_face": thresholds.min_face, "min_score": thresholds.min_score}
+    samplings = sorted((each["sampling"], each["seconds"]) for each in values.pop("samplings") or ())
     return Facts(
         lake=Path(lake).name,
         **values | {name: tuple(values[name] or ()) for name in ("models", "undecided")},
-        exclusions=(f"what {question.exclude.name} names",) if question.exclude else (),
+        samplings=tuple(samplings),
+        exclusions=(question.exclude.name,) if question.exclude else (),
         versions={"gfpipe": __version__},
         generated_at=datetime.now(UTC),
     )

@@ -13,7 +13,7 @@ import pytest
 from gfpipe import warehouse
 from gfpipe.errors import LakeError
 from gfpipe.estimates.question import Question
-from gfpipe.stages.figures import publish, report
+from gfpipe.stages.figures import publish, report, stats
 from tests.conftest import ROOT
 from tests.estimates.archives import fortnight, shows
 from tests.report.pages import Page
@@ -26,8 +26,21 @@ SECTION = GUIDE.partition("## The report in SQL")[2].partition("\n## ")[0]
 QUERIES = re.findall(r"^\|[^|]+\| `([^`]+)`", SECTION, re.MULTILINE)
 
 # How many rows a table or figure has is no figure of the archive.
-COUNTS = {"calendar_cells", "variants"}
-KEYS = ("channel", "programme", "month", "weekday", "hour", "air_date", "variant", "size", "answer", "perceived_gender")
+COUNTS = {"channels", "variants"}
+KEYS = (
+    "channel",
+    "programme",
+    "month",
+    "week",
+    "weekday",
+    "hour",
+    "air_date",
+    "variant",
+    "size",
+    "answer",
+    "perceived_gender",
+    "path",
+)
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +87,15 @@ def answers(lake: Path) -> Iterator[tuple[str, str, float]]:
     with warehouse.open(lake) as db:
         for query in QUERIES:
             for row in db.query(query).to_pylist():
-                group = ", ".join(f"{key}={row[key]}" for key in KEYS if row.get(key) is not None) or "all"
-                yield from (
-                    (name, group, float(each)) for name, each in row.items() if isinstance(each, Real | Decimal)
-                )
+                yield from _numbers(row)
+    for by in ("week",), ("channel", "week"):
+        for row in stats.run(lake, Question(by)).to_pylist():
+            yield from _numbers(row)
+
+
+def _numbers(row: dict[str, object]) -> Iterator[tuple[str, str, float]]:
+    group = ", ".join(f"{key}={row[key]}" for key in KEYS if row.get(key) is not None) or "all"
+    yield from ((name, group, float(each)) for name, each in row.items() if isinstance(each, Real | Decimal))
 
 
 def test_every_number_on_the_page_is_in_sql(lake: Path, seen: Page) -> None:

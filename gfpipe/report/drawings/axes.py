@@ -1,4 +1,4 @@
-"""Sizes, scales and axes of the report's figures, and their inline SVG."""
+"""Sizes, scales, axes and hover texts of the report's figures, and their inline SVG."""
 
 import json
 import math
@@ -10,13 +10,24 @@ from typing import Any, Final
 import altair as alt
 from markupsafe import Markup
 
-from gfpipe.output.drawing import Plan, share_axis, svg
+from gfpipe.output.drawing import DARK_GREEN, VERMILION, WHITE, Plan, share_axis, svg
 from gfpipe.output.formats import known
-from gfpipe.report.elements import Row
+from gfpipe.report.elements import Row, has_interval
+from gfpipe.report.language import current
 from gfpipe.report.periods import Label
 
 _FONT_MARGIN: Final = 1.18  # a reader's font may be wider than the measured one by this factor
 _MAX_ENLARGEMENT: Final = 1.3  # of figures on phones
+# The column `says` of the data is shown by the page's script where a pointer is on a mark with these options.
+HOVER: Final = alt.Description("says:N")
+HOVERED: Final[dict[str, Any]] = {"aria": True}
+HATCHED: Final = "url(#hatch)"
+_HATCH: Final = (
+    '<defs><pattern id="hatch" width="4" height="4" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+    f'<rect width="4" height="4" fill="{WHITE}" fill-opacity=".35"/><rect width="1.6" height="4" fill="{VERMILION}"/>'
+    "</pattern></defs>"
+)
+_SAID: Final = re.compile(r' aria-label="([^"]*)" role="graphics-symbol" aria-roledescription="[^"]*"')
 
 
 @dataclass(frozen=True)
@@ -71,8 +82,24 @@ def share_domain(rows: Iterable[Row], names: Sequence[str]) -> tuple[float, floa
 
 def share_x(domain: tuple[float, float], size: Size) -> alt.X:
     """A horizontal axis of a share."""
-    scale = alt.Scale(domain=list(domain), nice=False, zero=False)
-    return alt.X("share:Q", scale=scale, title=None, axis=share_axis(domain, 4 if size.narrow else 8))
+    return alt.X("share:Q", scale=exact(domain), title=None, axis=percent_axis(domain, 4 if size.narrow else 8))
+
+
+def exact(domain: tuple[float, float]) -> alt.Scale:
+    """A scale that ends at these values."""
+    return alt.Scale(domain=list(domain), nice=False, zero=False)
+
+
+def percent_axis(domain: tuple[float, float], most: int, **options: Any) -> alt.Axis:
+    """An axis in per cent, as the page's language writes it."""
+    return share_axis(domain, most, unit=current().percent, **options)
+
+
+def ends(row: Row, name: str) -> dict[str, Any]:
+    """Both ends of an interval, null if there is none, and the colour that fills the dot: hollow without interval."""
+    certain = has_interval(row, name)
+    both = {end: known(row[f"{name}_{end}"]) if certain else None for end in ("low", "high")}
+    return both | {"fill": DARK_GREEN if certain else WHITE}
 
 
 def category_x(field: str, names: Sequence[str], labels: Mapping[str, Label] | None, gap: float = 0.0) -> alt.X:
@@ -97,12 +124,13 @@ def names_y(field: str, names: Sequence[str], left: int, **options: Any) -> alt.
 
 
 def _svg(plan: Plan, identity: str, kind: str) -> Markup:
-    drawn = svg(plan)
+    drawn = svg(plan, current().separators)
     head = re.match(r'<svg [^>]*?width="([\d.]+)"[^>]*?(viewBox="[^"]+")[^>]*>', drawn)
     if head is None:
         raise ValueError(f"vl_convert did not return an SVG: {drawn[:200]}")
     widest = round(float(head[1]) * (_MAX_ENLARGEMENT if kind == "narrow" else 1))
-    body = re.sub(r'(\bid="|url\(#|href="#)', rf"\1{identity}-{kind}-", drawn[head.end() :])
+    body = _SAID.sub(r' data-says="\1"', drawn[head.end() :])
+    body = re.sub(r'(\bid="|url\(#|href="#)', rf"\1{identity}-{kind}-", (_HATCH if HATCHED in body else "") + body)
     return Markup(  # noqa: S704 - Vega has escaped the text in it
         f'<svg class="{kind}" {head[2]} style="max-width:{widest}px" aria-hidden="true" focusable="false">{body}'
     )

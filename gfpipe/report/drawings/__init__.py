@@ -1,0 +1,1 @@
+"""Figures of the report, declared for a given width."""
