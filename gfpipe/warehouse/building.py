@@ -1,9 +1,11 @@
 """Build the warehouse from the lake's shards."""
 
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -18,7 +20,7 @@ from gfpipe.warehouse.connection import NAME, configure, lake_errors, lake_folde
 from gfpipe.warehouse.damage import Holdings, set_aside
 from gfpipe.warehouse.database import CheckError, Warehouse
 from gfpipe.warehouse.former import Former, read
-from gfpipe.warehouse.relations import bind, comment, create_relations
+from gfpipe.warehouse.relations import bind, comment, create_relations, fill
 from gfpipe.warehouse.shards import Shard, as_table, changes
 from gfpipe.warehouse.sources import digest
 from gfpipe.warehouse.updating import Update
@@ -110,25 +112,39 @@ def build_database(
 
 
 def _create(lake: Path, scratch: Path, options: Options, now: Holdings) -> None:
-    """Create the database in the scratch folder."""
-    for name in (NAME, f"{NAME}.wal"):  # of an update that failed
-        (scratch / name).unlink(missing_ok=True)
-    with _attached(lake, scratch, options) as connection:
-        create_relations(connection, now.damaged, counting=options.counting, built_with=options.built_with)
+    """Create the database in the scratch folder, in place of that of an update that failed."""
+    (scratch / NAME).write_bytes(_empty(options.derive))
+    with _attached(lake, scratch, options.memory_limit) as connection:
+        bind(connection, now.damaged, options.counting, options.built_with)
+        fill(connection)
         built = Warehouse(lake, connection)
         if failures := built.check():
             raise CheckError(lake, failures)
-        for name, table in _derived(built, options, now.shards).items():
+        for name, table in _derived(built, options.derive, now.shards).items():
             lend(connection, "derived", table)
-            connection.execute(f"create table gfpipe.{name} as from derived")
-        comment(connection)
+            connection.execute(f"insert into gfpipe.{name} by name from derived")
+
+
+@cache
+def _empty(derive: Derive | None) -> bytes:
+    """The database of a lake without a shard: every relation and macro with its comment, tables without rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        lake = Path(folder).resolve()
+        write_schemas(lake)
+        with _attached(lake, lake) as connection:
+            create_relations(connection)
+            for name, table in _derived(Warehouse(lake, connection), derive, {}).items():
+                lend(connection, "derived", table)
+                connection.execute(f"create table gfpipe.{name} as from derived with no data")
+            comment(connection)
+        return (lake / NAME).read_bytes()
 
 
 def _update(lake: Path, scratch: Path, options: Options, former: Former, now: Holdings) -> str:
     """Bring a copy of the published database up to date; returns the reason if that is not possible."""
     files.copy(lake / NAME, scratch / NAME)
     try:
-        with _attached(lake, scratch, options) as connection:
+        with _attached(lake, scratch, options.memory_limit) as connection:
             bind(connection, now.damaged, options.counting, options.built_with)
             built = Warehouse(lake, connection)
             updated = Update(built, connection, now).run(changes(former.shards, now.shards))
@@ -140,7 +156,8 @@ def _update(lake: Path, scratch: Path, options: Options, former: Former, now: Ho
             gone = [name for name, shard in former.shards.items() if now.shards.get(name) != shard]
             lend(connection, "gone", pa.table({"shard": pa.array(gone, pa.string())}))
             connection.execute("delete from gfpipe.built_from where shard in (from gone)")
-            for name, table in _derived(built, options if updated.figures else Options(), stored).items():
+            derive = options.derive if updated.figures else None
+            for name, table in _derived(built, derive, stored).items():
                 lend(connection, "derived", table)
                 if name != "built_from":
                     connection.execute(f"delete from gfpipe.{name}")  # noqa: S608 - names of this project
@@ -152,21 +169,22 @@ def _update(lake: Path, scratch: Path, options: Options, former: Former, now: Ho
     return ""
 
 
-def _derived(built: Warehouse, options: Options, stored: Mapping[str, Shard]) -> dict[str, pa.Table]:
-    tables = options.derive(built) if options.derive else {}
+def _derived(built: Warehouse, derive: Derive | None, stored: Mapping[str, Shard]) -> dict[str, pa.Table]:
+    tables = derive(built) if derive else {}
     return {"built_from": as_table(stored), **tables}
 
 
 @contextmanager
-def _attached(lake: Path, scratch: Path, options: Options) -> Iterator[duckdb.DuckDBPyConnection]:
+def _attached(lake: Path, scratch: Path, memory_limit: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Attach the database in the scratch folder as ``gfpipe``, and make it current."""
     with duckdb.connect() as connection:
-        configure(connection, lake, options.memory_limit, scratch / "spill")
-        connection.execute(f"attach {quoted(scratch / NAME)} as gfpipe")
+        configure(connection, lake, memory_limit, scratch / "spill")
+        # Nobody reads it before it is complete, so it needs no write-ahead log.
+        connection.execute(f"attach {quoted(scratch / NAME)} as gfpipe (recovery_mode no_wal_writes)")
         connection.execute("use gfpipe")
         yield connection
         connection.execute("use memory")
-        connection.execute("detach gfpipe")  # checkpoints the write-ahead log into the file
+        connection.execute("detach gfpipe")  # checkpoints
 
 
 def report(lake: Path | str, *names: str) -> tuple[pa.Table, ...]:
@@ -181,8 +199,12 @@ def report(lake: Path | str, *names: str) -> tuple[pa.Table, ...]:
     with lake_errors(lake), duckdb.connect() as connection:
         write_schemas(lake)
         configure(connection, lake)
+        connection.execute("attach ':memory:' as gfpipe")
+        connection.execute("use gfpipe")
         known = read(lake, Counting(), Options().built_with).shards
-        create_relations(connection, set_aside(lake, known).damaged, *names)
+        bind(connection, set_aside(lake, known).damaged, Counting(), "")
+        create_relations(connection, *names)
+        fill(connection, *names)
         return tuple(connection.sql(f"from {name}").to_arrow_table() for name in names)
 
 

@@ -114,22 +114,21 @@ class Warehouse:
 
     def check(self) -> tuple[CheckFailure, ...]:
         """Run every check of ``sql/checks``; returns those that fail."""
-        failures: list[CheckFailure] = []
-        for name, sql in statements("checks").items():
-            offenders = self.query(
-                f"with offenders as materialized ({sql})"  # noqa: S608 - the check is a file of this project
-                "select (select count(*) from offenders) as offending_rows, * from offenders limit $examples",
-                {"examples": _EXAMPLES},
-            )
-            if offenders.num_rows:
-                examples = tuple(offenders.drop_columns(["offending_rows"]).to_pylist())
-                recordings: list[str] = []
-                if "recording_id" in offenders.column_names:
-                    named = self.query(f"select distinct recording_id from ({sql}) order by all")  # noqa: S608 - as above
-                    recordings = named.column(0).to_pylist()
-                number = offenders.column(0)[0].as_py()
-                failures.append(CheckFailure(name, header(sql), number, examples, tuple(recordings)))
-        return tuple(failures)
+        checks = statements("checks")
+        counts = (
+            f"select '{name}' as name, count(*) as rows from ({sql})"  # noqa: S608 - checks are files of this project
+            for name, sql in checks.items()
+        )
+        failed = self.query(f"from ({' union all '.join(counts)}) where rows > 0 order by name").to_pylist()
+        return tuple(self._failure(row["name"], checks[row["name"]], row["rows"]) for row in failed)
+
+    def _failure(self, name: str, sql: str, rows: int) -> CheckFailure:
+        examples = self.query(f"from ({sql}) limit {_EXAMPLES}")
+        recordings: list[str] = []
+        if "recording_id" in examples.column_names:
+            named = self.query(f"select distinct recording_id from ({sql}) order by all")  # noqa: S608 - as in check
+            recordings = named.column(0).to_pylist()
+        return CheckFailure(name, header(sql), rows, tuple(examples.to_pylist()), tuple(recordings))
 
     def close(self) -> None:
         """Close the database file."""

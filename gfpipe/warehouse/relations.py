@@ -21,20 +21,27 @@ where database_name = current_database() and not internal
 """
 
 
-def create_relations(
-    connection: duckdb.DuckDBPyConnection,
-    damaged: Sequence[DamagedShard] = (),
-    *names: str,
-    counting: Counting = Counting(),  # noqa: B008 - frozen
-    built_with: str = "",
-) -> None:
-    """Create the macros and relations of ``sql/`` in order of dependency; with `names`, only what those need."""
-    bind(connection, damaged, counting, built_with)
+def create_relations(connection: duckdb.DuckDBPyConnection, *names: str) -> None:
+    """Create the macros and relations of ``sql/``, tables without rows; with `names`, only what those need."""
     _create_macros(connection)
-    kinds = {name: kind for folder, kind in MATERIALISED.items() for name in statements(folder)}
     sources = definitions()
     for name in ordered(*names):
-        connection.execute(f"create {kinds[name]} {name} as {sources[name]}")
+        if name in statements("marts"):
+            connection.execute(f"create table {name} as {sources[name]} with no data")
+        else:
+            connection.execute(f"create view {name} as {sources[name]}")
+
+
+def fill(connection: duckdb.DuckDBPyConnection, *names: str) -> None:
+    """Insert the rows of the marts in order of dependency; with `names`, of those that these need."""
+    for name in ordered(*names):
+        if name in statements("marts"):
+            insert(connection, name)
+
+
+def insert(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Insert the rows of a mart."""
+    connection.execute(f"insert into gfpipe.{name} by name (\n{statements('marts')[name]})")
 
 
 def bind(

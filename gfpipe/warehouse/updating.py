@@ -16,7 +16,7 @@ from gfpipe.lake import schema
 from gfpipe.warehouse.connection import lend
 from gfpipe.warehouse.damage import Holdings
 from gfpipe.warehouse.database import CheckFailure, Warehouse
-from gfpipe.warehouse.relations import definitions, ordered
+from gfpipe.warehouse.relations import definitions, insert, ordered
 from gfpipe.warehouse.shards import OF_RECORDINGS, Changes, holding
 from gfpipe.warehouse.sources import statements
 
@@ -164,7 +164,7 @@ class Update:
 
     def _replace(self, name: str) -> None:
         self._execute(f"delete from gfpipe.{name}")  # noqa: S608 - names of files of this project
-        self._execute(f"insert into gfpipe.{name} by name (\n{self._sql[name]})")
+        insert(self._connection, name)
 
     def _needed(self, folder: str) -> list[str]:
         """Intermediate views and marts by recording that the marts of a folder need, and these, in order."""
