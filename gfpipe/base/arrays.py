@@ -1,7 +1,10 @@
-"""Dataclasses whose fields are arrays."""
+"""Dataclasses whose fields are arrays; digests of arrays."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, TypeVar, dataclass_transform
+
+import numpy as np
 
 _T = TypeVar("_T")
 
@@ -28,3 +31,12 @@ def _summary(value: Any) -> str:
     if isinstance(value, dict | list | tuple):
         return f"{type(value).__name__}({len(value)})"
     return repr(value)
+
+
+def digest(*values: Any) -> str:
+    """Digest of arrays, by their bytes, and of other values, by their text."""
+    found = hashlib.blake2b(digest_size=16)
+    for value in values:
+        found.update(np.ascontiguousarray(value).data if isinstance(value, np.ndarray) else repr(value).encode())
+        found.update(b"\0")
+    return found.hexdigest()

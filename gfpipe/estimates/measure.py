@@ -1,7 +1,10 @@
 """Answers to a question: sums of the warehouse, with 95 % intervals, and corrected for misclassification."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any, Final
 
 import numpy as np
@@ -10,8 +13,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from gfpipe.estimates.correction import CorrectedGroup, correct, lend_labels
-from gfpipe.estimates.question import Question, group, narrow
+from gfpipe.base.arrays import digest
+from gfpipe.estimates.correction import CorrectedGroup, Corrections
+from gfpipe.estimates.question import Question, columns, narrow, quoted
+from gfpipe.estimates.rows import Labelled, Rows, read
 from gfpipe.estimates.sample import Sample, resample
 from gfpipe.statistics.bootstrap import MIN_RECORDINGS, interval
 from gfpipe.statistics.misclassification import lang_reiczigel
@@ -53,16 +58,7 @@ _ESTIMATES: Final = (
     *(column for name in _RATES for column in (name, *(f"{name}_{end}" for end in _ENDS))),
 )
 _SUMS: Final = tuple(dict.fromkeys(name for parts in _FIGURES.values() for names in parts for name in names))
-_RECORDINGS: Final = f"""
-select
-    group_index,
-    recording_number,
-    {", ".join(f"sum({name}) as {name}" for name in _SUMS)}
-from chosen
-where analysed_seconds > 0
-group by group_index, recording_number
-order by group_index, recording_number
-"""
+Floats = NDArray[np.float64]
 
 
 def measure(db: Warehouse, question: Question) -> pa.Table:
@@ -80,65 +76,111 @@ def measure(db: Warehouse, question: Question) -> pa.Table:
         LakeError: the warehouse cannot be read.
     """
     narrow(db, question)
-    return measure_by(db, question.by, question)
+    (table,) = measure_by(db, (question.by,), question)
+    return table.drop_columns(["digest"])
 
 
-def measure_by(db: Warehouse, by: tuple[str, ...], question: Question) -> pa.Table:
-    """Measure the question that the warehouse was narrowed to, by other groups."""
-    totals = db.query(_totals(group(db, by)))
-    with threadpool_limits(1, "blas"):  # where cores are busy, threads wait for one another
-        figures = _measured(db, question.draws)
-    return _assemble(totals, figures, question.mix_models)
+def measure_by(
+    db: Warehouse, groupings: Sequence[tuple[str, ...]], question: Question, known: Mapping[str, Mapping[str, Any]] = {}
+) -> list[pa.Table]:
+    """Measure the question that the warehouse was narrowed to by each of several groupings.
 
-
-def _measured(db: Warehouse, draws: int) -> dict[int, dict[str, Any]]:
-    """Intervals and corrected figures by ``group_index``."""
-    labels = lend_labels(db)
-    sample = resample(db, draws)
-    corrected = correct(db, sample) if labels else {}
-    nothing = CorrectedGroup(problem="no face" if labels else "no labels: gfpipe label import")
-    return {
-        index: _figures(recordings, sums, sample, corrected.get(index, nothing))
-        for index, recordings, sums in _recordings(db)
-    }
-
-
-def _totals(by: tuple[str, ...]) -> str:
-    names = ", ".join(f'"{name}"' for name in ("group_index", *by))
-    return f"""
-    select
-        {names},
-        {"" if "model_id" in by else "string_agg(distinct model_id, ' + ' order by model_id) as model_id,"}
-        count(distinct model_id) as models,
-        sum(hidden_seconds) / 3600 as hours_excluded,
-        sum(least(analysed_seconds + hidden_seconds, scheduled_seconds)) / nullif(sum(scheduled_seconds), 0) as covered,
-        unnest(totals(chosen))
-    from chosen
-    group by {names}
-    order by group_index
+    Each row has the ``digest`` of everything that its intervals and corrected figures depend on. Those of rows `known`
+    by their digest are not computed again.
     """
+    by = [columns(db, names) for names in groupings]
+    totals = _totals(db, by)
+    rows, labelled = read(db, by, _SUMS)
+    with threadpool_limits(1, "blas"):  # where cores are busy, threads wait for one another
+        return [
+            _assemble(table, _measured(rows, group, labelled, question.draws, known), question.mix_models)
+            for table, group in zip(totals, rows.groups, strict=True)
+        ]
 
 
-def _recordings(db: Warehouse) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float64]]]:
-    """Index of each group, numbers of its recordings (R,), and their seconds (R, S) in the order of `_SUMS`."""
-    table = db.query(_RECORDINGS)
-    number = table["recording_number"].to_numpy().astype(np.int64)
-    sums = np.stack([table[name].to_numpy() for name in _SUMS], axis=1)
-    groups, first = np.unique(table["group_index"].to_numpy(), return_index=True)
-    for index, start, end in zip(groups, first, np.append(first, len(number))[1:], strict=True):
-        yield int(index), number[start:end], sums[start:end]
+def _totals(db: Warehouse, groupings: Sequence[tuple[str, ...]]) -> list[pa.Table]:
+    """The sums of each grouping's groups, in order."""
+    keys = tuple(dict.fromkeys(name for by in groupings for name in by))
+    names = "".join(f"{quoted(name)}, " for name in keys)
+    sets = ", ".join(f"({', '.join(map(quoted, by))})" for by in groupings)
+    table = db.query(
+        f"""
+        select * exclude (figures), unnest(figures)
+        from (
+            select
+                {names}
+                {f"grouping_id({names[:-2]})" if keys else 0} as others,
+                {"" if "model_id" in keys else "string_agg(distinct model_id, ' + ' order by model_id) as model_id,"}
+                count(distinct model_id) as models,
+                sum(hidden_seconds) / 3600 as hours_excluded,
+                sum(least(analysed_seconds + hidden_seconds, scheduled_seconds)) / nullif(sum(scheduled_seconds), 0)
+                    as covered,
+                totals(asked) as figures
+            from asked
+            group by grouping sets ({sets})
+            having count(*) > 0
+        )
+        order by {names} others
+        """
+    )
+    found = []
+    for by in groupings:
+        others = sum(2**place for place, name in enumerate(reversed(keys)) if name not in by)
+        rows = table.filter(pc.equal(table["others"], others))
+        found.append(rows.drop_columns(["others", *(name for name in keys if name not in by)]))
+    return found
 
 
-def _figures(
-    recordings: NDArray[np.int64], seconds: NDArray[np.float64], sample: Sample, corrected: CorrectedGroup
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Group:
+    """A group's seconds by pairs of part and resampling unit, (P,)."""
+
+    index: int
+    recordings: int
+    part: NDArray[np.int64]
+    unit: NDArray[np.int64]
+    values: Floats  # (P, S + SUMS)
+
+
+def _groups(rows: Rows, group: NDArray[np.int64], sample: Sample) -> Iterator[_Group]:
+    if not len(group):
+        return
+    unit = sample.units(rows.recording)
+    order = np.lexsort((unit, rows.part, group))
+    kinds = np.column_stack([group, rows.part, unit])[order]
+    starts = np.flatnonzero(np.append(True, (kinds[1:] != kinds[:-1]).any(1)))
+    values = np.add.reduceat(np.hstack([rows.seconds, rows.sums])[order], starts)
+    kinds = kinds[starts]
+    of_recordings = np.unique(np.column_stack([group, rows.recording]), axis=0)[:, 0]
+    indices, first = np.unique(kinds[:, 0], return_index=True)
+    for index, start, end in zip(indices, first, np.append(first, len(kinds))[1:], strict=True):
+        recordings = int((of_recordings == index).sum())
+        yield _Group(int(index), recordings, kinds[start:end, 1], kinds[start:end, 2], values[start:end])
+
+
+def _measured(
+    rows: Rows, group: NDArray[np.int64], labelled: Labelled, draws: int, known: Mapping[str, Mapping[str, Any]]
+) -> dict[int, Mapping[str, Any]]:
+    """Intervals and corrected figures by index of the group."""
+    sample = resample(rows, group, labelled, draws)
+    corrections = Corrections(rows.parts, labelled, sample)
+    figures: dict[int, Mapping[str, Any]] = {}
+    for each in _groups(rows, group, sample):
+        parts, part = np.unique(each.part, return_inverse=True)
+        labels = [corrections.digests[part] for part in parts] if len(labelled) else []
+        # Sums of the same numbers in another order differ by less than a microsecond.
+        identity = digest(labels, each.recordings, sample.facts(each.unit), part, np.round(each.values, 6))
+        figures[each.index] = known.get(identity) or _figures(each, sample, corrections) | {"digest": identity}
+    return figures
+
+
+def _figures(group: _Group, sample: Sample, corrections: Corrections) -> dict[str, Any]:
     """Intervals and corrected figures of one group."""
-    enough = len(recordings) >= MIN_RECORDINGS
-    freedom = sample.freedom(recordings) if enough else 0
-    units, unit = np.unique(sample.units(recordings), return_inverse=True)
-    by_unit = np.zeros((len(units), len(_SUMS)))
-    np.add.at(by_unit, unit, seconds)
-    sums = dict(zip(_SUMS, by_unit.T @ sample.weights[units], strict=True))
+    units, row = np.unique(group.unit, return_inverse=True)
+    weights = sample.weights(units)[row]
+    enough = group.recordings >= MIN_RECORDINGS
+    freedom = sample.freedom(units) if enough else 0
+    sums = dict(zip(_SUMS, group.values[:, : len(_SUMS)].T @ weights, strict=True))
     figures: dict[str, Any] = {} if enough else {"interval_note": f"fewer than {MIN_RECORDINGS} recordings"}
     with np.errstate(invalid="ignore", divide="ignore"):
         for name, (parts, wholes) in _FIGURES.items():
@@ -147,9 +189,20 @@ def _figures(
         shares = [figures[f"share_female_face_time_{end}"] for end in _ENDS]
         low, high = (share / (1 - share) if share < 1 else math.nan for share in shares)
         figures |= _with_ends("female_to_male_ratio", (low, high))
+        corrected = _correct(group, weights, corrections)
         if corrected.seconds is None:
             return figures | {"correction_note": corrected.problem}
         return figures | _corrected(corrected.seconds, corrected, sums["analysed_seconds"], freedom)
+
+
+def _correct(group: _Group, weights: Floats, corrections: Corrections) -> CorrectedGroup:
+    if not len(corrections.labelled):
+        return CorrectedGroup(problem="no labels: gfpipe label import")
+    seconds, sums = np.split(group.values, [len(_SUMS)], axis=1)
+    with_faces = seconds[:, [_SUMS.index(name) for name in _ALL_FACES]].sum(1) > 0
+    chosen = {part: (group.part == part) & with_faces for part in np.unique(group.part[with_faces])}
+    found = [corrections(int(part), sums[pairs], weights[pairs]) for part, pairs in chosen.items()]
+    return reduce(add, found) if found else CorrectedGroup(problem="no face")
 
 
 def _corrected(
@@ -185,9 +238,9 @@ def _with_ends(name: str, ends: tuple[float, float]) -> dict[str, float]:
     return {f"{name}_{end}": value for end, value in zip(_ENDS, ends, strict=True)}
 
 
-def _assemble(totals: pa.Table, figures: Mapping[int, dict[str, Any]], mix_models: bool) -> pa.Table:
+def _assemble(totals: pa.Table, figures: Mapping[int, Mapping[str, Any]], mix_models: bool) -> pa.Table:
     """Append the figures to the sums, null if they are unknown."""
-    rows = [figures.get(group, {}) for group in totals["group_index"].to_pylist()]
+    rows = [figures.get(group, {}) for group in range(len(totals))]
     mixed = [models > 1 and not mix_models for models in totals["models"].to_pylist()]
     for name in _ESTIMATES:
         known = [None if mix else _known(row.get(name)) for row, mix in zip(rows, mixed, strict=True)]
@@ -195,12 +248,13 @@ def _assemble(totals: pa.Table, figures: Mapping[int, dict[str, Any]], mix_model
     for name in ("interval_note", "correction_note"):
         notes = [_MIXED if mix else row.get(name) if row else _UNSEEN for row, mix in zip(rows, mixed, strict=True)]
         totals = totals.append_column(name, pa.array(notes, pa.string()))
+    totals = totals.append_column("digest", pa.array([row.get("digest") for row in rows], pa.string()))
     # Excluded time counts as covered.
     totals = totals.set_column(totals.column_names.index("coverage"), "coverage", totals["covered"])
     for index, name in enumerate(totals.column_names):
         if name in _FIGURES or name == "female_to_male_ratio":
             totals = totals.set_column(index, name, pc.if_else(pa.array(mixed), None, totals[name]))
-    return totals.drop_columns(["group_index", "covered"])
+    return totals.drop_columns(["covered"])
 
 
 def _known(value: float | None) -> float | None:

@@ -1,6 +1,7 @@
 """Precision of the corrected share of women: the parts of its variance due to recordings and to labels."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import Final
@@ -10,13 +11,14 @@ from numpy.typing import NDArray
 
 from gfpipe.errors import UsageError
 from gfpipe.estimates import needs
-from gfpipe.estimates.correction import Part, lend_labels, parts
+from gfpipe.estimates.correction import Corrections
 from gfpipe.estimates.needs import Needs
-from gfpipe.estimates.question import Question, group, narrow
+from gfpipe.estimates.question import Question, narrow
+from gfpipe.estimates.rows import Rows, read
 from gfpipe.estimates.sample import resample
 from gfpipe.statistics.bootstrap import MIN_RECORDINGS
 from gfpipe.statistics.misclassification import Correction
-from gfpipe.statistics.screen_time import Corrected, Corrector
+from gfpipe.statistics.screen_time import SUMS, corrected
 from gfpipe.warehouse import Warehouse
 
 Floats = NDArray[np.float64]
@@ -48,34 +50,43 @@ def measure(db: Warehouse, question: Question) -> Precision:
     """
     needed = needs.measure(db, question)
     narrow(db, question)
-    group(db, ())
-    recordings = _recordings(db)
-    answers = lend_labels(db)
-    sample = resample(db, question.draws)
-    freedom, weights = sample.freedom(recordings), sample.weights
-    split = list(parts(db, sample))
-    if problem := next(filter(None, (part.correction.problem for part in split)), None):
-        archive = _share([replace(part, correction=_known(needed.correction, weights)) for part in split], weights)
-        return Precision(float(archive[0]), None, _variance(archive), np.inf, freedom, answers, 1.0, needed, problem)
-    published = _share(split, weights)
-    archive = _share([replace(part, correction=_known(part.correction, weights)) for part in split], weights)
-    labels = _variance(_share(split, np.ones_like(weights)))
+    rows, labelled = read(db, ((),), (), faces=True)
+    _require_enough(rows)
+    sample = resample(rows, rows.groups[0], labelled, question.draws)
+    units, row = np.unique(sample.units(rows.recording), return_inverse=True)
+    freedom, weights = sample.freedom(units), sample.weights(units)
+    sums = np.zeros((len(rows.parts), len(units), SUMS))
+    np.add.at(sums, (rows.part, row), rows.sums)
+    found = Corrections(rows.parts, labelled, sample).of_parts
+    if problem := next(filter(None, (each.problem for each in found)), None):
+        archive = _share(sums, weights, [_known(needed.correction, weights)] * len(found))
+        return Precision(
+            float(archive[0]), None, _variance(archive), np.inf, freedom, len(labelled), 1.0, needed, problem
+        )
+    published = _share(sums, weights, found)
+    archive = _share(sums, weights, [_known(each, weights) for each in found])
+    labels = _variance(_share(sums, np.ones_like(weights), found))
     clustering = float(np.clip(labels / needed.independent, 1, _MOST_CLUSTERED)) if needed.independent else 1.0
     return Precision(
-        float(published[0]), _variance(published), _variance(archive), labels, freedom, answers, clustering, needed
+        float(published[0]),
+        _variance(published),
+        _variance(archive),
+        labels,
+        freedom,
+        len(labelled),
+        clustering,
+        needed,
     )
 
 
-def _recordings(db: Warehouse) -> NDArray[np.int64]:
-    """Numbers of the question's analysed recordings, checked to be enough for an interval, and of one model."""
-    chosen = db.query("select distinct recording_number, model_id from chosen where analysed_seconds > 0")
-    models = sorted(set(chosen["model_id"].to_pylist()))
+def _require_enough(rows: Rows) -> None:
+    """Require recordings of one model, and enough of them for an interval."""
+    models = sorted({model for _, model in rows.parts})
     if len(models) > 1:
         raise UsageError(f"recordings of several models ({', '.join(models)}): bring them under one: gfpipe reclassify")
-    recordings = np.unique(chosen["recording_number"].to_numpy().astype(np.int64))
-    if len(recordings) < MIN_RECORDINGS:
-        raise UsageError(f"{len(recordings)} recordings: for fewer than {MIN_RECORDINGS} there is no interval at all")
-    return recordings
+    recordings = len(np.unique(rows.recording))
+    if recordings < MIN_RECORDINGS:
+        raise UsageError(f"{recordings} recordings: for fewer than {MIN_RECORDINGS} there is no interval at all")
 
 
 def _known(correction: Correction, weights: Floats) -> Correction:
@@ -88,13 +99,10 @@ def _known(correction: Correction, weights: Floats) -> Correction:
     return Correction(women, men, constant(correction.sensitivity), constant(correction.specificity), correction.labels)
 
 
-def _share(split: list[Part], weights: Floats) -> Floats:
-    """Women's share of corrected face time in every draw, (D,)."""
-    groups: list[Corrected] = []
-    for part in split:
-        corrected = Corrector(part.correction, part.seconds)(part.seconds, part.group, weights)
-        groups += [seconds for _, seconds in corrected]
-    return reduce(add, groups).share
+def _share(sums: Floats, weights: Floats, corrections: Sequence[Correction]) -> Floats:
+    """Women's share of corrected face time in every draw, (D,); sums are (parts, U, SUMS)."""
+    found = (corrected(of_part, weights, by) for of_part, by in zip(sums, corrections, strict=True))
+    return reduce(add, found).share
 
 
 def _variance(draws: Floats) -> float:

@@ -1,20 +1,25 @@
 """The table ``estimates`` of the warehouse: frequent questions, answered at publishing."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 
 from gfpipe.estimates.question import Question, narrow
 from gfpipe.warehouse import Warehouse
 
+Row = Mapping[str, Any]
+
 GROUPINGS: Final = ((), ("channel",), ("month",), ("channel", "month"), ("channel", "programme"), ("weekday", "hour"))
 _TEXTS, _NUMBERS = ("channel", "programme", "month"), ("weekday", "hour")
 _KEYS: Final = dict.fromkeys(_TEXTS, pa.string()) | dict.fromkeys(_NUMBERS, pa.int64())
 
 
-def estimates(db: Warehouse, question: Question = Question()) -> pa.Table:  # noqa: B008 - frozen
+def estimates(db: Warehouse, question: Question = Question(), *, known: Sequence[Row] = ()) -> pa.Table:  # noqa: B008 - frozen
     """Measure every grouping of a question, whose ``by`` is ignored; the other groupings' columns are null.
+
+    Intervals and corrected figures of rows that are `known` are kept if they would be the same.
 
     Raises:
         UsageError: the question is not valid.
@@ -23,13 +28,16 @@ def estimates(db: Warehouse, question: Question = Question()) -> pa.Table:  # no
     from gfpipe.estimates.measure import measure_by  # noqa: PLC0415 - importing scipy takes longer than an answer
 
     narrow(db, question)
-    parts = [_keyed(grouping(*by), measure_by(db, by, question)) for by in GROUPINGS]
+    by_digest = {row["digest"]: row for row in known}
+    measured = measure_by(db, GROUPINGS, question, by_digest)
+    parts = [_keyed(grouping(*by), table) for by, table in zip(GROUPINGS, measured, strict=True)]
     return pa.concat_tables(parts, promote_options="permissive")
 
 
-def tables(db: Warehouse) -> dict[str, pa.Table]:
-    """Tables that publishing computes from the finished marts, by name."""
-    return {"estimates": estimates(db)}
+def tables(db: Warehouse, former: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+    """Tables that publishing computes from the finished marts, by name, from those of the `former` publishing."""
+    known = former["estimates"].to_pylist() if former else ()
+    return {"estimates": estimates(db, known=known)}
 
 
 def answer(db: Warehouse, question: Question) -> pa.Table:
@@ -50,7 +58,7 @@ def contained(db: Warehouse, by: tuple[str, ...]) -> pa.Table | None:
     """Published estimates of the whole archive by some columns; None if they were not published."""
     if by not in GROUPINGS:
         return None
-    others = ", ".join(["grouping", *(name for name in _KEYS if name not in by)])
+    others = ", ".join(["grouping", "digest", *(name for name in _KEYS if name not in by)])
     order = f" order by {', '.join(by)}" if by else ""
     return db.query(
         f"select * exclude ({others}) from estimates where grouping = $grouping{order}", {"grouping": grouping(*by)}

@@ -15,7 +15,10 @@ from gfpipe.errors import UsageError
 from gfpipe.warehouse import Warehouse
 
 _COLUMN: Final = {"model": "model_id"}
-_RESERVED: Final = ("recording_number", "year", "model", "channel_group", "programme_class", "hidden_seconds")
+_RESERVED: Final = (
+    *("recording_number", "year", "model", "hidden_seconds"),
+    *("channel_group", "channel_number", "programme_class"),
+)
 # Relations that depend on face_gender, in order.
 _OF_FACE_GENDER: Final = (
     "tracks",
@@ -70,7 +73,7 @@ def narrow(db: Warehouse, question: Question) -> None:
     """Apply a question's thresholds and exclusions to the session's rollup, and define ``asked``, the selected rows.
 
     ``asked`` has the columns of rollup and CSV files, ``recording_number``, ``year``, ``channel_group``,
-    ``programme_class`` (the first of the programme's classes) and ``hidden_seconds`` (excluded).
+    ``channel_number``, ``programme_class`` (the first of the programme's classes) and ``hidden_seconds`` (excluded).
 
     Raises:
         UsageError: a CSV file is not valid, or a channel or model does not exist.
@@ -89,8 +92,8 @@ def narrow(db: Warehouse, question: Question) -> None:
     db.redefine(
         "channel_groups",
         f"""
-        select distinct channel, {channel_group} as channel_group
-        from rollup
+        select channel, {channel_group} as channel_group, row_number() over (order by channel) as channel_number
+        from (select distinct channel from rollup)
         left join channel_classes using (channel)
         """,
     )
@@ -100,7 +103,7 @@ def narrow(db: Warehouse, question: Question) -> None:
         select
             *,
             year(date) as year,
-            {_quoted(classes[0]) if classes else "''"} as programme_class,
+            {quoted(classes[0]) if classes else "''"} as programme_class,
             {"coalesce(excluded_seconds, 0)" if question.exclude else "0"} as hidden_seconds
         from rollup
         left join (select recording_id, recording_number from recordings) using (recording_id)
@@ -113,23 +116,20 @@ def narrow(db: Warehouse, question: Question) -> None:
     )
 
 
-def group(db: Warehouse, by: tuple[str, ...]) -> tuple[str, ...]:
-    """Define ``chosen``: the rows of ``asked`` with a ``group_index`` from 0; returns the columns of the groups.
+def columns(db: Warehouse, by: tuple[str, ...]) -> tuple[str, ...]:
+    """Columns of ``asked`` that group its rows.
 
     Raises:
         UsageError: a name is unknown or repeated.
     """
     classes = (db.query(f"from {key}_classes limit 0").column_names[1:] for key in ("programme", "channel"))
-    known = [*GROUPINGS, *chain.from_iterable(classes)]
+    known = [*GROUPINGS, *chain.from_iterable(classes)] if {*by} - {*GROUPINGS} else GROUPINGS
     for name in by:
         if name not in known:
             raise UsageError(f"--by {name}: choose from {', '.join(known)}")
     if len(set(by)) < len(by):
         raise UsageError(f"--by {','.join(by)}: a name stands there twice")
-    names = tuple(_COLUMN.get(name, name) for name in by)
-    order = ", ".join(map(_quoted, names)) or "true"
-    db.redefine("chosen", f"select *, dense_rank() over (order by {order}) - 1 as group_index from asked")
-    return names
+    return tuple(_COLUMN.get(name, name) for name in by)
 
 
 def _conditions(db: Warehouse, question: Question) -> list[str]:
@@ -148,7 +148,7 @@ def _conditions(db: Warehouse, question: Question) -> list[str]:
         conditions.append("channel in (from only_channels)")
     for name, values in question.only:
         db.lend(f"only_{name}", pa.table({"text": pa.array(values, pa.string())}))
-        conditions.append(f"cast({_quoted(name)} as varchar) in (from only_{name})")
+        conditions.append(f"cast({quoted(name)} as varchar) in (from only_{name})")
     return conditions
 
 
@@ -311,5 +311,6 @@ def _lend_classes(db: Warehouse, key: str, path: Path | None) -> tuple[str, ...]
     return tuple(table.column_names[1:])
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """Quote a column's name."""
     return '"' + name.replace('"', '""') + '"'

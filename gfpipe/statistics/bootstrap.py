@@ -17,45 +17,75 @@ MAX_UNITS: Final = 200
 
 @array_dataclass
 class Resampling:
-    """Bootstrap weights of recordings.
+    """A bootstrap of R recordings in S strata; the draws of a stratum depend on its recordings only.
 
     Attributes:
-        unit: (R,) int, row of `weights` for each recording; recordings may share a row.
-        weights: (U, 1 + draws) float64 with mean 1; column 0, the archive itself, is all ones.
-        stratum: (R,) int, stratum of each recording.
+        unit: (R,) int, the unit of each recording, which is drawn as a whole; recordings may share one.
+        stratum: (R,) int, index of the stratum of each recording.
+        first: (S,) int, the first unit of each stratum.
+        size: (S,) int, its number of units.
+        key: (S,) int, the name of its first recording, which seeds its draws.
+        draws: their number.
+        seed: of all strata.
     """
 
     unit: NDArray[np.int64]
-    weights: NDArray[np.float64]
     stratum: NDArray[np.int64]
+    first: NDArray[np.int64]
+    size: NDArray[np.int64]
+    key: NDArray[np.int64]
+    draws: int
+    seed: int
 
     @classmethod
-    def within(cls, strata: ArrayLike, draws: int, seed: int = 0, most_units: int = MAX_UNITS) -> "Resampling":
-        """Resample recordings within strata, with Rao and Wu's (1988) weights.
+    def within(
+        cls,
+        strata: ArrayLike,
+        draws: int,
+        seed: int = 0,
+        most_units: ArrayLike = MAX_UNITS,
+        names: ArrayLike | None = None,
+    ) -> "Resampling":
+        """Resample recordings within strata.
 
-        Of n recordings n - 1 are drawn with replacement, each with a weight of n / (n - 1), so the variance of a total
-        is unbiased; the plain bootstrap's is too small by (n - 1) / n. A stratum of one recording keeps its weight.
-        `strata` are (R,) int; in a stratum of more than `most_units` recordings, recordings share units.
+        Args:
+            strata: (R,) int.
+            draws: their number.
+            seed: of all strata.
+            most_units: for all strata, or (R,) that of each recording's stratum; in a stratum of more recordings,
+                recordings share units.
+            names: (R,) int, the recordings' names, ascending; their indices by default.
         """
-        rng = np.random.default_rng(seed)
-        _, stratum, sizes = np.unique(np.asarray(strata), return_inverse=True, return_counts=True)
-        units = np.minimum(sizes, most_units)
-        first = np.cumsum(units) - units
-        unit = first[stratum] + _random_position(stratum, rng) % units[stratum]
-        weights = np.ones((int(units.sum()), 1 + draws))
-        for size in np.unique(units[units > 1]):
-            for start in first[units == size]:
-                weights[start : start + size, 1:] = _rao_wu(size, draws, rng)
-        return cls(unit, weights, stratum)
+        _, index, stratum, sizes = np.unique(
+            np.asarray(strata), return_index=True, return_inverse=True, return_counts=True
+        )
+        size = np.minimum(sizes, np.broadcast_to(most_units, len(stratum))[index])
+        key = (np.arange(len(stratum)) if names is None else np.asarray(names))[index]
+        order, begin = np.argsort(stratum, kind="stable"), np.cumsum(sizes) - sizes
+        position = np.empty(len(stratum), np.int64)
+        position[order] = np.arange(len(stratum)) - begin[stratum[order]]
+        for large in np.flatnonzero(sizes > size):
+            members = order[begin[large] : begin[large] + sizes[large]]
+            position[members] = np.random.default_rng([seed, key[large], 1]).permutation(len(members))
+        first = np.cumsum(size) - size
+        return cls(first[stratum] + position % size[stratum], stratum, first, size, key, draws, seed)
 
+    def weights(self, units: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        """(U, 1 + draws) weights of ascending units, by default all; column 0, the archive itself, is all ones.
 
-def _random_position(stratum: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """(R,) position of each recording in a random order of its stratum, from 0."""
-    order = np.lexsort((rng.random(len(stratum)), stratum))
-    ordered = stratum[order]
-    position = np.empty(len(stratum), np.int64)
-    position[order] = np.arange(len(stratum)) - np.searchsorted(ordered, ordered)
-    return position
+        They are Rao and Wu's (1988): of n recordings n - 1 are drawn with replacement, each with a weight of
+        n / (n - 1), so the variance of a total is unbiased; the plain bootstrap's is too small by (n - 1) / n. A
+        stratum of one recording keeps its weight.
+        """
+        units = np.arange(int(self.size.sum())) if units is None else units
+        weights = np.ones((len(units), 1 + self.draws))
+        strata, start = np.unique(np.searchsorted(self.first, units, "right") - 1, return_index=True)
+        for stratum, begin, end in zip(strata, start, np.append(start, len(units))[1:], strict=True):
+            if self.size[stratum] > 1:
+                rng = np.random.default_rng([self.seed, self.key[stratum]])
+                drawn = _rao_wu(int(self.size[stratum]), self.draws, rng)
+                weights[begin:end, 1:] = drawn[units[begin:end] - self.first[stratum]]
+        return weights
 
 
 def _rao_wu(size: int, draws: int, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -158,11 +158,10 @@ def _expected(
     labels: Labels, chosen: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], ...]:
     """Expected women and men for a face of each prediction, (3, D); sensitivity and specificity, (D,)."""
-    seen = np.zeros((len(TRUTHS), len(ANSWERS), weights.shape[1]))
-    for truth in range(len(TRUTHS)):
-        for answer in range(len(ANSWERS)):
-            mask = chosen & (labels.truth == truth) & (labels.answer == answer)
-            seen[truth, answer] = labels.weight[mask] @ weights[labels.unit[mask]]
+    cell = (labels.truth * len(ANSWERS) + labels.answer)[chosen]
+    by_unit = np.zeros((len(TRUTHS) * len(ANSWERS), len(weights)))
+    np.add.at(by_unit, (cell, labels.unit[chosen]), labels.weight[chosen])
+    seen = (by_unit @ weights).reshape(len(TRUTHS), len(ANSWERS), -1)
     with np.errstate(invalid="ignore", divide="ignore"):
         predicted_women = (seen[:2] * _SCORE).sum(1) / seen[:2].sum(1)
         predictions = seen.sum(0)

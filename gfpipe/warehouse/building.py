@@ -20,12 +20,13 @@ from gfpipe.warehouse.connection import NAME, configure, lake_errors, lake_folde
 from gfpipe.warehouse.damage import Holdings, set_aside
 from gfpipe.warehouse.database import CheckError, Warehouse
 from gfpipe.warehouse.former import Former, read
-from gfpipe.warehouse.relations import bind, comment, create_relations, fill
-from gfpipe.warehouse.shards import Shard, as_table, changes
-from gfpipe.warehouse.sources import digest
+from gfpipe.warehouse.relations import bind, comment, create_relations, fill, insert
+from gfpipe.warehouse.shards import as_table, changes
+from gfpipe.warehouse.sources import digest, statements
 from gfpipe.warehouse.updating import Update
 
-Derive = Callable[[Warehouse], Mapping[str, pa.Table]]
+Tables = Mapping[str, pa.Table]
+Derive = Callable[[Warehouse, Tables], Tables]
 OnRebuild = Callable[[str], object]
 
 
@@ -39,7 +40,8 @@ class Options:
 
     Attributes:
         counting: which faces count.
-        derive: computes further tables from the finished ones, by name.
+        derive: computes further tables, by name, from the finished ones, and from what it computed for the published
+            warehouse that is brought up to date.
         memory_limit: DuckDB's memory limit, such as ``"8GB"``, beyond which it spills to the lake's disk; None for
             DuckDB's default (80 % of the machine's memory).
     """
@@ -120,9 +122,9 @@ def _create(lake: Path, scratch: Path, options: Options, now: Holdings) -> None:
         built = Warehouse(lake, connection)
         if failures := built.check():
             raise CheckError(lake, failures)
-        for name, table in _derived(built, options.derive, now.shards).items():
-            lend(connection, "derived", table)
-            connection.execute(f"insert into gfpipe.{name} by name from derived")
+        insert(connection, "built_from", as_table(now.shards))
+        for name, table in (options.derive(built, {}) if options.derive else {}).items():
+            insert(connection, name, table)
 
 
 @cache
@@ -133,9 +135,10 @@ def _empty(derive: Derive | None) -> bytes:
         write_schemas(lake)
         with _attached(lake, lake) as connection:
             create_relations(connection)
-            for name, table in _derived(Warehouse(lake, connection), derive, {}).items():
-                lend(connection, "derived", table)
-                connection.execute(f"create table gfpipe.{name} as from derived with no data")
+            derived = derive(Warehouse(lake, connection), {}) if derive else {}
+            for name, table in {"built_from": as_table({}), **derived}.items():
+                lend(connection, "empty", table)
+                connection.execute(f"create table gfpipe.{name} as from empty")
             comment(connection)
         return (lake / NAME).read_bytes()
 
@@ -147,21 +150,21 @@ def _update(lake: Path, scratch: Path, options: Options, former: Former, now: Ho
         with _attached(lake, scratch, options.memory_limit) as connection:
             bind(connection, now.damaged, options.counting, options.built_with)
             built = Warehouse(lake, connection)
-            updated = Update(built, connection, now).run(changes(former.shards, now.shards))
-            if updated is None:
+            failures = Update(built, connection, now).run(changes(former.shards, now.shards))
+            if failures is None:
                 return "most recordings have changed"
-            if updated.failures:
-                raise CheckError(lake, updated.failures)
+            if failures:
+                raise CheckError(lake, failures)
             stored = {name: shard for name, shard in now.shards.items() if former.shards.get(name) != shard}
             gone = [name for name, shard in former.shards.items() if now.shards.get(name) != shard]
             lend(connection, "gone", pa.table({"shard": pa.array(gone, pa.string())}))
             connection.execute("delete from gfpipe.built_from where shard in (from gone)")
-            derive = options.derive if updated.figures else None
-            for name, table in _derived(built, derive, stored).items():
-                lend(connection, "derived", table)
-                if name != "built_from":
+            insert(connection, "built_from", as_table(stored))
+            if options.derive:
+                known = {name: built.query(f"from gfpipe.{name}") for name in _derived(built)}
+                for name, table in options.derive(built, known).items():
                     connection.execute(f"delete from gfpipe.{name}")  # noqa: S608 - names of this project
-                connection.execute(f"insert into gfpipe.{name} by name from derived")
+                    insert(connection, name, table)
     except duckdb.OutOfMemoryException:
         raise
     except duckdb.Error as exc:  # the published database is damaged, or a shard was replaced meanwhile
@@ -169,9 +172,10 @@ def _update(lake: Path, scratch: Path, options: Options, former: Former, now: Ho
     return ""
 
 
-def _derived(built: Warehouse, derive: Derive | None, stored: Mapping[str, Shard]) -> dict[str, pa.Table]:
-    tables = derive(built) if derive else {}
-    return {"built_from": as_table(stored), **tables}
+def _derived(built: Warehouse) -> list[str]:
+    """Names of the tables that are neither marts nor about the database itself."""
+    tables = built.query("select table_name from duckdb_tables() where database_name = 'gfpipe' and not internal")
+    return sorted({*tables["table_name"].to_pylist()} - {*statements("marts"), "built_from"})
 
 
 @contextmanager

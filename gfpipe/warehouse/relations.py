@@ -6,11 +6,12 @@ from graphlib import TopologicalSorter
 from typing import Final
 
 import duckdb
+import pyarrow as pa
 
 from gfpipe import __version__
 from gfpipe.counting import Counting
 from gfpipe.exports.columns import description, glossary
-from gfpipe.warehouse.connection import quoted
+from gfpipe.warehouse.connection import lend, quoted
 from gfpipe.warehouse.damage import DamagedShard
 from gfpipe.warehouse.sources import MATERIALISED, header, statements
 
@@ -39,9 +40,12 @@ def fill(connection: duckdb.DuckDBPyConnection, *names: str) -> None:
             insert(connection, name)
 
 
-def insert(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Insert the rows of a mart."""
-    connection.execute(f"insert into gfpipe.{name} by name (\n{statements('marts')[name]})")
+def insert(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table | None = None) -> None:
+    """Insert rows into a table; into a mart, by default, those of its statement."""
+    if rows is not None:
+        lend(connection, "inserted", rows)
+    source = statements("marts")[name] if rows is None else "from inserted"
+    connection.execute(f"insert into gfpipe.{name} by name (\n{source})")
 
 
 def bind(

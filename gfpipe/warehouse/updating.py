@@ -6,7 +6,6 @@ and are made anew; those of ``labels`` only if the labels or a labelled recordin
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Final
 
 import duckdb
@@ -23,25 +22,11 @@ from gfpipe.warehouse.sources import statements
 _MOST: Final = 0.5  # of the recordings; beyond it, a database made anew is as fast, and smaller
 _KEPT: Final = "marts/by_recording"
 _COMPARED: Final = ("recordings", "overlapping_intervals")  # what marts by recording depend on, apart from shards
-_SUMS: Final = "select count(*), bit_xor(hash(rollup)) from rollup"
 _DIFFERENT: Final = """
 select recording_id from (from gfpipe.{name} except from former.{name})
 union
 select recording_id from (from former.{name} except from gfpipe.{name})
 """
-
-
-@dataclass(frozen=True)
-class Updated:
-    """The outcome of an update.
-
-    Attributes:
-        failures: checks that fail on what was counted anew.
-        figures: whether anything that tables derived from the marts depend on may have changed.
-    """
-
-    failures: tuple[CheckFailure, ...]
-    figures: bool
 
 
 class Update:
@@ -51,8 +36,11 @@ class Update:
         self._warehouse, self._connection, self._now = warehouse, connection, now
         self._sql, self._order = definitions(), ordered()
 
-    def run(self, changes: Changes) -> Updated | None:
+    def run(self, changes: Changes) -> tuple[CheckFailure, ...] | None:
         """Replace the rows of everything that the changes concern; None if these are most recordings.
+
+        Returns:
+            The checks that fail on what was counted anew.
 
         Raises:
             duckdb.Error: the database or a shard cannot be read.
@@ -64,19 +52,16 @@ class Update:
                 return None
             self._lend_keys(touched)
         labelled = frozenset(recording for (recording,) in self._rows("select distinct recording_id from stg_labels"))
-        by_labels = changes.concern("labels") or not touched.isdisjoint(labelled)
         with self._only(touched, "changed"):
             if touched:
                 self._count_anew()
-            if by_labels:
+            if changes.concern("labels") or not touched.isdisjoint(labelled):
                 self._match_labels(labelled)
             self._see(None)
-            before = self._rows(_SUMS)
             for name in self._marts("marts/screen_time"):
                 self._replace(name)
             self._see(touched, "changed")
-            failures = self._warehouse.check() if touched else ()
-        return Updated(failures, bool(touched) or by_labels or self._rows(_SUMS) != before)
+            return self._warehouse.check() if touched else ()
 
     def _count_anew(self) -> None:
         """Replace the rows of ``touched`` in the marts by recording; expects that relations see only these."""

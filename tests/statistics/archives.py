@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from gfpipe.statistics.bootstrap import Resampling
 from gfpipe.statistics.misclassification import Labels, correction
-from gfpipe.statistics.screen_time import Corrected, Corrector, Seconds
+from gfpipe.statistics.screen_time import SUMS, Corrected, corrected, of_a_second
 
 Array = NDArray[np.float64]
 _MEDIUM = 1  # size of all faces here
@@ -90,7 +90,6 @@ def analyse(
     np.add.at(composition, shot, np.uint64(100) ** (3 * _MEDIUM + answer).astype(np.uint64))
 
     resampling = Resampling.within(of.channel[programme], draws, seed=int(rng.integers(2**31)))
-    whole = Seconds(resampling.unit[recording], composition, seconds)
     labelled = rng.choice(len(shot), labels, p=seconds[shot] / seconds[shot].sum())  # evenly over face time
     found = correction(
         Labels(
@@ -102,15 +101,16 @@ def analyse(
             answer=answer[labelled],
             weight=np.ones(labels),
         ),
-        resampling.weights,
+        resampling.weights(),
     )
     assert found.problem is None, found.problem
     time = [seconds[shot[answer == each]].sum() for each in (0, 1)]
-    ((_, corrected),) = Corrector(found, whole)(whole, np.zeros_like(whole.unit), resampling.weights)
+    sums = np.zeros((len(resampling.weights()), SUMS))
+    np.add.at(sums, resampling.unit[recording], of_a_second(composition, found) * seconds[:, None])
     return Analysis(
         recordings,
         float(time[0] / sum(time)),
-        corrected,
+        corrected(sums, resampling.weights(), found),
         recordings - len(np.unique(resampling.stratum)),
         float(seconds[np.unique(shot[is_woman])].sum()),
         float(seconds[np.unique(shot[~is_woman])].sum()),

@@ -9,43 +9,51 @@ from gfpipe.statistics.bootstrap import Resampling, interval
 
 def test_the_archive_as_it_is_comes_first() -> None:
     found = Resampling.within([0, 0, 0, 1, 1], draws=10)
-    assert (found.weights[:, 0] == 1).all()
-    assert found.weights.shape == (5, 11)
+    assert (found.weights()[:, 0] == 1).all()
+    assert found.weights().shape == (5, 11)
 
 
 def test_every_draw_holds_as_many_recordings_of_each_stratum() -> None:
     strata = np.array([0] * 4 + [1] * 7)
     found = Resampling.within(strata, draws=50)
     for stratum, size in ((0, 4), (1, 7)):
-        assert found.weights[found.unit[strata == stratum]].sum(0) == pytest.approx(size)
+        assert found.weights()[found.unit[strata == stratum]].sum(0) == pytest.approx(size)
 
 
 def test_the_variance_of_a_mean_is_unbiased_even_for_few_recordings() -> None:
     """Rao and Wu: s² / n, where the plain bootstrap gives (n - 1) / n of it."""
     values = np.array([1.0, 4.0, 2.0, 9.0])
     found = Resampling.within(np.zeros(4), draws=40_000)
-    means = values @ found.weights[found.unit][:, 1:] / 4
+    means = values @ found.weights()[found.unit][:, 1:] / 4
     assert means.var() == pytest.approx(values.var(ddof=1) / 4, rel=0.03)
 
 
 def test_a_recording_alone_in_its_stratum_keeps_its_weight() -> None:
     found = Resampling.within([0, 0, 1], draws=20)
-    assert (found.weights[found.unit[2]] == 1).all()
+    assert (found.weights()[found.unit[2]] == 1).all()
 
 
 def test_many_recordings_are_resampled_in_groups_with_the_same_variance() -> None:
     rng = np.random.default_rng(0)
     values = rng.gamma(2, size=4000)
     found = Resampling.within(np.zeros(4000), draws=4000)
-    assert len(found.weights) == 200
+    assert len(found.weights()) == 200
     sums = np.bincount(found.unit, values, minlength=200)
-    means = sums @ found.weights[:, 1:] / 4000
+    means = sums @ found.weights()[:, 1:] / 4000
     assert means.std() == pytest.approx(values.std() / np.sqrt(4000), rel=0.15)
 
 
 def test_the_same_archive_gives_the_same_intervals() -> None:
-    first, second = (Resampling.within([0] * 9, draws=30).weights for _ in range(2))
+    first, second = (Resampling.within([0] * 9, draws=30).weights() for _ in range(2))
     assert (first == second).all()
+
+
+def test_the_draws_of_a_stratum_depend_on_its_own_recordings_only() -> None:
+    """So that a night on one channel leaves the intervals of the others as they are."""
+    before = Resampling.within([0, 0, 0, 1, 1, 1, 1], draws=30, names=[11, 12, 13, 21, 22, 23, 24])
+    after = Resampling.within([7, 0, 0, 0, 1, 1, 1, 1], draws=30, names=[5, 11, 12, 13, 21, 22, 23, 24])
+    assert (after.weights()[after.unit[1:]] == before.weights()[before.unit]).all()
+    assert (after.weights(after.unit[4:]) == before.weights()[before.unit[3:]]).all()
 
 
 def test_an_interval_stays_within_its_bounds() -> None:

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from gfpipe.statistics import screen_time
 from gfpipe.statistics.misclassification import ANSWERS, SIZES, TRUTHS, Correction, Labels, correction
-from gfpipe.statistics.screen_time import Corrected, Corrector, Seconds, counts
+from gfpipe.statistics.screen_time import Corrected, counts, of_a_second
 
 ONE = np.ones((1, 1))
 Counts = dict[tuple[str, str], int]
@@ -31,18 +34,22 @@ def joined(parts: Sequence[Labels]) -> Labels:
     return Labels(*(np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])))
 
 
+Seconds = dict[int, float]  # by composition
+
+
 def seconds(**faces: float) -> Seconds:
     """Seconds of pictures by what they show: ``f`` a woman, ``fm`` a woman and a man, …, all of medium size."""
     digit = {"f": 100**3, "m": 100**4, "u": 100**5}
-    composition = [sum(digit[face] for face in shown) for shown in faces]
-    return Seconds(
-        np.zeros(len(faces), np.int64), np.array(composition, np.uint64), np.array(list(faces.values()), float)
-    )
+    return {sum(digit[face] for face in shown): time for shown, time in faces.items()}
+
+
+def sums(by: Correction, whole: Seconds) -> NDArray[np.float64]:
+    added: NDArray[np.float64] = np.array(list(whole.values())) @ of_a_second(np.array(list(whole), np.uint64), by)
+    return added[None]
 
 
 def corrected(by: Correction, whole: Seconds) -> Corrected:
-    ((_, found),) = Corrector(by, whole)(whole, np.zeros_like(whole.unit), ONE)
-    return found
+    return screen_time.corrected(sums(by, whole), ONE, by)
 
 
 KNOWN: Counts = {("female", "female"): 90, ("female", "male"): 10, ("male", "male"): 95, ("male", "female"): 5}
@@ -141,11 +148,18 @@ def test_a_composition_is_read_as_it_was_written() -> None:
     assert (shown[2, 1, 1], shown[2, 2, 2], shown[2].sum()) == (3, 99, 102)
 
 
-def test_pictures_beyond_the_commonest_count_as_well() -> None:
+def test_presence_in_the_draws_is_that_of_their_own_correction_up_to_the_second_order() -> None:
+    """Two corrections that differ by little: the first is the estimate, the second a draw."""
     rng = np.random.default_rng(1)
-    composition = np.arange(1, 1001, dtype=np.uint64) * np.uint64(100**3 + 7)
-    whole = Seconds(np.zeros(1000, np.int64), composition, rng.uniform(1, 2, 1000))
-    sure: Counts = {("female", "female"): 30, ("male", "male"): 30}
-    found = corrected(correction(labels(sure), ONE), whole)
-    women = counts(composition)[:, :, 0].sum(1)
-    assert found.female_presence[0] == pytest.approx(whole.seconds[women > 0].sum())
+    whole = dict(zip(rng.integers(0, 4, (50, 9)) @ 100 ** np.arange(9), rng.uniform(1, 2, 50), strict=True))
+    first = correction(labels(KNOWN), ONE)
+    differences = []
+    for step in (0.01, 0.005):
+        women = np.concatenate([first.women, first.women * (1 + step)], axis=-1)
+        both = replace(first, women=women, men=np.concatenate([first.men, first.men], axis=-1))
+        drawn = screen_time.corrected(sums(both, whole), np.ones((1, 2)), both)
+        exact = corrected(replace(first, women=women[..., 1:]), whole)
+        assert drawn.male_presence[1] == drawn.male_presence[0]
+        differences.append(abs(drawn.female_presence[1] - exact.female_presence[0]))
+        assert differences[-1] < 0.1 * abs(drawn.female_presence[1] - drawn.female_presence[0])
+    assert differences[1] == pytest.approx(differences[0] / 4, rel=0.1)

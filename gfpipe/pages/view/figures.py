@@ -1,6 +1,7 @@
 """The warehouse as the views read it: one session, opened again after every publishing."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -10,7 +11,7 @@ from gfpipe import warehouse
 from gfpipe.archive import annotations
 from gfpipe.errors import UsageError
 from gfpipe.estimates.published import contained
-from gfpipe.estimates.question import Question, narrow
+from gfpipe.estimates.question import Question
 from gfpipe.pages.view.filters import Filter
 from gfpipe.recording import Recording, in_zone
 from gfpipe.warehouse import Warehouse
@@ -76,12 +77,11 @@ class Figures:
         return self.ask(name)
 
     def _measure(self, given: Filter, by: str, _: object) -> list[dict[str, Any]]:
-        from gfpipe.estimates.measure import measure_by  # noqa: PLC0415 - importing scipy takes long
+        from gfpipe.estimates.measure import measure  # noqa: PLC0415 - importing scipy takes long
 
-        question: Question = given.question(self.genres)
+        question: Question = replace(given.question(self.genres), by=(by,))
         with warehouse.open(self.lake) as db:  # its own session: others need not wait
-            narrow(db, question)
-            return list(measure_by(db, (by,), question).to_pylist())
+            return list(measure(db, question).to_pylist())
 
     def _current(self) -> tuple[int, int]:
         found = self._db.path.stat()

@@ -85,7 +85,8 @@ def _contents(db: Warehouse, lake: str, question: Question) -> Contents:
 
         if whole:
             narrow(db, question)
-        return measure_by(db, names, question)
+        (table,) = measure_by(db, (names,), question)
+        return table
 
     period = {"since": question.since, "until": question.until, "channels": list(question.only_channels) or None}
     coverage = db.query(_COVERAGE, period)

@@ -159,9 +159,7 @@ def test_two_builds_at_once_leave_one_whole_warehouse(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".gfpipe*"))
 
 
-@pytest.mark.parametrize(
-    ("module", "step"), [(building, "write_schemas"), (building, "fill"), (files, "_sync")]
-)
+@pytest.mark.parametrize(("module", "step"), [(building, "write_schemas"), (building, "fill"), (files, "_sync")])
 def test_a_build_that_is_killed_leaves_the_old_warehouse_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, step: str
 ) -> None:
