@@ -77,6 +77,26 @@ class Rejected:
     start: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Segment:
+    """A part of a recording, between two keyframes; by default the whole.
+
+    Attributes:
+        begin: byte of the file. The segment begins with the first sample at a keyframe from there on.
+        end: byte of the file. It ends before the first sample at a keyframe from there on; None: at the file's end.
+    """
+
+    begin: int = 0
+    end: int | None = None
+
+    def contains(self, position: int) -> bool:
+        """Whether a keyframe at a byte of the file is not after the segment's end."""
+        return self.end is None or position < self.end
+
+
+WHOLE: Final = Segment()
+
+
 class Status(StrEnum):
     """Outcome of an analysis."""
 

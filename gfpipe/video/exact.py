@@ -18,6 +18,8 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from gfpipe.errors import RecordingError
+from gfpipe.recording import WHOLE
 from gfpipe.video.frames import LostRange
 from gfpipe.video.losses import LossDetector
 from gfpipe.video.packets import GROUP_BYTES, Packets
@@ -54,29 +56,44 @@ class ExactReader(SampleReader):
                     yield sample
                     done = sample.seconds + sample.step_seconds
         except _DependentKeyframeError:
+            if self._segment != WHOLE:
+                raise RecordingError(f"{self.path}: has no segments, for its keyframes depend on others") from None
             self._lost_from = max(done, self.lost[-1].end_seconds if self.lost else 0.0)
             yield from (sample for sample in self._read(by_groups=False) if sample.seconds >= self._lost_from - 1e-6)
 
     def _read(self, *, by_groups: bool) -> Iterator[Sample]:
         """Samples of all groups of pictures, or of the recording as if it were a single one."""
-        interval = 0
+        interval = first = 0
+        end = math.inf  # of the last interval, if it is known
         pending: Picture | None = None  # the picture of the interval before
         with Packets(self.path, self._threads, self._programme) as packets:
             render = Renderer(packets.stream, self.path)
             for group in _groups(packets, by_groups=by_groups):
                 self.start_seconds = packets.start_seconds
+                while self.begin is None and self.middle(interval) < group.begin:
+                    interval += 1
+                if self.begin is None and group.position >= self._segment.begin:
+                    first, self.begin = interval, self._begin(interval)
+                if self.until is None and not self._segment.contains(group.position):
+                    self.until = self._begin(interval)
+                if self.until is not None and group.begin >= self.until:
+                    break  # by now it is known what is lost before
+                if self.begin is None or self.until is not None:
+                    continue
                 for span in group.spans() if self._is_needed(group, interval) else ():
                     picture: Picture | None = None
                     while self.middle(interval) < span.end or self._is_last(group, span, interval):
-                        if interval:
+                        if interval > first:
                             yield from self._interval(interval - 1, pending, math.inf, packets.gaps)
                         picture = picture or (render(span.frame) if span.frame else None)
                         pending = picture
                         interval += 1
                     if not self._is_needed(group, interval):
                         break
-            if interval:
-                yield from self._interval(interval - 1, pending, packets.end_seconds, packets.gaps)
+            else:
+                end = packets.end_seconds
+            if interval > first and self.begin is not None:
+                yield from self._interval(interval - 1, pending, end, packets.gaps)
             self._conclude(packets)
 
     def _is_needed(self, group: _Group, interval: int) -> bool:
@@ -164,7 +181,8 @@ class _Group:
         self._buffer = deque(first)  # read, but not decoded
         self._size = sum(packet.size for packet in first)
         self._next: list[_Packet] = []  # the next group's keyframe, and the frames shown before it
-        self._begin = self._latest = max(packets.start_seconds, begin)
+        self.begin = self._latest = max(packets.start_seconds, begin)
+        self.position = packets.position(first[0])  # byte of the file
         self.end = math.inf  # unknown until the next group is reached
         self.is_last = False
 
@@ -188,9 +206,9 @@ class _Group:
         """
         self._packets.decoder.flush()
         detector = LossDetector(self._packets, _TOLERANCE)
-        is_first = self._begin <= self._packets.start_seconds
-        latest_begin = math.inf if is_first else self._begin + _TOLERANCE * self._packets.info.frame_seconds
-        shown = _Span(self._begin, self._begin, None)
+        is_first = self.begin <= self._packets.start_seconds
+        latest_begin = math.inf if is_first else self.begin + _TOLERANCE * self._packets.info.frame_seconds
+        shown = _Span(self.begin, self.begin, None)
         for packet in self._decodable():
             if packet is not None:
                 detector.expect(packet)

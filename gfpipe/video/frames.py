@@ -94,8 +94,10 @@ class FrameBatch:
 
 
 class Reader(Protocol):
-    """One pass over one recording. ``lost`` and ``notes`` are complete once iteration has ended."""
+    """One pass over one recording, or over a segment of it. Attributes are complete once iteration has ended."""
 
+    begin: float | None  # where the segment begins, in seconds from the recording's start; None if nowhere
+    until: float | None  # where it ends; None: with the recording
     info: VideoInfo
     lost: tuple[LostRange, ...]
     notes: tuple[str, ...]  # what a user should know, apart from losses

@@ -16,6 +16,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from gfpipe.recording import Segment
 from gfpipe.video.losses import LossDetector
 from gfpipe.video.packets import GROUP_BYTES, Packets
 from gfpipe.video.pictures.picture import Picture
@@ -57,12 +58,20 @@ class KeyframeReader(SampleReader):
         start: float | None = None
         picture: Picture | None = None
         with Packets(self.path, self._threads, self._programme) as packets:
-            render = Renderer(packets.stream, self.path)
-            for seconds, selected in _Selector(packets, self._every, render).select():
-                yield from self._interval(packets.start_seconds if start is None else start, seconds, picture, packets)
+            selector = _Selector(packets, self._every, Renderer(packets.stream, self.path), self._segment)
+            for seconds, selected in selector.select():
+                if start is None:
+                    self.begin = start = seconds if self._segment.begin else packets.start_seconds
+                yield from self._interval(start, seconds, picture, packets)
+                if selector.has_ended:
+                    self.until = seconds
+                    break
                 start, picture = seconds, selected
-            start = packets.start_seconds if start is None else start
-            yield from self._interval(start, packets.end_seconds, picture, packets)
+            if start is None and self._segment.begin:
+                return
+            if self.until is None:
+                start = packets.start_seconds if start is None else start
+                yield from self._interval(start, packets.end_seconds, picture, packets)
             self._conclude(packets)
 
     def _interval(self, start: float, until: float, picture: Picture | None, packets: Packets) -> Iterator[Sample]:
@@ -78,9 +87,16 @@ class KeyframeReader(SampleReader):
 
 
 class _Selector:
-    """Selects frames from the packets by the rule above."""
+    """Selects frames from the packets by the rule above.
 
-    def __init__(self, packets: Packets, every_seconds: float, render: Renderer) -> None:
+    Before the segment, keyframes are selected as if all were intact, and nothing is decoded. Frames between them cannot
+    be selected so: a segment begins and ends at keyframes whose selection does not depend on any.
+
+    Attributes:
+        has_ended: whether the segment has; the last time selected is that of the next one's first sample.
+    """
+
+    def __init__(self, packets: Packets, every_seconds: float, render: Renderer, segment: Segment) -> None:
         self._packets = packets
         self._decoder = packets.decoder
         self._reach = every_seconds + packets.info.frame_seconds / 2
@@ -88,6 +104,10 @@ class _Selector:
         self._latest = -packets.info.frame_seconds / 2  # selected times increase, also in damaged streams
         self._selected_at: float | None = None  # None after a loss: select the next available frame
         self._next: _Candidate | None = None
+        self._segment = segment
+        self._is_before = segment.begin > 0
+        self._is_certain = True  # that this keyframe is selected, whatever is between those before
+        self.has_ended = False
         steady = packets.stream.average_rate == packets.stream.base_rate
         dense = _MAX_B_FRAMES * packets.info.frame_seconds < every_seconds
         self._skip_frame: Literal["NONREF", "DEFAULT"] = "NONREF" if steady and dense else "DEFAULT"
@@ -101,9 +121,10 @@ class _Selector:
                 if seconds > group.begin + self._reach:
                     yield from self._start_decoding(group)
                 yield from self._finish(group, seconds)
+                after_gap = first_gap(self._packets.gaps, group.begin, seconds) is not None
                 group = self._group(packet, seconds)
                 if not packet.is_discard:
-                    yield from self._offer(_Candidate(seconds, packet))
+                    yield from self._offer(_Candidate(seconds, packet), after_gap=after_gap)
             if group.is_decoding:
                 yield from self._decode(packet, group)
             else:
@@ -113,33 +134,42 @@ class _Selector:
                     yield from self._start_decoding(group)
         yield from self._finish(group, self._packets.end_seconds)
         if self._next and self._packets.end_seconds > (self._selected_at or 0.0) + self._reach:
-            yield self._select(self._next)
+            yield from self._select(self._next)
 
     def _group(self, keyframe: Packet[VideoStream] | None, begin: float) -> _Group:
         skipped = _MAX_B_FRAMES if self._skip_frame == "NONREF" else 0
         return _Group(keyframe, begin, LossDetector(self._packets, tolerance=skipped + 1.5))
 
-    def _offer(self, candidate: _Candidate) -> Iterator[_Selected]:
+    def _offer(self, candidate: _Candidate, *, after_gap: bool = False) -> Iterator[_Selected]:
         """Defer a candidate until it is known whether a later one is within reach; after a loss, select it at once."""
         if self._selected_at is not None:
             gap = first_gap(self._packets.gaps, self._selected_at, candidate.seconds)
             if self._next and (gap.start_seconds if gap else candidate.seconds) > self._selected_at + self._reach:
-                yield self._select(self._next)
+                yield from self._select(self._next)
                 self._next = None
             if gap:
                 self._selected_at = None
+        self._is_certain |= after_gap
         if self._selected_at is None:
             self._next = None
-            yield self._select(candidate)
+            yield from self._select(candidate)
         else:
             self._next = candidate
 
-    def _select(self, candidate: _Candidate) -> _Selected:
+    def _select(self, candidate: _Candidate) -> Iterator[_Selected]:
         source = candidate.source
-        frame = source if isinstance(source, VideoFrame) else self._decode_keyframe(source)
-        self._selected_at = candidate.seconds if frame else None
-        self._latest = candidate.seconds
-        return candidate.seconds, self._render(frame) if frame else None
+        if isinstance(source, Packet) and self._is_certain:
+            position = self._packets.position(source)
+            self._is_before &= position < self._segment.begin
+            self.has_ended = not (self._is_before or self._segment.contains(position))
+        self._selected_at = self._latest = candidate.seconds
+        if self._is_before:
+            return
+        frame = None
+        if not self.has_ended:
+            frame = source if isinstance(source, VideoFrame) else self._decode_keyframe(source)
+            self._selected_at = candidate.seconds if frame else None
+        yield candidate.seconds, self._render(frame) if frame else None
 
     def _decode_keyframe(self, packet: Packet[VideoStream]) -> VideoFrame | None:
         """Decode a single keyframe; unlike FFmpeg's NONKEY mode this gives both fields, without delay."""
@@ -154,9 +184,11 @@ class _Selector:
             return
         if self._next and isinstance(self._next.source, Packet):
             keyframe, self._next = self._next, None
-            yield self._select(keyframe)
+            self._is_certain = True
+            yield from self._select(keyframe)
             if self._selected_at is None and group.starts_clean:
                 group.detector.lose_reference()
+        self._is_certain = False
         group.is_decoding = True
         self._decoder.skip(self._skip_frame)
         packets, group.packets = group.packets, []
@@ -165,6 +197,8 @@ class _Selector:
 
     def _decode(self, packet: Packet[VideoStream] | None, group: _Group) -> Iterator[_Selected]:
         """Offer decoded frames that are intact."""
+        if self._is_before:
+            return
         if packet:
             group.detector.expect(packet)
         for frame in self._decoder.decode(packet):
@@ -181,7 +215,7 @@ class _Selector:
 
     def _lose_from(self, seconds: float) -> Iterator[_Selected]:
         if self._next:
-            yield self._select(self._next)
+            yield from self._select(self._next)
             self._next = None
         self._selected_at = None
         self._latest = max(self._latest, seconds)
@@ -189,7 +223,7 @@ class _Selector:
 
     def _finish(self, group: _Group, end: float) -> Iterator[_Selected]:
         """Flush the decoder at the end of a group; packets after its last frame that yielded none are a loss."""
-        if not group.is_decoding:
+        if not group.is_decoding or self._is_before:
             return
         yield from self._decode(None, group)
         self._decoder.flush()

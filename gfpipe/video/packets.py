@@ -82,6 +82,10 @@ class Packets:
         """Timestamp of the recording's start in the stream, in ticks; known from the first packet on."""
         return -self._shift
 
+    def position(self, packet: Packet[VideoStream]) -> int:
+        """Byte of the file at which a packet begins; 0 if it is not known."""
+        return self._demuxer.position(packet) or 0
+
     def seconds(self, item: Packet[VideoStream] | VideoFrame) -> float:
         """Presentation time of a packet or decoded frame, from the recording's start."""
         return self._seconds(item.pts or 0)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gfpipe.base.files import on_disk
 from gfpipe.choices import Decoder, Sampling
+from gfpipe.recording import WHOLE, Segment
 from gfpipe.video.exact import ExactReader
 from gfpipe.video.frames import MATROSKA, MP4, Reader
 from gfpipe.video.keyframes import KeyframeReader
@@ -29,16 +30,18 @@ def open_video(
     threads: int = 1,
     decoder: Decoder = Decoder.PYAV,
     programme: int | None = None,
+    segment: Segment = WHOLE,
 ) -> Reader:
     """Open a recording for sampling; decoding starts with the first batch. Raises as the readers do.
 
     A file that ends much earlier than scheduled has lost its end. With 0 ``threads`` the decoder chooses their number;
     1 is fastest with one recording per core. Keyframes are always decoded by PyAV. Of a
     transport stream with several programmes, ``programme`` selects one by its number; by default the first with video.
+    A ``segment`` is read by PyAV.
     """
-    exact = {Decoder.PYAV: ExactReader, Decoder.DECORD: DecordReader}[Decoder(decoder)]
+    exact = DecordReader if Decoder(decoder) is Decoder.DECORD and segment == WHOLE else ExactReader
     reader = {Sampling.KEYFRAMES: KeyframeReader, Sampling.EXACT: exact}[Sampling(sampling)]
-    return reader(path, every_seconds, scheduled_seconds, threads, programme)
+    return reader(path, every_seconds, scheduled_seconds, threads, programme, segment)
 
 
 class DecordReader(ExactReader):

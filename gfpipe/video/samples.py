@@ -12,6 +12,7 @@ import numpy as np
 from gfpipe.base.arrays import array_dataclass
 from gfpipe.base.heartbeat import beat
 from gfpipe.errors import RecordingError, UsageError
+from gfpipe.recording import WHOLE, Segment
 from gfpipe.video.frames import MP4, MPEG_STREAMS, FrameBatch, Loss, LostRange, VideoInfo
 from gfpipe.video.packets import Packets
 from gfpipe.video.pictures.picture import Picture
@@ -31,7 +32,11 @@ class Sample:
 
 
 class SampleReader(ABC):
-    """One pass over one recording; subclasses choose the samples.
+    """One pass over one recording, or over a segment of it; subclasses choose the samples.
+
+    The samples, losses and notes of consecutive segments are those of the whole, provided that each begins where the
+    one before ended, and with a sample. What precedes a segment is read, so that times are those of the whole, but not
+    decoded.
 
     Raises:
         UsageError: ``every_seconds`` is not positive.
@@ -46,6 +51,7 @@ class SampleReader(ABC):
         scheduled_seconds: float | None = None,
         threads: int = 1,
         programme: int | None = None,
+        segment: Segment = WHOLE,
     ) -> None:
         if not every_seconds > 0:
             raise UsageError(f"a sample every {every_seconds:g} s is impossible; give a time above zero")
@@ -60,6 +66,9 @@ class SampleReader(ABC):
         # The duration of an MPEG stream is a guess from its last timestamp.
         self._duration = None if self.info.container in MPEG_STREAMS else self.info.duration_seconds
         self._lost_from = 0.0
+        self._segment = segment
+        self.begin: float | None = None if segment.begin else 0.0
+        self.until: float | None = None
 
     def __iter__(self) -> Iterator[FrameBatch]:
         samples: list[Sample] = []
@@ -75,7 +84,7 @@ class SampleReader(ABC):
             samples.append(sample)
         if samples:
             yield _batch(samples)
-        if empty:
+        if empty and self._segment == WHOLE:
             raise RecordingError(
                 f"{self.path}: no frame of its {self.info.codec} video can be decoded; the file is damaged: "
                 "copy it again from the original"
@@ -100,8 +109,13 @@ class SampleReader(ABC):
             self.lost = (*self.lost, LostRange(start, end))
 
     def _conclude(self, packets: Packets) -> None:
-        """Record what is lost before the first and after the last frame, and the recording's length."""
-        before = [gap for gap in packets.gaps if gap.end_seconds <= packets.start_seconds]
+        """Record what is lost before the first and after the last frame, why, and the recording's length."""
+        before = [gap for gap in packets.gaps if gap.end_seconds <= packets.start_seconds and not self._segment.begin]
+        if self.until is None:
+            self._conclude_recording(packets)
+        self.lost = tuple(replace(lost, reason=_reason(lost, packets.gaps)) for lost in (*before, *self.lost))
+
+    def _conclude_recording(self, packets: Packets) -> None:
         after = [gap for gap in packets.gaps if gap.start_seconds >= packets.end_seconds]
         for gap in after:
             self._lose(gap.start_seconds, gap.end_seconds)
@@ -113,7 +127,6 @@ class SampleReader(ABC):
                 *self.notes,
                 f"its header says {claim:.1f} s, but its pictures end after {end:.1f} s; none are missing",
             )
-        self.lost = tuple(replace(lost, reason=_reason(lost, packets.gaps)) for lost in (*before, *self.lost))
         self.info = replace(self.info, duration_seconds=end)
 
     def _lose_tail(self, end: float, claim: float | None = None) -> float:
