@@ -1,8 +1,8 @@
 """Flow `analyse`: write the shards of every recording of an archive that is not in the lake yet."""
 
 import errno
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
 from functools import partial
 from pathlib import PurePath
 from typing import Any, Final
@@ -34,7 +34,7 @@ from gfpipe.output.names import markdown
 from gfpipe.recording import Recording, Status, Summary
 from gfpipe.stages.analysis import WORKER_MODULES, listing
 from gfpipe.stages.analysis import analyse as stage
-from gfpipe.workers import is_pool_failure
+from gfpipe.workers import Pool, is_pool_failure
 
 # Errors of a network drive that is away for a moment.
 _NETWORK_ERRORS: Final = frozenset(
@@ -42,7 +42,7 @@ _NETWORK_ERRORS: Final = frozenset(
 )
 _CLUSTER_IN_FLIGHT: Final = 64  # recordings submitted to a Dask cluster at once; the limit "decode" is how many run
 
-Work = Callable[[Recording], Summary]
+Work = Callable[[Pool, Recording, int], Summary]  # on a recording, with at most so many workers of a pool
 Fail = Callable[[Recording, str], Summary]  # records the reason of a failure outside the work
 
 
@@ -64,12 +64,12 @@ def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> boo
     retry_condition_fn=is_transient,
 )
 def analyse_recording(
-    recording: Recording, work: Work, fail: Fail, pool: Executor, limit_names: list[str]
+    recording: Recording, work: Work, fail: Fail, pool: Pool, shares: Callable[[], int], limit_names: list[str]
 ) -> State[Summary]:
-    """Run `work` on one recording in a worker; an unreadable file ends in the state `Failed` with its reason."""
+    """Run `work` on one recording in its share of the workers; an unreadable file ends as `Failed` with its reason."""
     with concurrency(limit_names, strict=True):
         try:
-            summary: Summary = pool.submit(work, recording).result()
+            summary = work(pool, recording, shares())
         except WorkerError as exc:
             summary = fail(recording, f"{recording.path}: {exc}")
     if summary.status is Status.FAILED:
@@ -108,7 +108,7 @@ def analyse_archive(job: AnalysisJob) -> list[Summary]:
     finished = [
         stage.finished(recording, job.lake, provenance, job.crops, job.counting) for recording in selected.recordings
     ]
-    work = partial(stage.run, lake=job.lake, config=analysis, retention=job.crops, counting=job.counting)
+    work = partial(stage.run_in, lake=job.lake, config=analysis, retention=job.crops, counting=job.counting)
     fail = partial(stage.fail, lake=job.lake, provenance=provenance)
     summaries, errors = analyse_missing(
         job, work, fail, analysis.device, selected.recordings, finished, overview.headline
@@ -136,7 +136,7 @@ def analyse_missing(
 
     Args:
         job: says where the workers are.
-        work: a stage's `run`; it is sent to the workers.
+        work: has workers do a stage's `run`.
         fail: records the reason if the work ended its worker, or could not be done.
         device: auto, cpu or cuda.
         recordings: all recordings of the run.
@@ -182,7 +182,8 @@ def _task_runs(
         threads as runner,
         workers.pool(job.workers, job.scheduler, job.limits, WORKER_MODULES, on_gpu=uses_gpu) as pool,
     ):
-        shared = {"work": work, "fail": fail, "pool": pool, "limit_names": names}
+        shares = Shares(len(due), pool.size)
+        shared = {"work": work, "fail": fail, "pool": pool, "shares": shares, "limit_names": names}
         runs: dict[PrefectFuture[Any], Recording] = {
             runner.submit(analyse_recording, {"recording": recording, **shared}): recording for recording in due
         }
@@ -193,6 +194,26 @@ def _task_runs(
                 yield result, None
             else:
                 yield _failed(runs[run], result, fail), result
+
+
+class Shares:
+    """How many workers each recording may use, so that none is idle while the last recordings are analysed.
+
+    One, while as many recordings or more wait. The first recordings, of which one goes to each worker, use one too.
+    """
+
+    def __init__(self, recordings: int, workers: int) -> None:
+        self._waiting, self._workers = recordings, workers
+        self._started = workers if recordings < workers else 0
+        self._lock = threading.Lock()
+
+    def __call__(self) -> int:
+        """The share of the recording that is started now."""
+        with self._lock:
+            is_first, waiting = self._started < self._workers, max(self._waiting, 1)
+            self._started += 1
+            self._waiting -= 1
+        return 1 if is_first else max(1, self._workers // waiting)
 
 
 def _failed(recording: Recording, error: BaseException, fail: Fail) -> Summary:

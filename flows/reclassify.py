@@ -1,7 +1,6 @@
 """Flow `reclassify`: bring the recordings of a lake under one classifier."""
 
 from collections.abc import Sequence
-from functools import partial
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
@@ -12,6 +11,7 @@ from gfpipe.flows.jobs.recordings import ReclassifyJob, resolved
 from gfpipe.output import overview
 from gfpipe.recording import Recording, Status, Summary
 from gfpipe.stages.analysis import reclassify as stage
+from gfpipe.workers import Pool
 
 
 def _run_name() -> str:
@@ -26,7 +26,10 @@ def reclassify_lake(job: ReclassifyJob) -> list[Summary]:
     stage.prepare(analysis)
     recordings = job.select(job.holdings()).recordings
     finished = [stage.finished(recording, job.lake, analysis) for recording in recordings]
-    work = partial(stage.run, lake=job.lake, config=analysis)
+
+    def work(pool: Pool, recording: Recording, _: int) -> Summary:
+        return pool.submit(stage.run, recording, job.lake, analysis).result()
+
     summaries, errors = analyse_missing(job, work, _fail, analysis.device, recordings, finished, headline)
     if problems := overview.problems((), [summary for summary in summaries if summary.status is Status.FAILED]):
         create_markdown_artifact(problems, "problems", headline(summaries))

@@ -124,8 +124,8 @@ class Timings:
 class Clock:
     """Accumulates :class:`Timings`."""
 
-    def __init__(self) -> None:
-        self.timings = Timings()
+    def __init__(self, timings: Timings = Timings()) -> None:
+        self.timings = timings
 
     @contextmanager
     def __call__(self, step: str) -> Iterator[None]:

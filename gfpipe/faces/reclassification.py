@@ -19,6 +19,7 @@ from gfpipe.choices import Sampling
 from gfpipe.errors import RecordingError
 from gfpipe.faces import stream
 from gfpipe.faces.detector import Detections
+from gfpipe.faces.tracks import Tracker
 from gfpipe.lake import crops, schema, shards
 from gfpipe.lake.provenance import Provenance
 from gfpipe.lake.schema import VIDEO_COLUMNS
@@ -45,13 +46,15 @@ def run(analysis: Stored, lake: str, config: Analysis, provenance: Provenance) -
         return _choose(analysis, lake, provenance)
     stored, clock, track_ids = _StoredFaces(lake, analysis), Clock(), [np.zeros(0, np.int32)]
     classifier, reader = stream.load_classifier(config.classifier, config.device), _same_video(analysis)
+    tracker = Tracker()
     with shards.writer(lake, analysis.recording, provenance, earlier=_others(analysis, provenance)) as write:
-        for frames, detections, tracks, attributes in stream.classify(reader, stored.detect, classifier, clock):
+        for _, found in stream.classify(reader, stored.detect, classifier, clock):
             with clock("write"):
+                samples, tracks = found.samples, tracker(found.samples, found.detections)
                 faces = {name: stored.batch[name].combine_chunks() for name in _COPIED}
                 faces["track_id"] = tracks.stored_track_id
-                predictions, index = vars(attributes), detections.frame_index
-                write.write(frames.seconds, frames.step_seconds, index, faces, predictions, tracks.shot)
+                predictions, index = vars(found.attributes), found.detections.frame_index
+                write.write(samples.seconds, samples.step_seconds, index, faces, predictions, tracks.shot)
             track_ids.append(tracks.track_id)
         stored.check_complete()
         write.keep("attributes", stored.attributes.filter(pc.field("model_id") != provenance.classifier_id))
@@ -123,10 +126,11 @@ class _StoredFaces:
         self.batch = faces = self._faces.slice(begin, end - begin)
         corners: NDArray[np.float32] = np.stack([faces[name].to_numpy() for name in ("x1", "y1", "x2", "y2")], axis=1)
         landmarks = faces["landmarks"].combine_chunks().flatten().to_numpy().reshape(-1, 5, 2)
+        to_source = stream.to_source(frames.size, frames.source_size)
         return Detections(
             (self._sample[begin:end] - first).astype(np.int64),
-            (corners.reshape(-1, 2, 2) / stream.to_source(frames)).reshape(-1, 4),
-            landmarks / stream.to_source(frames),
+            (corners.reshape(-1, 2, 2) / to_source).reshape(-1, 4),
+            landmarks / to_source,
             faces["detector_score"].to_numpy(),
         )
 

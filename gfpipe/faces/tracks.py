@@ -34,6 +34,29 @@ _MAX_GROWTH: Final = 2.0  # maximum ratio of heights within a track
 
 
 @array_dataclass
+class Samples:
+    """What tracking needs of a batch of N frames, apart from their faces.
+
+    Attributes:
+        seconds, step_seconds: (N,) float64, as of the frames.
+        colours: (N, 112) float32, histograms with a sum of 1.
+    """
+
+    seconds: NDArray[np.float64]
+    step_seconds: NDArray[np.float64]
+    colours: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, frames: FrameBatch) -> "Samples":
+        """The samples of frames."""
+        points = np.stack([picture.points(*_GRID) for picture in frames.pictures])
+        return cls(frames.seconds, frames.step_seconds, colours(points))
+
+    def __len__(self) -> int:
+        return len(self.seconds)
+
+
+@array_dataclass
 class Tracks:
     """Shots and tracks of a batch, numbered from 0 within the recording.
 
@@ -63,24 +86,24 @@ class Tracker:
         self._track_id = np.zeros(0, np.int32)
         self._next_track = 0
 
-    def __call__(self, frames: FrameBatch, detections: Detections) -> Tracks:
-        """Assign the frames of the next batch to shots, and its faces to tracks."""
-        starts_shot = self._shot_starts(frames)
+    def __call__(self, samples: Samples, detections: Detections) -> Tracks:
+        """Assign the samples of the next batch to shots, and their faces to tracks."""
+        starts_shot = self._shot_starts(samples)
         shot = (self._shot + np.cumsum(starts_shot)).astype(np.int32)
         track_id = np.full(len(detections), -1, np.int32)
         # Less certain detections would break tracks or join them.
         tracked = np.flatnonzero(detections.scores >= np.float32(Counting.min_score))
-        first_face = np.searchsorted(detections.frame_index[tracked], np.arange(len(frames) + 1))
+        first_face = np.searchsorted(detections.frame_index[tracked], np.arange(len(samples) + 1))
         for frame, is_start in enumerate(starts_shot):
             faces = tracked[first_face[frame] : first_face[frame + 1]]
             track_id[faces] = self._follow(detections.boxes[faces], is_start)
         self._shot = int(shot[-1])
         return Tracks(shot, track_id)
 
-    def _shot_starts(self, frames: FrameBatch) -> list[bool]:
-        """For each frame, whether it differs from the previous one, or time was lost before it."""
-        histograms = colours(np.stack([picture.points(*_GRID) for picture in frames.pictures]))
-        begins, ends = frames.seconds, frames.seconds + frames.step_seconds
+    def _shot_starts(self, samples: Samples) -> list[bool]:
+        """For each sample, whether it differs from the previous one, or time was lost before it."""
+        histograms, begins = samples.colours, samples.seconds
+        ends = begins + samples.step_seconds
         if self._colours is None:
             self._colours, self._begin, self._end = histograms[0], begins[0], begins[0]
         change = frame_change(np.vstack((self._colours, histograms[:-1])), histograms)

@@ -43,6 +43,7 @@ class ExactReader(SampleReader):
     """Samples at the middle of every interval of ``every_seconds``."""
 
     start_seconds = 0.0  # of the pictures, and of the first interval
+    _first = 0  # interval of the segment
 
     def _samples(self) -> Iterator[Sample]:
         yield from self._from(0.0)
@@ -63,27 +64,20 @@ class ExactReader(SampleReader):
 
     def _read(self, *, by_groups: bool) -> Iterator[Sample]:
         """Samples of all groups of pictures, or of the recording as if it were a single one."""
-        interval = first = 0
+        interval = self._first = 0
         end = math.inf  # of the last interval, if it is known
         pending: Picture | None = None  # the picture of the interval before
         with Packets(self.path, self._threads, self._programme) as packets:
             render = Renderer(packets.stream, self.path)
             for group in _groups(packets, by_groups=by_groups):
                 self.start_seconds = packets.start_seconds
-                while self.begin is None and self.middle(interval) < group.begin:
-                    interval += 1
-                if self.begin is None and group.position >= self._segment.begin:
-                    first, self.begin = interval, self._begin(interval)
-                if self.until is None and not self._segment.contains(group.position):
-                    self.until = self._begin(interval)
+                interval = self._place(group, interval)
                 if self.until is not None and group.begin >= self.until:
                     break  # by now it is known what is lost before
-                if self.begin is None or self.until is not None:
-                    continue
                 for span in group.spans() if self._is_needed(group, interval) else ():
                     picture: Picture | None = None
                     while self.middle(interval) < span.end or self._is_last(group, span, interval):
-                        if interval > first:
+                        if interval > self._first:
                             yield from self._interval(interval - 1, pending, math.inf, packets.gaps)
                         picture = picture or (render(span.frame) if span.frame else None)
                         pending = picture
@@ -92,12 +86,27 @@ class ExactReader(SampleReader):
                         break
             else:
                 end = packets.end_seconds
-            if interval > first and self.begin is not None:
+            if interval > self._first:
                 yield from self._interval(interval - 1, pending, end, packets.gaps)
             self._conclude(packets)
 
+    def _place(self, group: _Group, interval: int) -> int:
+        """Note whether the segment begins or ends with a group; returns the first interval with its middle there."""
+        while self.begin is None and self.middle(interval) < group.begin:
+            self._first = interval = interval + 1
+        if self.begin is None and group.position >= self._segment.begin:
+            self.begin = self._begin(interval)
+        if self.until is None and not self._segment.contains(group.position):
+            self.until = self._begin(interval)
+        return interval
+
     def _is_needed(self, group: _Group, interval: int) -> bool:
-        """Whether a group shows the middle of an interval, or the end of a recording that ends before that middle."""
+        """Whether a group shows the middle of an interval, or the end of a recording that ends before that middle.
+
+        None is needed before or after the segment.
+        """
+        if self.begin is None or self.until is not None:
+            return False
         return group.shows(self.middle(interval)) or (group.is_last and self._begins(interval, group.end))
 
     def _is_last(self, group: _Group, span: _Span, interval: int) -> bool:

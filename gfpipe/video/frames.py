@@ -98,6 +98,7 @@ class Reader(Protocol):
 
     begin: float | None  # where the segment begins, in seconds from the recording's start; None if nowhere
     until: float | None  # where it ends; None: with the recording
+    first: float | None  # time of the first sample; None if there is none
     info: VideoInfo
     lost: tuple[LostRange, ...]
     notes: tuple[str, ...]  # what a user should know, apart from losses

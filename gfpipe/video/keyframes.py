@@ -90,7 +90,7 @@ class _Selector:
     """Selects frames from the packets by the rule above.
 
     Before the segment, keyframes are selected as if all were intact, and nothing is decoded. Frames between them cannot
-    be selected so: a segment begins and ends at keyframes whose selection does not depend on any.
+    be selected so: a segment begins and ends at intact keyframes whose selection does not depend on any.
 
     Attributes:
         has_ended: whether the segment has; the last time selected is that of the next one's first sample.
@@ -158,18 +158,19 @@ class _Selector:
 
     def _select(self, candidate: _Candidate) -> Iterator[_Selected]:
         source = candidate.source
-        if isinstance(source, Packet) and self._is_certain:
-            position = self._packets.position(source)
-            self._is_before &= position < self._segment.begin
-            self.has_ended = not (self._is_before or self._segment.contains(position))
+        is_seam = isinstance(source, Packet) and self._is_certain
+        position = self._packets.position(source) if isinstance(source, Packet) else 0
         self._selected_at = self._latest = candidate.seconds
-        if self._is_before:
+        if self._is_before and not (is_seam and position >= self._segment.begin):
             return
-        frame = None
-        if not self.has_ended:
-            frame = source if isinstance(source, VideoFrame) else self._decode_keyframe(source)
-            self._selected_at = candidate.seconds if frame else None
-        yield candidate.seconds, self._render(frame) if frame else None
+        frame = source if isinstance(source, VideoFrame) else self._decode_keyframe(source)
+        if frame is None:
+            self._selected_at = None
+        elif is_seam:
+            self._is_before = False
+            self.has_ended = not self._segment.contains(position)
+        if not self._is_before:
+            yield candidate.seconds, self._render(frame) if frame else None
 
     def _decode_keyframe(self, packet: Packet[VideoStream]) -> VideoFrame | None:
         """Decode a single keyframe; unlike FFmpeg's NONKEY mode this gives both fields, without delay."""

@@ -35,8 +35,7 @@ class SampleReader(ABC):
     """One pass over one recording, or over a segment of it; subclasses choose the samples.
 
     The samples, losses and notes of consecutive segments are those of the whole, provided that each begins where the
-    one before ended, and with a sample. What precedes a segment is read, so that times are those of the whole, but not
-    decoded.
+    one before ended. What precedes a segment is read, so that times are those of the whole, but not decoded.
 
     Raises:
         UsageError: ``every_seconds`` is not positive.
@@ -69,22 +68,22 @@ class SampleReader(ABC):
         self._segment = segment
         self.begin: float | None = None if segment.begin else 0.0
         self.until: float | None = None
+        self.first: float | None = None
 
     def __iter__(self) -> Iterator[FrameBatch]:
         samples: list[Sample] = []
-        empty = True
         for sample in self._named_samples():
             beat()
-            if empty:
+            if self.first is None:
+                self.first = sample.seconds
                 self.info = replace(self.info, width=sample.picture.source_width, height=sample.picture.source_height)
-            empty = False
             if samples and not _is_room(samples, sample):
                 yield _batch(samples)
                 samples = []
             samples.append(sample)
         if samples:
             yield _batch(samples)
-        if empty and self._segment == WHOLE:
+        if self.first is None and self._segment == WHOLE:
             raise RecordingError(
                 f"{self.path}: no frame of its {self.info.codec} video can be decoded; the file is damaged: "
                 "copy it again from the original"

@@ -19,6 +19,12 @@ SCHEDULER_TIMEOUT = "30s"
 _LOST: Final = "the connection to the Dask scheduler was lost"
 
 
+class Pool(Executor):
+    """An executor that says how many calls it runs at once."""
+
+    size: int
+
+
 def pool(
     workers: int = 0,
     scheduler: str | None = None,
@@ -26,7 +32,7 @@ def pool(
     modules: tuple[str, ...] = (),
     *,
     on_gpu: bool = False,
-) -> AbstractContextManager[Executor]:
+) -> AbstractContextManager[Pool]:
     """Open an executor of local processes, or of processes on the machines of a Dask cluster.
 
     Its calls raise WorkerError if they crash, exceed the limits, or make no progress; others are not affected.
@@ -63,11 +69,12 @@ def is_pool_failure(error: BaseException) -> bool:
     return isinstance(error, TransientError) or type(error).__name__ in dask
 
 
-class _Processes(ThreadPoolExecutor):
+class _Processes(ThreadPoolExecutor, Pool):
     """Threads that supervise one process each."""
 
     def __init__(self, workers: int, limits: Limits, modules: tuple[str, ...]) -> None:
         super().__init__(workers, thread_name_prefix="worker")
+        self.size = workers
         self._supervisor = Supervisor(limits, launcher(modules))
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "Future[Any]":
@@ -80,7 +87,7 @@ class _Processes(ThreadPoolExecutor):
 
 
 @contextmanager
-def _processes(workers: int, limits: Limits, modules: tuple[str, ...]) -> Iterator[Executor]:
+def _processes(workers: int, limits: Limits, modules: tuple[str, ...]) -> Iterator[Pool]:
     executor = _Processes(workers, limits, modules)
     try:
         yield executor
@@ -90,11 +97,11 @@ def _processes(workers: int, limits: Limits, modules: tuple[str, ...]) -> Iterat
     executor.close(wait=True)
 
 
-class _ClusterExecutor(Executor):
+class _ClusterExecutor(Pool):
     """Supervises processes on the workers of a Dask cluster, so that a crash does not end the Dask worker."""
 
-    def __init__(self, executor: Executor, limits: Limits, modules: tuple[str, ...]) -> None:
-        self._executor, self._limits, self._modules = executor, limits, modules
+    def __init__(self, executor: Executor, size: int, limits: Limits, modules: tuple[str, ...]) -> None:
+        self._executor, self.size, self._limits, self._modules = executor, size, limits, modules
         self.is_closing = False
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "Future[Any]":
@@ -114,7 +121,7 @@ class _ClusterExecutor(Executor):
 
 
 @contextmanager
-def _cluster(scheduler: str, limits: Limits, modules: tuple[str, ...], *, on_gpu: bool) -> Iterator[Executor]:
+def _cluster(scheduler: str, limits: Limits, modules: tuple[str, ...], *, on_gpu: bool) -> Iterator[Pool]:
     try:
         from distributed import Client  # noqa: PLC0415 - an optional dependency
     except ImportError as exc:
@@ -131,7 +138,9 @@ def _cluster(scheduler: str, limits: Limits, modules: tuple[str, ...], *, on_gpu
     with client:
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
         needed = {"gpu": 1} if on_gpu and any("gpu" in worker["resources"] for worker in workers) else None
-        executor = _ClusterExecutor(client.get_executor(pure=False, resources=needed), limits, modules)
+        size = sum(worker["resources"].get("gpu", 0) if needed else worker["nthreads"] for worker in workers)
+        calls = client.get_executor(pure=False, resources=needed)
+        executor = _ClusterExecutor(calls, int(size), limits, modules)
         try:
             yield executor
         finally:

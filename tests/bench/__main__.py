@@ -33,7 +33,7 @@ from gfpipe.training.run.loader import Preparation
 from gfpipe.training.run.objective import Examples, Objective
 from gfpipe.training.tables import Input
 from gfpipe.video.reader import open_video
-from tests.bench import frame, start
+from tests.bench import frame, segments, start
 from tests.bench import labelling as bench_labelling
 from tests.bench.footage import H264, MPEG2
 from tests.clock import timed
@@ -46,7 +46,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=60, help="length of each recording (default 60)")
     parser.add_argument("--copies", type=int, default=2 * workers.cores(), help="recordings of each format")
     parser.add_argument(
-        "--only", choices=("analysis", "frame", "start", "training", "labelling"), help="one of them (default all)"
+        "--only",
+        choices=("analysis", "frame", "segments", "start", "training", "labelling"),
+        help="one of them (default all)",
     )
     given = parser.parse_args()
     if given.only in (None, "training"):
@@ -57,6 +59,8 @@ def main() -> None:
         start.measure()
     if given.only in (None, "frame"):
         frame.measure(given.seconds)
+    if given.only in (None, "segments"):
+        segments.measure(given.seconds)
     if given.only in (None, "analysis"):
         measure_analysis(given.seconds, given.copies)
 

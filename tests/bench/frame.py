@@ -72,7 +72,8 @@ def analysed(detector: Detector, path: Path) -> tuple[Clock, int]:
     clock = Clock()
     classifier = stream.load_classifier(champion.FIRST, "cpu")
     reader = open_video(path, Sampling.KEYFRAMES, 1.0)
-    return clock, sum(len(batch[1]) for batch in stream.classify(reader, detector.in_frames, classifier, clock))
+    found = stream.classify(reader, detector.in_frames, classifier, clock)
+    return clock, sum(len(findings.detections) for _, findings in found)
 
 
 def decoded(path: Path) -> None:

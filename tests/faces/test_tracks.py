@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gfpipe.faces.detector import Detections
-from gfpipe.faces.tracks import Tracker, Tracks, colours, frame_change, match
+from gfpipe.faces.tracks import Samples, Tracker, Tracks, colours, frame_change, match
 from gfpipe.video.frames import FrameBatch
 from gfpipe.video.pictures.picture import Picture
 
@@ -23,11 +23,10 @@ def scene(seed: int) -> NDArray[np.uint8]:
     return patches.repeat(10, axis=0).repeat(10, axis=1)
 
 
-def batch(pictures: Sequence[NDArray[np.uint8]], start: float = 0.0, step: float = 1.0) -> FrameBatch:
+def batch(pictures: Sequence[NDArray[np.uint8]], start: float = 0.0, step: float = 1.0) -> Samples:
     n = len(pictures)
-    return FrameBatch(
-        tuple(map(Picture.of_pixels, pictures)), start + step * np.arange(n, dtype=np.float64), np.full(n, step)
-    )
+    seconds = start + step * np.arange(n, dtype=np.float64)
+    return Samples.of(FrameBatch(tuple(map(Picture.of_pixels, pictures)), seconds, np.full(n, step)))
 
 
 def faces(*of_each_frame: Sequence[Box]) -> Detections:

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -25,7 +25,7 @@ from gfpipe.choices import Device
 from gfpipe.errors import DiskFullError, LakeError, TransientError, UsageError, WorkerError
 from gfpipe.evaluation.gate.decision import Decision
 from gfpipe.flows import limits, server
-from gfpipe.flows.analyse import analyse_archive, analyse_recording, is_transient
+from gfpipe.flows.analyse import Shares, analyse_archive, analyse_recording, is_transient
 from gfpipe.flows.jobs.recordings import AnalysisJob
 from gfpipe.flows.progress import reporting_to
 from gfpipe.lake import shards
@@ -265,11 +265,11 @@ def test_slots_of_a_killed_run_are_freed(prefect_server: str) -> None:
         assert client.read_global_concurrency_limit_by_name("decode").active_slots == 0
 
 
-class Failing(Executor):
+class Failing(workers.Pool):
     """Raises the given errors, then runs calls in this process."""
 
     def __init__(self, errors: list[Exception]) -> None:
-        self._errors, self.calls = errors, 0
+        self._errors, self.calls, self.size = errors, 0, 1
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         self.calls += 1
@@ -284,18 +284,50 @@ def _recording(path: Path) -> Recording:
     return Recording(str(path), "one", "news", datetime(2001, 3, 4, 20, tzinfo=UTC))
 
 
-def _analyse_one(path: Path, lake: Path, pool: Executor) -> Summary:
+def _analyse_one(path: Path, lake: Path, pool: workers.Pool) -> Summary:
     recording = _recording(path)
 
     @flow
     def one() -> Summary:
         quick = analyse_recording.with_options(retry_delay_seconds=0)
-        run = partial(stage.run, lake=str(lake), config=replace(CPU, classifier=champion.FIRST))
-        fail = partial(stage.fail, lake=str(lake), provenance=stage.prepare(replace(CPU, classifier=champion.FIRST)))
-        state = quick(recording, run, fail, pool, ["decode"], return_state=True)
+        config = replace(CPU, classifier=champion.FIRST)
+        run = partial(stage.run_in, lake=str(lake), config=config)
+        fail = partial(stage.fail, lake=str(lake), provenance=stage.prepare(config))
+        state = quick(recording, run, fail, pool, Shares(1, 1), ["decode"], return_state=True)
         result: Any = state.result(raise_on_failure=False)
         if isinstance(result, BaseException):
             raise result
         return cast("Summary", result)
 
     return one()
+
+
+@pytest.mark.parametrize(
+    ("recordings", "cores", "expected"),
+    [
+        (1, 1, [1]),
+        (1, 8, [8]),
+        (3, 8, [2, 4, 8]),
+        (8, 8, [1] * 8),
+        (10, 4, [1] * 4 + [1] * 3 + [1, 2, 4]),
+        (0, 8, []),
+    ],
+)
+def test_the_last_recordings_share_the_workers(recordings: int, cores: int, expected: list[int]) -> None:
+    shares = Shares(recordings, cores)
+    assert [shares() for _ in range(recordings)] == expected
+
+
+def test_a_single_recording_uses_all_workers(
+    prefect_server: str, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "SEGMENT_BYTES", 1000)
+    monkeypatch.setattr(stage, "run", work.fill_the_disk)  # of the whole
+    job = AnalysisJob(
+        archive=str(archive), lake=str(tmp_path), timezone="UTC", channels=["one"], analysis=CPU, workers=2
+    )
+    reports: list[Progress] = []
+    with reporting_to(reports.append):
+        (summary,) = analyse_archive(job)
+    assert (summary.status, summary.samples) == (Status.DONE, 3)
+    assert [(progress.done, progress.total) for progress in reports] == [(0, 1), (1, 1)]

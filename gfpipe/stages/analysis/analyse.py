@@ -3,20 +3,26 @@
 The process that conducts a run imports this module; only workers import networks and decoders, in :func:`run`.
 """
 
+import pickle
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from gfpipe.attributes import device
 from gfpipe.attributes.spec import Attribute
+from gfpipe.base import regular
+from gfpipe.choices import Decoder
 from gfpipe.counting import MIN_STORED_SCORE, Counting
 from gfpipe.errors import GfpipeError, RecordingError
 from gfpipe.lake import crops, shards
 from gfpipe.lake.provenance import Provenance
 from gfpipe.models import store
-from gfpipe.recording import Recording, Status, Summary
+from gfpipe.recording import Recording, Segment, Status, Summary
 from gfpipe.settings import Analysis, CropRetention
+
+SEGMENT_BYTES: Final = 16 << 20  # least; reading what precedes it takes a fraction of its analysis
 
 
 def prepare(config: Analysis) -> Provenance:
@@ -97,6 +103,72 @@ def run(
         raise  # not due to the recording
     except Exception as exc:  # noqa: BLE001 - decoders raise anything on damaged files
         return _fail(recording, lake, provenance, f"{recording.path}: {_unexpected(exc)}")
+
+
+def run_in(
+    pool: Executor,
+    recording: Recording,
+    workers: int,
+    lake: str,
+    config: Analysis,
+    retention: CropRetention | None = None,
+    counting: Counting = Counting(),  # noqa: B008 - frozen
+) -> Summary:
+    """Have up to so many ``workers`` of a pool do what :func:`run` does with the other arguments.
+
+    Each analyses a segment of the file, and one joins what they found. The recording stays whole if crops are stored,
+    if decord decodes it, or if the segments turn out not to be its sum (:func:`gfpipe.video.segments.joined`).
+
+    Raises:
+        WorkerError: the work ended its worker, or made no progress.
+        LakeError, ModelError, TransientError: as :func:`run`.
+    """
+    count = 1 if retention or config.decoder is Decoder.DECORD else workers
+    if len(segments := _segments(recording, count)) > 1:
+        calls = [pool.submit(part, recording, config, segment) for segment in segments]
+        parts = [found for call in calls if (found := call.result())]
+        if len(parts) == len(calls) and (summary := pool.submit(join, recording, lake, config, parts).result()):
+            joined: Summary = summary
+            return joined
+    return pool.submit(run, recording, lake, config, retention, counting).result()
+
+
+def _segments(recording: Recording, count: int) -> list[Segment]:
+    """At most so many consecutive segments of a recording."""
+    size = regular.size(recording.path) or 0
+    bounds = range(0, max(size, 1), max(SEGMENT_BYTES, -(-size // count)))
+    return [Segment(begin, end) for begin, end in zip(bounds, [*bounds[1:], None], strict=True)]
+
+
+def part(recording: Recording, config: Analysis, segment: Segment) -> bytes | None:
+    """What a segment of a recording shows, for :func:`join`; None if the file has a problem, which :func:`run` records.
+
+    Raises:
+        ModelError: a model is unknown or cannot be fetched.
+        TransientError: something outside the recording failed; try again.
+    """
+    from gfpipe.faces import analysis  # noqa: PLC0415 - imports torch, in workers only
+
+    prepare(config)
+    try:
+        return pickle.dumps(analysis.part(recording, config, segment))  # read by a worker: its types import torch
+    except RecordingError:
+        return None
+    except (GfpipeError, ConnectionError, TimeoutError):
+        raise
+    except Exception:  # noqa: BLE001 - decoders raise anything on damaged files
+        return None
+
+
+def join(recording: Recording, lake: str, config: Analysis, parts: Sequence[bytes]) -> Summary | None:
+    """Write the shards of a recording from its parts; None if it has to be analysed as a whole.
+
+    Raises:
+        LakeError: the lake cannot be written.
+    """
+    from gfpipe.faces import analysis  # noqa: PLC0415
+
+    return analysis.join(recording, lake, prepare(config), [pickle.loads(each) for each in parts])  # noqa: S301 - own
 
 
 def fail(recording: Recording, reason: str, lake: str, provenance: Provenance) -> Summary:
