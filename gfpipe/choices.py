@@ -55,6 +55,7 @@ class Device(StrEnum):
 
     AUTO = "auto"  # a GPU if torch finds one, else the CPU
     CPU = "cpu"
+    OPENVINO = "openvino"  # the CPU, with the face detector in OpenVINO
     CUDA = "cuda"
 
 

@@ -46,7 +46,7 @@ class Analysis:
         detector: id or folder of a face-detection model.
         classifier: id or folder of a perceived-gender model, or ``champion`` for the promoted one, which flows and
             commands resolve (:mod:`gfpipe.models.champion`) before a stage runs.
-        device: where networks run; it does not change the results.
+        device: where networks run; it does not change the results. ``openvino`` needs the extra of that name.
         decoder: decodes the sampling ``exact``. decord is used for progressive BT.601 pictures in MP4 and Matroska,
             with the same results for intact files; it overlooks damage, and takes frames of a periodic intra refresh
             for keyframes.

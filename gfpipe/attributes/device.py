@@ -18,10 +18,14 @@ def choose(name: str = Device.AUTO) -> str:
     """The name that torch has for a device: ``cpu``, ``cuda`` or ``cuda:1``; auto is a GPU if there is one.
 
     Raises:
-        UsageError: the name is unknown, or torch cannot use that GPU.
+        UsageError: the name is unknown, torch cannot use that GPU, or OpenVINO is not installed.
     """
     if name == Device.AUTO:
         return Device.CUDA if gpus() else Device.CPU
+    if name == Device.OPENVINO:
+        if find_spec("openvino") is None:
+            raise UsageError(f"device {name!r} needs openvino: pip install 'gfpipe[openvino]', or use --device cpu")
+        return Device.CPU
     kind, colon, index = name.partition(":")
     if kind not in (Device.CPU, Device.CUDA) or (colon and not index.isdecimal()):
         raise UsageError(f"unknown device {name!r}: choose one of {', '.join(Device)}")

@@ -69,3 +69,8 @@ def size(path: str | Path) -> int | None:
         return on_disk(path).stat().st_size
     except OSError:
         return None
+
+
+def source(path: str | Path) -> dict[str, int | str | None]:
+    """Size and fingerprint of a file, under their names in the lake."""
+    return {"source_bytes": size(path), "source_fingerprint": fingerprint(path)}

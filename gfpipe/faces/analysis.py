@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from gfpipe.attributes.device import resolve_device
-from gfpipe.choices import Sampling
+from gfpipe.base import regular
+from gfpipe.choices import Device, Sampling
 from gfpipe.counting import MIN_STORED_SCORE, Counting
 from gfpipe.faces import detector as detectors
 from gfpipe.faces import stream
@@ -93,7 +94,7 @@ def run(
 
 def part(recording: Recording, config: Analysis, segment: Segment) -> Part:
     """Analyse a segment of a recording; raises as :func:`run` does."""
-    clock, source, reader = Clock(), shards.source_of(recording), _open(recording, config, segment)
+    clock, source, reader = Clock(), regular.source(recording.path), _open(recording, config, segment)
     findings = tuple(found for _, found in _findings(reader, config, clock))
     return Part(source, Reading.of(reader), findings, clock.timings)
 
@@ -134,7 +135,8 @@ def _findings(reader: Reader, config: Analysis, clock: Clock) -> Iterator[tuple[
 
 @lru_cache(maxsize=2)
 def _detector(model: str, device: str) -> Detector:
-    return detectors.load(store.open_model(model), resolve_device(device).type, MIN_STORED_SCORE)
+    place = device if device == Device.OPENVINO else resolve_device(device).type
+    return detectors.load(store.open_model(model), place, MIN_STORED_SCORE)
 
 
 def _write(write: ShardWriter, found: Findings, tracks: Tracks) -> None:

@@ -239,12 +239,6 @@ class ShardWriter:
         self._tables[table].append({name: [value] * rows for name, value in key.items()} | columns, rows)
 
 
-def source_of(recording: Recording) -> Row:
-    """Size and fingerprint of a recording's file, as columns of ``recordings``."""
-    path = recording.path
-    return {"source_bytes": regular.size(path), "source_fingerprint": regular.fingerprint(path)}
-
-
 @contextmanager
 def writer(
     lake: str,
@@ -266,7 +260,7 @@ def writer(
     Raises:
         LakeError: the lake cannot be written.
     """
-    shards = ShardWriter(lake, recording, provenance, source or source_of(recording), earlier)
+    shards = ShardWriter(lake, recording, provenance, source or regular.source(recording.path), earlier)
     try:
         yield shards
     finally:

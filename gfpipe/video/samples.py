@@ -18,7 +18,7 @@ from gfpipe.video.packets import Packets
 from gfpipe.video.pictures.picture import Picture
 from gfpipe.video.probe import foreign_errors, probe
 
-BATCH_BYTES: Final = 32 << 20
+BATCH_BYTES: Final = 14 << 20  # four frames of 1080p; the batch before is in memory too
 BATCH_FRAMES: Final = 32
 
 

@@ -102,6 +102,7 @@ def _outcome(call: bytes, send: Callable[[bytes], None]) -> bytes:
     except Exception as exc:  # noqa: BLE001 - the parent raises it
         exc.add_note(f"in a worker process:\n{traceback.format_exc()}")
         outcome = False, exc
+    gc.collect()  # a container and its streams refer to each other, so that decoders would keep their frames
     try:
         message: bytes = cloudpickle.dumps(outcome)
         pickle.loads(message)  # noqa: S301 - exceptions of some libraries cannot be read back

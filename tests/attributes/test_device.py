@@ -28,5 +28,5 @@ def test_missing_gpu() -> None:
 
 @pytest.mark.parametrize("name", ["gpu", "", "meta", "cpu:", "cuda:x", "cuda:-1"])
 def test_unknown_devices(name: str) -> None:
-    with pytest.raises(UsageError, match="auto, cpu, cuda"):
+    with pytest.raises(UsageError, match="auto, cpu, openvino, cuda"):
         resolve_device(name)

@@ -49,8 +49,10 @@ def test_outputs_equal_published_graph_on_photographs(
 def assert_parity(graph: bytes, detect: detector.Detector, inputs: torch.Tensor) -> None:
     onnxruntime = pytest.importorskip("onnxruntime", reason="the oracle of this test is the extra 'onnx'")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    expected = onnxruntime.InferenceSession(graph, options).run(["loc", "conf", "landmarks"], {"input": inputs.numpy()})
+    options.intra_op_num_threads = 1  # the published graph takes BGR, the detector RGB
+    expected = onnxruntime.InferenceSession(graph, options).run(
+        ["loc", "conf", "landmarks"], {"input": inputs.flip(1).numpy()}
+    )
     boxes, logits, landmarks = detect.outputs(inputs.to(detect.device))
     for published, ours in zip(expected, (boxes, logits.softmax(-1), landmarks), strict=True):
         assert published.shape == ours.shape
