@@ -23,6 +23,7 @@ _RESERVED: Final = (
 _OF_FACE_GENDER: Final = (
     "tracks",
     "classified_faces",
+    "sample_compositions",
     "sample_gender",
     "counted_samples",
     "compositions",
@@ -268,11 +269,11 @@ def _exclude(db: Warehouse, path: Path, dates: DateOrder | None) -> None:
     db.redefine("untouched", "from compositions anti join touched using (recording_id)")
     db.redefine("before", "select recording_id, date, hour, analysed_seconds from rollup")
     db.redefine(
-        "sample_gender",
+        "sample_compositions",
         """
         with on_air as (
-            select sample_gender.*, recordings.channel, recordings.timezone
-            from sample_gender
+            select sample_compositions.*, recordings.channel, recordings.timezone
+            from sample_compositions
             inner join recordings using (recording_id)
             semi join touched using (recording_id)
         )
@@ -286,7 +287,7 @@ def _exclude(db: Warehouse, path: Path, dates: DateOrder | None) -> None:
                 and on_air.aired_at >= exclusions.starts
         where exclusions.ends is null or on_air.aired_at >= exclusions.ends
         """,
-        ("counted_samples", "compositions"),
+        ("sample_gender", "counted_samples", "compositions"),
     )
     db.redefine("compositions", "from compositions union all by name from untouched", ("rollup",))
     db.redefine(

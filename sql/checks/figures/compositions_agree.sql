@@ -1,12 +1,21 @@
 -- Recordings whose face time by hour differs from the face time of their samples that count.
-with samples as (
+with shown as (
+    select
+        recording_number,
+        composition,
+        sum(step_seconds) as seconds
+    from counted_samples
+    group by recording_number, composition
+),
+
+samples as (
     select
         recordings.recording_id,
-        sum(counted_samples.step_seconds * counted_samples.female_faces) as female_face_seconds,
-        sum(counted_samples.step_seconds * counted_samples.male_faces) as male_face_seconds,
-        sum(counted_samples.step_seconds * counted_samples.undecided_faces) as undecided_face_seconds
-    from counted_samples
-    inner join recordings on counted_samples.recording_number = recordings.recording_number
+        sum(shown.seconds * faces_in(shown.composition, 0)) as female_face_seconds,
+        sum(shown.seconds * faces_in(shown.composition, 1)) as male_face_seconds,
+        sum(shown.seconds * faces_in(shown.composition, 2)) as undecided_face_seconds
+    from shown
+    inner join recordings on shown.recording_number = recordings.recording_number
     group by recordings.recording_id
 ),
 

@@ -6,5 +6,6 @@ select
     tracked_female_faces + tracked_male_faces + tracked_undecided_faces as tracked_faces
 from sample_gender
 where
-    female_faces + male_faces + undecided_faces
+    composition <> tracked_composition
+    and female_faces + male_faces + undecided_faces
     <> tracked_female_faces + tracked_male_faces + tracked_undecided_faces

@@ -46,7 +46,7 @@ FAULTS: dict[str, str] = {
     "kinds_of_time_add_up": "update rollup set both_seconds = both_seconds + 1",
     "rollup_adds_up": "delete from rollup",
     "compositions_agree": "update compositions set female_faces = 0",
-    "tracked_faces_add_up": "update sample_gender set tracked_male_faces = 0 where sample_index = 1",
+    "tracked_faces_add_up": "update sample_compositions set tracked_composition = 0 where sample_index = 1",
 }
 
 
