@@ -1,5 +1,6 @@
 """Bootstrap over whole recordings."""
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -82,13 +83,16 @@ class Resampling:
         strata, start = np.unique(np.searchsorted(self.first, units, "right") - 1, return_index=True)
         for stratum, begin, end in zip(strata, start, np.append(start, len(units))[1:], strict=True):
             if self.size[stratum] > 1:
-                rng = np.random.default_rng([self.seed, self.key[stratum]])
-                drawn = _rao_wu(int(self.size[stratum]), self.draws, rng)
-                weights[begin:end, 1:] = drawn[units[begin:end] - self.first[stratum]]
+                # Strata of one size share their draws, each in an order of its own.
+                drawn = _rao_wu(int(self.size[stratum]), self.draws, self.seed)
+                order = np.random.default_rng([self.seed, self.key[stratum]]).permutation(self.draws)
+                weights[begin:end, 1:] = drawn[units[begin:end] - self.first[stratum]][:, order]
         return weights
 
 
-def _rao_wu(size: int, draws: int, rng: np.random.Generator) -> NDArray[np.float64]:
+@lru_cache(maxsize=8)
+def _rao_wu(size: int, draws: int, seed: int) -> NDArray[np.float64]:
+    rng = np.random.default_rng([seed, size])
     draw = rng.integers(0, size, (size - 1, draws)) * draws + np.arange(draws)
     times: NDArray[np.float64] = np.bincount(draw.ravel(), minlength=size * draws).reshape(size, draws).astype(float)
     return times * (size / (size - 1))

@@ -56,6 +56,14 @@ def test_the_draws_of_a_stratum_depend_on_its_own_recordings_only() -> None:
     assert (after.weights(after.unit[4:]) == before.weights()[before.unit[3:]]).all()
 
 
+def test_strata_of_the_same_size_are_drawn_independently() -> None:
+    values = np.random.default_rng(0).gamma(2, size=60)
+    found = Resampling.within(np.repeat([0, 1, 2], 20), draws=10_000)
+    sums = [values[rows] @ found.weights()[rows, 1:] for rows in (slice(0, 20), slice(20, 40), slice(40, 60))]
+    assert np.corrcoef(sums) == pytest.approx(np.eye(3), abs=0.04)
+    assert np.sum(sums, 0).var() == pytest.approx(sum(each.var() for each in sums), rel=0.05)
+
+
 def test_an_interval_stays_within_its_bounds() -> None:
     rng = np.random.default_rng(0)
     for value in (0.001, 0.03, 0.5, 0.97, 0.999):
