@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 import pandas as pd
 import pyarrow as pa
@@ -14,9 +14,9 @@ from gfpipe import warehouse, workers
 from gfpipe.archive import manifest
 from gfpipe.base.limits import Limits
 from gfpipe.base.progress import OnProgress, Progress, no_progress
-from gfpipe.choices import DEFAULT_PATTERN, DateOrder
+from gfpipe.choices import DEFAULT_PATTERN, DateOrder, Language
 from gfpipe.counting import Counting
-from gfpipe.errors import TransientError, WorkerError
+from gfpipe.errors import TransientError, UsageError, WorkerError
 from gfpipe.estimates.question import Question
 from gfpipe.models import champion
 from gfpipe.recording import Recording, Summary
@@ -25,6 +25,9 @@ from gfpipe.stages.analysis import WORKER_MODULES, listing
 from gfpipe.stages.analysis import analyse as analyse_stage
 from gfpipe.stages.figures import publish as publish_stage
 from gfpipe.stages.figures import stats as stats_stage
+
+if TYPE_CHECKING:
+    from gfpipe.output.drawing import Chart
 
 __all__ = ["Analysis", "Counting", "Lake", "Limits", "Recording", "analyse", "open", "publish"]
 
@@ -73,6 +76,30 @@ class Lake(Generic[T]):
         with warehouse.open(self.path) as db:
             return self._convert(db.query(query, parameters))
 
+    def chart(
+        self, name: str, *, since: date | None = None, until: date | None = None, lang: str = "en", **options: Any
+    ) -> "Chart":
+        """A figure of the report as an Altair chart, with its data.
+
+        Args:
+            name: ``trend``, ``trend-by-channel``, ``kinds-of-time``, ``weekday-hours``, ``channels``, ``coverage`` or
+                ``sensitivity``.
+            since: first day on air.
+            until: last day on air.
+            lang: language of its words: en, fr, ja, de or es.
+            options: other fields of :class:`gfpipe.estimates.question.Question`, such as ``min_face``.
+
+        Raises:
+            UsageError: the question is not valid, or the report of these recordings has no such figure.
+            LakeError: the warehouse cannot be read.
+        """
+        from gfpipe.stages.figures import report  # noqa: PLC0415 - importing altair takes longer than most answers
+
+        charts = report.charts(self.path, Question(since=since, until=until, **options), _language(lang))
+        if name not in charts:
+            raise UsageError(f"{name}: the report has no such figure; it has {', '.join(charts)}")
+        return charts[name]
+
     @property
     def estimates(self) -> T:
         """The published estimates: all groupings that ``grouping`` names, with intervals."""
@@ -91,6 +118,12 @@ def open(lake: PathLike, *, arrow: bool = False) -> "Lake[pd.DataFrame] | Lake[p
     """
     warehouse.open(Path(lake)).close()
     return Lake(Path(lake), (lambda table: table) if arrow else (lambda table: table.to_pandas()))
+
+
+def _language(lang: str) -> Language:
+    if lang not in set(Language):
+        raise UsageError(f"lang {lang}: choose from {', '.join(Language)}")
+    return Language(lang)
 
 
 def analyse(

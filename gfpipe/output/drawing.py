@@ -60,15 +60,28 @@ class Plan:
     data: Mapping[str, Sequence[Datum]]
 
 
+def standalone(plan: Plan) -> Chart:
+    """The chart with its data and configuration, for notebooks and other programs."""
+    spec = _spec(plan)
+    spec["config"] = {name: value for name, value in spec["config"].items() if name not in {"aria", "background"}}
+    chart: Chart = type(plan.chart).from_dict(spec, validate=False)
+    return chart
+
+
 def svg(plan: Plan, separators: Mapping[str, str] = _SEPARATORS, **properties: Any) -> str:
     """Render a figure; `properties` are top-level Vega-Lite properties such as ``background`` and ``padding``.
 
     `separators` are the ``decimal`` separator of numbers and that of ``thousands``.
     """
-    spec = plan.chart.to_dict(validate=False) | {"config": _CONFIG, "padding": _PADDING, "datasets": dict(plan.data)}
+    spec = _spec(plan) | {"padding": _PADDING}
     numbers = {**separators, "grouping": [3], "currency": ["", ""]}
     drawn: str = vl_convert.vegalite_to_svg(spec | properties, format_locale=numbers)
     return drawn
+
+
+def _spec(plan: Plan) -> dict[str, Any]:
+    spec: dict[str, Any] = plan.chart.to_dict(validate=False)
+    return spec | {"config": _CONFIG, "datasets": dict(plan.data)}
 
 
 def png(drawn: str, scale: float) -> bytes:

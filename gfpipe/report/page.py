@@ -17,16 +17,18 @@ from markupsafe import Markup
 
 from gfpipe.choices import Language
 from gfpipe.output import formats
+from gfpipe.output.drawing import Chart, standalone
 from gfpipe.output.formats import known
 from gfpipe.report import elements, language, notes, periods, tables
 from gfpipe.report.calendar import channels_of
 from gfpipe.report.contents import Contents, Facts
+from gfpipe.report.drawings.axes import PAGE, draw
 from gfpipe.report.elements import Row
 from gfpipe.report.language import N_, _, say, say_n
 from gfpipe.report.sections import figures, with_value
 from gfpipe.report.tables import CORRECTED, SHARE
 
-__all__ = ["Contents", "Facts", "render"]
+__all__ = ["Contents", "Facts", "charts", "render"]
 
 PROGRAMMES_SHOWN: Final = 50
 SAMPLINGS: Final = {
@@ -42,10 +44,16 @@ def render(contents: Contents, tongue: Language = Language.EN) -> str:
         return _render(contents.legible())
 
 
+def charts(contents: Contents, tongue: Language = Language.EN) -> dict[str, Chart]:
+    """The figures of the page as charts that hold their data, by id."""
+    with language.speaking(tongue):
+        contents = contents.legible()
+        shown = figures(contents, _named_channels(contents))
+        return {figure.identity: standalone(figure.plan(PAGE)) for figure in shown if figure and figure.plan}
+
+
 def _render(contents: Contents) -> str:
-    channels = _accepted(contents.channels, contents.coverage)
-    for row in channels:
-        row["channel"] = row.get("channel") or _("not named")
+    channels = _named_channels(contents)
     shown = {figure.identity: figure for figure in figures(contents, channels) if figure}
     programmes = _programmes(_accepted(contents.programmes, contents.coverage))
     script = _part("script.js")
@@ -123,6 +131,11 @@ def _recall(table: pa.Table) -> Mapping[str, Any]:
     }
 
 
+def _named_channels(contents: Contents) -> list[dict[str, Any]]:
+    channels = _accepted(contents.channels, contents.coverage)
+    return [{**row, "channel": row.get("channel") or _("not named")} for row in channels]
+
+
 def _accepted(table: pa.Table, coverage: pa.Table) -> list[dict[str, Any]]:
     """Channels or programmes by hours analysed, without those that only rejected files have."""
     accepted = channels_of(coverage)
@@ -158,6 +171,6 @@ def _template() -> jinja2.Template:
     environment.filters |= {"day": periods.day, "note": notes.for_readers}
     environment.globals |= {
         "_": _, "say": say, "say_n": say_n, "number": language.number, "elements": elements, "formats": formats,
-        "Markup": Markup, "SAMPLINGS": SAMPLINGS,
+        "Markup": Markup, "SAMPLINGS": SAMPLINGS, "draw": draw,
     }  # fmt: skip
     return environment.get_template("page.html.jinja")

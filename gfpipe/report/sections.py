@@ -1,19 +1,19 @@
 """The figures of the page, each with its sentence, table, caption and legend."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import pyarrow as pa
 from markupsafe import Markup
 
-from gfpipe.output.drawing import GREY
+from gfpipe.output.drawing import GREY, Plan
 from gfpipe.output.formats import WHOLE_PERCENT, known
 from gfpipe.report import elements, language, periods, sentences, tables
 from gfpipe.report.calendar import calendar
 from gfpipe.report.contents import Contents
 from gfpipe.report.drawings import shares, trend
-from gfpipe.report.drawings.axes import Drawing, draw, share_domain
+from gfpipe.report.drawings.axes import Size, share_domain
 from gfpipe.report.drawings.calendar import STATES, coverage_calendar, is_folded
 from gfpipe.report.elements import Row
 from gfpipe.report.findings import UNCERTAIN, is_certain
@@ -38,7 +38,7 @@ class Figure:
         identity: id in the page.
         title: name of the figure.
         sentence: summary, which is also the text alternative.
-        drawing: None if the sentence suffices.
+        plan: the figure for a width; None if the sentence suffices.
         notes: caption; empty notes are dropped.
         legend: name, shape and colour of each entry.
     """
@@ -46,7 +46,7 @@ class Figure:
     identity: str
     title: str
     sentence: Markup
-    drawing: Drawing | None
+    plan: Callable[[Size], Plan] | None
     table: DataTable
     notes: Sequence[str] = ()
     legend: Sequence[tuple[str, str, str]] = ()
@@ -76,8 +76,15 @@ def _trend(series: Sequence[Row], unit: Unit) -> Figure | None:
     notes = [_method(rows, name), *_interval_notes(rows, name), _scale_note(share_domain(rows, [name]))]
     if any(not known(row.get("hours_analysed")) for row in rows):
         notes.append(_("×: nothing was analysed."))
-    drawing = draw("trend", lambda size: trend.trend(rows, unit, name, size))
-    return Figure("trend", title[unit], sentence, drawing, table, notes, _hollow(rows, [name], "circle"))
+    return Figure(
+        "trend",
+        title[unit],
+        sentence,
+        lambda size: trend.trend(rows, unit, name, size),
+        table,
+        notes,
+        _hollow(rows, [name], "circle"),
+    )
 
 
 def _trend_by_channel(series: Sequence[Row], unit: Unit, channels: Sequence[Row]) -> Figure | None:
@@ -104,7 +111,7 @@ def _trend_by_channel(series: Sequence[Row], unit: Unit, channels: Sequence[Row]
         "trend-by-channel",
         _("Women’s share by channel over time"),
         sentences.trend_by_channel(panels, name),
-        draw("trend-by-channel", lambda size: trend.trend_by_channel(panels, unit, name, size)),
+        lambda size: trend.trend_by_channel(panels, unit, name, size),
         tables.series([row for row in rows if "channel" in row], unit, name),
         notes,
         _hollow(rows, [name], "circle"),
@@ -120,7 +127,7 @@ def _kinds_of_time(headline: Row, channels: Sequence[Row]) -> Figure | None:
         "kinds-of-time",
         _("Women only, men only, both, or no face"),
         sentences.kinds_of_time(headline),
-        draw("kinds-of-time", lambda size: shares.kinds_of_time([everything, *rows], size)),
+        lambda size: shares.kinds_of_time([everything, *rows], size),
         tables.kinds_of_time(headline, rows),
         [_("In % of the time analysed. Women and men: at least one face of each at the same time.")],
         tuple((_(words), "square", colour) for words, colour in shares.KINDS_OF_TIME.values()),
@@ -142,7 +149,7 @@ def _weekday_hours(table: pa.Table) -> Figure | None:
         "weekday-hours",
         _("Women’s share by weekday and hour"),
         sentences.weekday_hours(rows, name),
-        draw("weekday-hours", lambda size: shares.weekday_hours(rows, name, size)),
+        lambda size: shares.weekday_hours(rows, name, size),
         tables.weekday_hours(rows, name),
         [_("Women’s share of face time in %; the darker a green cell, the higher its share."), _method(rows, name)],
         legend,
@@ -163,7 +170,7 @@ def _channels(channels: Sequence[Row]) -> Figure | None:
         "channels",
         _("Women’s share by channel"),
         sentences.channels(order, name),
-        draw("channels", lambda size: shares.channels(order, methods, size)),
+        lambda size: shares.channels(order, methods, size),
         tables.channels(order, methods),
         notes,
         [*legend, *_hollow(order, methods, "circle")],
@@ -198,7 +205,7 @@ def _coverage(table: pa.Table, headline: Row) -> Figure | None:
         "coverage",
         _("Coverage"),
         sentences.coverage(days, headline),
-        draw("coverage", lambda size: coverage_calendar(days, size)),
+        lambda size: coverage_calendar(days, size),
         tables.coverage(days),
         notes,
         legend,
@@ -217,7 +224,7 @@ def _sensitivity(table: pa.Table, headline: Row) -> Figure | None:
         "sensitivity",
         _("Women’s share under other ways of counting"),
         sentences.sensitivity(rows),
-        draw("sensitivity", lambda size: shares.sensitivity(rows, headline, size)),
+        lambda size: shares.sensitivity(rows, headline, size),
         tables.sensitivity(rows),
         notes,
     )

@@ -18,8 +18,9 @@ from gfpipe.report.periods import Label
 
 _FONT_MARGIN: Final = 1.18  # a reader's font may be wider than the measured one by this factor
 _MAX_ENLARGEMENT: Final = 1.3  # of figures on phones
-# The column `says` of the data is shown by the page's script where a pointer is on a mark with these options.
-HOVER: Final = alt.Description("says:N")
+# The column `says` of the data is shown where a pointer is on a mark with these options: by the page's script, or by
+# Vega in a notebook.
+HOVER: Final[dict[str, Any]] = {"description": alt.Description("says:N"), "tooltip": alt.Tooltip("says:N", title=None)}
 HOVERED: Final[dict[str, Any]] = {"aria": True}
 HATCHED: Final = "url(#hatch)"
 _HATCH: Final = (

@@ -69,11 +69,11 @@ def _calendar_rows(name: str, calendar: Calendar, fold: Sequence[date], size: Si
     base = alt.Chart(alt.NamedData(name)).encode(x=x, y=names_y("channel", calendar.channels, size.left))
     layers = []
     for kind, height in _HEIGHTS.items():
-        cells = base.transform_filter(f"datum.kind == '{kind}'").encode(description=HOVER)
+        cells = base.transform_filter(f"datum.kind == '{kind}'").encode(**HOVER)
         layers.append(cells.mark_rect(height={"band": height}, **HOVERED).encode(fill=FILL))
         if kind in {"short", "whole"}:
             hatched = cells.transform_filter("datum.hatched")
-            layers.append(hatched.mark_rect(height={"band": height}, fill=HATCHED, **HOVERED))
+            layers.append(hatched.mark_rect(height={"band": height}, fill=HATCHED, stroke=VERMILION, **HOVERED))
     cross = base.transform_filter("datum.kind == 'nothing'").mark_text(
         text="×", color=WHITE, fontWeight="bold", fontSize=min(16, max(8, cell * 1.6))
     )

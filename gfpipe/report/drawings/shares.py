@@ -77,7 +77,7 @@ def weekday_hours(rows: Sequence[Row], name: str, size: Size) -> Plan:
     x, y = (alt.X(**days, axis=top), alt.Y(**clock, axis=side)) if size.narrow else (
         alt.X(**clock, axis=top), alt.Y(**days, axis=side)
     )  # fmt: skip
-    base = alt.Chart(alt.NamedData("cells")).encode(x=x, y=y, description=HOVER)
+    base = alt.Chart(alt.NamedData("cells")).encode(x=x, y=y, **HOVER)
     band = {"band": 0.94}
     return Plan(
         layered(
@@ -96,7 +96,7 @@ def channels(rows: Sequence[Row], names: Sequence[str], size: Size) -> Plan:
         y=names_y("channel", order, size.left, tickBand="extent", grid=True),
         yOffset=alt.YOffset("method:N", sort=methods, scale=alt.Scale(domain=methods, paddingOuter=0.6)),
         stroke=alt.Stroke("colour:N", scale=None),
-        description=HOVER,
+        **HOVER,
     )
     x = share_x(share_domain(rows, names), size)
     shapes = alt.Scale(domain=methods, range=[METHODS[name][1] for name in names])
@@ -114,7 +114,7 @@ def channels(rows: Sequence[Row], names: Sequence[str], size: Size) -> Plan:
 def kinds_of_time(rows: Sequence[Row], size: Size) -> Plan:
     """Stacked bars: time with women only, both, men only, undecided faces only, and no face."""
     order = [str(row["channel"]) for row in rows]
-    base = alt.Chart(alt.NamedData("parts")).encode(y=names_y("channel", order, size.left), description=HOVER)
+    base = alt.Chart(alt.NamedData("parts")).encode(y=names_y("channel", order, size.left), **HOVER)
     scale = alt.Scale(domain=[0, 1], nice=False)
     x = alt.X("begin:Q", scale=scale, axis=percent_axis((0, 1), 4 if size.narrow else 5), title=None)
     bars = base.mark_bar(height={"band": 0.74}, stroke=WHITE, strokeWidth=1, **HOVERED)
@@ -135,7 +135,7 @@ def sensitivity(rows: Sequence[Row], headline: Row, size: Size) -> Plan:
     left = 142 if size.narrow else 156
     order = [notes.variant(row["variant"]) for row in rows]
     x, y = share_x(domain, size), names_y("variant", order, left, grid=True)
-    points = alt.Chart(alt.NamedData("points")).encode(x=x, y=y, description=HOVER)
+    points = alt.Chart(alt.NamedData("points")).encode(x=x, y=y, **HOVER)
     dots = points.mark_point(size=56, opacity=1, color=INK, fill=WHITE, strokeWidth=1.8, **HOVERED)
     written = points.mark_text(align="left", dx=9).encode(text="text:N")
     band = alt.Chart(alt.NamedData("band")).mark_rect(color=PALE, opacity=0.7).encode(x=x, x2="high:Q")

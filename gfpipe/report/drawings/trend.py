@@ -92,7 +92,7 @@ def _share_layers(x: alt.X, y: dict[str, Any], domain: tuple[float, float], crow
         ),
         points.transform_filter("datum.share != null")
         .mark_rect(opacity=0, width={"band": 1}, **HOVERED)
-        .encode(x=x, y=alt.Y("bottom:Q", **y), y2="top:Q", description=HOVER)
+        .encode(x=x, y=alt.Y("bottom:Q", **y), y2="top:Q", **HOVER)
         .transform_calculate(bottom=f"{domain[0]}", top=f"{domain[1]}"),
     ]
     if crowded:  # an area shows no single value
@@ -139,7 +139,7 @@ def _hours_layers(x: alt.X, left: int) -> alt.LayerChart:
     return layered(
         *(
             base.mark_bar(color=colour, width=wide, **HOVERED).encode(
-                y=alt.Y(f"{what}:Q", title=None, axis=axis), description=HOVER
+                y=alt.Y(f"{what}:Q", title=None, axis=axis), **HOVER
             )
             for what, colour in bars.items()
         ),

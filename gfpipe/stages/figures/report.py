@@ -14,8 +14,9 @@ from gfpipe.choices import Language
 from gfpipe.errors import LakeError
 from gfpipe.estimates.published import GROUPINGS, estimates, grouping
 from gfpipe.estimates.question import Question, counting, narrow
+from gfpipe.output.drawing import Chart
+from gfpipe.report import page
 from gfpipe.report.contents import Contents, Facts
-from gfpipe.report.page import render
 from gfpipe.report.periods import KEY, Unit, series_units
 from gfpipe.warehouse import Warehouse
 
@@ -70,8 +71,19 @@ def run(lake: Path | str, out: Path, question: Question = _EVERYTHING, language:
         LakeError: the lake was never published, or `out` cannot be written.
     """
     with warehouse.open(lake) as db:
-        page = render(_contents(db, str(lake), question), language)
-    _write(out, page)
+        html = page.render(_contents(db, str(lake), question), language)
+    _write(out, html)
+
+
+def charts(lake: Path | str, question: Question = _EVERYTHING, language: Language = Language.EN) -> dict[str, Chart]:
+    """The figures of the report, by their ids in the page.
+
+    Raises:
+        UsageError: the question is invalid.
+        LakeError: the lake was never published.
+    """
+    with warehouse.open(lake) as db:
+        return page.charts(_contents(db, str(lake), question), language)
 
 
 def _contents(db: Warehouse, lake: str, question: Question) -> Contents:
@@ -135,8 +147,8 @@ def _facts(db: Warehouse, lake: str, question: Question) -> Facts:
     )
 
 
-def _write(out: Path, page: str) -> None:
+def _write(out: Path, html: str) -> None:
     try:
-        files.write(out, page)
+        files.write(out, html)
     except OSError as exc:
         raise LakeError(f"{out}: cannot be written: {exc.strerror or exc}; choose another --out") from exc
