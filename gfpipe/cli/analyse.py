@@ -13,7 +13,9 @@ from typer import Argument, Option
 
 from gfpipe.choices import DEFAULT_DETECTOR, DEFAULT_EVERY_SECONDS, DEFAULT_PATTERN, Sampling
 from gfpipe.cli import console
-from gfpipe.cli.options import ComputeOptions, Dates, DryRun, Lake, NewLake, OutputOptions, PeriodOptions, command
+from gfpipe.cli.options import ComputeOptions, Dates, DryRun, Lake, NewLake, PeriodOptions, command
+from gfpipe.cli.results import output
+from gfpipe.cli.results.output import OutputOptions
 from gfpipe.errors import UsageError
 from gfpipe.output.formats import counted
 from gfpipe.recording import Status
@@ -293,7 +295,7 @@ def status(lake: Lake, to: OutputOptions) -> None:
     from gfpipe import warehouse  # noqa: PLC0415
 
     coverage, failures, notes = warehouse.report(lake, "coverage", "failures", "notes")
-    console.emit(to, console.coverage(coverage.to_pylist()), coverage)
+    output.emit(to, console.coverage(coverage.to_pylist()), coverage)
     if to.form != "table":
         return
     for row in failures.to_pylist():

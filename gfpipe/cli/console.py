@@ -17,22 +17,19 @@ from rich.console import Console
 from rich.table import Table as Drawn
 from rich.text import Text
 
-from gfpipe.base import files
-from gfpipe.errors import GfpipeError
 from gfpipe.evaluation.gate import wording
 from gfpipe.output import figures as figure_tables
 from gfpipe.output import names, overview
-from gfpipe.output.formats import clock, counted
+from gfpipe.output.formats import clock
 from gfpipe.output.tables import Table
 from gfpipe.recording import Status, Summary
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from rich.progress import Progress, ProgressColumn, TaskID
 
     from gfpipe.base.progress import OnProgress
     from gfpipe.base.progress import Progress as Work
-    from gfpipe.cli.options import OutputOptions
+    from gfpipe.cli.results.output import OutputOptions
     from gfpipe.evaluation.gate.decision import Decision
 
 # A file or log has no width: tables get the room they need.
@@ -41,7 +38,6 @@ errors: Final = Console(stderr=True)
 
 _STYLES: Final = {Status.DONE: "green", Status.PARTIAL: "yellow", Status.FAILED: "red"}
 _OUTCOMES: Final = ("done", "partial", "failed", "rejected", "not yet analysed", "copies")  # of recordings
-_ROWS_BY_VALUE: Final = 20
 _WIDE: Final = 140  # characters of a table with two columns to group by and all figures
 _OPTIONAL: Final = ("over tracks", "a woman on screen", "a man on screen")  # columns left out on narrower terminals
 
@@ -73,77 +69,6 @@ def show(shown: Table) -> None:
     console.print(drawn)
     if shown.note:
         output(shown.note)
-
-
-def emit(to: "OutputOptions", shown: Table, data: "pa.Table | Sequence[Row]") -> None:
-    """Print a result or write it to a file: `shown` as table, Markdown or LaTeX, `data` in formats for programs.
-
-    Raises:
-        GfpipeError: the file cannot be written.
-    """
-    if to.data_form:
-        _emit_data(to, data)
-    elif to.out:
-        _write(to.out, shown.text() + "\n" if to.form == "table" else getattr(shown, to.form)())
-        say(f"{counted(len(shown.rows), 'row')} written to {to.out}")
-    elif to.form == "table":
-        show(shown)
-    else:
-        print(getattr(shown, to.form)(), end="")
-
-
-def emit_result(to: "OutputOptions", result: "pa.Table") -> None:
-    """Print the result of a query, one line a value where the terminal is too narrow for the table; or write it."""
-    from gfpipe import warehouse  # noqa: PLC0415
-
-    if to.data_form:
-        _emit_data(to, result)
-    elif to.form == "table" and to.out is None:
-        text = warehouse.as_text(result)
-        too_wide = console.is_terminal and max(map(len, text.splitlines())) > console.width
-        print(_by_value(result) if too_wide else text)
-    else:
-        emit(to, Table.of("result", "Result", list(map(_rounded, result.to_pylist()))), result)
-
-
-def _emit_data(to: "OutputOptions", data: "pa.Table | Sequence[Row]") -> None:
-    import pyarrow as pa  # noqa: PLC0415
-
-    from gfpipe import warehouse  # noqa: PLC0415
-
-    result = data if isinstance(data, pa.Table) else pa.Table.from_pylist(list(data))
-    form = to.data_form or "csv"
-    if to.out:
-        warehouse.write(result, form, to.out)
-        say(f"{counted(result.num_rows, 'row')} written to {to.out}")
-    elif form != "parquet":
-        print(warehouse.as_text(result, form))
-
-
-def _by_value(result: "pa.Table") -> str:
-    """Each row as lines of a column and its value."""
-    width = max(map(len, result.column_names))
-    blocks = [
-        "\n".join(f"{name:<{width}}  {value}" for name, value in _rounded(row).items())
-        for row in result.slice(0, _ROWS_BY_VALUE).to_pylist()
-    ]
-    left = result.num_rows - len(blocks)
-    return "\n\n".join([*blocks, *([f"… and {counted(left, 'row')} more; --out FILE.csv has all"] if left > 0 else [])])
-
-
-def _rounded(row: Row) -> dict[str, str]:
-    """Values as text: numbers with six significant digits, nothing for null."""
-    return {
-        name: "" if value is None else f"{value:.6g}" if isinstance(value, float) else names.line(str(value))
-        for name, value in row.items()
-    }
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        files.write(path, text)
-    except OSError as exc:
-        raise GfpipeError(f"{path}: cannot be written: {exc}") from exc
 
 
 def coverage(rows: Iterable[Row]) -> Table:

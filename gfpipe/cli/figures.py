@@ -3,7 +3,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated
 
 import typer
 from typer import Argument, Option
@@ -14,30 +14,19 @@ from gfpipe.cli.options import (
     MORE,
     By,
     Lake,
-    OutputOptions,
     PageOptions,
     QuestionOptions,
     ViewOptions,
     command,
     split,
 )
-from gfpipe.errors import GfpipeError, UsageError
+from gfpipe.cli.results import output
+from gfpipe.cli.results.output import OutputOptions
+from gfpipe.errors import UsageError
 from gfpipe.output import figures as tables
 from gfpipe.output.formats import counted
 
-if TYPE_CHECKING:
-    from gfpipe.warehouse import Warehouse
-
 app = typer.Typer()
-
-_PROMPT_HELP: Final = (
-    "End a statement with a semicolon. \\d lists tables and views, \\d NAME columns; \\q or Ctrl-D ends."
-)
-_RELATIONS: Final = """
-select table_name as name, table_type as kind
-from information_schema.tables
-where table_catalog in ('gfpipe', 'temp') order by all
-"""
 
 
 @command(app, "gfpipe publish --lake lake", "gfpipe publish --lake lake --rebuild")
@@ -112,7 +101,7 @@ def stats(
         from gfpipe.stages.figures import sensitivity as sensitivity_stage  # noqa: PLC0415
 
         result = sensitivity_stage.run(lake, options.exclude, options.dates)
-        console.emit(to, tables.sensitivity(result.to_pylist()), result)
+        output.emit(to, tables.sensitivity(result.to_pylist()), result)
         return
     from gfpipe.stages.figures import stats as stage  # noqa: PLC0415
 
@@ -120,9 +109,9 @@ def stats(
     groups = figures.column_names[: len(split(by))]
     chosen = stage.chosen(figures, groups, columns)
     if columns == "basic":
-        console.emit(to, console.figures(figures.to_pylist(), groups, to), chosen)
+        output.emit(to, console.figures(figures.to_pylist(), groups, to), chosen)
     else:
-        console.emit_result(to, chosen)
+        output.emit_result(to, chosen)
 
 
 @command(
@@ -249,50 +238,20 @@ def sql(
     ] = None,
     to: OutputOptions,
 ) -> None:
-    """Query the warehouse in SQL: one query, queries from standard input, or a prompt."""
+    """Query the warehouse in SQL: one query, queries from standard input, or a prompt.
+
+    At the prompt and in standard input, .tables lists what can be read, .describe NAME its columns, and help more.
+    """
     from gfpipe import warehouse  # noqa: PLC0415
+    from gfpipe.cli.results import prompt as prompts  # noqa: PLC0415
 
     with warehouse.open(lake) as db:
+        prompt = prompts.Prompt(db, to)
         if statement is not None:
-            console.emit_result(to, db.query(statement))
-        elif not console.is_terminal():
-            statements, rest = warehouse.split_statements(sys.stdin.read())
-            queries = [*statements, *([rest] if rest else [])]
-            if to.out and len(queries) != 1:
-                raise UsageError(f"--out {to.out} is for one query; standard input has {len(queries)}")
-            for query in queries:
-                console.emit_result(to, db.query(query))
+            output.emit_result(to, db.query(statement))
         elif to.out:
             raise UsageError(f"--out {to.out} needs a query: -c 'select …'")
+        elif console.is_terminal():
+            prompts.run(prompt, db.path)
         else:
-            prompt(db, to)
-
-
-def prompt(db: "Warehouse", to: OutputOptions) -> None:
-    r"""Read statements from the terminal and print their results, until ``\q`` or Ctrl-D; Ctrl-C clears the input."""
-    import readline  # noqa: F401, PLC0415 - gives the prompt history and editing
-
-    from gfpipe.warehouse import split_statements  # noqa: PLC0415
-
-    console.say(f"{db.path}, read-only. {_PROMPT_HELP}")
-    text = ""
-    while True:
-        try:
-            text += input("   ...> " if text else "gfpipe> ") + "\n"
-            word, *names = text.rstrip(";\n").split() or [""]
-            if word == "\\q":
-                return
-            if word == "\\d":
-                statements, text = [f'describe "{names[0]}"' if names else _RELATIONS], ""
-            else:
-                statements, text = split_statements(text)
-            for statement in statements:
-                console.emit_result(to, db.query(statement))
-        except GfpipeError as exc:
-            console.say(str(exc), "red")
-        except KeyboardInterrupt:
-            print()
-            text = ""
-        except EOFError:
-            print()
-            return
+            prompts.answer_all(prompt, sys.stdin)

@@ -7,7 +7,9 @@ import typer
 from typer import Option
 
 from gfpipe.cli import console
-from gfpipe.cli.options import DryRun, Lake, OutputOptions, PeriodOptions, Queue, Replace, command
+from gfpipe.cli.options import DryRun, Lake, PeriodOptions, Queue, Replace, command
+from gfpipe.cli.results import output
+from gfpipe.cli.results.output import OutputOptions
 from gfpipe.output.formats import PERCENT
 from gfpipe.output.tables import Table
 
@@ -132,7 +134,7 @@ def plan(
             | {"to_label": row.faces}
             for row in planned.strata
         ]
-        console.emit(to, Table.of("plan", _NEEDED, rows), figures)
+        output.emit(to, Table.of("plan", _NEEDED, rows), figures)
     _say_plan(planned, lake)
 
 
@@ -154,7 +156,7 @@ def agreement(
 
     rows = agreements.measure(agreements.read(lake, queue))
     shown = Table.of("agreement", "Agreement, 95 % intervals in brackets", list(map(_agreement, rows)))
-    console.emit(to, shown, list(map(_record, rows)))
+    output.emit(to, shown, list(map(_record, rows)))
 
 
 def _record(row: "Agreement") -> dict[str, Any]:

@@ -8,7 +8,9 @@ import typer
 from typer import Argument, Option
 
 from gfpipe.cli import console, label_design
-from gfpipe.cli.options import By, Draws, DryRun, Lake, OutputOptions, PageOptions, Queue, command, split
+from gfpipe.cli.options import By, Draws, DryRun, Lake, PageOptions, Queue, command, split
+from gfpipe.cli.results import output
+from gfpipe.cli.results.output import OutputOptions
 from gfpipe.errors import UsageError
 from gfpipe.output.figures import SHARE
 from gfpipe.output.formats import HOURS, clock, counted, share_with_interval
@@ -103,7 +105,7 @@ def label_list(lake: Lake, to: OutputOptions) -> None:
         for labels in store.imports(lake)
     ]
     if rows:
-        console.emit(to, Table.of("labels", "Labels", rows), rows)
+        output.emit(to, Table.of("labels", "Labels", rows), rows)
     else:
         console.say(f"{lake} holds no labels; import some: gfpipe label import FILE.csv --lake {lake}")
 
@@ -217,7 +219,7 @@ def ina_compare(
     result = stage.run(lake, other, groups, draws)
     lines = [_line(row, groups, Path(lake).name, Path(other).name) for row in result.to_pylist()]
     title = "Women's share of face time by perceived gender, 95 % intervals in brackets"
-    console.emit(to, Table.of("comparison", title, lines), result)
+    output.emit(to, Table.of("comparison", title, lines), result)
 
 
 def _line(row: Mapping[str, Any], by: Iterable[str], first: str, second: str) -> dict[str, str]:

@@ -22,7 +22,9 @@ from typer import Option
 from typer.core import TyperGroup, TyperOption
 
 from gfpipe.cli import analyse, console, figures, labels, learning, models, research
-from gfpipe.cli.options import MORE, DryRun, Lake, OutputOptions, command
+from gfpipe.cli.options import MORE, DryRun, Lake, command
+from gfpipe.cli.results import output
+from gfpipe.cli.results.output import OutputOptions
 from gfpipe.errors import GfpipeError, UsageError
 from gfpipe.output.formats import counted
 from gfpipe.output.tables import Table as Shown
@@ -126,7 +128,7 @@ def config_show(file: SiteFile = _SITE_FILE, *, to: OutputOptions) -> None:
         {"setting": ".".join(setting), "value": str(value), "from": origins.get(setting, "default")}
         for setting, value in _flat(site)
     ]
-    console.emit(to, Shown.of("settings", "Settings", rows), rows)
+    output.emit(to, Shown.of("settings", "Settings", rows), rows)
 
 
 @command(config, "gfpipe config check --config /etc/gfpipe.toml", name="check")

@@ -17,12 +17,12 @@ from gfpipe.cli.options import (
     Detector,
     DeviceOption,
     DryRun,
-    FormatOption,
     MarginOptions,
-    OutputOptions,
     command,
     split,
 )
+from gfpipe.cli.results import output
+from gfpipe.cli.results.output import FormatOption, OutputOptions
 from gfpipe.errors import FetchError, UsageError
 from gfpipe.output.tables import Table
 
@@ -55,7 +55,7 @@ def models_list(to: OutputOptions) -> None:
         }
         for item in listing
     ]
-    console.emit(to, Table.of("models", "Models", rows), rows)
+    output.emit(to, Table.of("models", "Models", rows), rows)
     if promoted:
         console.say(f"champion: {promoted.model}, since {promoted.since}, by decision of {promoted.decided_by}")
     console.say(f"models folder: {store.models_folder()}")

@@ -12,7 +12,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import date
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, ParamSpec, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, ParamSpec, TypeVar, get_args, get_type_hints
 
 import typer
 from typer import Option
@@ -27,17 +27,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-DataForm = Literal["csv", "json", "parquet"]
-Form = Literal["table", "csv", "json", "parquet", "markdown", "latex"]
-_ENDINGS: Final[dict[str, Form]] = {
-    ".csv": "csv",
-    ".json": "json",
-    ".parquet": "parquet",
-    ".md": "markdown",
-    ".tex": "latex",
-    ".txt": "table",
-}
 
 _METAVARS: Final = {bool: "", int: "N", float: "X", str: "TEXT", Path: "PATH", list[str]: "TEXT"}
 
@@ -128,15 +117,6 @@ def _existing(lake: str) -> str:
 _LAKE: Final[dict[str, Any]] = {"envvar": "GFPIPE_LAKE"}
 Lake = Annotated[str, Option("--lake", help="Lake: the folder or URL of the results.", callback=_existing, **_LAKE)]
 NewLake = Annotated[str, Option("--lake", help="Lake: the folder or URL of the results; made if missing.", **_LAKE)]
-FormatOption = Annotated[
-    Form | None,
-    Option(
-        "--format",
-        metavar="FORMAT",
-        help="table, markdown or latex, to read; csv, json or parquet, unrounded. Default: by the ending of --out, or "
-        "table.",
-    ),
-]
 DeviceOption = Annotated[Device, Option("--device", help="Device that runs the networks.")]
 Queue = Annotated[str, Option("--queue", metavar="NAME", help="Name of the queue of faces to label.")]
 DryRun = Annotated[bool, Option("--dry-run", help="Print what would be done, and change nothing.")]
@@ -165,34 +145,6 @@ Data = Annotated[
 Detector = Annotated[
     str, Option(metavar="MODEL", help="Face detector; left at the default, a recipe or model may name another one.")
 ]
-
-
-@dataclass(frozen=True)
-class OutputOptions:
-    """In which format a table is printed, or to which file it is written."""
-
-    chosen: FormatOption = None
-    out: Annotated[
-        Path | None, Option(dir_okay=False, metavar="FILE", help="Write to this file instead of printing.")
-    ] = None
-
-    def __post_init__(self) -> None:
-        if self.out and self.chosen is None and self.out.suffix.lower() not in _ENDINGS:
-            endings = ", ".join(_ENDINGS)
-            raise UsageError(f"--out {self.out}: which format? Name a file in {endings}, or choose one with --format")
-        if self.form == "parquet" and not self.out:
-            raise UsageError("--format parquet needs a file: --out FILE")
-
-    @property
-    def form(self) -> Form:
-        """The format chosen, or that of the file's ending."""
-        return self.chosen or (_ENDINGS[self.out.suffix.lower()] if self.out else "table")
-
-    @property
-    def data_form(self) -> "DataForm | None":
-        """The format, if it is one for programs."""
-        form = self.form
-        return form if form == "csv" or form == "json" or form == "parquet" else None  # noqa: PLR1714 - for mypy
 
 
 @dataclass(frozen=True)

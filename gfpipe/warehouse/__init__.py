@@ -3,8 +3,8 @@
 staging (views on Parquet) -> intermediate (views: the rows that count) -> marts (tables) -> reports (views), checks
 
 A file of ``sql/`` is one ``select``: its name is the relation's name, its folder decides between view and table.
-Staging views find the lake through the session variable ``lake``, which `open` sets (in a plain DuckDB shell: ``set
-variable lake = '.'``), so the lake may be moved.
+Staging views find the lake through the session variable ``lake``, which `open` sets, so the lake may be moved. Other
+programs find it where it was published last; after a move they need ``set variable lake = '…'``, or `build` again.
 """
 
 from gfpipe.warehouse.building import build, report

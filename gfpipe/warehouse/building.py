@@ -20,7 +20,7 @@ from gfpipe.warehouse.connection import NAME, configure, lake_errors, lake_folde
 from gfpipe.warehouse.damage import Holdings, set_aside
 from gfpipe.warehouse.database import CheckError, Warehouse
 from gfpipe.warehouse.former import Former, read
-from gfpipe.warehouse.relations import bind, comment, create_relations, fill, insert
+from gfpipe.warehouse.relations import anchor, bind, comment, create_relations, fill, insert
 from gfpipe.warehouse.shards import as_table, changes
 from gfpipe.warehouse.sources import digest, statements
 from gfpipe.warehouse.updating import Update
@@ -187,6 +187,7 @@ def _attached(lake: Path, scratch: Path, memory_limit: str | None = None) -> Ite
         connection.execute(f"attach {quoted(scratch / NAME)} as gfpipe (recovery_mode no_wal_writes)")
         connection.execute("use gfpipe")
         yield connection
+        anchor(connection, lake)
         connection.execute("use memory")
         connection.execute("detach gfpipe")  # checkpoints
 

@@ -23,9 +23,9 @@ from duckdb_functions() where database_name = 'gfpipe' and not internal
 order by all
 """
 _COLUMNS: Final = """
-select column_name as name, data_type as type, comment
-from duckdb_columns() where database_name = 'gfpipe' and table_name = $name
-order by column_index
+select table_name, column_name as name, data_type as type, comment
+from duckdb_columns() where database_name = 'gfpipe' and not internal
+order by table_name, column_index
 """
 
 
@@ -60,13 +60,16 @@ def data_dictionary(derive: Derive | None = None) -> list[Relation]:
 def relations(db: Warehouse) -> list[Relation]:
     """List the relations and macros of a published warehouse, in order of dependency and name."""
     groups = {name: folder for folder in MATERIALISED for name in statements(folder)}
+    columns: dict[str, list[Column]] = {}
+    for row in db.query(_COLUMNS).to_pylist():
+        columns.setdefault(row.pop("table_name"), []).append(Column(**row))
     found = [
         Relation(
             name=row["name"],
             kind=row["kind"],
             group="macros" if row["kind"] == "macro" else groups.get(row["name"], "marts"),
             comment=row["comment"],
-            columns=tuple(Column(**column) for column in db.query(_COLUMNS, {"name": row["name"]}).to_pylist()),
+            columns=tuple(columns.get(row["name"], ())),
         )
         for row in db.query(_RELATIONS).to_pylist()
     ]

@@ -9,12 +9,13 @@ from typing import Final
 from gfpipe.base.validation import parse
 from gfpipe.counting import Counting
 from gfpipe.errors import GfpipeError
-from gfpipe.warehouse.connection import NAME
+from gfpipe.warehouse.connection import NAME, escape_glob, quoted
 from gfpipe.warehouse.damage import DamagedShard, Holdings
 from gfpipe.warehouse.database import open_any
 from gfpipe.warehouse.shards import COLUMNS, Shard, from_rows
 
 _SHARDS: Final = f"select {', '.join(COLUMNS.names)} from built_from"  # noqa: S608 - columns of this project
+_SHARD_FILES: Final = "select macro_definition from duckdb_functions() where function_name = 'shard_files'"
 _TABLES: Final = "select table_name from duckdb_tables() where database_name = 'gfpipe'"
 
 
@@ -37,9 +38,11 @@ class Former:
         return self.shards == now.shards and self.damaged == frozenset(now.damaged)
 
     def is_sound(self, lake: Path) -> bool:
-        """Read all of it, as DuckDB verifies what it reads."""
+        """Read all of it, as DuckDB verifies what it reads; it is not sound if its lake was elsewhere."""
         try:
             with open_any(lake) as db:
+                if quoted(escape_glob(lake)) not in db.query(_SHARD_FILES)["macro_definition"][0].as_py():
+                    return False
                 for name in db.query(_TABLES)["table_name"].to_pylist():
                     db.query(f'select bit_xor(hash(columns(*))) from "{name}"')  # noqa: S608
         except GfpipeError:

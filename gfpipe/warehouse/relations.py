@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from graphlib import TopologicalSorter
+from pathlib import Path
 from typing import Final
 
 import duckdb
@@ -11,10 +12,11 @@ import pyarrow as pa
 from gfpipe import __version__
 from gfpipe.counting import Counting
 from gfpipe.exports.columns import description, glossary
-from gfpipe.warehouse.connection import lend, quoted
+from gfpipe.warehouse.connection import escape_glob, lend, quoted
 from gfpipe.warehouse.damage import DamagedShard
 from gfpipe.warehouse.sources import MATERIALISED, header, statements
 
+_LAKE: Final = "getvariable('lake')"
 _COLUMNS: Final = """
 select if(table_oid in (select table_oid from duckdb_tables()), 'table', 'view') as kind, table_name, column_name
 from duckdb_columns()
@@ -78,6 +80,13 @@ def comment(connection: duckdb.DuckDBPyConnection) -> None:
     for _, name, column in columns:
         script.append(f'comment on column "{name}"."{column}" is {quoted(description(column, name))}')
     connection.execute(";\n".join(["begin", *script, "commit"]))  # one call, which takes two thirds of the time
+
+
+def anchor(connection: duckdb.DuckDBPyConnection, lake: Path) -> None:
+    """Let other programs, which set no session variable, find the shards of a lake in its folder as it is now."""
+    sql = statements("macros")["shard_files"].replace("create macro", "create or replace macro")
+    connection.execute(sql.replace(_LAKE, f"coalesce({_LAKE}, {quoted(escape_glob(lake))})"))
+    connection.execute(f"comment on macro shard_files is {quoted(header(sql))}")
 
 
 def _create_macros(connection: duckdb.DuckDBPyConnection) -> None:

@@ -14,7 +14,8 @@ from rich.console import Console
 
 from gfpipe.base.progress import Progress
 from gfpipe.cli import console
-from gfpipe.cli.options import Form, OutputOptions
+from gfpipe.cli.results import output
+from gfpipe.cli.results.output import Form, OutputOptions
 from gfpipe.errors import GfpipeError
 from gfpipe.output.formats import HOURS
 from gfpipe.output.tables import Table
@@ -153,9 +154,9 @@ def test_a_result_is_printed_and_written_in_every_format(
 ) -> None:
     shown = Table.of("shares", "Shares", [{"channel": "north", "share": "41.3 %"}])
     data = [{"channel": "north", "share": 0.413}]
-    console.emit(OutputOptions(form), shown, data)
+    output.emit(OutputOptions(form), shown, data)
     assert text in spaced(capsys.readouterr().out)
-    console.emit(OutputOptions(form, tmp_path / "shares"), shown, data)
+    output.emit(OutputOptions(form, tmp_path / "shares"), shown, data)
     assert text in spaced((tmp_path / "shares").read_text())
 
 
@@ -164,14 +165,14 @@ def spaced(text: str) -> str:
 
 
 def test_a_parquet_file_keeps_types(tmp_path: Path) -> None:
-    console.emit(OutputOptions(out=tmp_path / "shares.parquet"), Table.of("", "", []), [{"share": 0.413}])
+    output.emit(OutputOptions(out=tmp_path / "shares.parquet"), Table.of("", "", []), [{"share": 0.413}])
     assert pq.read_table(tmp_path / "shares.parquet").to_pylist() == [{"share": 0.413}]
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(GfpipeError, match=r"shares\.md: cannot be written"):
-        console.emit(OutputOptions(out=tmp_path / "file" / "shares.md"), Table.of("", "", []), [])
+        output.emit(OutputOptions(out=tmp_path / "file" / "shares.md"), Table.of("", "", []), [])
 
 
 class Terminal(io.StringIO):
@@ -186,10 +187,10 @@ def test_a_result_that_is_wider_than_the_terminal_has_one_line_a_value(monkeypat
     monkeypatch.setattr(sys, "stdout", printed)
     monkeypatch.setattr(console, "console", Console(width=80))
     names = [f"a_column_with_a_long_name_{number}" for number in range(5)]
-    console.emit_result(OutputOptions(), pa.table({name: [1 / 3] * 25 for name in names}))
+    output.emit_result(OutputOptions(), pa.table({name: [1 / 3] * 25 for name in names}))
     lines = printed.getvalue().splitlines()
     assert lines[0] == "a_column_with_a_long_name_0  0.333333"
     assert lines[-1] == "… and 5 rows more; --out FILE.csv has all"
     printed.truncate(0)
-    console.emit_result(OutputOptions(), pa.table({"narrow": [1 / 3]}))
+    output.emit_result(OutputOptions(), pa.table({"narrow": [1 / 3]}))
     assert "│" in printed.getvalue()

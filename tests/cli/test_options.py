@@ -9,7 +9,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from gfpipe.cli.options import Form, NewLake, OutputOptions, PeriodOptions, QuestionOptions, command, expand, split
+from gfpipe.cli.options import NewLake, PeriodOptions, QuestionOptions, command, expand, split
+from gfpipe.cli.results.output import Form, OutputOptions
 from gfpipe.errors import UsageError
 from gfpipe.estimates.question import Question
 

@@ -120,18 +120,40 @@ def test_a_warehouse_moves_with_its_lake(tmp_path: Path) -> None:
     with warehouse.open(new) as db:
         assert db.query("select count(*) as n from faces").to_pylist() == [{"n": 1}]
         assert db.check() == ()
+    with pytest.raises(duckdb.IOException, match="No files found"):
+        _ = counts_in_other_programs(new)
+    with duckdb.connect(new / "gfpipe.duckdb", read_only=True) as connection:
+        connection.execute("set variable lake = $lake", {"lake": str(new)})
+        assert connection.execute("select count(*) from faces").fetchall() == [(1,)]
     assert warehouse.build(new) == new / "gfpipe.duckdb"
     assert analysed_seconds(new) == 1.0
+    assert counts_in_other_programs(new) == {"faces": 1, "samples": 1, "stg_faces": 1}
+    before = (new / "gfpipe.duckdb").stat().st_mtime_ns
+    warehouse.build(new)
+    assert (new / "gfpipe.duckdb").stat().st_mtime_ns == before
 
 
-def test_a_plain_duckdb_shell_reads_the_reports_at_once_and_the_faces_once_told_where_the_lake_is(
-    tmp_path: Path,
-) -> None:
-    path = warehouse.build(a_lake(tmp_path))
-    with duckdb.connect(path, read_only=True) as connection:
+def counts_in_other_programs(lake: Path) -> dict[str, int]:
+    """Numbers of rows that a program sees that opens the file and knows nothing of gfpipe."""
+    with duckdb.connect(lake / "gfpipe.duckdb", read_only=True) as connection:
+        return {name: len(connection.execute(f"from {name}").df()) for name in ("faces", "samples", "stg_faces")}
+
+
+@pytest.mark.parametrize("name", ["lake", "it's a [lake]*"])
+def test_other_programs_read_every_relation(tmp_path: Path, name: str) -> None:
+    lake = tmp_path / name
+    lake.mkdir()
+    warehouse.build(a_lake(lake))
+    assert counts_in_other_programs(lake) == {"faces": 1, "samples": 1, "stg_faces": 1}
+    with duckdb.connect(lake / "gfpipe.duckdb", read_only=True) as connection:
         assert connection.execute("select analysed_seconds from screen_time_by_channel").fetchall() == [(1.0,)]
-        connection.execute("set variable lake = $lake", {"lake": str(tmp_path)})
-        assert connection.execute("select count(*) from faces").fetchall() == [(1,)]
+        assert connection.execute("select hours, women_percent from summary_by_channel").fetchall() == [(0.0, 100.0)]
+        for relation, _ in connection.execute("select table_name, comment from duckdb_tables()").fetchall():
+            connection.execute(f"from {relation} limit 1")
+        views = connection.execute("select view_name, comment from duckdb_views() where not internal").fetchall()
+        for view, comment in views:
+            assert comment
+            connection.execute(f"from {view} limit 1")
 
 
 def test_a_reader_keeps_its_warehouse_while_another_is_built_and_sees_the_new_one_after_opening(tmp_path: Path) -> None:

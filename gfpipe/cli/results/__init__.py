@@ -1,0 +1,1 @@
+"""Results of commands: their formats and files, and the SQL prompt."""
