@@ -30,7 +30,7 @@ app = typer.Typer()
 _NEXT: Final = """
 Try next:
   {gfpipe} stats --lake {lake} --by channel,date
-  {gfpipe} sql --lake {lake} -c "from screen_time_by_programme"
+  {gfpipe} sql --lake {lake} -c "from summary_by_programme"
   {gfpipe} analyse {archive} --lake {exact} --timezone {zone} --sampling exact --every 0.5
   {gfpipe} analyse YOUR/ARCHIVE --lake lake --timezone YOUR/ZONE     (more: --help)"""
 
