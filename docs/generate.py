@@ -15,12 +15,12 @@ _DOCS: Final = ROOT / "docs"
 _SQL: Final = """# SQL relations
 
 Every relation and column of the warehouse `LAKE/gfpipe.duckdb`, generated from the comments in the database by `make
-docs`. In `gfpipe sql`, `.tables` lists them and `.describe NAME` shows one; `summary_by_channel`, `…_day`, `…_month` and
-`…_programme` are rounded for reading.
+docs`. In `gfpipe sql`, `.tables` lists them and `.describe NAME` shows one. `summary_by_channel`, `summary_by_day`,
+`summary_by_month` and `summary_by_programme` are rounded for reading.
 
-Other programs (DuckDB's shell, DBeaver, Python) open the file too: `duckdb.connect("lake/gfpipe.duckdb", read_only=True)`.
-Relations that read Parquet, such as `faces` and `samples`, find the lake where it was published last. If the lake was moved
-since, publish again, or run `set variable lake = '/new/place'` first.
+Other programs (DuckDB's shell, DBeaver, Python) open the file too: `duckdb.connect("gfpipe.duckdb", read_only=True)`.
+Relations that read Parquet, such as `faces` and `samples`, find the lake where it was published last. If the lake was
+moved since, publish again, or run `set variable lake = '/new/place'` first.
 
 The lake itself is Parquet, `lake/<table>/v1/channel=…/month=…/<recording_id>.parquet` (`recordings`, which has a column
 `channel`, without that folder). `pandas.read_parquet("lake/faces/v1")` reads a table; so do Polars, DuckDB and Spark,

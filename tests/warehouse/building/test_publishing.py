@@ -19,6 +19,7 @@ from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake import schema
 from gfpipe.stages.figures import publish
 from gfpipe.warehouse import building
+from gfpipe.warehouse.connection import escape_glob
 from tests.conftest import ROOT
 from tests.warehouse.lakes import (
     NIGHT,
@@ -123,7 +124,7 @@ def test_a_warehouse_moves_with_its_lake(tmp_path: Path) -> None:
     with pytest.raises(duckdb.IOException, match="No files found"):
         _ = counts_in_other_programs(new)
     with duckdb.connect(new / "gfpipe.duckdb", read_only=True) as connection:
-        connection.execute("set variable lake = $lake", {"lake": str(new)})
+        connection.execute("set variable lake = $lake", {"lake": escape_glob(new)})
         assert connection.execute("select count(*) from faces").fetchall() == [(1,)]
     assert warehouse.build(new) == new / "gfpipe.duckdb"
     assert analysed_seconds(new) == 1.0
