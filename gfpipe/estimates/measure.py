@@ -151,11 +151,11 @@ def _groups(rows: Rows, group: NDArray[np.int64], sample: Sample) -> Iterator[_G
     starts = np.flatnonzero(np.append(True, (kinds[1:] != kinds[:-1]).any(1)))
     values = np.add.reduceat(np.hstack([rows.seconds, rows.sums])[order], starts)
     kinds = kinds[starts]
-    of_recordings = np.unique(np.column_stack([group, rows.recording]), axis=0)[:, 0]
+    recordings = np.bincount(np.unique(np.column_stack([group, rows.recording]), axis=0)[:, 0])
     indices, first = np.unique(kinds[:, 0], return_index=True)
     for index, start, end in zip(indices, first, np.append(first, len(kinds))[1:], strict=True):
-        recordings = int((of_recordings == index).sum())
-        yield _Group(int(index), recordings, kinds[start:end, 1], kinds[start:end, 2], values[start:end])
+        part, unit = kinds[start:end, 1:].T
+        yield _Group(int(index), int(recordings[index]), part, unit, values[start:end])
 
 
 def _measured(
