@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $$(($$(nproc) + 2)) --maxprocesses 4 --dist loadfile \
   --no-loadscope-reorder
 
-.PHONY: demo test quick check style types walls sql-style docs bench bench-figures fuzz kills venv lock clean
+.PHONY: demo test quick check style types walls sql-style docs bench bench-figures fuzz parsers kills venv lock clean
 
 demo: venv ## make a small archive of real footage and count it, from start to end
 	$(BIN)/gfpipe demo --out demo
@@ -47,6 +47,9 @@ bench-figures: venv ## how long figures of a large archive take; FACES=100000000
 
 fuzz: venv ## read damaged files of many formats, each within limits; MUTANTS=2000, SEED=1
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --mutants $(or $(MUTANTS),2000) --seed $(or $(SEED),1)
+
+parsers: venv ## random tables, names, recipes, cards and guides for the parsers; EXAMPLES=5000
+	EXAMPLES=$(or $(EXAMPLES),2000) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/parsers
 
 kills: venv ## kill all that writes, at random and at each rename; KILLS=1000 for more
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.kills --kills $(or $(KILLS),100)

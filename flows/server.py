@@ -26,6 +26,7 @@ from gfpipe.errors import GfpipeError, UsageError
 START_SECONDS: Final = 180.0  # on a busy machine, with a database to migrate
 _IN_MEMORY: Final = "sqlite+aiosqlite:///file::memory:?cache=shared&uri=true&check_same_thread=false"
 _LEAST_FREE_BYTES: Final = 32 << 20
+_SMALLEST_BYTES: Final = 1 << 20  # of a database without runs
 
 
 class Server:
@@ -76,10 +77,7 @@ class Server:
         except httpx.HTTPError as exc:
             self.stop()
             if not _has_room(_home()):
-                raise GfpipeError(
-                    f"{_home()}: no space left on the disk of Prefect's database; free some, or set PREFECT_HOME to a "
-                    "folder on another disk"
-                ) from exc
+                raise _no_room(_home()) from exc
             raise GfpipeError(
                 f"Prefect's server did not come up ({exc or type(exc).__name__}); "
                 f"its output is {f'in {self._log}' if self._log else 'above'}. "
@@ -113,6 +111,8 @@ def _database(*, full: bool) -> tuple[dict[str, str], IO[str] | None]:
         return {}, None  # such as PostgreSQL
     if not full and not _has_room(home):
         return {url: _IN_MEMORY}, None
+    if not _has_room(home, _SMALLEST_BYTES):
+        raise _no_room(home)
     name = "prefect" if full else "gfpipe"
     lock = (home / f"{name}.lock").open("w")
     try:
@@ -136,9 +136,16 @@ def _home() -> Path:
     return home
 
 
-def _has_room(folder: Path) -> bool:
+def _has_room(folder: Path, least: int | None = None) -> bool:
     """Whether a database fits into a folder."""
-    return shutil.disk_usage(folder).free >= _LEAST_FREE_BYTES
+    return shutil.disk_usage(folder).free >= (_LEAST_FREE_BYTES if least is None else least)
+
+
+def _no_room(folder: Path) -> GfpipeError:
+    return GfpipeError(
+        f"{folder}: no space left on the disk of Prefect's database; free some, or set PREFECT_HOME to a folder on "
+        "another disk"
+    )
 
 
 def configured() -> str | None:

@@ -47,9 +47,9 @@ class Analysis:
         classifier: id or folder of a perceived-gender model, or ``champion`` for the promoted one, which flows and
             commands resolve (:mod:`gfpipe.models.champion`) before a stage runs.
         device: where networks run; it does not change the results. ``openvino`` needs the extra of that name.
-        decoder: decodes the sampling ``exact``. decord is used for progressive BT.601 pictures in MP4 and Matroska,
-            with the same results for intact files; it overlooks damage, and takes frames of a periodic intra refresh
-            for keyframes.
+        decoder: decodes the sampling ``exact``. decord is used for progressive BT.601 pictures in MP4 and Matroska
+            whose frames it shows at the same times as PyAV, with the same results for intact files; it overlooks
+            damage.
         programme: number of the programme that is analysed of a transport stream with several; None: the first with
             video. Files with one programme, and of other containers, do not depend on it.
     """

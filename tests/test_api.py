@@ -71,3 +71,27 @@ def test_nothing_is_reported_as_leaked_at_the_end_of_a_script() -> None:
     script = "import gfpipe; gfpipe.open"
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ended.stderr == ""
+
+
+def test_nothing_is_reported_as_leaked_after_an_error_that_a_thread_keeps() -> None:
+    script = """
+import queue
+import threading
+from gfpipe.errors import LakeError
+from gfpipe.warehouse.connection import lake_errors
+
+def fail():
+    import duckdb
+    connection = duckdb.connect()
+    with lake_errors("lake"):
+        connection.execute("select nothing")
+
+full = queue.Queue(1)
+full.put(None)
+try:
+    fail()
+except LakeError as error:
+    threading.Thread(target=full.put, args=(error,), daemon=True).start()
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stderr == ""

@@ -10,12 +10,13 @@ from typing import Final
 from gfpipe.errors import UsageError
 from gfpipe.tables.times import clock_time
 
-# Regular expressions of the fields; 20:00 may be written as 2000, 20-00, 20h00 or 200000.
+# Regular expressions of the fields; 20:00 may be written as 2000, 20-00, 20h00 or 200000. What is between the numbers
+# is the same throughout: 2000_24_heures is no 20:00:24.
 _FIELDS: Final = {
     "channel": r"[^/]+?",
     "programme": r"[^/]+?",
-    "date": r"\d{4}[-_.]?\d{2}[-_.]?\d{2}",
-    "time": r"\d{2}[-_.:h]?\d{2}(?:[-_.:m]?\d{2})?",
+    "date": r"\d{4}(?P<of_date>[-_.]?)\d{2}(?P=of_date)\d{2}",
+    "time": r"\d{2}(?:h\d{2}(?:m\d{2})?|(?P<of_time>[-_.:]?)\d{2}(?:(?P=of_time)\d{2})?)",
     "year": r"\d{4}",
     **dict.fromkeys(("month", "day", "hour", "minute", "second"), r"\d{2}"),
     "part": r"\d{1,9}",

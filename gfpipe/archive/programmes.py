@@ -16,13 +16,14 @@ from gfpipe.archive.airtime import ends_of
 from gfpipe.choices import DateOrder
 from gfpipe.errors import UsageError
 from gfpipe.recording import Rejected
-from gfpipe.tables import sheet, times
+from gfpipe.tables import columnar, sheet, times
 from gfpipe.tables.sheet import Row, Sheet
 
 _REQUIRED: Final = ("path", "channel", "programme", "start")
 _FILLED: Final = ("path", "channel", "start")
 _TIMES: Final = ("date", "start", "end")
-_COLUMNS: Final = "a manifest has path, channel, programme, start and optionally end and date"
+_COLUMNS: Final = frozenset((*_REQUIRED, *_TIMES))
+_EXPECTED: Final = "a manifest has path, channel, programme, start and optionally end and date"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def read(path: Path, dates: DateOrder | None = None) -> list[Listed | Rejected]:
         UsageError: the file cannot be read, lacks a column or has no rows, or its dates have two orders.
     """
     table = _parquet(path) if path.suffix.casefold() == ".parquet" else sheet.read(path)
-    table.needs(_REQUIRED, _COLUMNS)
+    table.needs(_REQUIRED, _EXPECTED)
     if not table.rows and not table.refused:
         raise UsageError(f"{path}: the manifest has no rows")
     dates = dates or times.order_in(table, _TIMES)
@@ -95,20 +96,5 @@ def _located(path: str, folder: Path) -> str:
 
 
 def _parquet(path: Path) -> Sheet:
-    import pyarrow.parquet as pq  # noqa: PLC0415 - slow to import
-    from pyarrow import ArrowException  # noqa: PLC0415
-
-    with sheet.unreadable(path):
-        try:
-            with pq.ParquetFile(path) as file:
-                rows = file.read().to_pylist()
-                names = file.schema_arrow.names
-        except ArrowException as exc:
-            raise ValueError(str(exc)) from exc
-    headings = {sheet.key(name): name for name in names}
-    cells = [{key: _text(row[name]) for key, name in headings.items()} for row in rows]
-    return Sheet(path, headings, tuple(Row(n, f"{path.name}, row {n}", row) for n, row in enumerate(cells, start=1)))
-
-
-def _text(value: object) -> str:
-    return "" if value is None or value != value else str(value).strip()  # noqa: PLR0124 - NaN and NaT
+    with columnar.opened(path, _COLUMNS) as table:
+        return Sheet(path, table.headings, tuple(table.rows))

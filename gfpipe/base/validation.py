@@ -63,7 +63,11 @@ def parse(kind: type[T], values: Any, source: str = "", *, error: type[GfpipeErr
             if key := next((key for key in values if key in known), None):
                 raise error(f"{prefix}{_unknown(key, [name for name in _keys(kind) if name not in known])}")
             values = {**values, **known}
-        return TypeAdapter(kind).validate_json(json.dumps(values, default=str), strict=True, extra="forbid")
+        content = json.dumps(values, default=str)
+    except (ValueError, RecursionError) as exc:
+        raise error(f"{prefix}a number has too many digits, or tables are nested too deeply: {exc}") from exc
+    try:
+        return TypeAdapter(kind).validate_json(content, strict=True, extra="forbid")
     except ValidationError as exc:
         raise error(f"{prefix}{describe(exc, kind, hidden=known)}") from exc
 

@@ -4,7 +4,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final
 
@@ -57,15 +57,27 @@ def _cells(line: str, separator: str) -> list[str]:
 
 
 def _records(lines: list[str], start: int, separator: str) -> Iterator[Record]:
+    width = 0  # of the first row
     while start < len(lines):
         reader = csv.reader(islice(lines, start, None), delimiter=separator, skipinitialspace=True, strict=True)
         first = start
         try:
             for cells in reader:
+                width = width or (len(cells) if any(map(str.strip, cells)) else 0)
+                if _spans_rows(lines[first : start + reader.line_num], len(cells), width, separator):
+                    break
                 if any(map(str.strip, cells)):
                     yield first + 1, cells
                 first = start + reader.line_num
-            return
+            else:
+                return
+            problem = f"it extends to line {start + reader.line_num}"
         except csv.Error as exc:
-            yield first + 1, f"it is not valid CSV ({exc}); is a quotation mark missing or not doubled?"
-            start = first + 1
+            problem = f"it is not valid CSV ({exc})"
+        yield first + 1, f"{problem}; is a quotation mark missing or not doubled?"
+        start = first + 1
+
+
+def _spans_rows(lines: Sequence[str], cells: int, width: int, separator: str) -> bool:
+    """Whether a row of several lines may be several rows, joined by a quotation mark that was not closed."""
+    return len(lines) > 1 and (cells != width or all(line.count(separator) + 1 == width for line in lines))

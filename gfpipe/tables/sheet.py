@@ -94,7 +94,7 @@ def read(path: Path) -> Sheet:
         (_, heading), *body = records
         if isinstance(heading, str):
             raise ValueError(heading)
-    headings = _headings(path, heading)
+    columns = headings(path, heading)
     keys = [key(_clean(cell)) for cell in heading]
     while keys and not keys[-1]:
         keys.pop()
@@ -108,7 +108,7 @@ def read(path: Path) -> Sheet:
         rows.append(Refused(place, cells) if isinstance(cells, str) else _row(number, place, keys, cells, width))
     return Sheet(
         path,
-        headings,
+        columns,
         tuple(row for row in rows if isinstance(row, Row)),
         tuple(row for row in rows if isinstance(row, Refused)),
         decimal_comma=separator != ",",
@@ -132,29 +132,33 @@ def unreadable(path: Path) -> Iterator[None]:
         raise UsageError(f"{path}: cannot be read as a table: {exc}") from exc
 
 
-def _headings(path: Path, cells: Sequence[str]) -> dict[str, str]:
-    """Headings by key; columns without one are left out."""
-    headings: dict[str, str] = {}
+def headings(path: Path, cells: Sequence[str]) -> dict[str, str]:
+    """Headings by key; columns without one are left out.
+
+    Raises:
+        UsageError: two have the same key.
+    """
+    found: dict[str, str] = {}
     for heading in filter(None, map(_clean, cells)):
-        if headings.setdefault(key(heading), heading) is not heading:
+        if found.setdefault(key(heading), heading) is not heading:
             raise UsageError(f"{path}: two columns are called {heading}; rename or remove one")
-    return headings
+    return found
 
 
 def _row(number: int, place: str, keys: Sequence[str], cells: Sequence[str], width: int) -> Row | Refused:
     """A row of a table with these keys (empty for columns without a heading) and this number of cells a row."""
     if len(cells) != width or any(map(str.strip, cells[len(keys) :])):
-        hint = "quote a cell that contains the separator" if len(cells) > len(keys) else "an empty cell is missing"
+        hint = "an empty cell is missing"
+        if len(cells) > len(keys):
+            is_last_empty = not cells[-1].strip()
+            hint = "quote a cell that contains the separator" + is_last_empty * ", or end no row with a separator"
         return Refused(place, f"{len(cells)} cells in {len(keys)} columns; {hint}")
     return Row(number, place, {name: _clean(cell) for name, cell in zip(keys, cells, strict=False) if name})
 
 
 def _width(keys: Sequence[str], heading: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """Cells of a proper row: those of the heading, or more if every row ends with as many empty cells."""
-    lengths = {len(cells) for cells in rows}
-    if len(lengths) == 1 and (length := lengths.pop()) >= len(keys):
-        return length
-    return len(heading)
+    """Cells of a proper row: as many as the heading's, with empty ones at the end or, in every row, without."""
+    return len(keys) if {len(cells) for cells in rows} == {len(keys)} else len(heading)
 
 
 def _clean(cell: str) -> str:

@@ -2,7 +2,7 @@
 
 Read are ISO 8601 (``2024-03-07 19:00:00+01:00``, also without separators), dates with the year first or last, names of
 months in English, 12-hour clocks, 19h00, hours after midnight up to 47:59 (25:30 is 01:30 of the next day), and the
-numbers of spreadsheets: days since 30 December 1899.
+numbers of spreadsheets: days since 30 December 1899, or a part of a day (1.0625 is 25:30).
 """
 
 import re
@@ -26,7 +26,8 @@ _COMPACT: Final = re.compile(
     rf"(?P<first>\d{{4}})(?P<middle>\d{{2}})(?P<last>\d{{2}})(?:[t ]?(?P<clock>\d{{4}}|\d{{6}}){_OFFSET})?",
     re.IGNORECASE,
 )
-_SERIAL: Final = re.compile(r"(?P<day>\d{5})?(?P<fraction>[.,]\d+)?|0(?P<clock>[.,]\d+)")
+# 0.30 may be a clock with 30 minutes: parts of a day have one decimal, or three and more.
+_SERIAL: Final = re.compile(r"(?P<day>\d{5})(?P<fraction>[.,]\d+)?|(?P<clock>0(?:[.,]\d)?|[01][.,]\d{3,})")
 _EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001 - spreadsheets know no zones
 _MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905
 _REMEDY: Final = "write times as 2024-03-07 19:00:00"
@@ -61,9 +62,9 @@ def parse(text: str, order: DateOrder | None = None) -> Written:
         ValueError: it is no time or has two readings; the message contains the text and what to write.
     """
     text = " ".join(text.split())
-    if (serial := _SERIAL.fullmatch(text)) and text:
-        return _of_number(serial)
     try:
+        if serial := _SERIAL.fullmatch(text):
+            return _of_number(serial)
         if compact := _COMPACT.fullmatch(text):
             return _of_digits(compact)
         if (match := _WRITTEN.fullmatch(text)) and (match["first"] or match["minute"] or match["half"]):

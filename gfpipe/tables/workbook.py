@@ -5,7 +5,7 @@ Dates and times are numbers there, which :mod:`gfpipe.tables.times` reads. Sourc
 
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
 from xml.etree import ElementTree as ET
@@ -14,6 +14,9 @@ _MAIN: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _LARGEST: Final = 200_000_000  # bytes of XML; a sheet has a million rows at most
 _WIDEST: Final = 16_384  # columns of a sheet
+_MOST_CELLS: Final = 20_000_000  # read into memory, with empty ones
+_REFERENCE: Final = re.compile("[A-Z]{1,3}")
+_TWO_DECIMALS: Final = re.compile(r"[01]\.\d\d")
 
 
 def read(path: Path) -> list[tuple[int, list[str] | str]]:
@@ -29,10 +32,13 @@ def read(path: Path) -> list[tuple[int, list[str] | str]]:
             properties = contents.find(f"{_MAIN}workbookPr")
             if properties is not None and properties.get("date1904") in ("1", "true"):
                 raise ValueError("its dates count from 1904; save it as CSV")
-            shared = [_text(item) for item in _xml(book, "xl/sharedStrings.xml").iter(f"{_MAIN}si")]
+            strings = _xml(book, "xl/sharedStrings.xml").iter(f"{_MAIN}si")
+            shared = dict(enumerate(map(_text, strings)))
             rows = _xml(book, _first_sheet(book, contents)).iter(f"{_MAIN}row")
             return [(number, cells) for number, cells in _rows(rows, shared) if any(map(str.strip, cells))]
-    except (zipfile.BadZipFile, ET.ParseError, KeyError, IndexError, NotImplementedError, RuntimeError) as exc:
+    except (OSError, ValueError):
+        raise
+    except Exception as exc:  # whatever zipfile, zlib and expat raise for a damaged or encrypted archive
         raise ValueError(f"it is no readable .xlsx workbook; save it as CSV ({exc})") from exc
 
 
@@ -54,35 +60,48 @@ def _first_sheet(book: zipfile.ZipFile, contents: ET.Element) -> str:
     return target.lstrip("/") if target.startswith("/") else str(PurePosixPath("xl") / target)
 
 
-def _rows(rows: Iterator[ET.Element], shared: list[str]) -> Iterator[tuple[int, list[str]]]:
-    number = 0
+def _rows(rows: Iterator[ET.Element], shared: Mapping[int, str]) -> Iterator[tuple[int, list[str]]]:
+    number = total = 0
     for row in rows:
         number = int(row.get("r", number + 1))
-        cells: list[str] = []
+        cells: dict[int, str] = {}
         for cell in row.iter(f"{_MAIN}c"):
-            column = _column(cell.get("r", "")) or len(cells)
-            cells += [""] * (column - len(cells))
-            cells.append(_value(cell, shared))
-        yield number, cells
+            column = max(cells, default=-1) + 1 if (reference := cell.get("r")) is None else _column(reference)
+            cells[column] = _value(cell, shared)
+        width = max(cells, default=-1) + 1
+        if (total := total + width) > _MOST_CELLS:
+            raise ValueError(f"its first sheet has more than {_MOST_CELLS:,} cells; save it as CSV")
+        yield number, [cells.get(column, "") for column in range(width)]
 
 
 def _column(reference: str) -> int:
     """Column number from 0 of a reference such as AB12."""
+    if (match := _REFERENCE.match(reference)) is None:
+        raise IndexError(f"cell {reference!r}")
     number = 0
-    for letter in re.sub(r"[^A-Z]", "", reference)[:4]:
+    for letter in match[0]:
         number = number * 26 + ord(letter) - ord("A") + 1
     if number > _WIDEST:
-        raise IndexError(f"column {reference}")
-    return max(number - 1, 0)
+        raise IndexError(f"cell {reference!r}")
+    return number - 1
 
 
-def _value(cell: ET.Element, shared: list[str]) -> str:
+def _value(cell: ET.Element, shared: Mapping[int, str]) -> str:
     kind, value = cell.get("t", "n"), cell.findtext(f"{_MAIN}v", "")
     if kind == "s" and value:
         return shared[int(value)]
     if kind == "b":
         return "true" if value == "1" else "false"
-    return _text(cell) if kind == "inlineStr" else value
+    if kind == "inlineStr":
+        return _text(cell)
+    return _decimal(value) if kind == "n" else value
+
+
+def _decimal(number: str) -> str:
+    """A number without exponent; a part of a day with three decimals, so that 0.25 is no clock with 25 minutes."""
+    if "E" in number.upper():
+        number = f"{float(number):.15f}".rstrip("0").rstrip(".")
+    return f"{number}0" if _TWO_DECIMALS.fullmatch(number) else number
 
 
 def _text(item: ET.Element) -> str:

@@ -230,11 +230,17 @@ def _content(path: Path, descendants: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise UsageError(f"{path}: no such recipe") from exc
     except (OSError, ValueError, RecursionError) as exc:
         raise UsageError(f"{path}: cannot be read as TOML: {exc}") from exc
-    if not (base := content.pop("base", None)):
+    if (base := content.pop("base", None)) is None:
         return content
+    if not isinstance(base, str):
+        raise UsageError(f"{path}: base is not the name or file of a recipe")
     if path in descendants:
         raise UsageError(f"{path}: base {base!r} leads back to this recipe")
-    return _merged(_content(_file(str(base)), (*descendants, path)), content)
+    try:
+        inherited = _content(_file(base), (*descendants, path))
+    except UsageError as exc:
+        raise UsageError(f"{path}: base: {exc}") from exc
+    return _merged(inherited, content)
 
 
 def _merged(base: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
@@ -242,7 +248,13 @@ def _merged(base: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
     for key, value in content.items():
         if isinstance(value, dict) and isinstance(base.get(key), dict):
             merged[key] = base[key] | value
-    if stages := base.get("stages"):
-        changes = {stage.get("name"): stage for stage in content.get("stages", ())}
-        merged["stages"] = [stage | changes.pop(stage["name"], {}) for stage in stages] + list(changes.values())
+    stages, own = base.get("stages", []), content.get("stages", [])
+    if _are_tables(stages) and _are_tables(own):
+        changes = {str(stage.get("name")): stage for stage in own}
+        same = [stage | changes.pop(str(stage.get("name")), {}) for stage in stages]
+        merged["stages"] = [*same, *changes.values()]
     return merged
+
+
+def _are_tables(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)

@@ -24,7 +24,7 @@ from gfpipe.video.frames import INDEXED, MATROSKA, MPEG_STREAMS, VideoInfo
 from gfpipe.video.packets import Packets
 from gfpipe.video.pictures.picture import Picture
 from gfpipe.video.pictures.renderer import Renderer
-from gfpipe.video.probe import open_container, video_info, video_stream
+from gfpipe.video.probe import foreign_errors, open_container, video_info, video_stream
 from gfpipe.video.reader import open_video
 from gfpipe.video.streams.decoder import Decoder
 from gfpipe.video.streams.unpacking import Unpacker
@@ -53,7 +53,7 @@ def still(path: str | Path, moment: Moment) -> Picture:
         RecordingError: the file is missing, not a video, or has no frame at that time.
         TransientError: the storage failed.
     """
-    with open_container(path) as container:
+    with foreign_errors(path), open_container(path) as container:
         stream = video_stream(container, path, moment.programme)
         info = video_info(container, stream)
         if (frame := _seek(container, stream, info, path, moment)) is not None:

@@ -68,6 +68,7 @@ class Packets:
         self._shown: list[tuple[float, float, int, int]] = []
         self._evidence = (0, 0)  # position and failures at the last frame
         self.gaps: list[LostRange] = []  # ordered ranges without packets; complete at least up to the current packet
+        self._latest_seconds = 0.0  # at which the last frame so far is shown
         self.start_seconds = 0.0  # of the first frame that can be decoded; known from the first packet on
         self.end_seconds = 0.0  # of the last frame so far; the recording's duration after the last packet
 
@@ -244,7 +245,8 @@ class Packets:
             if reason:
                 self.gaps.append(LostRange(self.end_seconds, start, reason))
         self._evidence = position, failures
-        self.end_seconds = max(self.end_seconds, end)
+        if start >= self._latest_seconds:  # durations of an MP4 are those of decoding; the next frame ends this one
+            self._latest_seconds, self.end_seconds = start, end
 
     def _loss_before(self, position: int, failures: int) -> Loss | None:
         """Why frames are missing before a position; None if none are: the last one stood still."""

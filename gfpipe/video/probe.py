@@ -33,6 +33,7 @@ _TRANSIENT: Final = frozenset(
         *("ENETUNREACH", "ENETDOWN", "EHOSTDOWN", "EHOSTUNREACH", "ECONNRESET", "ECONNREFUSED", "ECONNABORTED"),
     )
 )
+_LONGEST_DELAY: Final = 600  # seconds by which pictures begin after the sound
 _PROBE_BLOCK: Final = 1 << 16
 _MAX_PIXELS: Final = 1 << 26  # twice those of 8K
 
@@ -263,9 +264,11 @@ def _frame_seconds(container: InputContainer, stream: VideoStream) -> float:
 
 
 def _duration(container: InputContainer, stream: VideoStream) -> float | None:
-    """Duration of the video stream if known, else of the container, whose audio may be longer."""
+    """End of the video stream, from the container's start; else of the container, whose sound may be longer."""
     if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
+        start = Fraction(container.start_time or 0, av.time_base)
+        delay = (stream.start_time or 0) * stream.time_base - start if container.start_time is not None else 0
+        return float(stream.duration * stream.time_base + (delay if 0 < delay < _LONGEST_DELAY else 0))
     for key, text in stream.metadata.items():
         if key.upper().startswith("DURATION"):  # Matroska's statistics tags, as 00:59:59.960000000
             with suppress(ValueError):

@@ -1,9 +1,9 @@
 """Open a recording for one pass over its samples; and decord as another decoder of the sampling ``exact``."""
 
-import math
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import av.error
 import numpy as np
@@ -15,10 +15,13 @@ from gfpipe.recording import WHOLE, Segment
 from gfpipe.video.exact import ExactReader
 from gfpipe.video.frames import MATROSKA, MP4, Reader
 from gfpipe.video.keyframes import KeyframeReader
+from gfpipe.video.packets import Packets
 from gfpipe.video.pictures.picture import Picture
 from gfpipe.video.pictures.renderer import Renderer, is_upright_bt601
 from gfpipe.video.probe import open_container, video_stream
 from gfpipe.video.samples import Sample
+
+_SAME_SECONDS: Final = 0.002  # times of the same frame
 
 
 def open_video(
@@ -45,67 +48,69 @@ def open_video(
 
 
 class DecordReader(ExactReader):
-    """The samples of :class:`ExactReader`, decoded by decord where its pictures are right, else by PyAV.
+    """The samples of :class:`ExactReader`, decoded by decord where its pictures and times are right, else by PyAV.
 
     decord 0.6 seeks to wrong frames in MPEG streams, ignores matrix coefficients and fields, does not report damage,
-    and ends the process on absurd sample tables of an MP4.
+    shows packed B-frames at the times of their packets, and ends the process on absurd sample tables of an MP4.
     """
 
     def _samples(self) -> Iterator[Sample]:
         done = 0.0
-        if opened := self._open():
-            frames, starts, end = opened
+        with Packets(self.path, self._threads, self._programme) as packets:
+            frames, starts = self._open(packets)
+            self.start_seconds = packets.start_seconds
             try:
-                for interval in range(math.ceil((end - self.info.frame_seconds / 2) / self._every)):
-                    begin = interval * self._every
+                for interval in count() if frames else ():
+                    if not self._begins(interval, packets.end_seconds):
+                        self._conclude(packets)
+                        return
+                    begin = self._begin(interval)
                     index = max(0, int(np.searchsorted(starts, self.middle(interval), side="right")) - 1)
                     picture = Picture.of_pixels(frames[index].asnumpy(), (self.info.width, self.info.height))
-                    done = min(begin + self._every, end)
+                    done = min(begin + self._every, packets.end_seconds)
                     yield Sample(begin, done - begin, picture)
             except _errors():
                 pass
-            else:
-                self._lose_tail(end)
-                return
         yield from self._from(done)
 
-    def _open(self) -> tuple[Any, NDArray[np.float64], float] | None:
-        """A ``decord.VideoReader``, the start of every frame and the end of the last one, in seconds from the first.
+    def _open(self, packets: Packets) -> tuple[Any, NDArray[np.float64]]:
+        """A ``decord.VideoReader``, and the time at which each of its frames is shown, as in :class:`Packets`.
 
         None if its pictures or times would not be those of PyAV.
         """
-        decord = _decord()
+        none = None, np.empty(0)
         if self.info.container not in (MP4, MATROSKA):
-            return None
+            return none
         with open_container(self.path) as container:
             stream = video_stream(container, self.path)
             try:
                 first = next(container.decode(stream), None)
             except av.error.FFmpegError:
-                return None
-            if first is None or len(container.streams.video) > 1 or not is_upright_bt601(first):
-                return None
-            shown = Renderer(stream, self.path)(first)
-            count = stream.frames
+                return none
+            if first is None or not is_upright_bt601(first):
+                return none
+            picture = Renderer(stream, self.path)(first)
+        read = [(packets.seconds(packet), packet.is_keyframe) for packet in packets if not packet.is_discard]
+        shown, keyframes = np.array(sorted(read)).T
+        if packets.gaps or shown[0] < packets.start_seconds:
+            return none
         try:
-            frames = decord.VideoReader(
+            frames = _decord().VideoReader(
                 str(on_disk(self.path).absolute()),
-                width=shown.width,
-                height=shown.height,
+                width=picture.width,
+                height=picture.height,
                 num_threads=self._threads,
                 fault_tol=1,
             )
-            times = np.asarray(frames.get_frame_timestamp(np.arange(len(frames))), dtype=np.float64)
+            times = np.asarray(frames.get_frame_timestamp(np.arange(len(frames))), dtype=np.float64)[:, 0]
+            agrees = (
+                len(times) == len(shown)
+                and np.allclose(times - times[0], shown - shown[0], rtol=0, atol=_SAME_SECONDS)
+                and list(frames.get_key_indices()) == np.flatnonzero(keyframes).tolist()
+            )
         except _errors():
-            return None
-        starts, end = times[:, 0] - times[0, 0], float(times[-1, 1] - times[0, 0])
-        agrees = (
-            len(frames) == (count or len(frames))
-            and frames.get_key_indices()[:1] == [0]
-            and bool((np.diff(starts) > 0).all())
-            and abs(end - (self.info.duration_seconds or end)) <= 2 * self.info.frame_seconds
-        )
-        return (frames, starts, end) if agrees else None
+            return none
+        return (frames, shown) if agrees else none
 
 
 def _decord() -> Any:

@@ -1,23 +1,37 @@
 """DuckDB connections: settings, paths and errors."""
 
 import atexit
+import gc
+import os
 import tempfile
+import traceback
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import ENOSPC
 from pathlib import Path
 from typing import Final, clear_overloads
 
 import duckdb
 import pyarrow as pa
 
-from gfpipe.errors import LakeError
+from gfpipe.errors import DiskFullError, LakeError
 
 NAME: Final = "gfpipe.duckdb"
 
-# typing keeps overloaded functions, and with them the modules that they refer to, until the interpreter has ended; what
-# they hold of DuckDB would be reported as leaked on stderr.
-atexit.register(clear_overloads)
+
+@atexit.register
+def _release() -> None:
+    """Release what would hold objects of DuckDB after the interpreter's end, which it reports as leaked on stderr.
+
+    These are overloaded functions, which typing keeps with the modules that they refer to, and the frames of errors
+    that a thread still holds, such as one of Prefect's.
+    """
+    clear_overloads()
+    for item in gc.get_objects():
+        if issubclass(type(item), BaseException):
+            traceback.clear_frames(item.__traceback__)
+            item.__traceback__ = None
 
 
 def configure(
@@ -62,6 +76,8 @@ def lake_errors(lake: Path) -> Iterator[None]:
     except duckdb.InvalidInputException as exc:
         raise LakeError(f"{lake}: a file is damaged; gfpipe status names damaged shards: {exc}") from exc
     except (duckdb.Error, pa.ArrowException, OSError) as exc:
+        if os.strerror(ENOSPC) in str(exc):
+            raise DiskFullError(f"{lake}: no space left on its disk; free some, then run again ({exc})") from exc
         raise LakeError(f"{lake}: the warehouse cannot be built or read: {exc}") from exc
 
 

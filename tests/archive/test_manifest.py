@@ -159,7 +159,8 @@ def test_a_row_with_an_unquoted_comma_is_rejected_by_line(tmp_path: Path) -> Non
     contents = read(path, DEFAULT_PATTERN)
     assert [recording.programme for recording in contents.recordings] == ["Film"]
     assert contents.rejected[0].problem == (
-        "night.csv, line 2: 6 cells in 5 columns; quote a cell that contains the separator"
+        "night.csv, line 2: 6 cells in 5 columns; quote a cell that contains the separator, or end no row with a "
+        "separator"
     )
 
 
@@ -244,7 +245,6 @@ def test_recording_id_does_not_depend_on_path(tmp_path: Path) -> None:
         ("caps", ["Journal"], []),
         ("semicolon", ["Journal de l'été"], []),
         ("sepline", ["Journal"], []),
-        ("trailing5", ["News"], []),
         ("ragged", ["News"], ["line 2: 5 cells in 4 columns"]),
         (
             "dst",
@@ -262,6 +262,11 @@ def test_manifests_of_the_field_are_read_or_refused_by_line(
     for row, text in zip(contents.rejected, refused, strict=False):
         assert text in row.problem
     assert bool(contents.rejected) == bool(refused)
+
+
+def test_a_manifest_whose_rows_all_end_with_a_comma_is_refused_by_line(shared: Path) -> None:
+    with pytest.raises(UsageError, match=r"manifest_trailing5\.csv, line 2: 6 cells in 5 columns.*end no row with"):
+        read(shared / "field/manifest_trailing5.csv", DEFAULT_PATTERN, "Europe/Paris")
 
 
 def test_hours_of_the_night_that_ends_summer_time_have_their_length(shared: Path, tmp_path: Path) -> None:

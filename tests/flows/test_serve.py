@@ -19,7 +19,7 @@ from playwright.sync_api import Browser
 from prefect.settings import PREFECT_HOME, temporary_settings
 
 from gfpipe.curation.selection import Rules
-from gfpipe.errors import UsageError
+from gfpipe.errors import GfpipeError, UsageError
 from gfpipe.flows.artifacts import cells
 from gfpipe.flows.learn import curate_and_retrain
 from gfpipe.flows.purge import remove_expired
@@ -269,6 +269,16 @@ def test_the_runs_of_a_command_are_kept_in_memory_where_the_disk_is_full(
         _, lock = _database(full=True)
         assert lock is not None
         lock.close()
+
+
+def test_a_server_does_not_start_without_room_for_its_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", raising=False)
+    monkeypatch.setattr("gfpipe.flows.server._SMALLEST_BYTES", 1 << 60)
+    with (
+        temporary_settings({PREFECT_HOME: tmp_path}),
+        pytest.raises(GfpipeError, match="no space left on the disk of Prefect's database; free some, or set PREFECT_"),
+    ):
+        _database(full=True)
 
 
 @pytest.mark.parametrize("text", ["0 3 * * *", "every 30 minutes"])

@@ -1,6 +1,7 @@
 """Encodings, separators, headings and rows of tables."""
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,6 @@ def test_headings_are_found_in_any_case_with_spaces_or_hyphens(tmp_path: Path) -
 @pytest.mark.parametrize(
     "text",
     [
-        "path,channel,title\na,tv1,News,\nb,tv1,Film,\n",
         "path,channel,title,\na,tv1,News,\nb,tv1,Film,\n",
         "path,channel,title,,\na,tv1,News,,\n,,,,\nb,tv1,Film,,\n",
         ",path,channel,title\n0,a,tv1,News\n1,b,tv1,Film\n",  # an index without a name, as pandas writes it
@@ -79,6 +79,25 @@ def test_a_row_that_does_not_fit_is_refused_and_the_others_are_read(tmp_path: Pa
     assert [row["title"] for row in table.rows] == ["Film", "Quiz"]
     (refused,) = table.refused
     assert problem in str(refused)
+
+
+@pytest.mark.parametrize("rows", [("Dupont, Marie,",), ("Dupont, Marie,", "Martin, Paul,"), ("Dupont,Marie,",)])
+def test_a_separator_at_the_end_of_every_row_may_be_that_of_an_empty_cell(tmp_path: Path, rows: Sequence[str]) -> None:
+    """An unquoted name and an empty last cell have as many separators as two cells and one separator too many."""
+    table = sheet.read(written(tmp_path, "\n".join(("programme,group", *rows))))
+    assert not table.rows
+    assert [str(row).partition(";")[0] for row in table.refused] == [
+        f"night.csv, line {number}: 3 cells in 2 columns" for number in range(2, 2 + len(rows))
+    ]
+
+
+@pytest.mark.parametrize(
+    "rows", ['a,"tv1,News\nb,tv1",Film\n', 'a,tv1,"News\nb,tv1,Film"\n', 'a,tv1,"News\nb,tv1,Film\nc,tv1,Quiz",\n']
+)
+def test_a_quotation_mark_that_is_not_closed_takes_no_other_row(tmp_path: Path, rows: str) -> None:
+    table = sheet.read(written(tmp_path, f"path,channel,title\n{rows}d,tv1,Late\n"))
+    assert {row["title"].strip('"') for row in table.rows} <= {"Film", "Late"}
+    assert "line 2: " in str(table.refused[0])
 
 
 def test_a_cell_may_contain_line_ends(tmp_path: Path) -> None:
@@ -159,6 +178,21 @@ def test_the_first_sheet_of_a_workbook_is_read(tmp_path: Path) -> None:
     (row,) = sheet.read(workbook(tmp_path, ROWS)).rows
     assert row.place == "night.xlsx, row 3"
     assert dict(row.cells) == {"path": "Journal du soir", "start": "", "title": "45358.5", "live": "true"}
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [("0", "0"), ("0.25", "0.250"), ("4.1666666666666664E-2", "0.041666666666667"), ("1E+2", "100"), ("12.5", "12.5")],
+)
+def test_numbers_of_a_workbook_have_no_exponent(tmp_path: Path, cell: str, text: str) -> None:
+    table = sheet.read(workbook(tmp_path, f'{ROWS}<row r="4"><c r="B4"><v>{cell}</v></c></row>'))
+    assert table.rows[1]["start"] == text
+
+
+def test_cells_of_a_workbook_stand_where_their_references_say(tmp_path: Path) -> None:
+    cells = '<c r="C4"><v>3</v></c><c r="A4"><v>1</v></c><c><v>4</v></c>'
+    table = sheet.read(workbook(tmp_path, f'{ROWS}<row r="4">{cells}</row>'))
+    assert dict(table.rows[1].cells) == {"path": "1", "start": "", "title": "3", "live": "4"}
 
 
 def test_workbooks_that_would_be_read_wrongly_are_refused(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ def test_offsets_are_read(text: str, offset: timezone) -> None:
         ("2024-03-07 12:30 pm", datetime(2024, 3, 7, 12, 30)),
         ("2024-03-07", datetime(2024, 3, 7)),
         ("45358", datetime(2024, 3, 7)),
+        ("45358.0625", datetime(2024, 3, 7, 1, 30)),
     ],
 )
 def test_midnight_noon_and_hours_after_midnight(text: str, moment: datetime) -> None:
@@ -67,8 +68,17 @@ def test_times_of_the_day_need_a_date(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "clock"), [("0", timedelta()), ("0.5", timedelta(hours=12)), ("1.0625", timedelta(hours=25, minutes=30))]
+)
+def test_parts_of_a_day_are_times(text: str, clock: timedelta) -> None:
+    assert times.parse(text).clock == clock
+
+
+@pytest.mark.parametrize(
     ("text", "problem"),
     [
+        ("0.30", "is not a time"),
+        ("1", "is not a time"),
         ("yesterday", "'yesterday' is not a time; write times as 2024-03-07 19:00:00"),
         ("", "is not a time"),
         ("19", "is not a time"),

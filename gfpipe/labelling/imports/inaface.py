@@ -32,6 +32,7 @@ _COLUMNS: Final = ("frame", "bbox", "detect_conf", "sex_decfunc")
 _BOX_SCALE: Final = 1.1  # FaceClassifier.bbox_scale
 _LABELS: Final = ("f", "m")
 _NUMBER: Final = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?")
+_LARGEST: Final = 1e9  # of all numbers: frames of a year
 _MIN_FRAMES: Final = 10  # frames needed to infer the sampling rate from their common divisor
 
 
@@ -174,7 +175,7 @@ def _frame(where: str, text: str) -> int:
         raise UsageError(
             f"{where}: frame {text!r} is not a number; predictions for images are for gfpipe evaluate --predictions"
         ) from exc
-    if frame < 0 or not frame.is_integer():
+    if not 0 <= frame < _LARGEST or not frame.is_integer():
         raise UsageError(f"{where}: frame {text} is not a frame number")
     return int(frame)
 
@@ -182,7 +183,7 @@ def _frame(where: str, text: str) -> int:
 def _box(where: str, text: str) -> tuple[float, float, float, float]:
     """Parse a square and undo its enlargement."""
     numbers = [float(number) for number in _NUMBER.findall(text)]
-    if len(numbers) != 4 or numbers[2] <= numbers[0] or numbers[3] <= numbers[1]:
+    if len(numbers) != 4 or max(map(abs, numbers)) > _LARGEST or numbers[2] <= numbers[0] or numbers[3] <= numbers[1]:
         raise UsageError(f"{where}: bbox {text!r} is not a box (x1, y1, x2, y2)")
     x1, y1, x2, y2 = numbers
     dx, dy = ((high - low) * (1 - 1 / _BOX_SCALE) / 2 for low, high in ((x1, x2), (y1, y2)))
@@ -209,6 +210,6 @@ def _number(where: str, row: Mapping[str, str], column: str) -> float:
         number = float(row[column])
     except ValueError:
         number = math.nan
-    if not math.isfinite(number):
+    if not abs(number) < _LARGEST:
         raise UsageError(f"{where}: {column} {row[column]!r} is not a number")
     return number

@@ -29,6 +29,7 @@ _ANSWERS: Final = {word: answer for answer, words in _SYNONYMS.items() for word 
 _BOOLEANS: Final = dict.fromkeys(("true", "yes", "1"), True) | dict.fromkeys(("false", "no", "0", ""), False)
 _OPTIONAL: Final = ("weight", "annotator", "whole_picture")
 _NUMBERS: Final = ("seconds", *CORNERS, "weight")
+_LARGEST: Final = 1e9  # of all numbers
 _MOST_PROBLEMS: Final = 20  # listed in the error message
 
 _T = TypeVar("_T")
@@ -147,7 +148,7 @@ def _number(name: str, text: str) -> float:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not math.isfinite(number):
+    if not abs(number) < _LARGEST:
         raise ValueError(f"{name} {text!r} is not a number; write it as 12.5")
     return number
 

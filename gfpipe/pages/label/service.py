@@ -81,13 +81,14 @@ class Service:
 
     def image(self, position: int, kind: str) -> PageImage:
         """Return the face or the frame of an item."""
-        item = self.session.item(position)
+        item = self._required(position)
         if kind == FACE and item.kind != FACE:
             raise GfpipeError(f"item {position} is a {item.kind}")
         return self.images.image(_shown(item) if kind == FACE else _frame_at(item))
 
     def answer_face(self, position: int, request: Mapping[str, Any]) -> dict[str, Any]:
         """Store the answer to a face item."""
+        self._required(position)
         with self._lock:
             self._require_current(request)
             self._store(self.session.answer_face(position, messages.text(request.get("answer")), datetime.now(UTC)))
@@ -96,7 +97,7 @@ class Service:
 
     def answer_frame(self, position: int, request: Mapping[str, Any]) -> dict[str, Any]:
         """Store the answers to all faces of a frame item."""
-        frame = self._frame(self.session.item(position))
+        frame = self._frame(self._required(position))
         detected, missed = messages.frame_answers(request, frame)
         with self._lock:
             self._require_current(request)
@@ -109,7 +110,7 @@ class Service:
         """Skip an item; raises UsageError if its image can be shown."""
         item = self.session.item(position)
         try:
-            self.images.image(_shown(item))
+            self.images.image(_shown(self._required(position)))
             if item.kind != FACE:
                 self._frame(item)
         except GfpipeError:
@@ -162,6 +163,12 @@ class Service:
                 break
             items.append(self.session.item(index))
         return items
+
+    def _required(self, position: int) -> Item:
+        """An item whose recording is in the lake."""
+        item = self.session.item(position)
+        self.detections.require(item.recording, item.recording_id)
+        return item
 
     def _frame(self, item: Item) -> Frame:
         return self.detections.frame(item.recording, item.seconds)

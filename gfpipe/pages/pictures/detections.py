@@ -12,11 +12,12 @@ from gfpipe.base import regular
 from gfpipe.base.files import on_disk
 from gfpipe.choices import Sampling
 from gfpipe.counting import Counting
-from gfpipe.errors import LakeError, RecordingError
+from gfpipe.errors import RecordingError
 from gfpipe.faces.boxes import SAME_FACE_IOU, Box, iou
 from gfpipe.lake import shards
 from gfpipe.lake.provenance import IMPORTED
 from gfpipe.lake.shards import Stored
+from gfpipe.lake.storage import Storage
 from gfpipe.recording import REFERENCE_LINES, Recording, Status, in_zone
 from gfpipe.video.moment import Moment
 
@@ -53,8 +54,8 @@ class Frame:
 class Detections:
     """Reads shards of a lake on demand and caches the most recent ones; thread-safe.
 
-    All methods raise LakeError if the recording is not in the lake any more, or the lake cannot be read. Recordings are
-    those of the lake; their start may be in any time zone.
+    All methods raise RecordingError if the recording is not in the lake, or cannot be shown, and LakeError if the lake
+    cannot be read. Recordings are those of the lake; their start may be in any time zone.
     """
 
     def __init__(self, lake: str) -> None:
@@ -62,6 +63,18 @@ class Detections:
         self._stored = lru_cache(1024)(partial(shards.stored, lake))
         self._tables = lru_cache(16)(self._read_tables)
         self._is_unchanged = lru_cache(1024)(_is_unchanged)
+
+    def require(self, recording: Recording, recording_id: str) -> None:
+        """Check that the lake has the recording now, under this id: answers about others would not be counted."""
+        if recording.recording_id != recording_id:
+            raise RecordingError(
+                f"{recording.path}: the queue names {recording.label}, but the id {recording_id} of another channel, "
+                "start or programme; draw it again: gfpipe label sample --replace"
+            )
+        if not Storage(self._lake).exists(*shards.place("recordings", recording)):
+            self._stored.cache_clear()
+            self._tables.cache_clear()
+            self._analysis(recording)
 
     def aired_at(self, recording: Recording, seconds: float) -> datetime:
         """Return the broadcast time of a frame: local time where the lake knows the time zone, else UTC."""
@@ -85,7 +98,7 @@ class Detections:
         """Return the position of a frame in the recording, for decoding."""
         stored = self._analysis(recording)
         if stored.provenance.sampling == IMPORTED:
-            raise LakeError(
+            raise RecordingError(
                 f"{stored.recording.path}: its faces were imported; only faces that gfpipe detected can be shown"
             )
         start, _ = self._sample(recording, seconds)
@@ -134,7 +147,10 @@ class Detections:
     def _analysis(self, recording: Recording) -> Stored:
         stored = self._stored(recording)
         if stored is None or stored.row["status"] == Status.FAILED:
-            raise LakeError(f"{recording.path}: no analysis of this recording is in {self._lake} any more")
+            raise RecordingError(
+                f"{recording.path}: no analysis of {recording.label} is in {self._lake} any more; if the archive lists "
+                "it under another name now, start this page again"
+            )
         return stored
 
     def _sample(self, recording: Recording, seconds: float) -> tuple[float, int]:
@@ -144,7 +160,7 @@ class Detections:
         time = seconds + _TOLERANCE
         rows = samples.filter(pc.and_(pc.less_equal(samples["seconds"], time), pc.greater(stop, time))).to_pylist()
         if not rows:
-            raise LakeError(f"{recording.path}: {seconds:.3f} s is not among the analysed samples")
+            raise RecordingError(f"{recording.path}: {seconds:.3f} s is not among the analysed samples")
         return rows[-1]["seconds"], rows[-1]["sample_index"]
 
     def _read_tables(self, recording: Recording) -> tuple[Any, Any, Any]:
@@ -155,7 +171,7 @@ class Detections:
         )
         if (len(samples), len(faces)) != (stored.row["sample_count"], stored.row["face_count"]):
             self._stored.cache_clear()
-            raise LakeError(f"{recording.path}: was re-analysed just now; try again")
+            raise RecordingError(f"{recording.path}: was re-analysed just now; try again")
         return samples, faces, attributes
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from gfpipe.labelling.design.queues import FACE, FRAME
 from gfpipe.lake import crops
+from gfpipe.recording import Recording
 from tests.labelling.broadcasts import SCRIPT, items, mixed, queue, rows
 from tests.pages.label.pages import Visitor, visiting
 
@@ -199,13 +200,14 @@ def test_scripts_in_programme_names_are_text(page: Visitor) -> None:
 
 def test_items_of_missing_recordings_are_skipped_and_counted(broadcasts: str, tmp_path: Path) -> None:
     face, frame = items(broadcasts, FACE)[0], items(broadcasts, FRAME)[0]
-    gone = (replace(each, channel="nowhere", recording_id="nowhere-1") for each in (face, frame))
+    other = Recording(face.path, "nowhere", face.programme, face.started_at).recording_id
+    gone = (replace(each, channel="nowhere", recording_id=other) for each in (face, frame))
     with visiting(broadcasts, queue(broadcasts, *gone, face)) as page:
         page.log_in()
         for position, kind in ((0, "face"), (1, "frame")):
             refused = page.get(f"/api/items/{position}/{kind}.jpg")
-            assert refused.status_code in (410, 500)
-            assert "no analysis of this recording" in refused.json()["problem"]
+            assert refused.status_code == 410
+            assert "no analysis of nowhere · 2024-03-07" in refused.json()["problem"]
             assert page.post(f"/api/items/{position}/skip").json()["progress"]["skipped"] == position + 1
         assert "can be shown" in page.post("/api/items/2/skip").json()["problem"]
         state = page.get("/api/session").json()
@@ -241,7 +243,7 @@ def test_a_stored_crop_needs_no_recording(broadcasts: str, monkeypatch: pytest.M
         return buffer.getvalue()
 
     monkeypatch.setattr(crops, "jpeg", crop)
-    gone = replace(face, path="/gone.mp4", channel="nowhere")
+    gone = replace(face, path="/gone.mp4")
     with visiting(broadcasts, queue(broadcasts, gone)) as page:
         response = page.log_in().get("/api/items/0/face.jpg")
         assert response.content == buffer.getvalue()

@@ -62,6 +62,18 @@ def test_picture_stands_still_until_the_next_frame(reel: Path, ending: str, samp
 
 
 @BOTH
+@pytest.mark.parametrize("ending", ["mkv", "mp4", "mov"])
+def test_picture_that_stands_still_longer_than_what_follows_does_not_prolong_the_recording(
+    reel: Path, ending: str, sampling: Sampling
+) -> None:
+    times = np.arange(100) / FPS
+    times[75:] += 4
+    seen = see(film(reel / f"still-late.{ending}", seconds=4, times=times), sampling)
+    assert_shown(seen, times, sampling)
+    assert seen.steps.sum() == pytest.approx(times[-1] + FRAME, abs=FRAME)
+
+
+@BOTH
 @pytest.mark.parametrize("ending", ["flv", "mkv", "mp4"])
 def test_duration_in_a_header_is_a_claim(reel: Path, mp4: Path, ending: str, sampling: Sampling) -> None:
     path = remux(mp4, reel / f"claim.{ending}")
@@ -165,14 +177,16 @@ def test_wholly_scrambled_stream_is_called_so(reel: Path, ts: Path, sampling: Sa
 
 
 @BOTH
+@pytest.mark.parametrize("delay", [0.4, 3])
 @pytest.mark.parametrize("ending", ["mp4", "ts", "mkv"])
-def test_zero_is_where_the_sound_starts(reel: Path, mp4: Path, ending: str, sampling: Sampling) -> None:
-    seen = see(remux(mp4, reel / f"sound.{ending}", shift_seconds=3, sound_seconds=11), sampling)
+def test_zero_is_where_the_sound_starts(reel: Path, mp4: Path, ending: str, delay: float, sampling: Sampling) -> None:
+    path = remux(mp4, reel / f"sound-{delay}.{ending}", shift_seconds=delay, sound_seconds=11)
+    seen = see(path, sampling)
     assert seen.lost == ()
-    assert seen.seconds[0] == pytest.approx(3, abs=0.1)
+    assert seen.seconds[0] == pytest.approx(delay, abs=0.1)
+    shown = seen.seconds + (seen.steps / 2 if sampling is Sampling.EXACT else 0)
+    np.testing.assert_allclose(seen.numbers, (shown - seen.seconds[0]) * FPS, atol=1.1)
     assert seen.steps.sum() == pytest.approx(8, abs=FRAME)
-    at = seen.seconds + (seen.steps / 2 if sampling is Sampling.EXACT else 0)
-    np.testing.assert_allclose(seen.numbers, (at - 3) * FPS, atol=3)
 
 
 def patched(source: bytes, box: bytes, offset: int, value: int) -> bytes:

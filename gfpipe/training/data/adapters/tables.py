@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from gfpipe.errors import UsageError
-from gfpipe.tables import sheet
+from gfpipe.tables import columnar, sheet
 from gfpipe.tables.sheet import Refused
 from gfpipe.training.data.adapters import words
 from gfpipe.training.data.records import AdapterResult, LabelledImage
@@ -109,45 +106,22 @@ def opened(file: Path) -> Iterator[Table]:
         UsageError: it cannot be read, or has no rows.
     """
     if _is_parquet(file):
-        with _parquet(file) as table:
-            yield table
+        with columnar.opened(file, _KNOWN) as parquet:
+            if not parquet.count:
+                raise UsageError(f"{file} has no rows")
+            licence = parquet.metadata.get(LICENCE, b"").decode()
+            yield Table(file, tuple(parquet.headings), _places(parquet.rows), licence=licence)
         return
     text = sheet.read(file)
     if not text.rows and not text.refused:
         raise UsageError(f"{file} has no rows")
-    yield Table(file, tuple(text.headings), [(row.place, row.cells) for row in text.rows], text.refused)
+    yield Table(file, tuple(text.headings), _places(text.rows), text.refused)
+
+
+def _places(rows: Iterable[sheet.Row]) -> Iterator[tuple[str, Row]]:
+    return ((row.place, row.cells) for row in rows)
 
 
 def _is_parquet(file: Path) -> bool:
     with sheet.unreadable(file), file.open("rb") as opened_file:
         return opened_file.read(4) == b"PAR1" or file.suffix.lower() in (".parquet", ".pq")
-
-
-@contextmanager
-def _parquet(file: Path) -> Iterator[Table]:
-    with _arrow_errors(file), pq.ParquetFile(file) as opened_file:
-        columns = {sheet.key(name): name for name in opened_file.schema_arrow.names}
-        if not opened_file.metadata.num_rows:
-            raise UsageError(f"{file} has no rows")
-        licence = (opened_file.schema_arrow.metadata or {}).get(LICENCE, b"").decode()
-        yield Table(file, tuple(columns), _parquet_rows(opened_file, file.name, columns), licence=licence)
-
-
-def _parquet_rows(file: pq.ParquetFile, name_of_file: str, columns: Mapping[str, str]) -> Iterator[tuple[str, Row]]:
-    known = {name: column for name, column in columns.items() if name in _KNOWN}
-    batches = file.iter_batches(columns=list(known.values()))
-    for number, row in enumerate((row for batch in batches for row in batch.to_pylist()), start=1):
-        cells = {name: row[column] for name, column in known.items()}
-        yield (
-            f"{name_of_file}, row {number}",
-            {name: "" if cell is None else str(cell).strip() for name, cell in cells.items()},
-        )
-
-
-@contextmanager
-def _arrow_errors(file: Path) -> Iterator[None]:
-    with sheet.unreadable(file):
-        try:
-            yield
-        except pa.ArrowException as exc:
-            raise ValueError(str(exc)) from exc
