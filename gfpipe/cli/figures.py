@@ -1,9 +1,11 @@
 """``gfpipe publish``, ``stats``, ``report``, ``view``, ``export`` and ``sql``."""
 
+import shlex
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer import Argument, Option
@@ -109,9 +111,25 @@ def stats(
     groups = figures.column_names[: len(split(by))]
     chosen = stage.chosen(figures, groups, columns)
     if columns == "basic":
-        output.emit(to, console.figures(figures.to_pylist(), groups, to), chosen)
+        rows = figures.to_pylist()
+        output.emit(to, console.figures(rows, groups, to), chosen)
+        if rows and to.form == "table":
+            console.say(f"The faces behind the first row: {_view_of(rows[0], groups, lake, options)}")
     else:
         output.emit_result(to, chosen)
+
+
+def _view_of(row: Mapping[str, Any], by: Sequence[str], lake: str, options: QuestionOptions) -> str:
+    """The command that shows the recordings and faces of a row, with the same tables of programmes and exclusions."""
+    from gfpipe.pages.view.filters import Filter  # noqa: PLC0415
+
+    channel = options.channel[0] if options.channel and len(options.channel) == 1 else None
+    shown = Filter(channel=channel, since=options.since, until=options.until)
+    for name in by:
+        shown = shown if row[name] is None else shown.within(name, row[name])
+    tables = {"--programmes": options.programmes, "--exclude": options.exclude}
+    words = [word for name, path in tables.items() if path for word in (name, str(path))]
+    return shlex.join([*shlex.split(shown.command(lake)), *words])
 
 
 @command(

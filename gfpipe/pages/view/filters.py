@@ -1,8 +1,9 @@
 """The filter that all views share; it stands in the address."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final, Self
 from urllib.parse import urlencode
 
@@ -84,6 +85,22 @@ class Filter:
             ),
         )
 
+    def within(self, by: str, name: object) -> Self:
+        """The filter restricted to one group of a column; the same if it cannot be restricted to it."""
+        if by in ("date", "week", "month", "year"):
+            return self.in_days(*_days(by, str(name)))
+        if by not in vars(self):
+            return self
+        value: Any = int(str(name)) if by in ("weekday", "hour") else name
+        return replace(self, **{by: value})
+
+    def command(self, lake: str) -> str:
+        """The command that opens the page with this filter."""
+        options = [
+            word for name, value in vars(self).items() if value is not None for word in (f"--{name}", str(value))
+        ]
+        return shlex.join(["gfpipe", "view", "--lake", lake, *options])
+
     def in_days(self, first: date, last: date) -> Self:
         """The same in these days."""
         return replace(self, since=first, until=last)
@@ -92,6 +109,19 @@ class Filter:
         if self.genre is None:
             return None if self.programme is None else [self.programme]
         return sorted(name for name in genres.get(self.genre, ()) if self.programme in (None, name))
+
+
+def _days(by: str, name: str) -> tuple[date, date]:
+    """First and last day of a date, an ISO week such as 2024-W09, a month or a year."""
+    if by == "date":
+        return date.fromisoformat(name), date.fromisoformat(name)
+    if by == "week":
+        first = date.fromisoformat(f"{name}-1")
+        return first, first + timedelta(days=6)
+    if by == "year":
+        return date(int(name), 1, 1), date(int(name), 12, 31)
+    first = date.fromisoformat(f"{name}-01")
+    return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
 def _number(text: str, first: int, last: int) -> int:

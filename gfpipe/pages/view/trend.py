@@ -2,8 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
@@ -104,7 +103,7 @@ def trend(found: Sequence[Row], by: str, given: Filter) -> Trend:
             y(known(row.get(f"{SHARE}_low"))),
             y(known(row.get(f"{SHARE}_high"))),
             f"{row['name']}: {_written(row)}",
-            _within(given, by, row["name"]).address("/"),
+            given.within(by, row["name"]).address("/"),
         )
         for at, row in enumerate(named)
     )
@@ -165,7 +164,7 @@ def _bar(row: Row, by: str, given: Filter) -> Bar:
         for end in ("", "_low", "_high")
     ]
     name = _WEEKDAYS[int(row["name"]) - 1] if by == "weekday" else f"{row['name']}:00" if by == "hour" else row["name"]
-    address = _within(given, by, row["name"]).address("/")
+    address = given.within(by, row["name"]).address("/")
     hours = HOURS.text(row["hours_analysed"])
     return Bar(names.line(name), ends[0], ends[1], ends[2], _written(row), hours, row["recordings"], address)
 
@@ -173,26 +172,6 @@ def _bar(row: Row, by: str, given: Filter) -> Bar:
 def _written(row: Row) -> str:
     share = share_with_interval(row, SHARE) if f"{SHARE}_low" in row else PERCENT.text(row[SHARE])
     return f"{share} of face time, {counted(row['recordings'], 'recording')}, {HOURS.text(row['hours_analysed'])} hours"
-
-
-def _within(given: Filter, by: str, name: str) -> Filter:
-    """The filter restricted to one group."""
-    if by in ("date", "week", "month", "year"):
-        return given.in_days(*_days(by, name))
-    value: Any = int(name) if by in ("weekday", "hour") else name
-    return replace(given, **{by: value})
-
-
-def _days(by: str, name: str) -> tuple[date, date]:
-    if by == "date":
-        return date.fromisoformat(name), date.fromisoformat(name)
-    if by == "week":
-        first = date.fromisoformat(f"{name}-1")
-        return first, first + timedelta(days=6)
-    if by == "year":
-        return date(int(name), 1, 1), date(int(name), 12, 31)
-    first = date.fromisoformat(f"{name}-01")
-    return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
 def _literal(value: object) -> str:

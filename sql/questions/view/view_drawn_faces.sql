@@ -4,7 +4,7 @@ with searched as (
     select unnest($numbers) as recording_number
 ),
 
-chosen as (
+chosen as materialized (
     select
         faces.*,
         face_size(faces.height_360) as size,
@@ -15,7 +15,7 @@ chosen as (
     where faces.counted
 ),
 
-lengths as (
+lengths as materialized (
     select
         tracks.recording_number,
         tracks.track_id,
@@ -53,8 +53,8 @@ drawn as (
     select
         *,
         -ln(
-            (md5_number_lower(concat_ws('/', $seed, recording_number, sample_index, face_index)) + 1)
-            / 18446744073709551617.0
+            (cast(hash(recording_number, sample_index, face_index, cast($seed as bigint)) as double) + 1)
+            / 18446744073709551616
         ) * case when $by_recording then of_recording else 1 end as place
     from matching
     order by place

@@ -1,5 +1,5 @@
--- Recordings drawn by $seed under a filter, with probabilities in proportion to their face time of one perceived
--- gender ($answer; null: all) (Efraimidis and Spirakis 2006), and how many there are to draw from.
+-- Recordings drawn by $seed under a filter, with probabilities in proportion to their face time of one perceived gender
+-- ($answer; null: all) (Efraimidis and Spirakis 2006), and how many there are to draw from.
 with timed as (
     select
         recording_id,
@@ -15,17 +15,17 @@ with timed as (
     having seconds > 0
 ),
 
-ordered as (
+numbered as (
     select
-        recording_id,
-        -ln((md5_number_lower(concat_ws('/', $seed, recording_id)) + 1) / 18446744073709551617.0) / seconds as place
+        recordings.recording_number,
+        timed.seconds
     from timed
-    order by place
-    limit $most
+    inner join recordings on timed.recording_id = recordings.recording_id
 )
 
 select
     (select count(*) from timed) as population,
-    recordings.recording_number
-from ordered
-inner join recordings on ordered.recording_id = recordings.recording_id
+    recording_number
+from numbered
+order by -ln((cast(hash(recording_number, cast($seed as bigint)) as double) + 1) / 18446744073709551616) / seconds
+limit $most

@@ -28,13 +28,13 @@ drawn as materialized (
     limit $most
 ),
 
-faces as (
+faces as materialized (
     select face_gender.*
     from face_gender
     semi join drawn on face_gender.recording_number = drawn.recording_number
 ),
 
-lengths as (
+lengths as materialized (
     select
         tracks.recording_number,
         tracks.track_id,

@@ -9,26 +9,38 @@ with filtered as (
     from rollup
     where in_filter(channel, programme, date, weekday, hour, $filter)
     group by recording_id, path
+),
+
+listed as (
+    select
+        filtered.*,
+        recording_coverage.started_at
+    from filtered
+    inner join recording_coverage
+        on
+            filtered.path = recording_coverage.path
+            and filtered.recording_id is not distinct from recording_coverage.recording_id
+            and recording_coverage.status <> 'copy'
+),
+
+page as (
+    select * from listed
+    order by started_at, path
+    limit $most offset $skip
 )
 
 select
-    count(*) over () as recordings,
-    recording_coverage.recording_id,
-    recording_coverage.path,
+    (select count(*) from filtered) as recordings,
+    page.*,
     recording_coverage.channel,
     recording_coverage.programme,
-    recording_coverage.started_at,
     recording_coverage.timezone,
     recording_coverage.status,
-    recording_coverage.reason,
-    filtered.analysed_seconds,
-    filtered.scheduled_seconds,
-    filtered.share_female_face_time
-from filtered
+    recording_coverage.reason
+from page
 inner join recording_coverage
     on
-        filtered.path = recording_coverage.path
-        and filtered.recording_id is not distinct from recording_coverage.recording_id
+        page.path = recording_coverage.path
+        and page.recording_id is not distinct from recording_coverage.recording_id
         and recording_coverage.status <> 'copy'
-order by recording_coverage.started_at, recording_coverage.path
-limit $most offset $skip
+order by page.started_at, page.path

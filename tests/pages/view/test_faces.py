@@ -67,6 +67,7 @@ def test_of_many_recordings_those_with_more_face_time_are_drawn_more_often(
     figures: Figures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(faces, "_MOST_RECORDINGS", 4)
+    monkeypatch.setattr(faces, "SHOWN", 4)
     drawn = [faces.draw(figures, Filter(), faces.Selection(seed=seed)) for seed in range(60)]
     assert {(sheet.recordings, sheet.of) for sheet in drawn} == {(4, 16)}
     places = [face.place.partition(" ")[0] for sheet in drawn for face in sheet.faces]

@@ -1,6 +1,7 @@
 """Tests of the filter that stands in the address."""
 
 from datetime import date
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -33,3 +34,25 @@ def test_a_genre_stands_for_its_programmes() -> None:
     assert Filter(genre="news").bound(genres)["programmes"] == ["Late news", "News"]
     assert Filter(genre="news", programme="Film").bound(genres)["programmes"] == []
     assert Filter(programme="Film").question({}).only == (("programme", ("Film",)),)
+
+
+@pytest.mark.parametrize(
+    ("by", "value", "expected"),
+    [
+        ("date", "2024-02-29", {"since": date(2024, 2, 29), "until": date(2024, 2, 29)}),
+        ("week", "2024-W09", {"since": date(2024, 2, 26), "until": date(2024, 3, 3)}),
+        ("month", "2024-02", {"since": date(2024, 2, 1), "until": date(2024, 2, 29)}),
+        ("year", 2024, {"since": date(2024, 1, 1), "until": date(2024, 12, 31)}),
+        ("weekday", 7, {"weekday": 7}),
+        ("hour", "09", {"hour": 9}),
+        ("programme", "Late news", {"programme": "Late news"}),
+        ("media_type", "tv", {}),
+    ],
+)
+def test_a_group_of_figures_is_a_filter(by: str, value: object, expected: dict[str, Any]) -> None:
+    assert Filter().within(by, value) == Filter(**expected)
+
+
+def test_a_command_opens_a_filter() -> None:
+    command = Filter(channel="One & two", since=date(2024, 2, 1)).command("my lake")
+    assert command == "gfpipe view --lake 'my lake' --channel 'One & two' --since 2024-02-01"
