@@ -144,12 +144,15 @@ def report(
         Path("report.html")
     ),
     lang: Annotated[Language, Option(help="Language of the page, its numbers and dates.")] = Language.EN,
+    view: Annotated[
+        str | None, Option(metavar="URL", help="Address of gfpipe view, to which every number links.")
+    ] = None,
     options: QuestionOptions,
 ) -> None:
     """Write one self-contained HTML page: figures, intervals, coverage, method and limits."""
     from gfpipe.stages.figures import report as stage  # noqa: PLC0415
 
-    stage.run(lake, out, options.question(), lang)
+    stage.run(lake, out, options.question(), lang, view)
     console.say(f"Written to {out}; open it in a browser.")
 
 

@@ -5,8 +5,11 @@
 `data-unit="%"` marks a text that is 100 times `value`.
 """
 
+import re
 from collections.abc import Iterable, Mapping
+from html import unescape
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from markupsafe import Markup, escape
 
@@ -17,6 +20,8 @@ from gfpipe.report.language import _, say
 Row = Mapping[str, Any]
 
 ALL: Final = "all"
+_NUMBER: Final = re.compile(r'<data [^>]*data-name="([^"]*)" data-group="([^"]*)">[^<]*</data>')
+_KEY: Final = re.compile(r"(?:^|, )(channel|programme|date|week|month|year|weekday|hour)=")
 
 
 def number(row: Row, name: str, form: Format, group: str = ALL, unit: bool = True) -> Markup:
@@ -64,3 +69,24 @@ def has_interval(row: Row, name: str) -> bool:
 def group_of(row: Row, keys: Iterable[str]) -> str:
     """The group of a row, as in SQL: ``channel=north, month=2024-03``."""
     return ", ".join(f"{key}={row[key]}" for key in keys if row.get(key) is not None)
+
+
+def linked(html: str, view: str, narrowed: Mapping[str, object]) -> str:
+    """The page with a link at each number to the recordings behind it in ``gfpipe view``.
+
+    Args:
+        html: the page.
+        view: address of the view.
+        narrowed: parameters of the view that hold for the whole page, such as ``since``; None is omitted.
+    """
+
+    def link(match: re.Match[str]) -> str:
+        name, group = unescape(match[1]), unescape(match[2])
+        _, *parts = _KEY.split(group)
+        keys = {**narrowed, **dict(zip(parts[::2], parts[1::2], strict=True))}
+        query = urlencode({key: value for key, value in keys.items() if value is not None})
+        page = "" if "coverage" in name or "hours" in name else "faces"
+        address = f"{view}/{page}?{query}".rstrip("?")
+        return f'<a class="view" href="{escape(address)}">{match[0]}</a>'
+
+    return _NUMBER.sub(link, html)

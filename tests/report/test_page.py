@@ -7,6 +7,8 @@ from functools import cache
 import pyarrow as pa
 import pytest
 
+from gfpipe.output.formats import PERCENT
+from gfpipe.report import elements
 from gfpipe.report import page as report
 from tests.report import examples
 from tests.report.pages import Page
@@ -197,3 +199,16 @@ def _without_values(table: pa.Table, keys: set[str]) -> pa.Table:
         name: table[name] if name in keys else pa.nulls(table.num_rows, table.schema.field(name).type)
         for name in table.column_names
     })  # fmt: skip
+
+
+def test_every_number_links_to_what_is_behind_it() -> None:
+    row = {"channel": "a & b", "month": "2024-03", "share_female_face_time": 0.4, "coverage": 1.0}
+    group = elements.group_of(row, ("channel", "month"))
+    page = "".join(elements.number(row, name, PERCENT, group) for name in ("share_female_face_time", "coverage"))
+    linked = elements.linked(page, "http://127.0.0.1:8766", {"since": "2024-01-01", "until": None})
+    query = "?since=2024-01-01&amp;channel=a+%26+b&amp;month=2024-03"
+    assert re.findall(r'<a class="view" href="([^"]*)"><data', linked) == [
+        f"http://127.0.0.1:8766/faces{query}",
+        f"http://127.0.0.1:8766/{query}",
+    ]
+    assert linked.count("</data></a>") == 2

@@ -16,6 +16,7 @@ _PARSERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "weekday": lambda text: _number(text, 1, 7),
     "hour": lambda text: _number(text, 0, 23),
 }
+_PERIODS: Final = ("date", "week", "month", "year")
 _EXPECTED: Final = {
     "since": "a day such as 2024-03-31",
     "until": "a day such as 2024-03-31",
@@ -45,7 +46,7 @@ class Filter:
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> Self:
-        """Read a filter from the parameters of an address; empty ones do not restrict.
+        """Read a filter from the parameters of an address; empty ones do not restrict. A period stands for its days.
 
         Raises:
             UsageError: a value is not valid.
@@ -57,7 +58,14 @@ class Filter:
                     values[name] = _PARSERS.get(name, str)(text)
                 except ValueError as exc:
                     raise UsageError(f"{name}={text}: is not {_EXPECTED[name]}") from exc
-        return cls(**values)
+        given = cls(**values)
+        for by in _PERIODS:  # as the report names groups
+            if text := query.get(by, "").strip():
+                try:
+                    given = given.within(by, text)
+                except ValueError as exc:
+                    raise UsageError(f"{by}={text}: is not a {by}") from exc
+        return given
 
     def address(self, path: str, **more: object) -> str:
         """A path of the page with this filter and further parameters; `more` may replace parts of the filter."""
@@ -87,7 +95,7 @@ class Filter:
 
     def within(self, by: str, name: object) -> Self:
         """The filter restricted to one group of a column; the same if it cannot be restricted to it."""
-        if by in ("date", "week", "month", "year"):
+        if by in _PERIODS:
             return self.in_days(*_days(by, str(name)))
         if by not in vars(self):
             return self

@@ -11,12 +11,13 @@ import pyarrow.compute as pc
 from gfpipe import __version__, warehouse
 from gfpipe.base import files
 from gfpipe.choices import Language
-from gfpipe.errors import LakeError
+from gfpipe.errors import LakeError, UsageError
 from gfpipe.estimates.published import GROUPINGS, estimates, grouping
 from gfpipe.estimates.question import Question, counting, narrow
 from gfpipe.output.drawing import Chart
 from gfpipe.report import page
 from gfpipe.report.contents import Contents, Facts
+from gfpipe.report.elements import linked
 from gfpipe.report.periods import KEY, Unit, series_units
 from gfpipe.warehouse import Warehouse
 
@@ -61,8 +62,16 @@ order by hours_missing desc nulls last, channel, started_at, path
 """
 
 
-def run(lake: Path | str, out: Path, question: Question = _EVERYTHING, language: Language = Language.EN) -> None:
+def run(
+    lake: Path | str,
+    out: Path,
+    question: Question = _EVERYTHING,
+    language: Language = Language.EN,
+    view: str | None = None,
+) -> None:
     """Write the report of a published lake in a language; the filters of a question apply, its ``by`` does not.
+
+    If `view` is the address of ``gfpipe view``, each number links to the recordings behind it there.
 
     Without a question the figures are those of the table `estimates`.
 
@@ -72,7 +81,7 @@ def run(lake: Path | str, out: Path, question: Question = _EVERYTHING, language:
     """
     with warehouse.open(lake) as db:
         html = page.render(_contents(db, str(lake), question), language)
-    _write(out, html)
+    _write(out, html if view is None else linked(html, _address(view), _narrowed(question)))
 
 
 def charts(lake: Path | str, question: Question = _EVERYTHING, language: Language = Language.EN) -> dict[str, Chart]:
@@ -84,6 +93,18 @@ def charts(lake: Path | str, question: Question = _EVERYTHING, language: Languag
     """
     with warehouse.open(lake) as db:
         return page.charts(_contents(db, str(lake), question), language)
+
+
+def _address(view: str) -> str:
+    if not view.startswith(("http://", "https://")):
+        raise UsageError(f"--view {view}: is not an address; give that which gfpipe view printed, up to the port")
+    return view.partition("?")[0].rstrip("/")
+
+
+def _narrowed(question: Question) -> dict[str, object]:
+    """The filters of a question as parameters of the view."""
+    channel = question.only_channels[0] if len(question.only_channels) == 1 else None
+    return {"since": question.since, "until": question.until, "channel": channel}
 
 
 def _contents(db: Warehouse, lake: str, question: Question) -> Contents:

@@ -56,3 +56,9 @@ def test_a_group_of_figures_is_a_filter(by: str, value: object, expected: dict[s
 def test_a_command_opens_a_filter() -> None:
     command = Filter(channel="One & two", since=date(2024, 2, 1)).command("my lake")
     assert command == "gfpipe view --lake 'my lake' --channel 'One & two' --since 2024-02-01"
+
+
+def test_a_period_in_an_address_stands_for_its_days() -> None:
+    assert Filter.parse({"month": "2024-02", "channel": "One"}) == Filter("One").within("month", "2024-02")
+    with pytest.raises(UsageError, match="week=2024-W60"):
+        Filter.parse({"week": "2024-W60"})
