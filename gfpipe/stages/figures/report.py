@@ -76,7 +76,7 @@ def run(
     Without a question the figures are those of the table `estimates`.
 
     Raises:
-        UsageError: the question is invalid.
+        UsageError: the question is invalid, or no recording is of its days and channels.
         LakeError: the lake was never published, or `out` cannot be written.
     """
     with warehouse.open(lake) as db:
@@ -88,7 +88,7 @@ def charts(lake: Path | str, question: Question = _EVERYTHING, language: Languag
     """The figures of the report, by their ids in the page.
 
     Raises:
-        UsageError: the question is invalid.
+        UsageError: the question is invalid, or no recording is of its days and channels.
         LakeError: the lake was never published.
     """
     with warehouse.open(lake) as db:
@@ -121,11 +121,14 @@ def _contents(db: Warehouse, lake: str, question: Question) -> Contents:
         (table,) = measure_by(db, (names,), question)
         return table
 
+    whole_archive = by().to_pylist()
+    if not whole_archive:
+        raise UsageError(f"{lake}: no recording is of these days and channels; choose others")
     period = {"since": question.since, "until": question.until, "channels": list(question.only_channels) or None}
     coverage = db.query(_COVERAGE, period)
     unit, series = _series(coverage, by)
     return Contents(
-        headline=by().to_pylist()[0],
+        headline=whole_archive[0],
         unit=unit,
         series=series,
         channels=by("channel"),

@@ -4,6 +4,7 @@ import random
 import re
 import shutil
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from numbers import Real
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gfpipe import warehouse
-from gfpipe.errors import LakeError
+from gfpipe.errors import LakeError, UsageError
 from gfpipe.estimates.question import Question
 from gfpipe.stages.figures import publish, report, stats
 from tests.conftest import ROOT
@@ -128,6 +129,11 @@ def test_a_narrower_question_gives_a_page_of_its_own(lake: Path, tmp_path: Path)
     with warehouse.open(lake) as db:
         (row,) = db.query("from screen_time_by_channel where channel = 'One'").to_pylist()
     assert [*page.of("share_female_face_time", "all")] == [pytest.approx(row["share_female_face_time"])]
+
+
+def test_a_period_without_recordings_is_refused(lake: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no recording is of these days"):
+        report.run(lake, tmp_path / "none.html", Question(since=date(2030, 1, 1)))
 
 
 def test_where_the_page_cannot_be_written_is_said(lake: Path, tmp_path: Path) -> None:
