@@ -1,8 +1,8 @@
 """Faces of this version beside those of an earlier one, on the same clips: ``python -m tests.faces.parity COMMIT``.
 
-Both versions analyse every clip of a folder in a process of their own, with this environment's packages; the earlier
-one from a worktree of git. Faces that both count are matched within a sample, one to one. With ``--lakes ONE OTHER``,
-two lakes are compared instead.
+Both analyse every clip of a folder in a process of their own, with this environment's packages; the earlier version,
+which must have ``gfpipe.analyse``, from a worktree of git. Faces that both count are matched within a sample, one to
+one. With ``--lakes ONE OTHER``, two lakes are compared instead.
 """
 
 import argparse
