@@ -23,8 +23,9 @@ Relations that read Parquet, such as `faces` and `samples`, find the lake where 
 moved since, publish again, or run `set variable lake = '/new/place'` first.
 
 The lake itself is Parquet, `lake/<table>/v1/channel=…/month=…/<recording_id>.parquet` (`recordings`, which has a column
-`channel`, without that folder). `pandas.read_parquet("lake/faces/v1")` reads a table; so do Polars, DuckDB and Spark,
-which skip files whose names begin with `.` or `_`.
+`channel`, without that folder), or `compacted.parquet` in the same folder for many recordings.
+`pandas.read_parquet("lake/faces/v1")` reads a table; so do Polars, DuckDB and Spark, which skip files whose names begin
+with `.` or `_`.
 Every row carries the digest of its configuration, and every file the checksums of its models.
 
 """

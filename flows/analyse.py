@@ -105,9 +105,7 @@ def analyse_archive(job: AnalysisJob) -> list[Summary]:
     selected = job.select(holdings)
     analysis = resolved(job)
     provenance = stage.prepare(analysis)
-    finished = [
-        stage.finished(recording, job.lake, provenance, job.crops, job.counting) for recording in selected.recordings
-    ]
+    finished = list(stage.earlier(selected.recordings, job.lake, provenance, job.crops, job.counting))
     work = partial(stage.run_in, lake=job.lake, config=analysis, retention=job.crops, counting=job.counting)
     fail = partial(stage.fail, lake=job.lake, provenance=provenance)
     summaries, errors = analyse_missing(

@@ -21,10 +21,10 @@ from gfpipe.evaluation.measures import subgroups
 from gfpipe.flows.artifacts import create_table
 from gfpipe.flows.jobs.training import LearnJob, RetrainJob
 from gfpipe.flows.publish import publish_lake
-from gfpipe.flows.purge import purge_expired
 from gfpipe.flows.reclassify import reclassify_lake
 from gfpipe.flows.retrain import retrain_model, show, verdict
 from gfpipe.flows.security import site
+from gfpipe.flows.upkeep import purge_expired
 from gfpipe.models import champion, store
 from gfpipe.stages.models import curate
 from gfpipe.training.data import datasets, splits

@@ -34,8 +34,8 @@ from gfpipe.flows import limits, server
 from gfpipe.flows.analyse import analyse_archive
 from gfpipe.flows.jobs.recordings import AnalysisJob
 from gfpipe.flows.publish import publish_lake
-from gfpipe.flows.purge import remove_expired
 from gfpipe.flows.security import site as confinement
+from gfpipe.flows.upkeep import compact_lake, remove_expired
 from gfpipe.settings import Settings
 
 UI_PORT: Final = 4200
@@ -110,6 +110,7 @@ def _scheduled(site: Settings) -> Iterator[_Due]:
 
     yield due(analyse_archive, "nightly", site.analyse_schedule, job=AnalysisJob.of(site))
     yield due(publish_lake, "nightly", site.publish_schedule, lake=site.lake, counting=site.counting)
+    yield due(compact_lake, "weekly", site.compact_schedule, lake=site.lake)
     if site.crops:
         yield due(remove_expired, "nightly", site.purge_schedule, lake=site.lake)
     if site.learn:

@@ -116,8 +116,9 @@ def open(lake: PathLike, *, arrow: bool = False) -> "Lake[pd.DataFrame] | Lake[p
     Raises:
         LakeError: there is no such lake, or it was never published.
     """
-    warehouse.open(Path(lake)).close()
-    return Lake(Path(lake), (lambda table: table) if arrow else (lambda table: table.to_pandas()))
+    lake = warehouse.lake_folder(os.fspath(lake))
+    warehouse.open(lake).close()
+    return Lake(lake, (lambda table: table) if arrow else (lambda table: table.to_pandas()))
 
 
 def _language(lang: str) -> Language:

@@ -149,8 +149,8 @@ class Settings:
         workers: worker processes; 0 means one a core.
         scheduler: address of a Dask scheduler, whose workers are used instead.
         limits: table ``[limits]``: what the work on one recording may take.
-        analyse_schedule, publish_schedule, purge_schedule: cron lines, or ``every N minutes``; expired crops are
-            removed by the last.
+        analyse_schedule, publish_schedule, purge_schedule, compact_schedule: cron lines, or ``every N minutes``, of
+            analysis, publishing, removal of expired crops, and compaction of the lake.
         crops: table ``[crops]``; None: no crops are stored.
         learn: table ``[learn]``; None: nothing is trained.
     """
@@ -170,6 +170,7 @@ class Settings:
     analyse_schedule: str = "0 3 * * *"
     publish_schedule: str = "0 6 * * *"
     purge_schedule: str = "0 1 * * *"
+    compact_schedule: str = "0 12 * * 0"
     crops: CropRetention | None = None
     learn: Learning | None = None
 

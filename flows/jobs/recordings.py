@@ -10,7 +10,7 @@ from gfpipe.archive.manifest import Manifest
 from gfpipe.base.limits import Limits
 from gfpipe.choices import DEFAULT_PATTERN, DateOrder, Device
 from gfpipe.counting import Counting
-from gfpipe.lake import shards
+from gfpipe.lake.index import earlier
 from gfpipe.models import champion
 from gfpipe.settings import Analysis, CropRetention, Settings
 
@@ -104,7 +104,7 @@ class ReclassifyJob(RecordingsJob):
 
     def holdings(self) -> Manifest:
         """List the recordings that the lake has an analysis of."""
-        return Manifest(self.lake, tuple(shards.analysed(self.lake)))
+        return Manifest(self.lake, tuple(earlier.analysed(self.lake)))
 
     @property
     def analysis(self) -> Analysis:

@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+import platformdirs
+
 _A_DAY: Final = 24 * 60 * 60
 # .NAME.MACHINE-PROCESS.RANDOM.tmp, and .old for what it replaces; earlier versions: .NAME.RANDOM.tmp
 _LEFTOVER: Final = re.compile(
@@ -157,6 +159,11 @@ def on_disk(path: str | Path) -> Path:
     raw = _ESCAPED.sub(lambda match: bytes.fromhex(match[1].decode()), os.fsencode(path))
     unescaped = Path(os.fsdecode(raw))
     return unescaped if unescaped.exists() else path
+
+
+def cache_folder() -> Path:
+    """The folder of downloads: ``GFPIPE_CACHE``, or the user's cache."""
+    return Path(os.environ.get("GFPIPE_CACHE") or platformdirs.user_cache_path("gfpipe")).expanduser()
 
 
 def shipped_folder(name: str) -> Path:

@@ -1,4 +1,4 @@
-"""``gfpipe publish``, ``stats``, ``report``, ``view``, ``export`` and ``sql``."""
+"""``gfpipe publish``, ``compact``, ``stats``, ``report``, ``view``, ``export`` and ``sql``."""
 
 import shlex
 import sys
@@ -15,6 +15,7 @@ from gfpipe.cli import console
 from gfpipe.cli.options import (
     MORE,
     By,
+    DryRun,
     Lake,
     PageOptions,
     QuestionOptions,
@@ -24,7 +25,7 @@ from gfpipe.cli.options import (
 )
 from gfpipe.cli.results import output
 from gfpipe.cli.results.output import OutputOptions
-from gfpipe.errors import UsageError
+from gfpipe.errors import GfpipeError, UsageError
 from gfpipe.output import figures as tables
 from gfpipe.output.formats import counted
 
@@ -64,6 +65,27 @@ def publish(
         console.say(note, "yellow")
     console.show(console.figures(published.screen_time, ["channel"]))
     console.say(f"Published {published.warehouse}. Query it: gfpipe sql --lake {lake}")
+
+
+@command(app, "gfpipe compact --lake lake", "gfpipe compact --lake lake --verify --dry-run")
+def compact(
+    lake: Lake,
+    dry_run: DryRun = False,
+    verify: Annotated[bool, Option(help="First read all files again; damaged ones are set aside.")] = False,
+) -> None:
+    """Merge the small files of months that are over into few large ones, which every reader reads faster."""
+    from gfpipe.stages.analysis import compact as stage  # noqa: PLC0415
+
+    months = stage.plan(lake, verify=verify)
+    recordings = counted(sum(len(month.recordings) for month in months), "recording")
+    console.say(f"{recordings} in {counted(len(months), 'month')}, {sum(month.size for month in months):,} bytes")
+    if dry_run:
+        return
+    with console.counting("months") as on_progress:
+        summary = stage.run(lake, on_progress)
+    console.say("{:,} files of analyses became {:,}".format(*summary.files))
+    if summary.problems:
+        raise GfpipeError("\n".join(summary.problems))
 
 
 @command(

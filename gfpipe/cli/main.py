@@ -41,7 +41,7 @@ PANELS: Final = {
     "4. Label faces, to correct them": "label",
     "5. Repeat it every night": "serve config",
     "Results of other programs": "speech ina",
-    "Maintain a lake": "reclassify forget purge",
+    "Maintain a lake": "reclassify compact forget purge",
     "Classifiers and research": "models evaluate promote train retrain curate learn explain study",
 }
 _SITE_FILE: Final = Path("gfpipe.toml")

@@ -20,6 +20,7 @@ from gfpipe.curation.candidates import Candidates
 from gfpipe.curation.sets import Model
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake import crops, shards
+from gfpipe.lake.index import earlier
 from gfpipe.lake.storage import Storage
 from gfpipe.recording import Recording, in_zone
 from gfpipe.training.data.adapters.crops import Face, labelled_faces
@@ -61,7 +62,7 @@ def read(lake: Path, on_progress: OnProgress = no_progress) -> CropCandidates:
     """
     lake = lake.resolve()
     present = _present(lake)
-    recordings = {recording.recording_id: recording for recording in shards.analysed(str(lake))}
+    recordings = {recording.recording_id: recording for recording in earlier.analysed(str(lake))}
     reader = _Reader(lake, labelled_faces(lake))
     done = 0
     for (path, recording_id), rows in present.groupby(["path", "recording_id"], sort=True):

@@ -16,8 +16,10 @@ import fsspec
 from gfpipe.errors import UsageError
 from gfpipe.labelling.imports.speech import Segment
 from gfpipe.labelling.labels import Label
-from gfpipe.lake import schema, shards
-from gfpipe.lake.storage import Storage, lock
+from gfpipe.lake import schema
+from gfpipe.lake.index import places
+from gfpipe.lake.index.locks import lock
+from gfpipe.lake.storage import Storage
 from gfpipe.lake.tables import file_of, write_whole
 
 LABELS_FOLDER: Final = ("labels", f"v{schema.VERSION}")
@@ -79,7 +81,7 @@ def imports(lake: str) -> tuple[Import, ...]:
 def write_speech(lake: str, recording_id: str, source: Path, segments: Sequence[Segment]) -> None:
     """Store the speech segments of one recording, replacing earlier ones; raises LakeError."""
     rows = [{"recording_id": recording_id, **asdict(segment)} for segment in segments]
-    _write(lake, "speech", shards.speech_place(recording_id), source, rows)
+    _write(lake, "speech", places.speech_place(recording_id), source, rows)
 
 
 def _parts(source: Path) -> tuple[str, ...]:

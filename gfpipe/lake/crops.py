@@ -5,7 +5,6 @@
 :class:`gfpipe.lake.shards.ShardWriter` writes them together with the rows of their faces; `retention` removes them.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,13 +19,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from gfpipe.errors import LakeError
-from gfpipe.lake import schema, shards
+from gfpipe.lake import schema
+from gfpipe.lake.index import places, slices
 from gfpipe.lake.storage import Storage, is_shard
 from gfpipe.recording import Recording
 
 FOLDER: Final = ("crops", f"v{schema.VERSION}")
 _KEYS: Final = [name for name in schema.CROPS.names if name != "jpeg"]
-_MONTH: Final = re.compile(r"-(\d{4})(\d{2})\d{2}T\d{6}Z-")
 _FACE: Final = ("recording_id", "config_digest", "sample_index", "face_index")
 
 
@@ -46,7 +45,7 @@ def has(lake: str, recording: Recording, config_digest: str) -> bool:
     Raises:
         LakeError: the shard cannot be read.
     """
-    storage, parts = Storage(lake), shards.place("crops", recording)
+    storage, parts = Storage(lake), places.place("crops", recording)
     if not storage.exists(*parts):
         return False
     facts = metadata(storage, *parts)
@@ -55,7 +54,7 @@ def has(lake: str, recording: Recording, config_digest: str) -> bool:
 
 def of(lake: str, recording: Recording, config_digest: str) -> pa.Table | None:
     """Read the crops of an analysis, with pictures; None if there is no shard or it has expired. Raises as `has`."""
-    return Storage(lake).read_table(*shards.place("crops", recording)) if has(lake, recording, config_digest) else None
+    return Storage(lake).read_table(*places.place("crops", recording)) if has(lake, recording, config_digest) else None
 
 
 def again(crops: pa.Table, track_id: NDArray[np.int32] | pa.Array) -> tuple[dict[str, Any], int, datetime]:
@@ -169,11 +168,11 @@ def _pictures(lake: str, name: str, _stamp: str, group: int) -> Any:
 
 def _shards_of(storage: Storage, recording_id: str) -> list[str]:
     """Shards of a recording in any channel; its id contains the month, but not the exact channel."""
-    match = _MONTH.search(recording_id)
+    month = slices.month_of(recording_id)
     paths: list[str] = []
     for channel in storage.folders(*FOLDER):
-        months = [f"month={match[1]}-{match[2]}"] if match else storage.folders(*FOLDER, channel)
-        paths += ["/".join((*FOLDER, channel, month, f"{recording_id}.parquet")) for month in months]
+        months = [f"month={month}"] if month else storage.folders(*FOLDER, channel)
+        paths += ["/".join((*FOLDER, channel, folder, f"{recording_id}.parquet")) for folder in months]
     return list(filter(storage.exists, paths))
 
 

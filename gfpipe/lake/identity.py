@@ -7,7 +7,7 @@ An interrupted run is completed by the next; the warehouse counts one of two ent
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from gfpipe.base import regular
 from gfpipe.base.files import on_disk
 from gfpipe.lake import retention, schema, shards
+from gfpipe.lake.index import compaction, earlier, places
 from gfpipe.lake.storage import Storage, is_shard
 from gfpipe.output.formats import counted
 from gfpipe.recording import Recording, Status, in_zone
@@ -100,14 +101,16 @@ def apply(lake: str, found: Sequence[Change]) -> None:
     if renamed:
         _rename_rows(storage, renamed)
         _rename_speech(storage, renamed)
-    for change in renamed.values():
-        remove(storage, change.old)
+    remove(lake, [change.old for change in renamed.values()])
 
 
-def remove(storage: Storage, recording: Recording) -> None:
-    """Remove the shards of a recording; raises LakeError."""
-    for table in _SHARDS:
-        storage.delete(*shards.place(table, recording))
+def remove(lake: str, recordings: Collection[Recording]) -> None:
+    """Remove the shards of recordings; raises LakeError."""
+    compaction.drop(lake, recordings)
+    storage = Storage(lake)
+    for recording in recordings:
+        for table in _SHARDS:
+            storage.delete(*places.place(table, recording))
 
 
 def recordings(lake: str) -> list[Recording]:
@@ -148,9 +151,7 @@ def _kinds(change: Change) -> list[str]:
 
 def _entries(lake: str) -> list[_Entry]:
     columns = ("recording_id", *_LISTED, "status", "analysed_at", "source_fingerprint")
-    every = pc.field("recording_id").is_valid()
-    table = shards.settle(lake).scan(("recordings", f"v{schema.VERSION}"), schema.RECORDINGS, columns, every)
-    entries = [] if table is None else [_entry(row) for row in table.to_pylist()]
+    entries = [_entry(row) for row in earlier.every(lake).select(columns).to_pylist()]
     # Other ids are not gfpipe's, and say nothing about where the shards are.
     return [entry for entry in entries if entry.recording.recording_id == entry.recording_id]
 
@@ -206,13 +207,14 @@ def _copy(storage: Storage, change: Change) -> None:
 
     Damaged shards are not moved: the recording is analysed again.
     """
-    if any(storage.problem(*shards.place(table, change.old)) for table in schema.ANALYSED):
+    if shards.problem(storage, change.old):
         return
-    for name in _SHARDS if change.renames else ("recordings",):
-        source, target = (shards.place(name, recording) for recording in (change.old, change.new))
-        if not storage.exists(*source):
+    only_row = not change.renames and shards.has_own(storage, change.old)
+    for name in ("recordings",) if only_row else _SHARDS:
+        source, target = shards.read(storage, name, change.old), places.place(name, change.new)
+        if source is None:
             continue
-        table = _with(storage.read_table(*source), "recording_id", change.new.recording_id)
+        table = _with(source, "recording_id", change.new.recording_id)
         if name == "samples":
             aired_at = pc.add(table["aired_at"], pa.scalar(change.new.start - change.old.start, pa.duration("us")))
             table = table.set_column(table.schema.get_field_index("aired_at"), table.schema.field("aired_at"), aired_at)
@@ -248,9 +250,9 @@ def _renamed(table: pa.Table, renamed: Mapping[str, Change]) -> pa.Table:
     for row in rows:
         if (change := renamed.get(row["recording_id"])) is None:
             continue
-        shard = "/".join(shards.place("crops", change.old))
+        shard = "/".join(places.place("crops", change.old))
         if str(row.get("path") or "").endswith(shard):  # of a curated set: the shard with the crop
-            row["path"] = row["path"].removesuffix(shard) + "/".join(shards.place("crops", change.new))
+            row["path"] = row["path"].removesuffix(shard) + "/".join(places.place("crops", change.new))
         elif "path" in row:
             row["path"] = change.new.path
         values = schema.recording_columns(change.new) | {"recording_id": change.new.recording_id}
@@ -260,7 +262,7 @@ def _renamed(table: pa.Table, renamed: Mapping[str, Change]) -> pa.Table:
 
 def _rename_speech(storage: Storage, renamed: Mapping[str, Change]) -> None:
     for former, change in renamed.items():
-        source, target = map(shards.speech_place, (former, change.new.recording_id))
+        source, target = map(places.speech_place, (former, change.new.recording_id))
         if not storage.exists(*source):
             continue
         if not storage.exists(*target):

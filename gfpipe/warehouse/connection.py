@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from gfpipe.errors import DiskFullError, LakeError
+from gfpipe.lake.index import mirror
 
 NAME: Final = "gfpipe.duckdb"
 
@@ -57,9 +58,9 @@ def lend(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> N
 
 
 def lake_folder(lake: Path | str) -> Path:
-    """Resolve the lake's folder; raises LakeError if it is missing or on an object store."""
+    """The lake's folder, or that of its local copy, brought up to date; raises LakeError if the lake is missing."""
     if "://" in str(lake):
-        raise LakeError(f"{lake}: the warehouse reads folders; mount the object store, or copy the lake to a disk")
+        return mirror.fetch(str(lake), NAME)
     folder = Path(lake).resolve()
     if not folder.is_dir():
         raise LakeError(f"{lake}: there is no such lake; run: gfpipe analyse ARCHIVE --lake {lake}")

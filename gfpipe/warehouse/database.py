@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from gfpipe.errors import LakeError, UsageError
+from gfpipe.lake.index import mirror
 from gfpipe.output.formats import counted
 from gfpipe.warehouse.connection import NAME, configure, escape_glob, lake_errors, lake_folder, lend, quoted
 from gfpipe.warehouse.sources import MATERIALISED, header, statements
@@ -217,9 +218,10 @@ def binary_columns(lake: Path | str) -> dict[str, int]:
     Raises:
         LakeError: the warehouse cannot be read.
     """
-    if "://" in str(lake) or not (Path(lake) / NAME).is_file():
+    folder = mirror.folder_of(str(lake)) if "://" in str(lake) else Path(lake).resolve()
+    if not (folder / NAME).is_file():
         return {}
-    with open_any(lake_folder(lake)) as db:
+    with open_any(folder) as db:
         columns = db.query(
             "select table_name, column_name from duckdb_columns() "
             "where database_name = 'gfpipe' and not internal and data_type like '%BLOB%' order by all"

@@ -9,12 +9,12 @@ from typing import Final
 from gfpipe.base.validation import parse
 from gfpipe.counting import Counting
 from gfpipe.errors import GfpipeError
+from gfpipe.lake.index.holdings import DamagedShard, Holdings
 from gfpipe.warehouse.connection import NAME, escape_glob, quoted
-from gfpipe.warehouse.damage import DamagedShard, Holdings
 from gfpipe.warehouse.database import open_any
-from gfpipe.warehouse.shards import COLUMNS, Shard, from_rows
+from gfpipe.warehouse.shards import digests
 
-_SHARDS: Final = f"select {', '.join(COLUMNS.names)} from built_from"  # noqa: S608 - columns of this project
+_FILES: Final = "select file, digest from built_from"
 _SHARD_FILES: Final = "select macro_definition from duckdb_functions() where function_name = 'shard_files'"
 _TABLES: Final = "select table_name from duckdb_tables() where database_name = 'gfpipe'"
 
@@ -24,18 +24,18 @@ class Former:
     """A published warehouse.
 
     Attributes:
-        shards: what it was built from, by names within the lake.
+        files: digests of the files that it was built from, by names within the lake.
         damaged: shards that it does not contain because they are damaged.
         reason: why it cannot be brought up to date; empty if there is none; None if it can.
     """
 
-    shards: Mapping[str, Shard] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     damaged: frozenset[DamagedShard] = frozenset()
     reason: str | None = ""
 
     def holds(self, now: Holdings) -> bool:
         """Whether the lake is as it was."""
-        return self.shards == now.shards and self.damaged == frozenset(now.damaged)
+        return self.files == digests(now.files) and self.damaged == frozenset(now.damaged)
 
     def is_sound(self, lake: Path) -> bool:
         """Read all of it, as DuckDB verifies what it reads; it is not sound if its lake was elsewhere."""
@@ -56,15 +56,15 @@ def read(lake: Path, counting: Counting, built_with: str) -> Former:
         return Former()
     try:
         with open_any(lake) as db:
-            shards = from_rows(db.query(_SHARDS).to_pylist())
+            files = dict(zip(*db.query(_FILES).to_pydict().values(), strict=True))
             if db.query("from build")["built_with"].to_pylist() != [built_with]:
-                return Former(shards, reason="the published warehouse is of another version of gfpipe")
+                return Former(files, reason="the published warehouse is of another version of gfpipe")
             damaged = frozenset(DamagedShard(**row) for row in db.query("from damaged_shards").to_pylist())
             counted = parse(Counting, db.query("from counting").to_pylist()[0])
     except GfpipeError:
         return Former(reason="the published warehouse is damaged, or of another version of gfpipe")
     changed = [name for name, value in vars(counting).items() if not _is_same(value, getattr(counted, name))]
-    return Former(shards, damaged, f"[counting] has changed: {', '.join(changed)}" if changed else None)
+    return Former(files, damaged, f"[counting] has changed: {', '.join(changed)}" if changed else None)
 
 
 def _is_same(value: object, published: object) -> bool:

@@ -12,8 +12,8 @@ import pyarrow as pa
 from gfpipe import __version__
 from gfpipe.counting import Counting
 from gfpipe.exports.columns import description, glossary
+from gfpipe.lake.index.holdings import DamagedShard
 from gfpipe.warehouse.connection import escape_glob, lend, quoted
-from gfpipe.warehouse.damage import DamagedShard
 from gfpipe.warehouse.sources import MATERIALISED, header, statements
 
 _LAKE: Final = "getvariable('lake')"

@@ -1,57 +1,29 @@
-"""The shards of a lake as files: which ones a warehouse was built from, and which recordings they hold rows of.
+"""The shards of a lake: what a warehouse was built from, and what has changed since.
 
-A shard whose size, time and inode are those of a shard that was verified before is not read again.
+A shard keeps its digest when it is moved into a compacted file, so that nothing is counted anew.
 """
 
-import hashlib
-import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from gfpipe.base import checksums
-from gfpipe.lake import schema
-from gfpipe.lake.storage import problem_of
+from gfpipe.lake.index import slices
+from gfpipe.lake.index.files import File, table_of
+from gfpipe.lake.index.holdings import Holdings
+from gfpipe.lake.storage import Storage
 
-OF_RECORDINGS: Final = (*schema.ANALYSED, "speech")  # tables whose rows belong to one recording each
-_KEY: Final = "recording_id"
 COLUMNS: Final = pa.schema(
     [
-        ("shard", pa.string()),
-        ("bytes", pa.int64()),
-        ("modified_ns", pa.int64()),
-        ("inode", pa.uint64()),
+        ("file", pa.string()),
         ("digest", pa.string()),
         ("recordings", pa.list_(pa.string())),
+        ("digests", pa.list_(pa.string())),
     ]
 )
-
-
-class Stamp(NamedTuple):
-    """What tells, without reading a file, that it is still the same."""
-
-    bytes: int
-    modified_ns: int
-    inode: int
-
-
-@dataclass(frozen=True)
-class Shard:
-    """A sound shard.
-
-    Attributes:
-        stamp: of the file when it was read.
-        digest: of its content.
-        recordings: ids of the recordings of which it holds rows, if its table is one of `OF_RECORDINGS`.
-    """
-
-    stamp: Stamp
-    digest: str
-    recordings: tuple[str, ...]
+Shards = Mapping[str, str]  # digests by recording
 
 
 @dataclass(frozen=True)
@@ -59,8 +31,8 @@ class Changes:
     """The shards that were written, replaced or removed between two states of a lake.
 
     Attributes:
-        names: of these shards.
-        recordings: ids of the recordings whose rows they held before, or hold now, by table.
+        names: of the files that differ.
+        recordings: ids of the recordings whose shards differ, by table.
     """
 
     names: frozenset[str]
@@ -71,107 +43,69 @@ class Changes:
         return frozenset().union(*(self.recordings.get(table, frozenset()) for table in tables))
 
     def concern(self, table: str) -> bool:
-        """Whether a shard of the table differs."""
+        """Whether a file of the table differs."""
         return any(table_of(name) == table for name in self.names)
 
 
-def changes(before: Mapping[str, Shard], now: Mapping[str, Shard]) -> Changes:
-    """Compare the shards of a lake by their content."""
-    digests = ({name: shard.digest for name, shard in shards.items()} for shards in (before, now))
-    names = frozenset(name for name, _ in set.symmetric_difference(*(set(each.items()) for each in digests)))
-    recordings: dict[str, set[str]] = {}
-    for name in names:
-        for shards in (before, now):
-            if name in shards:
-                recordings.setdefault(table_of(name), set()).update(shards[name].recordings)
-    return Changes(names, {table: frozenset(ids) for table, ids in recordings.items()})
+def digests(files: Mapping[str, File]) -> dict[str, str]:
+    """Digests of files by name."""
+    return {name: file.digest for name, file in files.items()}
 
 
-def holding(shards: Mapping[str, Shard], table: str, recordings: frozenset[str]) -> list[str]:
-    """Names of the shards of a table that hold rows of some of these recordings."""
-    return [
-        name
-        for name, shard in shards.items()
-        if table_of(name) == table and not recordings.isdisjoint(shard.recordings)
-    ]
+def differing(before: Shards, now: Shards) -> frozenset[str]:
+    """Names of the files that were written, replaced or removed between two states of a lake, by digests."""
+    return frozenset(name for name, _ in set(before.items()) ^ set(now.items()))
 
 
-def table_of(name: str) -> str:
-    """The table of a shard, by its name within the lake."""
-    return name.partition("/")[0]
+def changes(before: Mapping[str, Shards], now: Mapping[str, Shards]) -> Changes:
+    """Compare the shards of the files that differ, in their former and their present state."""
+    found, former = _by_recording(now), _by_recording(before)
+    recordings: dict[str, set[str]] = defaultdict(set)
+    for table, recording in found.keys() | former.keys():
+        if found.get((table, recording)) != former.get((table, recording)):
+            recordings[table].add(recording)
+    return Changes(frozenset({*before, *now}), {table: frozenset(ids) for table, ids in recordings.items()})
 
 
-def stamps(lake: Path) -> dict[str, Stamp]:
-    """Stamps of all files of the lake's tables, hidden ones too, by their names within the lake."""
-    return {name: stamp for table in schema.TABLES for name, stamp in _below(lake / table, table)}
+def shards_of(storage: Storage, name: str, file: File) -> Shards:
+    """Digests of the shards in a file, by recording.
+
+    Raises:
+        LakeError: it is a compacted file that cannot be read.
+    """
+    if slices.is_compacted(name):
+        return {recording: item.digest for recording, item in slices.contents(storage, name).items()}
+    return dict.fromkeys(file.recordings, file.digest)
 
 
-def _below(folder: Path | str, name: str) -> Iterator[tuple[str, Stamp]]:
-    try:
-        entries = os.scandir(folder)
-    except FileNotFoundError:
-        return
-    with entries:
-        for entry in entries:
-            try:
-                if entry.is_dir():
-                    yield from _below(entry.path, f"{name}/{entry.name}")
-                else:
-                    yield f"{name}/{entry.name}", _stamp(entry.stat())
-            except FileNotFoundError:  # renamed or removed meanwhile by its writer
-                continue
+def holding(storage: Storage, held: Holdings, table: str, recordings: frozenset[str]) -> Iterator[str]:
+    """Names of the files of a table with rows of some of these recordings that count; raises LakeError."""
+    months = {f"month={month}" for recording in recordings if (month := slices.month_of(recording))}
+    for name in held.counting(table):
+        if slices.is_compacted(name):
+            if name.split("/")[-2] in months and not recordings.isdisjoint(slices.contents(storage, name)):
+                yield name
+        elif not recordings.isdisjoint(held.files[name].recordings):
+            yield name
 
 
-def examine(lake: Path, name: str) -> Shard | str:
-    """Read and verify a shard; returns the problem if it must not be believed."""
-    table = table_of(name)
-    try:
-        with (lake / name).open("rb") as file:
-            stamp, data = _stamp(os.fstat(file.fileno())), file.read()
-        if problem := problem_of(data, table, decode=True):
-            return problem
-        return Shard(stamp, _digest(data), _recordings(data) if table in OF_RECORDINGS else ())
-    except FileNotFoundError:
-        return "it is missing"
-    except (OSError, ValueError, pa.ArrowException) as exc:
-        return f"it cannot be read as Parquet: {exc}"
-
-
-def as_table(shards: Mapping[str, Shard]) -> pa.Table:
-    """Shards as rows of ``built_from``."""
-    rows = [
-        {"shard": name, **shard.stamp._asdict(), "digest": shard.digest, "recordings": shard.recordings}
-        for name, shard in shards.items()
-    ]
+def as_table(storage: Storage, files: Mapping[str, File]) -> pa.Table:
+    """Files as rows of ``built_from``; raises LakeError."""
+    rows = []
+    for name, file in files.items():
+        shards = shards_of(storage, name, file)
+        rows.append({"file": name, "digest": file.digest, "recordings": list(shards), "digests": [*shards.values()]})
     return pa.Table.from_pylist(rows, COLUMNS)
 
 
-def from_rows(rows: Iterable[Mapping[str, object]]) -> dict[str, Shard]:
-    """Shards from rows of ``built_from``."""
-    found: dict[str, Shard] = {}
-    for row in rows:
-        name, size, modified, inode, digest, recordings = (row[column] for column in COLUMNS.names)
-        found[str(name)] = Shard(Stamp(size, modified, inode), str(digest), tuple(recordings))  # type: ignore[arg-type]
+def from_rows(rows: Iterable[Mapping[str, list[str]]]) -> dict[str, Shards]:
+    """Digests of shards by file and recording, from rows of ``built_from``."""
+    return {str(row["file"]): dict(zip(row["recordings"], row["digests"], strict=True)) for row in rows}
+
+
+def _by_recording(files: Mapping[str, Shards]) -> dict[tuple[str, str], set[str]]:
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for name, shards in files.items():
+        for recording, digest in shards.items():
+            found[table_of(name), recording].add(digest)
     return found
-
-
-def _stamp(status: os.stat_result) -> Stamp:
-    return Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
-
-
-def _digest(data: bytes) -> str:
-    return checksums.stored(data) or hashlib.blake2b(data, digest_size=16).hexdigest()
-
-
-def _recordings(data: bytes) -> tuple[str, ...]:
-    """Ids of the recordings in a file; of a shard of one recording, from the statistics of its row groups."""
-    found: set[str] = set()
-    with pq.ParquetFile(pa.BufferReader(data)) as parquet:
-        leaves = [parquet.schema.column(index).path for index in range(len(parquet.schema))]
-        for group in range(parquet.num_row_groups):
-            limits = parquet.metadata.row_group(group).column(leaves.index(_KEY)).statistics
-            if limits is not None and limits.has_min_max and limits.min == limits.max:
-                found.add(limits.min)
-            else:
-                found.update(parquet.read_row_group(group, [_KEY])[_KEY].unique().to_pylist())
-    return tuple(sorted(found))

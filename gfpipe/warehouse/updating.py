@@ -12,11 +12,13 @@ import duckdb
 import pyarrow as pa
 
 from gfpipe.lake import schema
+from gfpipe.lake.index.files import OF_RECORDINGS
+from gfpipe.lake.index.holdings import Holdings
+from gfpipe.lake.storage import Storage
 from gfpipe.warehouse.connection import lend
-from gfpipe.warehouse.damage import Holdings
 from gfpipe.warehouse.database import CheckFailure, Warehouse
 from gfpipe.warehouse.relations import definitions, insert, ordered
-from gfpipe.warehouse.shards import OF_RECORDINGS, Changes, holding
+from gfpipe.warehouse.shards import Changes, holding
 from gfpipe.warehouse.sources import statements
 
 _MOST: Final = 0.5  # of the recordings; beyond it, a database made anew is as fast, and smaller
@@ -139,7 +141,7 @@ class Update:
 
     def _read_only(self, table: str, recordings: frozenset[str]) -> None:
         root = self._warehouse.path.parent
-        names = holding(self._now.shards, table, recordings)
+        names = holding(Storage(str(root)), self._now, table, recordings)
         paths = [str(root / schema.empty_shard(table)), *(str(root / name) for name in names)]
         self._connection.execute(f"set variable shards_of_{table} = $paths", {"paths": paths})
 

@@ -29,6 +29,7 @@ from gfpipe.flows.analyse import Shares, analyse_archive, analyse_recording, is_
 from gfpipe.flows.jobs.recordings import AnalysisJob
 from gfpipe.flows.progress import reporting_to
 from gfpipe.lake import shards
+from gfpipe.lake.index import earlier
 from gfpipe.models import champion
 from gfpipe.models.weights import WEIGHTS
 from gfpipe.recording import Recording, Status, Summary
@@ -113,7 +114,7 @@ def test_the_champion_classifies_and_the_lake_records_its_id(
     analyse_archive(
         AnalysisJob(archive=str(archive), lake=lake, timezone="UTC", channels=["one"], analysis=CPU, workers=1)
     )
-    found = [shards.stored(lake, recording) for recording in shards.analysed(lake)]
+    found = [shards.stored(lake, recording) for recording in earlier.analysed(lake)]
     assert [each.provenance.classifier_id for each in found if each] == ["twin"]
 
 

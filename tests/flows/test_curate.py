@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from gfpipe.flows.purge import remove_expired
 from prefect.client.schemas.objects import State
 
 from gfpipe.choices import Device
@@ -15,9 +16,9 @@ from gfpipe.errors import UsageError
 from gfpipe.evaluation.gate.non_inferiority import Margins
 from gfpipe.flows.jobs.training import LearnJob
 from gfpipe.flows.learn import curate_and_retrain
-from gfpipe.flows.purge import remove_expired
 from gfpipe.flows.retrain import retrain_model
 from gfpipe.lake import shards
+from gfpipe.lake.index import earlier
 from gfpipe.models import champion, store
 from gfpipe.settings import CropRetention
 from gfpipe.stages.models import curate
@@ -80,7 +81,7 @@ def test_a_model_trained_on_the_archive_is_promoted_and_the_lake_reclassified(
     assert "curated" in store.card("taught").to_json()
     assert {
         found.row["classifier_id"]
-        for found in (shards.stored(str(lake), each) for each in shards.analysed(str(lake)))
+        for found in (shards.stored(str(lake), each) for each in earlier.analysed(str(lake)))
         if found
     } == {"taught"}
     shown = Run(prefect_server, state).artifacts

@@ -16,6 +16,7 @@ from gfpipe.flows.jobs.recordings import ReclassifyJob
 from gfpipe.flows.progress import reporting_to
 from gfpipe.flows.reclassify import reclassify_lake
 from gfpipe.lake import shards
+from gfpipe.lake.index import earlier
 from gfpipe.models import champion, store
 from gfpipe.recording import Status, Summary
 from gfpipe.settings import Analysis
@@ -71,7 +72,7 @@ def test_each_recording_is_a_task_run_and_one_without_its_file_is_left_as_it_was
     assert "no such file" in run.artifacts["problems"]["data"]
     assert reports[0].item is None
     assert sum(isinstance(progress.item, Summary) for progress in reports) == 2
-    found = [shards.stored(str(lake), recording) for recording in shards.analysed(str(lake))]
+    found = [shards.stored(str(lake), recording) for recording in earlier.analysed(str(lake))]
     assert [each.provenance.classifier_id for each in found if each] == ["other", champion.FIRST]
 
 

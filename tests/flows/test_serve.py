@@ -22,9 +22,9 @@ from gfpipe.curation.selection import Rules
 from gfpipe.errors import GfpipeError, UsageError
 from gfpipe.flows.artifacts import cells
 from gfpipe.flows.learn import curate_and_retrain
-from gfpipe.flows.purge import remove_expired
 from gfpipe.flows.serve import deployments, schedule
 from gfpipe.flows.server import Server, _database
+from gfpipe.flows.upkeep import remove_expired
 from gfpipe.output import names, overview
 from gfpipe.recording import Rejected
 from gfpipe.settings import CropRetention, Learning, Settings
@@ -112,7 +112,7 @@ def test_a_site_with_crops_and_training_has_two_more_deployments(tmp_path: Path)
     lessons = Learning(["labelled:utkface=/data/UTKFace"], ["utkface=/data/UTKFace"], threshold=0.8)
     site = Settings("tv", str(tmp_path / "lake"), crops=CropRetention("30d"), learn=lessons)
     due = {deployment.full_name: deployment for deployment in deployments(site)}
-    assert set(due) == {"analyse/nightly", "publish/nightly", "purge/nightly", "learn/monthly"}
+    assert set(due) == {"analyse/nightly", "publish/nightly", "compact/weekly", "purge/nightly", "learn/monthly"}
     parameters = due["learn/monthly"].parameters
     assert parameters["job"].lake == str(tmp_path / "lake")
     assert parameters["job"].rules == Rules(threshold_female=0.8, threshold_male=0.8)
@@ -139,11 +139,11 @@ def test_a_scheduled_run_and_its_artifacts_are_in_the_api(served: Served, archiv
 
 
 @pytest.mark.slow
-def test_both_deployments_are_served(served: Served) -> None:
+def test_all_deployments_are_served(served: Served) -> None:
     served.analysis()
     flows = {flow["id"]: flow["name"] for flow in served.post("/flows/filter")}
     names = {f"{flows[item['flow_id']]}/{item['name']}" for item in served.post("/deployments/filter")}
-    assert names == {"analyse/nightly", "publish/nightly"}
+    assert names == {"analyse/nightly", "publish/nightly", "compact/weekly"}
 
 
 @pytest.mark.slow

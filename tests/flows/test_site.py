@@ -16,8 +16,8 @@ from gfpipe.flows.jobs.recordings import AnalysisJob
 from gfpipe.flows.jobs.training import LearnJob
 from gfpipe.flows.learn import curate_and_retrain
 from gfpipe.flows.publish import publish_lake
-from gfpipe.flows.purge import remove_expired
 from gfpipe.flows.security import site
+from gfpipe.flows.upkeep import compact_lake, remove_expired
 from gfpipe.settings import Analysis, CropRetention, Settings
 
 TOML = """
@@ -82,6 +82,7 @@ def test_training_elsewhere_is_refused(own: Settings, name: str) -> None:
         lambda own, lake: publish_lake.fn(str(lake), own.counting),
         lambda own, _: publish_lake.fn(own.lake, Counting(min_score=0.5)),
         lambda _, lake: remove_expired.fn(str(lake)),
+        lambda _, lake: compact_lake.fn(str(lake)),
     ],
 )
 def test_publishing_and_removing_elsewhere_is_refused(

@@ -1,20 +1,25 @@
 """Work that is interrupted: each has a folder to prepare, an act that writes to it, and the state that counts."""
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from gfpipe import warehouse
+from gfpipe.choices import Overlaps
+from gfpipe.counting import Counting
 from gfpipe.evaluation.gate.decision import Decision
 from gfpipe.labelling import store as labels
 from gfpipe.labelling.labels import Label
 from gfpipe.lake import crops, shards
+from gfpipe.lake.index import earlier
 from gfpipe.lake.retention import PurgeScope
 from gfpipe.lake.storage import Storage
 from gfpipe.models import champion, store
-from gfpipe.stages.analysis import purge
+from gfpipe.recording import Recording
+from gfpipe.stages.analysis import compact, purge
 from gfpipe.stages.figures import publish
 from tests.kills import footage
 from tests.lake import kept
@@ -102,6 +107,35 @@ def _publish_again(folder: Path) -> None:
     _analyse(folder, "digest2", 60)
 
 
+def _compact_again(folder: Path) -> None:
+    """A month with compacted recordings, of which one was analysed again, and a new one."""
+    _analyse(folder)
+    compact.run(str(folder / "lake"))
+    changed, *_, late = _recordings(folder, 4)
+    for recording in (changed, late):
+        kept.keep(folder / "lake", recording, 60, digest="digest2", with_crops=False)
+
+
+def _counted(folder: Path) -> State:
+    """What counts, by the readers of single shards, the index, and the warehouse."""
+    lake = str(folder / "lake")
+    recordings = earlier.analysed(lake)
+    rows = {f"{item.programme}, rows": found for item in recordings if (found := _rows(lake, item))}
+    copy = folder.with_name("published")  # publishing completes what was interrupted
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(lake, copy)
+    warehouse.build(copy, counting=Counting(overlapping=Overlaps.ALL))
+    with warehouse.open(copy) as db:
+        assert db.check() == ()
+        return rows | {"warehouse": db.query("select recording_id, samples from screen_time order by all").to_pylist()}
+
+
+def _rows(lake: str, recording: Recording) -> Any:
+    stored = shards.stored(lake, recording)
+    tables = {} if stored is None else {name: shards.rows(lake, stored, name) for name in shards.ROW_TABLES}
+    return {name: table.to_pylist() for name, table in tables.items()}
+
+
 SCENARIOS: Final = {
     "analysis": Scenario(_analyse, lambda folder: _analyse(folder, "digest2", 60), _analysed),
     "publish": Scenario(_publish_again, lambda folder: publish.run(folder / "lake"), _published),
@@ -109,6 +143,8 @@ SCENARIOS: Final = {
     "labels": Scenario(lambda folder: _label(folder, "male"), lambda folder: _label(folder, "female"), _labelled),
     "promote": Scenario(_models, _promote, _promoted),
     "stage": Scenario(footage.prepare_stage, footage.analyse_stage, footage.rows, footage.load_models),
+    "compact": Scenario(_analyse, lambda folder: compact.run(str(folder / "lake")), _counted),
+    "compact again": Scenario(_compact_again, lambda folder: compact.run(str(folder / "lake")), _counted),
     "page": Scenario(footage.prepare_page, footage.answer, footage.answers),
     "gfpipe publish": Scenario(
         footage.prepare_publish_command, footage.publish_command, footage.published, footage.start_server

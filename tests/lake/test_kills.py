@@ -9,15 +9,9 @@ from tests.conftest import ROOT
 
 
 @pytest.mark.slow
-def test_killed_imports_of_labels_leave_the_old_labels_or_the_new() -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "tests.kills",
-        "--kills",
-        "8",
-        "--only",
-        "labels",
-    ]  # forks: no threads, so no pytest
+@pytest.mark.parametrize("work", ["labels", "compact again"])
+def test_killed_work_leaves_the_old_state_or_the_new(work: str) -> None:
+    # forks: no threads, so no pytest
+    command = [sys.executable, "-m", "tests.kills", "--kills", "8", "--only", work]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

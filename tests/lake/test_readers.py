@@ -11,6 +11,7 @@ import pyarrow.dataset as ds
 import pytest
 
 from gfpipe.lake import schema, shards
+from gfpipe.lake.index import places
 from gfpipe.recording import Recording
 from gfpipe.warehouse.building import write_schemas
 from tests.lake.test_shards import RUN, START, analyse
@@ -65,7 +66,7 @@ def test_hidden_files_are_hidden_for_spark_too(tmp_path: Path) -> None:
 def test_shards_in_folders_of_earlier_versions_are_moved_and_still_finished(tmp_path: Path) -> None:
     lake = str(tmp_path)
     (recording,) = a_lake(tmp_path, ("TV 1",))
-    shard = tmp_path.joinpath(*shards.place("recordings", recording))
+    shard = tmp_path.joinpath(*places.place("recordings", recording))
     former = tmp_path / "recordings" / "v1" / f"channel={quote('TV 1')}" / shard.parent.name / shard.name
     merged = former.with_name("merged.parquet")
     former.parent.mkdir(parents=True)

@@ -12,6 +12,7 @@ import pytest
 
 from gfpipe.errors import LakeError
 from gfpipe.lake import provenance, schedule, schema, shards, tables
+from gfpipe.lake.index import earlier
 from gfpipe.lake.provenance import Provenance
 from gfpipe.lake.shards import ShardWriter
 from gfpipe.recording import Recording, Rejected, Status, Summary
@@ -72,7 +73,7 @@ def test_channels_of_any_script_and_length_have_a_folder(tmp_path: Path, recordi
     names = ("日本放送協会" * 20, "日本放送協会" * 20 + "2", "ελ/..", "=a'%", "." * 300)
     for name in names:
         analyse(lake, replace(recording, channel=name))
-    assert {stored.channel for stored in shards.analysed(lake)} == set(names)
+    assert {stored.channel for stored in earlier.analysed(lake)} == set(names)
     assert {row["channel"] for row in rows(lake, "recordings")} == set(names)
 
 
@@ -154,10 +155,10 @@ def test_a_flipped_bit_is_said_when_rows_are_read(tmp_path: Path, recording: Rec
 
 def test_the_recordings_of_a_lake_are_listed_without_damaged_ones(tmp_path: Path, recording: Recording) -> None:
     analyse(str(tmp_path), recording)
-    assert [found.programme for found in shards.analysed(str(tmp_path))] == ["news"]
+    assert [found.programme for found in earlier.analysed(str(tmp_path))] == ["news"]
     (shard,) = (tmp_path / "recordings").rglob("*.parquet")
     shard.write_bytes(shard.read_bytes()[:100])
-    assert shards.analysed(str(tmp_path)) == []
+    assert earlier.analysed(str(tmp_path)) == []
 
 
 def test_counting_thresholds_are_not_part_of_the_digest(monkeypatch: pytest.MonkeyPatch) -> None:

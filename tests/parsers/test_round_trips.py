@@ -17,7 +17,7 @@ from gfpipe.attributes.spec import Head, InputSpec
 from gfpipe.base.files import as_text, on_disk
 from gfpipe.choices import DEFAULT_PATTERN
 from gfpipe.evaluation.gate.decision import Decision
-from gfpipe.lake import shards
+from gfpipe.lake.index import places
 from gfpipe.models import catalog
 from gfpipe.models.card import Card, Metric
 from gfpipe.output import names
@@ -113,7 +113,7 @@ def test_a_path_is_matched_by_the_pattern_that_it_was_made_by(channel: str, prog
 )
 def test_two_channels_never_have_one_folder(channels: list[str]) -> None:
     places = {
-        shards.place("faces", Recording("a.ts", name, "News", datetime(2024, 3, 7, tzinfo=UTC))) for name in channels
+        places.place("faces", Recording("a.ts", name, "News", datetime(2024, 3, 7, tzinfo=UTC))) for name in channels
     }
     assert len(places) == 2
     assert all(len(part.encode()) <= 255 and "/" not in part for place in places for part in place)

@@ -13,7 +13,8 @@ import torch
 from gfpipe.archive import manifest
 from gfpipe.choices import DEFAULT_PATTERN, Device
 from gfpipe.faces import portraits
-from gfpipe.lake import crops, shards
+from gfpipe.lake import crops
+from gfpipe.lake.index import earlier
 from gfpipe.models import champion, store
 from gfpipe.recording import Recording
 from gfpipe.settings import Analysis, CropRetention
@@ -146,7 +147,7 @@ def test_crops_follow_their_faces_when_they_are_reclassified(
     monkeypatch.undo()
     analyse.run(film, lake, CPU, KEEP)
     before = rows(tmp_path / "lake", "crops")
-    (recording,) = shards.analysed(lake)
+    (recording,) = earlier.analysed(lake)
     reclassify.run(recording, lake, replace(CPU, classifier=twin))
     after = rows(tmp_path / "lake", "crops")
     digest = rows(tmp_path / "lake", "recordings")[0]["config_digest"]

@@ -12,6 +12,7 @@ import pytest
 from gfpipe.choices import Device, Sampling
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake import provenance, shards, tables
+from gfpipe.lake.index import earlier
 from gfpipe.models import champion, store
 from gfpipe.recording import Recording, Status, Summary
 from gfpipe.settings import Analysis
@@ -65,7 +66,7 @@ def rows(lake: Path, table: str) -> list[dict[str, Any]]:
 
 
 def reclassify_all(lake: Path, config: Analysis) -> list[Summary]:
-    return [reclassify.run(recording, str(lake), config) for recording in shards.analysed(str(lake))]
+    return [reclassify.run(recording, str(lake), config) for recording in earlier.analysed(str(lake))]
 
 
 @pytest.mark.parametrize("sampling", Sampling)
@@ -120,7 +121,7 @@ def under_new(archive: Path, new: Analysis, tmp_path_factory: pytest.TempPathFac
 
 
 def recordings(lake: Path) -> list[Recording]:
-    return shards.analysed(str(lake))
+    return earlier.analysed(str(lake))
 
 
 def test_no_face_is_detected_again_and_a_later_analysis_has_nothing_to_do(
@@ -248,7 +249,7 @@ def test_a_kill_at_any_moment_loses_no_rows(
 def test_impossible_reclassifications_are_errors(archive: Path, lake: Path, tmp_path: Path, new: Analysis) -> None:
     film, _ = recordings(lake)
     with pytest.raises(LakeError, match="nothing has been analysed yet; run: gfpipe analyse"):
-        shards.analysed(str(tmp_path / "nowhere"))
+        earlier.analysed(str(tmp_path / "nowhere"))
     with pytest.raises(LakeError, match="no analysis of it in"):
         reclassify.run(replace(film, programme="never seen"), str(lake), new)
     with pytest.raises(UsageError, match="choose one for perceived gender"):
@@ -268,5 +269,5 @@ def test_the_lake_lists_recordings_as_the_archive_named_them(archive: Path, tmp_
 
     analyse_all(archive, tmp_path, OLD, timezone="Europe/Paris")
     holdings = manifest.read(archive, DEFAULT_PATTERN, "Europe/Paris")
-    assert tuple(shards.analysed(str(tmp_path))) == holdings.recordings
-    assert [each.timezone for each in shards.analysed(str(tmp_path))] == ["Europe/Paris", "Europe/Paris"]
+    assert tuple(earlier.analysed(str(tmp_path))) == holdings.recordings
+    assert [each.timezone for each in earlier.analysed(str(tmp_path))] == ["Europe/Paris", "Europe/Paris"]

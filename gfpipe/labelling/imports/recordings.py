@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from gfpipe.errors import LakeError, UsageError
 from gfpipe.lake import schema
+from gfpipe.lake.index import earlier
 from gfpipe.lake.storage import Storage
 
 _IDS: Final = ("recording_id", "path")
@@ -100,8 +101,11 @@ def read(lake: str) -> Recordings:
 
 
 def _rows(lake: str, table: str) -> list[dict[str, Any]]:
-    condition = pc.field("recording_id").is_valid()
-    data = Storage(lake).scan((table, f"v{schema.VERSION}"), schema.TABLES[table], _COLUMNS[table], condition)
+    if table == "recordings":
+        data = earlier.every(lake).select(_COLUMNS[table])
+    else:
+        condition = pc.field("recording_id").is_valid()
+        data = Storage(lake).scan((table, f"v{schema.VERSION}"), schema.TABLES[table], _COLUMNS[table], condition)
     rows: list[dict[str, Any]] = [] if data is None else data.to_pylist()
     return rows
 

@@ -17,7 +17,8 @@ from gfpipe.faces.boxes import CORNERS, Box
 from gfpipe.labelling.design.queues import FRAME, Item, Queue
 from gfpipe.labelling.store import LABELS_FOLDER
 from gfpipe.lake import schema
-from gfpipe.lake.storage import Storage, lock
+from gfpipe.lake.index.locks import lock
+from gfpipe.lake.storage import Storage
 from gfpipe.lake.tables import TableWriter, file_of
 from gfpipe.pages.label.session import FaceAnswer, Outcome, Reply
 

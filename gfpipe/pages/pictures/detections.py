@@ -17,7 +17,6 @@ from gfpipe.faces.boxes import SAME_FACE_IOU, Box, iou
 from gfpipe.lake import shards
 from gfpipe.lake.provenance import IMPORTED
 from gfpipe.lake.shards import Stored
-from gfpipe.lake.storage import Storage
 from gfpipe.recording import REFERENCE_LINES, Recording, Status, in_zone
 from gfpipe.video.moment import Moment
 
@@ -71,7 +70,7 @@ class Detections:
                 f"{recording.path}: the queue names {recording.label}, but the id {recording_id} of another channel, "
                 "start or programme; draw it again: gfpipe label sample --replace"
             )
-        if not Storage(self._lake).exists(*shards.place("recordings", recording)):
+        if shards.stored(self._lake, recording) is None:
             self._stored.cache_clear()
             self._tables.cache_clear()
             self._analysis(recording)

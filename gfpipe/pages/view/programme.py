@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from gfpipe.base.files import on_disk
 from gfpipe.errors import RecordingError
-from gfpipe.lake.shards import speech_place
+from gfpipe.lake.index.places import speech_place
 from gfpipe.lake.storage import Storage
 from gfpipe.pages.pictures.detections import Detections
 from gfpipe.pages.pictures.images import FaceAt, FrameAt

@@ -5,7 +5,7 @@ The process that conducts a run imports this module; only workers import network
 
 import pickle
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,9 @@ from gfpipe.choices import Decoder
 from gfpipe.counting import MIN_STORED_SCORE, Counting
 from gfpipe.errors import GfpipeError, RecordingError
 from gfpipe.lake import crops, shards
+from gfpipe.lake.index import earlier as index
 from gfpipe.lake.provenance import Provenance
+from gfpipe.lake.shards import Stored
 from gfpipe.models import store
 from gfpipe.recording import Recording, Segment, Status, Summary
 from gfpipe.settings import Analysis, CropRetention
@@ -58,11 +60,30 @@ def finished(
 
     With ``retention.again``, missing or expired crops are work.
     """
-    done = shards.finished(lake, recording, provenance, counting.min_score)
+    return _summary(shards.finished(lake, recording, provenance, counting.min_score), lake, retention)
+
+
+def earlier(
+    recordings: Sequence[Recording],
+    lake: str,
+    provenance: Provenance,
+    retention: CropRetention | None = None,
+    counting: Counting = Counting(),  # noqa: B008 - frozen
+) -> Iterator[Summary | None]:
+    """As :func:`finished` for many recordings, by the index of the lake: files that have not changed are not read.
+
+    Raises:
+        LakeError: the lake cannot be read, or its index not written.
+    """
+    for done in index.finished(lake, recordings, provenance, counting.min_score):
+        yield _summary(done, lake, retention)
+
+
+def _summary(done: Stored | None, lake: str, retention: CropRetention | None) -> Summary | None:
     if done is None:
         return None
     needs_crops = retention is not None and retention.again
-    if needs_crops and not crops.has(lake, recording, done.provenance.config_digest):
+    if needs_crops and not crops.has(lake, done.recording, done.provenance.config_digest):
         return None
     return done.summary
 

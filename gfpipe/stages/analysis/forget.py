@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from gfpipe.errors import UsageError
 from gfpipe.lake import identity, retention, schema, shards
+from gfpipe.lake.index import places
 from gfpipe.lake.storage import Storage, is_shard
 from gfpipe.recording import Recording
 
@@ -62,8 +63,9 @@ def plan(lake: str, scope: Scope) -> tuple[Recording, ...]:
 def rows(lake: str, chosen: Sequence[Recording]) -> dict[str, int]:
     """Number of rows of these recordings, by table; raises LakeError."""
     storage, ids = Storage(lake), [recording.recording_id for recording in chosen]
-    counts = {table: sum(_rows(storage, shards.place(table, item)) for item in chosen) for table in _OF_RECORDING}
-    counts["speech"] = sum(_rows(storage, shards.speech_place(recording_id)) for recording_id in ids)
+    counts = {table: sum(len(shards.read(storage, table, item) or ()) for item in chosen) for table in _OF_RECORDING}
+    speech = filter(lambda place: storage.exists(*place), map(places.speech_place, ids))
+    counts["speech"] = sum(len(storage.read_table(*place)) for place in speech)
     for table in _OF_MANY:
         condition = pc.field("recording_id").isin(ids)
         found = storage.scan((table, f"v{schema.VERSION}"), schema.TABLES[table], ["recording_id"], condition)
@@ -82,15 +84,11 @@ def run(lake: str, chosen: Sequence[Recording]) -> None:
     for table in _OF_MANY:
         _remove_rows(storage, table, ids)
     for recording in chosen:
-        storage.delete(*shards.speech_place(recording.recording_id))
-        identity.remove(storage, recording)
+        storage.delete(*places.speech_place(recording.recording_id))
+    identity.remove(lake, chosen)
 
 
 def _remove_rows(storage: Storage, table: str, ids: list[str]) -> None:
     others = ~pc.field("recording_id").isin(ids)
     for name in filter(is_shard, storage.files(table)):
         retention.change_rows(storage, name, ids, lambda content: content.filter(others))
-
-
-def _rows(storage: Storage, parts: tuple[str, ...]) -> int:
-    return len(storage.read_table(*parts)) if storage.exists(*parts) else 0

@@ -18,6 +18,7 @@ from gfpipe.labelling.imports.external import ImportSummary
 from gfpipe.labelling.imports.inaface import Faces, Samples
 from gfpipe.labelling.imports.recordings import KnownRecording
 from gfpipe.lake import schedule, shards
+from gfpipe.lake.index import earlier
 from gfpipe.lake.provenance import IMPORTED, Provenance
 from gfpipe.lake.schema import VIDEO_COLUMNS
 from gfpipe.lake.shards import Stored
@@ -50,7 +51,7 @@ def run(lake: str, into: str, sources: Sequence[Path], fps: float | None, on_pro
     if Storage(lake).path() == Storage(into).path():
         raise UsageError(f"{into} contains gfpipe's own analyses: give another folder for those of {inaface.PROGRAM}")
     files, known = external.files(sources, inaface.PROGRAM), recordings.read(lake)
-    analysed = {recording.recording_id: recording for recording in shards.analysed(lake)}
+    analysed = {recording.recording_id: recording for recording in earlier.analysed(lake)}
     seconds, faces = 0.0, 0
 
     def import_file(path: Path, recording: KnownRecording) -> None:

@@ -7,7 +7,7 @@ import pytest
 from gfpipe import warehouse
 from gfpipe.base.progress import no_progress
 from gfpipe.errors import LakeError, UsageError
-from gfpipe.lake import shards
+from gfpipe.lake.index import earlier
 from gfpipe.models import champion
 from gfpipe.settings import Analysis
 from gfpipe.stages.analysis import reclassify
@@ -79,7 +79,7 @@ def test_importing_again_replaces_and_lakes_are_not_confused(lake: Path, tmp_pat
     assert (row["samples"], row["faces"], row["female_face_seconds"]) == (4, 1, pytest.approx(1))
     with pytest.raises(UsageError, match="gfpipe's own analyses"):
         ina.run(str(lake), f"{lake}/", [tmp_path / "faces"], 1, no_progress)
-    (recording,) = shards.analysed(into)
+    (recording,) = earlier.analysed(into)
     with pytest.raises(LakeError, match="inafaceanalyzer found: they cannot be cut out again"):
         reclassify.run(recording, into, Analysis(classifier=champion.FIRST))
 

@@ -278,9 +278,7 @@ def test_the_same_content_in_another_file_changes_nothing(lake: Path, updates: l
     for shard in lake.rglob("one-*.parquet"):
         os.utime(shard)
     published = publish.run(lake)
-    assert (updates, published.rebuilt) == (["update"], None)
-    publish.run(lake)
-    assert updates == ["update"]
+    assert (updates, published.rebuilt) == ([], None)
 
 
 def test_a_warehouse_that_was_damaged_is_built_anew(lake: Path, updates: list[str]) -> None:
