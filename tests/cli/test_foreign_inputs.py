@@ -112,7 +112,7 @@ def test_a_folder_that_is_no_lake_is_named(gfpipe: Command, tmp_path: Path, make
         ("reclassify", "--classifier", "champion"),
     ):
         said = gfpipe(*words, "--lake", lake)
-        assert (said.code, said.stdout) == (1, "")
+        assert (said.code, said.stdout) == (2, "")
         assert f"gfpipe: {lake}: {message}" in " ".join(said.stderr.split())
 
 
