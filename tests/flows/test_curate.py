@@ -6,7 +6,6 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from gfpipe.flows.purge import remove_expired
 from prefect.client.schemas.objects import State
 
 from gfpipe.choices import Device
@@ -17,6 +16,7 @@ from gfpipe.evaluation.gate.non_inferiority import Margins
 from gfpipe.flows.jobs.training import LearnJob
 from gfpipe.flows.learn import curate_and_retrain
 from gfpipe.flows.retrain import retrain_model
+from gfpipe.flows.upkeep import remove_expired
 from gfpipe.lake import shards
 from gfpipe.lake.index import earlier
 from gfpipe.models import champion, store
