@@ -32,7 +32,11 @@ select
     list(distinct classifier_id order by classifier_id) as models,
     string_agg(distinct detector_id, ', ' order by detector_id) as detector,
     list(distinct {'sampling': sampling, 'seconds': every_seconds}) as samplings,
-    (select left(sha256(string_agg(digest, ',' order by shard)), 16) from built_from) as digest
+    (
+        -- of the shards, not of the files, which a compaction merges
+        select left(sha256(string_agg(digest, ',' order by digest)), 16)
+        from (select unnest(if(len(digests) > 0, digests, [digest])) as digest from built_from)
+    ) as digest
 from recordings
 """
 _COVERAGE: Final = """
