@@ -142,7 +142,7 @@ def test_an_editable_installation_imports_flows_from_the_checkout(elsewhere: Pat
 
 def test_entrypoints_of_the_deployments_take_the_parameters_that_are_given() -> None:
     deployments = yaml.safe_load((ROOT / "deploy" / "prefect.yaml").read_text())["deployments"]
-    assert len(deployments) == 2
+    assert len(deployments) == 3
     for deployment in deployments:
         flow: Flow[Any, Any] = load_flow_from_entrypoint(deployment["entrypoint"])
         flow.validate_parameters(deployment["parameters"])

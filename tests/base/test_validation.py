@@ -128,7 +128,9 @@ def test_settings_made_in_python_say_in_one_line_what_is_wrong(
 
 def test_changed_settings_are_validated_too() -> None:
     changes: dict[str, Any] = {"device": "tpu"}
-    with pytest.raises(UsageError, match=r"^Analysis: device should be 'auto', 'cpu' or 'cuda', got 'tpu'$"):
+    with pytest.raises(
+        UsageError, match=r"^Analysis: device should be 'auto', 'cpu', 'openvino' or 'cuda', got 'tpu'$"
+    ):
         replace(gfpipe.Analysis(), **changes)
 
 

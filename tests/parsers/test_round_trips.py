@@ -112,11 +112,11 @@ def test_a_path_is_matched_by_the_pattern_that_it_was_made_by(channel: str, prog
     )
 )
 def test_two_channels_never_have_one_folder(channels: list[str]) -> None:
-    places = {
+    folders = {
         places.place("faces", Recording("a.ts", name, "News", datetime(2024, 3, 7, tzinfo=UTC))) for name in channels
     }
-    assert len(places) == 2
-    assert all(len(part.encode()) <= 255 and "/" not in part for place in places for part in place)
+    assert len(folders) == 2
+    assert all(len(part.encode()) <= 255 and "/" not in part for folder in folders for part in folder)
 
 
 @given(

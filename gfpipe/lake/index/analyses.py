@@ -45,7 +45,7 @@ def read(storage: Storage, sound: Mapping[str, File]) -> pa.Table:
     kept = rows.filter(pc.is_in(pc.binary_join_element_wise(*(rows[name] for name in _FILE), " "), keys))
     before = {*zip(*(kept[name].to_pylist() for name in _FILE), strict=True)}
     fresh = [row for name, digest in sorted(now - before) for row in _rows_of(storage, name, digest)]
-    if fresh or len(kept) < len(rows) or not storage.exists(NAME):
+    if fresh or len(kept) < len(rows):
         rows = pa.concat_tables([kept, pa.Table.from_pylist(fresh, SCHEMA)]).sort_by("recording_id")
         save(storage, rows)
     return rows
@@ -59,12 +59,11 @@ def save(storage: Storage, rows: pa.Table) -> None:
 
 def _stored(storage: Storage) -> pa.Table:
     try:
-        return storage.read_table(NAME).select(SCHEMA.names).cast(SCHEMA) if storage.exists(NAME) else _EMPTY
+        return (
+            storage.read_table(NAME).select(SCHEMA.names).cast(SCHEMA) if storage.exists(NAME) else SCHEMA.empty_table()
+        )
     except (LakeError, KeyError, ValueError, pa.ArrowException):  # damaged, or of another version
-        return _EMPTY
-
-
-_EMPTY: Final = SCHEMA.empty_table()
+        return SCHEMA.empty_table()
 
 
 def _rows_of(storage: Storage, name: str, digest: str) -> Iterator[dict[str, Any]]:

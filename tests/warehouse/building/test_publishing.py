@@ -170,7 +170,7 @@ def test_building_leaves_nothing_behind_but_the_warehouse(tmp_path: Path) -> Non
     warehouse.build(a_lake(tmp_path))
     warehouse.build(tmp_path)
     tables = set(schema.TABLES)
-    assert {path.name for path in tmp_path.iterdir()} == tables | {"gfpipe.duckdb"}
+    assert {path.name for path in tmp_path.iterdir()} == tables | {"gfpipe.duckdb", "index"}
 
 
 def test_two_builds_at_once_leave_one_whole_warehouse(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_build_that_is_killed_leaves_the_old_warehouse_whole(
     assert process.exitcode == -signal.SIGKILL
     assert (tmp_path / "gfpipe.duckdb").read_bytes() == before
     assert analysed_seconds(tmp_path) == 1.0
-    assert list(tmp_path.glob(".gfpipe.duckdb.*.tmp"))
+    assert bool(list(tmp_path.glob(".gfpipe.duckdb.*.tmp"))) == (step == "fill")  # killed while the new one was built
     warehouse.build(tmp_path)
     assert analysed_seconds(tmp_path) == 2.0
     assert not list(tmp_path.glob(".*"))
@@ -228,7 +228,7 @@ def test_a_lake_that_is_not_there_was_never_published_or_is_empty_says_so(tmp_pa
         warehouse.build(tmp_path)
     with pytest.raises(LakeError, match=r"not published yet.*gfpipe publish"):
         warehouse.open(a_lake(tmp_path))
-    with pytest.raises(LakeError, match="mount"):
+    with pytest.raises(LakeError, match="the object store cannot be used"):
         warehouse.build("s3://bucket/lake")
 
 
