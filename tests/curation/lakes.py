@@ -55,7 +55,9 @@ def programme(archive: Path, name: str, variant: int, women: bool = True, men: b
     path = archive / name
     path.parent.mkdir(parents=True, exist_ok=True)
     return write_video(
-        path, chain(woman(variant, 25 * seconds) if women else (), man(variant, 25 * seconds) if men else ())
+        path,
+        chain(woman(variant, 25 * seconds) if women else (), man(variant, 25 * seconds) if men else ()),
+        options={"preset": "veryfast"},  # fingerprints of programmes differ
     )
 
 
