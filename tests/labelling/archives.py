@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from gfpipe import warehouse
 from gfpipe.labelling.design.queues import FRAME, Item, Queue
+from gfpipe.recording import Recording
 from gfpipe.warehouse import Warehouse
-from tests.warehouse.lakes import EVENING, Face, Show, write_labels, write_show
+from tests.lake import kept
+from tests.warehouse.lakes import EVENING, Face, Show, shard_path, write_labels, write_show
 
 HEIGHTS = {"small": 36.0, "medium": 72.0, "large": 120.0}
 _HARD = {"small": 0.35, "medium": 0.20, "large": 0.10}  # share of faces on which it is little better than chance
@@ -71,13 +74,21 @@ class Archive:
         return sum(right) / sum(seconds for _, seconds in faces)
 
 
+class Broadcast(Show):
+    """A recording under the id that an analysis gives it: the labelling page refuses others."""
+
+    @property
+    def recording_id(self) -> str:
+        return Recording("", self.channel, self.programme, self.start).recording_id
+
+
 def archive(folder: Path, recordings: int = 30, samples: int = 150, similarity: float = 10, seed: int = 0) -> Archive:
     """Build and publish an archive; the higher `similarity`, the less recordings differ in their share of women."""
     rng = np.random.default_rng(seed)
     truth: dict[Key, str] = {}
     shows = []
     for number in range(recordings):
-        show = Show(
+        show = Broadcast(
             channel=("One", "Two", "Two")[number % 3],
             programme="News" if number % 2 else "Talk",
             start=EVENING + timedelta(days=2 * number),
@@ -92,9 +103,16 @@ def archive(folder: Path, recordings: int = 30, samples: int = 150, similarity: 
                 faces.append(Face(_probability(woman, _HARD[size], rng), HEIGHTS[size]))
             show.samples.append((float(rng.choice([1.0, 2.0, 4.0])), faces))
         write_show(folder, show)
+        _configure(shard_path(folder, "recordings", show))
         shows.append(show)
     warehouse.build(folder)
     return Archive(folder, truth, tuple(shows))
+
+
+def _configure(shard: Path) -> None:
+    """Add the metadata that an analysis writes."""
+    metadata = {f"gfpipe.{name}": text for name, text in kept.RUN.metadata.items()}
+    pq.write_table(pq.read_table(shard).replace_schema_metadata(metadata), shard)
 
 
 def _probability(woman: bool, hard: float, rng: np.random.Generator) -> float:
