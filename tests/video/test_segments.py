@@ -101,7 +101,9 @@ def test_segments_of_several_stretches_with_clocks_of_their_own(reel: Path, samp
 def test_segments_of_a_damaged_recording_are_its_sum_or_are_refused(
     reel: Path, ending: str, gop: int, sampling: Sampling
 ) -> None:
-    source = film(reel / f"segments-intact-{gop}.{ending}", 20, gop=gop)
+    # Where a decoder does not notice damage, its pictures depend on what it decoded before. With CABAC it notices more.
+    options = {"preset": "veryfast"}
+    source = film(reel / f"segments-intact-{gop}.{ending}", 20, gop=gop, options=options)
     for number, (begin, end, flips) in enumerate([(0.2, 0.25, 5), (0.1, 0.9, 60)]):
         path = scratch(source, reel / f"segments-damaged-{gop}-{number}.{ending}", begin, end, flips)
         assert_sum(path, sampling, 3)
