@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from gfpipe.base.files import sweep, temporary_name
+from gfpipe.base.files import temporary_name
 from gfpipe.errors import LakeError
 from gfpipe.lake import schema, shards, tables
 from gfpipe.lake.index import analyses, files, holdings, places, slices
@@ -106,7 +106,6 @@ def compact(lake: str, month: Month, held: Holdings) -> int:
             )
         if damaged := next((item.shard for item in held.damaged if _is_of(month, item.shard)), None):
             raise LakeError(f"{storage.path(damaged)}: it is damaged: run gfpipe analyse first, which makes it again")
-        _sweep(storage, month, held)
         _remove_slices(storage, _compacted(held, month.name), held.marked, _REMOVED)
         for table in _ADDED:
             _add(storage, table, month.recordings)
@@ -182,13 +181,6 @@ def _has_changed(storage: Storage, month: Month, held: Holdings) -> bool:
         if now != known:
             return True
     return False
-
-
-def _sweep(storage: Storage, month: Month, held: Holdings) -> None:
-    """Remove what compactions left that were killed."""
-    names = {*_compacted(held, month.name), *(name for one in month.recordings for name in _own_names(one))}
-    for folder in {PurePosixPath(name).parent for name in names} if storage.is_local else ():
-        sweep(Path(storage.path(str(folder))))
 
 
 def _compacted(held: Holdings, month: str | None = None) -> list[str]:

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
+from gfpipe.base.files import sweep
 from gfpipe.base.progress import OnProgress, Progress, no_progress
 from gfpipe.errors import DiskFullError, LakeError
 from gfpipe.lake import schema
@@ -48,7 +50,10 @@ def run(lake: str, on_progress: OnProgress = no_progress) -> Summary:
     Raises:
         LakeError: there is no such lake, or it cannot be read or written.
     """
-    Storage(lake).require()
+    storage = Storage(lake)
+    storage.require()
+    if storage.is_local:
+        sweep(Path(storage.path()))  # what was left by processes that were killed
     held = holdings.read(lake, *schema.ANALYSED)
     months, problems, recordings = compaction.plan(lake, _this_month(), held), list[str](), 0
     for done, month in enumerate(months):
