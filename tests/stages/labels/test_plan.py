@@ -60,8 +60,9 @@ def test_plans_without_and_with_labels_keep_their_promise(unlabelled: Archive) -
     assert second.plan.width == pytest.approx(width, rel=0.1)
     assert second.plan.faces is not None
     assert second.plan.promised is not None
-    width = width_after(unlabelled, "second", Options(faces=second.plan.faces, active=True, by=BY, seed=1))
-    assert 0.75 < width / second.plan.promised < 1.25
+    options = (Options(faces=second.plan.faces, active=True, by=BY, seed=seed) for seed in (1, 2, 3))
+    widths = [width_after(unlabelled, "second", each) for each in options]  # of single draws, they differ by a tenth
+    assert 0.7 < np.mean(widths) / second.plan.promised < 1.1
 
 
 def test_allocation_by_need_narrows_the_interval_more(unlabelled: Archive) -> None:

@@ -32,8 +32,8 @@ export async function problemOf(url) {
   }
 }
 
-function showDetail(event) {
-  const target = event.target.closest?.('[data-grid] a, [data-detail]');
+function showDetail({ target: element }) {
+  const target = element?.closest?.('[data-grid] a, [data-detail]');
   const detail = target && $('detail');
   if (detail) detail.textContent = target.getAttribute('aria-label');
 }
@@ -74,5 +74,6 @@ async function loadFigures(figures) {
 
 document.addEventListener('pointerover', showDetail);
 document.addEventListener('focusin', showDetail);
+showDetail({ target: document.activeElement }); // it may have the focus before this module is loaded
 document.querySelectorAll('[data-grid]').forEach(startGrid);
 if ($('figures')?.dataset.source) loadFigures($('figures'));
