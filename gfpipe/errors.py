@@ -38,7 +38,7 @@ class LakeError(GfpipeError):
 
 
 class DiskFullError(LakeError):
-    """No space is left on the lake's disk; nothing else can be written either."""
+    """No space is left on the disk of a file; nothing else can be written there either."""
 
 
 class WorkerError(GfpipeError):

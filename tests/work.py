@@ -76,4 +76,4 @@ def analyse(recording: Recording, lake: str, config: object) -> Summary:
 def fill_the_disk(recording: Recording, lake: str, *_: object) -> Summary:
     """Stands in for the stage on a full disk, and notes that it was called."""
     Path(lake, f"{recording.recording_id}.tried").touch()
-    raise DiskFullError(f"{lake}: no space left on the lake's disk; free some, then run again")
+    raise DiskFullError(f"{lake}: no space left on its disk; free some, then run again")

@@ -10,12 +10,14 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from errno import EDQUOT, ENOSPC
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import platformdirs
 
+NO_SPACE: Final = "no space left on its disk; free some, then run again"
 _A_DAY: Final = 24 * 60 * 60
 # .NAME.MACHINE-PROCESS.RANDOM.tmp, and .old for what it replaces; earlier versions: .NAME.RANDOM.tmp
 _LEFTOVER: Final = re.compile(
@@ -54,6 +56,11 @@ def write(path: str | Path, content: str | bytes) -> None:
 def write_json(path: str | Path, value: Any) -> None:
     """Write a value as indented JSON atomically; raises OSError, see :func:`replacing`."""
     write(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def is_full(error: Exception) -> bool:
+    """Whether an error, of the system or of a library that quotes it, says that the disk or a quota is full."""
+    return any(os.strerror(code) in str(error) for code in (ENOSPC, EDQUOT))
 
 
 def put_in_place(temporary: Path, path: Path) -> None:

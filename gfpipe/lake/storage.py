@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from errno import EDQUOT, ENOSPC
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -299,8 +298,8 @@ def disk_errors(path: str | Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        if exc.errno in (ENOSPC, EDQUOT):
-            raise DiskFullError(f"{path}: no space left on the lake's disk; free some, then run again") from exc
+        if files.is_full(exc):
+            raise DiskFullError(f"{path}: {files.NO_SPACE}") from exc
         raise LakeError(f"{path}: cannot be written: {exc.strerror or exc}; check the lake's folder") from exc
 
 

@@ -2,19 +2,18 @@
 
 import atexit
 import gc
-import os
 import tempfile
 import traceback
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from errno import ENOSPC
 from pathlib import Path
 from typing import Final, clear_overloads
 
 import duckdb
 import pyarrow as pa
 
+from gfpipe.base.files import NO_SPACE, is_full
 from gfpipe.errors import DiskFullError, LakeError
 from gfpipe.lake.index import mirror
 
@@ -77,8 +76,8 @@ def lake_errors(lake: Path) -> Iterator[None]:
     except duckdb.InvalidInputException as exc:
         raise LakeError(f"{lake}: a file is damaged; gfpipe status names damaged shards: {exc}") from exc
     except (duckdb.Error, pa.ArrowException, OSError) as exc:
-        if os.strerror(ENOSPC) in str(exc):
-            raise DiskFullError(f"{lake}: no space left on its disk; free some, then run again ({exc})") from exc
+        if is_full(exc):
+            raise DiskFullError(f"{lake}: {NO_SPACE} ({' '.join(str(exc).split())})") from exc
         raise LakeError(f"{lake}: the warehouse cannot be built or read: {exc}") from exc
 
 

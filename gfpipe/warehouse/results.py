@@ -10,7 +10,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gfpipe.errors import LakeError
+from gfpipe.base import files
+from gfpipe.errors import DiskFullError, LakeError
 from gfpipe.tables import formulas
 from gfpipe.warehouse.connection import quoted
 
@@ -21,22 +22,24 @@ _WIDTH: Final = 1_000_000  # characters: no column is left out
 
 
 def write(result: pa.Table, form: Format, path: Path | str) -> None:
-    """Write a result of `Warehouse.query` to a file, replacing it.
+    """Write a result of `Warehouse.query` to a file, replacing it once the new one is complete.
 
     Raises:
         LakeError: the file cannot be written.
     """
     try:
-        with duckdb.connect() as connection:
+        with files.replacing(path) as temporary, duckdb.connect() as connection:
             if form == "table":
                 text = io.StringIO()
                 with redirect_stdout(text):
                     connection.from_arrow(result).show(max_rows=_ROWS_SHOWN, max_width=_WIDTH)
-                Path(path).write_text(text.getvalue(), encoding="utf-8")
+                temporary.write_text(text.getvalue(), encoding="utf-8")
             else:
                 connection.register("result", _guarded(result) if form == "csv" else result)
-                connection.execute(f"copy result to {quoted(path)} ({_OPTIONS[form]})")
+                connection.execute(f"copy result to {quoted(temporary)} ({_OPTIONS[form]})")
     except (duckdb.Error, OSError) as exc:
+        if files.is_full(exc):
+            raise DiskFullError(f"{path}: {files.NO_SPACE}") from exc
         raise LakeError(f"{path}: cannot be written: {exc}") from exc
 
 

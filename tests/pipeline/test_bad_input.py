@@ -144,7 +144,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_is_an_error_and_unwritten_recordings_are_missing(
     archive: Path, tmp_path: Path, tiny_disk: Path
 ) -> None:
-    with pytest.raises(LakeError, match=r"no space left on the lake's disk; free some"):
+    with pytest.raises(LakeError, match=r"no space left on its disk; free some"):
         analyse_all(archive, tiny_disk / "lake")
     assert not list(tiny_disk.rglob("*.tmp"))
     subprocess.run(["mount", "-o", "remount,size=8m", str(tiny_disk)], check=True)

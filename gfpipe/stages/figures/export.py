@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gfpipe import __version__, warehouse
+from gfpipe.base.files import replacing, write
 from gfpipe.choices import Shape
 from gfpipe.errors import UsageError
 from gfpipe.estimates.measure import measure
@@ -75,7 +76,7 @@ def run(
         for name, file in files.items():
             _write(file.rows, out / name)
         readme = _readme(files, question, models)
-        (out / "README.md").write_text(readme, encoding="utf-8")
+        write(out / "README.md", readme)
     return tuple(out / name for name in (*files, "README.md"))
 
 
@@ -99,7 +100,8 @@ def _figures(figures: pa.Table, question: Question, shapes: Collection[Shape]) -
 
 def _write(rows: pa.Table, path: Path) -> None:
     if path.suffix == ".parquet":
-        pq.write_table(rows, path)  # DuckDB would drop the descriptions
+        with replacing(path) as temporary:
+            pq.write_table(rows, temporary)  # DuckDB would drop the descriptions
     else:
         warehouse.write(rows, "csv", path)
 
