@@ -23,11 +23,12 @@ from gfpipe.attributes import device as devices
 from gfpipe.base.progress import Progress
 from gfpipe.errors import DiskFullError, LakeError, WorkerError
 from gfpipe.flows import limits
-from gfpipe.flows.artifacts import create_table
+from gfpipe.flows.artifacts import Report, create_table
 from gfpipe.flows.jobs.recordings import AnalysisJob, RecordingsJob, resolved
 from gfpipe.flows.progress import reported
 from gfpipe.flows.security import site
 from gfpipe.lake import identity
+from gfpipe.nights import verdict, wording
 from gfpipe.output import overview
 from gfpipe.output.formats import clock, counted
 from gfpipe.output.names import markdown
@@ -95,6 +96,7 @@ def _run_name() -> str:
 def analyse_archive(job: AnalysisJob) -> list[Summary]:
     """Detect and classify the faces of an archive's recordings, and report what could not be read."""
     site.refuse_others(dict(job), lambda own: dict(AnalysisJob.of(own)))
+    report = Report("night")
     holdings = job.holdings()
     changes = listing.plan(job.lake, holdings)
     if lines := identity.described(changes):
@@ -105,20 +107,29 @@ def analyse_archive(job: AnalysisJob) -> list[Summary]:
     selected = job.select(holdings)
     analysis = resolved(job)
     provenance = stage.prepare(analysis)
-    finished = list(stage.earlier(selected.recordings, job.lake, provenance, job.crops, job.counting))
+    finished = list(job.finished(selected, provenance))
     work = partial(stage.run_in, lake=job.lake, config=analysis, retention=job.crops, counting=job.counting)
     fail = partial(stage.fail, lake=job.lake, provenance=provenance)
     summaries, errors = analyse_missing(
         job, work, fail, analysis.device, selected.recordings, finished, overview.headline
     )
-    headline = overview.headline(summaries, len(selected.rejected))
+    if errors and isinstance(errors[-1], DiskFullError):
+        stopped = f"{overview.headline(summaries, len(selected.rejected))}; stopped: {errors[-1]}"
+        report.write(markdown(stopped), markdown(stopped))
+        return Failed(message=stopped, data=errors[-1])  # type: ignore[return-value]  # Prefect returns the data
+    night = verdict.of(job.lake, run=summaries)
+    headline = night.headline
     if others := overview.other_models(summaries, provenance.classifier_id):
         headline += f"; classified: {others}, others by {provenance.classifier_id}"
     coverage = overview.coverage(selected.recordings, selected.rejected, summaries)
-    create_table(overview.newest(coverage), "coverage", f"{headline}; newest first")
-    if problems := overview.problems(selected.rejected, summaries):
-        create_markdown_artifact(problems, "problems", headline)
-    return final_state(headline, summaries, errors)  # type: ignore[return-value]  # Prefect returns the state's data
+    create_table(overview.newest(coverage), "coverage", f"{markdown(headline)}; newest first")
+    tried = [summary for summary in summaries if not summary.reused]
+    if problems := overview.problems(selected.rejected, tried):
+        create_markdown_artifact(problems, "problems", markdown(headline))
+    report.write(wording.markdown(night), markdown(headline))
+    return final_state(  # type: ignore[return-value]  # Prefect returns the state's data
+        headline, summaries, errors, has_new_failures=bool(night.new)
+    )
 
 
 def analyse_missing(
@@ -227,13 +238,15 @@ def _failed(recording: Recording, error: BaseException, fail: Fail) -> Summary:
         return Summary(recording, Status.FAILED, reason=reason)
 
 
-def final_state(headline: str, summaries: Sequence[Summary], errors: Sequence[BaseException]) -> State[list[Summary]]:
-    """Fail the run on an error such as a full disk, or if every recording failed, but not on single bad files."""
+def final_state(
+    headline: str, summaries: Sequence[Summary], errors: Sequence[BaseException], *, has_new_failures: bool
+) -> State[list[Summary]]:
+    """Fail the run on new failures, or an error such as a full disk, but not on recordings that failed before.
+
+    The name of a failed state is that of Prefect, whose automations on failure react to the name.
+    """
     if errors and isinstance(errors[-1], DiskFullError):
         return Failed(message=f"{headline}; stopped: {errors[-1]}", data=errors[-1])
-    failed = sum(summary.status is Status.FAILED for summary in summaries)
     if errors:
         return Failed(message=f"{headline}; the first error: {errors[0]}", data=list(summaries))
-    if summaries and failed == len(summaries):
-        return Failed(message=f"{headline}: nothing could be read", data=list(summaries))
-    return Completed(name="Some failed" if failed else "Completed", message=headline, data=list(summaries))
+    return (Failed if has_new_failures else Completed)(message=headline, data=list(summaries))

@@ -33,7 +33,10 @@ def reclassify_lake(job: ReclassifyJob) -> list[Summary]:
     summaries, errors = analyse_missing(job, work, _fail, analysis.device, recordings, finished, headline)
     if problems := overview.problems((), [summary for summary in summaries if summary.status is Status.FAILED]):
         create_markdown_artifact(problems, "problems", headline(summaries))
-    return final_state(headline(summaries), summaries, errors)  # type: ignore[return-value]  # Prefect returns the data
+    failed = any(summary.status is Status.FAILED for summary in summaries)
+    return final_state(  # type: ignore[return-value]  # Prefect returns the data
+        headline(summaries), summaries, errors, has_new_failures=failed
+    )
 
 
 def _fail(recording: Recording, reason: str) -> Summary:

@@ -1,5 +1,6 @@
 """Parameters of the flows that work on recordings."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
@@ -11,8 +12,11 @@ from gfpipe.base.limits import Limits
 from gfpipe.choices import DEFAULT_PATTERN, DateOrder, Device
 from gfpipe.counting import Counting
 from gfpipe.lake.index import earlier
+from gfpipe.lake.provenance import Provenance
 from gfpipe.models import champion
+from gfpipe.recording import Summary
 from gfpipe.settings import Analysis, CropRetention, Settings
+from gfpipe.stages.analysis import analyse
 
 
 class Job(BaseModel):
@@ -71,6 +75,8 @@ class AnalysisJob(RecordingsJob):
     """Which faces count: only these can be crops, and shards that lack some of them are written again."""
     crops: CropRetention | None = None
     """Which crops of faces are stored, and for how long; empty: none."""
+    retry_failed: bool = False
+    """Try failed recordings again that are not due yet."""
     _holdings: Manifest | None = PrivateAttr(None)
 
     @classmethod
@@ -92,6 +98,11 @@ class AnalysisJob(RecordingsJob):
                 start=self.start,
             )
         return self._holdings
+
+    def finished(self, selected: Manifest, provenance: Provenance) -> Iterator[Summary | None]:
+        """The summary of an earlier run for each of the selected recordings; None: there is work to do."""
+        options = (self.crops, self.counting)
+        yield from analyse.earlier(selected.recordings, self.lake, provenance, *options, retry_failed=self.retry_failed)
 
 
 class ReclassifyJob(RecordingsJob):

@@ -13,11 +13,11 @@ from gfpipe.errors import UsageError
 from gfpipe.settings import Settings
 
 VARIABLE: Final = "GFPIPE_SITE"
-_FREE: Final = frozenset({"since", "until", "channels"})  # they only select among the site's own recordings
+_FREE: Final = frozenset({"since", "until", "channels", "retry_failed"})  # only which of the site's own recordings
 
 
 def refuse_others(given: Mapping[str, Any], own: Callable[[Settings], Mapping[str, Any]]) -> None:
-    """Refuse parameters of a run that are not the site's, except for days and channels.
+    """Refuse parameters of a run that are not the site's, except for those that choose its recordings.
 
     Args:
         given: the parameters of the run.
@@ -35,7 +35,7 @@ def refuse_others(given: Mapping[str, Any], own: Callable[[Settings], Mapping[st
         differences = "; ".join(f"{name} is {_shown(given[name])}, not {_shown(expected[name])}" for name in other)
         raise UsageError(
             f"refused: runs of this site use the settings of {config}, but {differences}. "
-            "Only since, until and channels may be chosen. If the file was changed, restart gfpipe serve"
+            "Only since, until, channels and retry_failed may be chosen. If the file was changed, restart gfpipe serve"
         )
 
 

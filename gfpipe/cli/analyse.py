@@ -1,4 +1,4 @@
-"""``gfpipe demo``, ``analyse``, ``reclassify`` and ``status``."""
+"""``gfpipe demo``, ``analyse`` and ``reclassify``."""
 
 import sys
 import time
@@ -14,8 +14,6 @@ from typer import Argument, Option
 from gfpipe.choices import DEFAULT_DETECTOR, DEFAULT_EVERY_SECONDS, DEFAULT_PATTERN, Sampling
 from gfpipe.cli import console
 from gfpipe.cli.options import ComputeOptions, Dates, DryRun, Lake, NewLake, PeriodOptions, command
-from gfpipe.cli.results import output
-from gfpipe.cli.results.output import OutputOptions
 from gfpipe.errors import UsageError
 from gfpipe.output.formats import counted
 from gfpipe.recording import Status
@@ -177,13 +175,14 @@ def analyse(
     crops_per_day: Annotated[int | None, Option(help="Most crops per channel and day; default: 2000.")] = None,
     period: PeriodOptions,
     compute: ComputeOptions,
+    retry_failed: Annotated[bool, Option(help="Try all failed recordings again now.")] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Detect and classify the faces in an archive's recordings, and write the results to the lake.
 
-    The command can be repeated at any time: finished recordings are skipped, interrupted and failed ones are analysed
-    again. A file that is listed under another start, time zone, channel or programme than before replaces its earlier
-    entry.
+    The command can be repeated at any time: finished recordings are skipped, and interrupted ones are analysed again. A
+    recording that failed is tried again when its file has changed, or after 1, 2, 4 and then every 7 nights. A file
+    that is listed under another start, time zone, channel or programme than before replaces its earlier entry.
 
     No picture of a face is stored, unless you give --keep-crops, and then no longer than --expires: gfpipe purge
     deletes them. Crops are chosen at random; a recording gets the share of --crops-per-day that its length is of 24
@@ -210,6 +209,7 @@ def analyse(
         guide_timezone=guide_timezone,
         analysis=parse(Analysis, analysis),
         crops=crops,
+        retry_failed=retry_failed,
         **compute.placement,
         **period.selection,
     )
@@ -284,21 +284,3 @@ def _list_due(job: "ReclassifyJob") -> None:
     for recording in due:
         console.output(recording.label)
     console.say(f"{len(due)} of {len(recordings)} recordings would be reclassified")
-
-
-@command(app, "gfpipe status --lake lake", "gfpipe status --lake lake --out coverage.csv")
-def status(lake: Lake, to: OutputOptions) -> None:
-    """Show coverage by channel and day, the reason of each failure, and notes on recordings.
-
-    With --format or --out, the coverage; the others are the views failures and notes of gfpipe sql.
-    """
-    from gfpipe import warehouse  # noqa: PLC0415
-
-    coverage, failures, notes = warehouse.report(lake, "coverage", "failures", "notes")
-    output.emit(to, console.coverage(coverage.to_pylist()), coverage)
-    if to.form != "table":
-        return
-    for row in failures.to_pylist():
-        console.problem(row["status"], row["path"], row["reason"])
-    for row in notes.to_pylist():
-        console.problem("note", row["path"], row["note"])

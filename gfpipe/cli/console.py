@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table as Drawn
 from rich.text import Text
 
@@ -37,6 +38,7 @@ console: Final = Console(width=None if sys.stdout.isatty() else 160)
 errors: Final = Console(stderr=True)
 
 _STYLES: Final = {Status.DONE: "green", Status.PARTIAL: "yellow", Status.FAILED: "red"}
+_SHORT: Final = 10  # characters
 _OUTCOMES: Final = ("done", "partial", "failed", "rejected", "not yet analysed", "copies")  # of recordings
 _WIDE: Final = 140  # characters of a table with two columns to group by and all figures
 _OPTIONAL: Final = ("over tracks", "a woman on screen", "a man on screen")  # columns left out on narrower terminals
@@ -62,10 +64,14 @@ def table(rows: Sequence[Row], title: str) -> None:
 def show(shown: Table) -> None:
     """Print a table, wrapped to the width of the terminal, and its note."""
     drawn = Drawn(title=shown.title, title_justify="left", title_style="bold", header_style="bold", box=SIMPLE_HEAD)
-    for column in shown.columns:
-        drawn.add_column(column.heading, justify="right" if column.numeric else "left", overflow="fold")
-    for row in shown.rows:
-        drawn.add_row(*(Text(column.form.text(cell)) for column, cell in zip(shown.columns, row, strict=True)))
+    cells = [[column.form.text(cell) for column, cell in zip(shown.columns, row, strict=True)] for row in shown.rows]
+    for index, column in enumerate(shown.columns):
+        is_short = all(len(row[index]) <= _SHORT for row in cells)  # such as a day, which is not broken in two
+        drawn.add_column(
+            column.heading, justify="right" if column.numeric else "left", overflow="fold", no_wrap=is_short
+        )
+    for row in cells:
+        drawn.add_row(*map(Text, row))
     console.print(drawn)
     if shown.note:
         output(shown.note)
@@ -85,9 +91,18 @@ def coverage(rows: Iterable[Row]) -> Table:
 
 
 def problem(status: str, path: str, reason: str) -> None:
-    """Print the path of a file that is not completely analysed, and the reason."""
+    """Print the path of a file that is not completely analysed, and the reason, wrapped on a terminal."""
     output(f"{status:<9}{short(path)}")
-    output(f"{'':<9}{reason.removeprefix(f'{path}: ')}", "dim")
+    text = names.lines(reason.removeprefix(f"{path}: "))
+    if console.is_terminal:
+        console.print(Padding(Text(text, "dim"), (0, 0, 0, 9)))
+    else:
+        output(f"{'':<9}{text}")
+
+
+def cut(text: str, length: int) -> str:
+    """Text of at most so many characters."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def short(path: str | Path) -> str:

@@ -47,7 +47,7 @@ def _finished(job: AnalysisJob, selected: Manifest, changes: Sequence[Change]) -
     """The summaries of all recordings, with the archive's list in the lake; empty if there is work to do."""
     provenance = stage.prepare(resolved(job))
     summaries = []
-    for summary in stage.earlier(selected.recordings, job.lake, provenance, job.crops, job.counting):
+    for summary in job.finished(selected, provenance):
         if summary is None:
             return []
         summaries.append(summary)

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Final
 
-import pyarrow.compute as pc
+import pyarrow as pa
 
+from gfpipe.errors import LakeError
 from gfpipe.lake import schema
 from gfpipe.lake.storage import Storage
-from gfpipe.lake.tables import file_of, write_whole
+from gfpipe.lake.tables import file_of, read_files, write_whole
 from gfpipe.recording import Recording, Rejected, zone_name
+
+_FOLDER: Final = ("schedule", f"v{schema.VERSION}")
 
 
 def record(lake: str, source: str, recordings: Iterable[Recording], rejected: Iterable[Rejected] = ()) -> None:
@@ -17,7 +21,8 @@ def record(lake: str, source: str, recordings: Iterable[Recording], rejected: It
     Raises:
         LakeError: the lake cannot be written.
     """
-    now = datetime.now(UTC)
+    now, storage, place = datetime.now(UTC), Storage(lake), (*_FOLDER, file_of(source))
+    since = _problems(storage, place)
     rows = [{"recording_id": item.recording_id, **schema.recording_columns(item)} for item in recordings]
     rows += [
         {
@@ -27,16 +32,29 @@ def record(lake: str, source: str, recordings: Iterable[Recording], rejected: It
             "started_at": row.start and row.start.astimezone(UTC),
             "timezone": row.start and zone_name(row.start),
             "problem": row.problem,
+            "problem_since": since.get(row.path, now),
         }
         for row in rejected
     ]
-    write_whole(
-        Storage(lake),
-        ("schedule", f"v{schema.VERSION}", file_of(source)),
-        schema.SCHEDULE,
-        [row | {"seen_at": now} for row in rows],
-        source=source,
-    )
+    write_whole(storage, place, schema.SCHEDULE, [row | {"seen_at": now} for row in rows], source=source)
+
+
+def _problems(storage: Storage, place: tuple[str, ...]) -> dict[str, datetime]:
+    """Since when the files of an earlier listing have had a problem, by path."""
+    try:
+        rows = storage.read_table(*place).to_pylist() if storage.exists(*place) else []
+    except LakeError:  # damaged; it is replaced
+        return {}
+    return {row["path"]: row.get("problem_since") or row["seen_at"] for row in rows if row["problem"]}
+
+
+def listed(lake: str) -> pa.Table:
+    """The rows of all listings; of a path in several, the newest counts.
+
+    Raises:
+        LakeError: a listing cannot be read.
+    """
+    return read_files(Storage(lake), _FOLDER, schema.SCHEDULE)
 
 
 def copy(lake: str, into: str) -> None:
@@ -45,7 +63,5 @@ def copy(lake: str, into: str) -> None:
     Raises:
         LakeError: the schedule cannot be read, or the other lake cannot be written.
     """
-    folder = ("schedule", f"v{schema.VERSION}")
-    table = Storage(lake).scan(folder, schema.SCHEDULE, schema.SCHEDULE.names, pc.field("path").is_valid())
-    if table is not None:
-        write_whole(Storage(into), (*folder, file_of(lake)), schema.SCHEDULE, table.to_pylist(), source=lake)
+    if rows := listed(lake).to_pylist():
+        write_whole(Storage(into), (*_FOLDER, file_of(lake)), schema.SCHEDULE, rows, source=lake)

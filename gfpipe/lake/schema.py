@@ -52,6 +52,8 @@ RECORDINGS: Final = pa.schema(
         pa.field("source_fingerprint", pa.string()),
         pa.field("min_score", pa.float64()),  # of the faces stored; null in shards of earlier versions
         pa.field("note", pa.string()),
+        pa.field("failing_since", _UTC),  # first of the attempts on this content of the file; null if it is analysed
+        pa.field("attempts", pa.int32()),  # analyses of this content that failed
     ]
 )
 
@@ -112,7 +114,17 @@ SCHEDULE: Final = pa.schema(
         pa.field("timezone", pa.string()),
         pa.field("scheduled_seconds", pa.float64()),
         pa.field("problem", pa.string()),
+        pa.field("problem_since", _UTC),  # first listing with a problem
         pa.field("seen_at", _UTC, nullable=False),
+    ]
+)
+
+# Failed and rejected files that need no more attention, by path.
+ACKNOWLEDGEMENTS: Final = pa.schema(
+    [
+        *_required(pa.string(), "path", "reason"),
+        pa.field("source_fingerprint", pa.string()),  # of the file at that time; null if it could not be read
+        pa.field("acknowledged_at", _UTC, nullable=False),
     ]
 )
 
@@ -148,6 +160,7 @@ TABLES: Final = {
     "faces": FACES,
     "attributes": ATTRIBUTES,
     "schedule": SCHEDULE,
+    "acknowledgements": ACKNOWLEDGEMENTS,
     "labels": LABELS,
     "speech": SPEECH,
 }
@@ -167,6 +180,7 @@ def remedy(table: str) -> str:
     """What to do about a damaged file of a table."""
     remedies = {
         "schedule": "run gfpipe analyse again, which lists the archive anew",
+        "acknowledgements": "delete it, and repeat gfpipe acknowledge",
         "labels": "restore it from a backup, or delete it and import the labels again with gfpipe label import",
         "speech": "delete it and import the segments again with gfpipe speech import",
         "crops": "remove it with gfpipe purge",

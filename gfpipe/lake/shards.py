@@ -38,7 +38,10 @@ _MISSING: Final = "it is missing"
 UNREAD: Final = MappingProxyType({"source_bytes": None, "source_fingerprint": None})  # of a file that was not opened
 _OUTCOME: Final = ("reason", "duration_seconds", "analysed_seconds", "lost_seconds")
 # Columns of ``recordings`` from which a summary is made.
-OUTCOME: Final = ("config_digest", "status", "sample_count", "face_count", "note", *_OUTCOME)
+OUTCOME: Final = (
+    *("config_digest", "status", "sample_count", "face_count", "note", *_OUTCOME),
+    *("analysed_at", "failing_since", "attempts"),
+)
 _CONFIGURATION: Final = ("sampling", "every_seconds", "min_score", "detector_id", "classifier_id")
 
 
@@ -98,8 +101,8 @@ def finished(lake: str, recording: Recording, provenance: Provenance, min_score:
     """An earlier analysis that found the same faces in the same file; None if there is work to do.
 
     It may have another classifier: `reclassify` changes that. A shard that stores faces only from a higher score than
-    `min_score`, or is damaged or missing, is not finished. A failed recording is always tried again: it fails fast, and
-    its cause may have gone. :func:`gfpipe.lake.index.earlier.finished` is faster for many recordings.
+    `min_score`, or is damaged or missing, is not finished, and neither is one that
+    failed. :func:`gfpipe.lake.index.earlier.finished` is faster for many recordings.
     """
     storage = settle(lake)
     if problem(storage, recording):

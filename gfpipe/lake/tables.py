@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gfpipe.lake.storage import Pending, Storage, disk_errors
+from gfpipe.lake.storage import Pending, Storage, disk_errors, is_shard
 
 Row = Mapping[str, Any]
 
@@ -85,6 +85,17 @@ def write_whole(storage: Storage, parts: tuple[str, ...], schema: pa.Schema, row
         table.commit()
     finally:
         table.discard()
+
+
+def read_files(storage: Storage, folder: tuple[str, ...], schema: pa.Schema) -> pa.Table:
+    """The rows of all files below a folder; columns that a file lacks are null.
+
+    Raises:
+        LakeError: a file is damaged or not Parquet.
+    """
+    tables = [storage.read_table(name) for name in storage.files(*folder) if is_shard(name)]
+    rows = pa.concat_tables([schema.empty_table(), *tables], promote_options="permissive")
+    return rows.select(schema.names)
 
 
 def encoding(schema: pa.Schema) -> dict[str, Any]:

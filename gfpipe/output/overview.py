@@ -104,7 +104,7 @@ def _problem(status: str, recording: str, path: str, reason: str) -> str:
 def headline(summaries: Sequence[Summary], rejected: int = 0) -> str:
     """A run in one line: ``11 analysed, 1 failed, 21 done before, 3 of these only in part``."""
     statuses = [summary.status for summary in summaries if not summary.reused]
-    before = [summary.status for summary in summaries if summary.reused]
+    before = [summary.status for summary in summaries if summary.reused and summary.status is not Status.FAILED]
     return counted(
         {
             "analysed": len(statuses) - statuses.count(Status.FAILED),
@@ -113,6 +113,7 @@ def headline(summaries: Sequence[Summary], rejected: int = 0) -> str:
             "rejected": rejected,
             "done before": len(before),
             "of these only in part": before.count(Status.PARTIAL),
+            "failed before": len(summaries) - len(statuses) - len(before),
         }
     )
 

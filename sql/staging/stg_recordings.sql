@@ -35,7 +35,9 @@ select
     analysed_at,
     gfpipe_version,
     source_bytes,
-    source_fingerprint
+    source_fingerprint,
+    failing_since,
+    attempts
 from read_parquet(
     shard_files('recordings'),
     union_by_name = true,

@@ -8,6 +8,7 @@ select
     timezone,
     scheduled_seconds,
     problem,
+    problem_since,
     seen_at
 from read_parquet(
     shard_files('schedule'),

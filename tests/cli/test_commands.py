@@ -196,7 +196,8 @@ def test_an_archive_with_a_bad_file_is_analysed_published_and_queried(
     assert listed.call_count == 1  # the flow does not list the archive again
 
     status = gfpipe("status", "--lake", lake)
-    assert status.code == 0
+    assert status.code == 1  # it is new
+    assert "1 of 2 recordings" in status.stdout.splitlines()[0]
     assert "2100_bad.mp4" in status.stdout
 
     published = gfpipe("publish", "--lake", lake)

@@ -32,11 +32,13 @@ from gfpipe.lake import shards
 from gfpipe.lake.index import earlier
 from gfpipe.models import champion
 from gfpipe.models.weights import WEIGHTS
+from gfpipe.nights import verdict
 from gfpipe.recording import Recording, Status, Summary
 from gfpipe.settings import Analysis
 from gfpipe.stages.analysis import analyse as stage
 from tests import work
 from tests.flows.runs import Run
+from tests.nights.lakes import a_night_ago
 
 pytestmark = pytest.mark.slow
 CPU = Analysis(device=Device.CPU)
@@ -71,9 +73,30 @@ def test_a_bad_recording_fails_its_own_task_run_and_no_other(night: Night) -> No
     assert "2130_film.mp4" in message
 
 
-def test_the_flow_returns_every_summary_and_ends_with_some_failed(night: Night) -> None:
+def test_a_new_failure_ends_the_flow_as_failed_with_every_summary(night: Night) -> None:
     assert sorted(summary.status for summary in night.result) == [Status.DONE, Status.DONE, Status.FAILED]
-    assert (night.state.name, night.state.message) == ("Some failed", "2 analysed, 1 failed")
+    assert night.state.name == "Failed"
+    assert str(night.state.message).endswith(": 2 of 3 recordings, 0:00:06 of 0:00:06; 1 new failure")
+
+
+def test_the_verdict_of_gfpipe_status_is_the_first_artifact(night: Night) -> None:
+    first = min(night.post("/artifacts/filter"), key=lambda artifact: str(artifact["created"]))
+    assert (first["key"], first["description"]) == ("night", night.state.message)
+    assert verdict.of(night.lake).headline == night.state.message
+    assert "2130_film.mp4" in first["data"]
+
+
+def test_a_known_failure_is_tried_again_the_next_night_and_ends_no_run_as_failed(
+    night: Night, archive: Path, tmp_path: Path
+) -> None:
+    lake = str(shutil.copytree(night.lake, tmp_path / "lake"))
+    a_night_ago(lake, "film")
+    job = AnalysisJob(archive=str(archive), lake=lake, timezone="Europe/Paris", analysis=CPU, workers=1)
+    state: State[Any] = analyse_archive(job, return_state=True)
+    assert state.name == "Completed"
+    assert str(state.message).endswith("; 1 known")
+    summaries: Any = state.result(raise_on_failure=False)
+    assert sorted((summary.status, summary.reused) for summary in summaries)[-1] == (Status.FAILED, False)
 
 
 def test_the_flow_run_is_named_after_its_archive(night: Night, archive: Path) -> None:

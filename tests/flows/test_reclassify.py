@@ -62,7 +62,7 @@ def test_each_recording_is_a_task_run_and_one_without_its_file_is_left_as_it_was
     with reporting_to(reports.append):
         state: State[Any] = reclassify_lake(job(lake, other), return_state=True)
     run = Run(prefect_server, state)
-    assert (state.name, state.message) == ("Some failed", "1 reclassified, 1 left as they were")
+    assert (state.name, state.message) == ("Failed", "1 reclassified, 1 left as they were")
     assert run.task_states == {
         "one · 2001-03-04 20:00 · news": "COMPLETED",
         "two · 2001-03-04 20:00 · news": "FAILED",

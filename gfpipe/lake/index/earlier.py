@@ -20,9 +20,10 @@ from gfpipe.recording import Recording, Status, in_zone
 def finished(
     lake: str, recordings: Iterable[Recording], provenance: Provenance, min_score: float = 1.0
 ) -> Iterator[Stored | None]:
-    """For each recording its finished analysis, as :func:`gfpipe.lake.shards.finished` says; None: there is work to do.
+    """For each recording its analysis, as :func:`gfpipe.lake.shards.finished` says; None: there is work to do.
 
-    Damaged shards are set aside.
+    One that failed on the same file is returned too: the caller decides when it is tried again. Damaged shards are set
+    aside.
 
     Raises:
         LakeError: the lake cannot be read or written.
@@ -35,7 +36,7 @@ def finished(
     try:
         for recording in recordings:
             row = positions.get(recording.recording_id)
-            if row is None or outcomes["status"][row] == Status.FAILED:
+            if row is None:
                 yield None
                 continue
             known, earlier = configurations.of(metadata[row])

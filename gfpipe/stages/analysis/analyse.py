@@ -21,6 +21,7 @@ from gfpipe.lake.index import earlier as index
 from gfpipe.lake.provenance import Provenance
 from gfpipe.lake.shards import Stored
 from gfpipe.models import store
+from gfpipe.nights import failures
 from gfpipe.recording import Recording, Segment, Status, Summary
 from gfpipe.settings import Analysis, CropRetention
 
@@ -69,14 +70,23 @@ def earlier(
     provenance: Provenance,
     retention: CropRetention | None = None,
     counting: Counting = Counting(),  # noqa: B008 - frozen
+    *,
+    retry_failed: bool = False,
 ) -> Iterator[Summary | None]:
     """As :func:`finished` for many recordings, by the index of the lake: files that have not changed are not read.
+
+    A recording that failed has its summary too, until its file has changed or it is due again
+    (:mod:`gfpipe.nights.failures`), or with ``retry_failed``.
 
     Raises:
         LakeError: the lake cannot be read, or its index not written.
     """
+    postponed = failures.postponement(lake)
     for done in index.finished(lake, recordings, provenance, counting.min_score):
-        yield _summary(done, lake, retention)
+        if done and done.summary.status is Status.FAILED:
+            yield None if retry_failed or not postponed(done) else done.summary
+        else:
+            yield _summary(done, lake, retention)
 
 
 def _summary(done: Stored | None, lake: str, retention: CropRetention | None) -> Summary | None:
@@ -210,8 +220,10 @@ def _fail(
     recording: Recording, lake: str, provenance: Provenance, reason: str, source: Mapping[str, Any] | None = None
 ) -> Summary:
     failed = Summary(recording, Status.FAILED, reason=reason, lost_seconds=recording.scheduled_seconds or 0.0)
+    source = source or regular.source(recording.path)
+    history = failures.history(shards.stored(lake, recording), source["source_fingerprint"])
     with shards.writer(lake, recording, provenance, source=source) as write:
-        write.finish(failed)
+        write.finish(failed, **history)
     return failed
 
 

@@ -5,6 +5,7 @@ select
     programme,
     status,
     reason,
+    acknowledged,
     path,
     scheduled_seconds,
     analysed_seconds,
