@@ -25,7 +25,7 @@ from gfpipe.cli import analyse, console, figures, labels, learning, models, rese
 from gfpipe.cli.options import MORE, DryRun, Lake, command
 from gfpipe.cli.results import output
 from gfpipe.cli.results.output import OutputOptions
-from gfpipe.cli.site import status
+from gfpipe.cli.site import acknowledge, status
 from gfpipe.errors import GfpipeError, UsageError
 from gfpipe.output.formats import counted
 from gfpipe.output.tables import Table as Shown
@@ -42,7 +42,7 @@ PANELS: Final = {
     "4. Label faces, to correct them": "label",
     "5. Repeat it every night": "serve config",
     "Results of other programs": "speech ina",
-    "Maintain a lake": "reclassify compact forget purge",
+    "Maintain a lake": "acknowledge reclassify compact forget purge",
     "Classifiers and research": "models evaluate promote train retrain curate learn explain study",
 }
 _SITE_FILE: Final = Path("gfpipe.toml")
@@ -78,7 +78,7 @@ config = typer.Typer(help="Show, check or create the settings of a site.", no_ar
 app = typer.Typer(
     name="gfpipe", cls=_Commands, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False
 )
-for commands in (status.app, analyse.app, figures.app, models.app, learning.app):
+for commands in (status.app, acknowledge.app, analyse.app, figures.app, models.app, learning.app):
     app.add_typer(commands)
 for name, group in {
     "config": config,

@@ -21,6 +21,7 @@ from tests.pipeline.archives import programme
 COMMANDS = (
     ["analyse"],
     ["status"],
+    ["acknowledge"],
     ["publish"],
     ["sql"],
     ["train"],

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gfpipe import warehouse
 from gfpipe.cli import console
 from gfpipe.lake import schedule
 from gfpipe.nights import acknowledgements, failures, verdict
@@ -30,8 +31,8 @@ def lake(tmp_path: Path, archive: list[Recording]) -> str:
     return lake
 
 
-def due(lake: str, archive: list[Recording], **options: bool) -> set[str]:
-    found = analyse.earlier(archive, lake, RUN, **options)
+def due(lake: str, archive: list[Recording], *, retry_failed: bool = False) -> set[str]:
+    found = analyse.earlier(archive, lake, RUN, retry_failed=retry_failed)
     return {each.programme for each, summary in zip(archive, found, strict=True) if summary is None}
 
 
@@ -117,3 +118,27 @@ def test_status_begins_with_the_verdict_and_fits_80_columns(
     acknowledgements.record(lake, "/archive/x.mp4", "a test")
     a_night_ago(lake)
     assert gfpipe("status", "--lake", lake, "--failed", "--slow", "--channel", "one").code == 0
+
+
+def test_acknowledged_failures_stay_in_the_coverage_with_their_reason_and_are_not_reported(
+    lake: str, archive: list[Recording], gfpipe: Command
+) -> None:
+    film = archive[1]
+    assert gfpipe("acknowledge", film.recording_id, "/archive/x.mp4", "--lake", lake, "--reason", "a test").code == 0
+    night = verdict.of(lake)
+    assert (len(night.acknowledged), night.new, night.known) == (2, (), ())
+    assert gfpipe("status", "--lake", lake).code == 0
+    (coverage, lost) = warehouse.report(lake, "coverage", "failures")
+    assert sum(coverage["failed_recordings"].to_pylist()) == 1
+    reasons = dict(zip(lost["path"].to_pylist(), lost["reason"].to_pylist(), strict=True))
+    assert reasons[film.path] == f"{film.path}: not a video; acknowledged: a test"
+    assert [each for each in lost["acknowledged"].to_pylist() if each] == ["a test", "a test"]
+    a_night_ago(lake, "film", 30)
+    assert due(lake, archive) == {"late"}
+    assert gfpipe("acknowledge", film.path, "--lake", lake, "--undo").code == 0
+    assert due(lake, archive) == {"late", "film"}
+
+
+@pytest.mark.parametrize("arguments", [["news", "--reason", "x"], ["/archive/x.mp4"], ["/archive/x.mp4", "--undo"]])
+def test_only_failures_are_acknowledged_and_with_a_reason(lake: str, gfpipe: Command, arguments: list[str]) -> None:
+    assert gfpipe("acknowledge", *arguments, "--lake", lake).code == 2

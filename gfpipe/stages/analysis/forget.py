@@ -15,6 +15,7 @@ from gfpipe.errors import UsageError
 from gfpipe.lake import identity, retention, schema, shards
 from gfpipe.lake.index import places
 from gfpipe.lake.storage import Storage, is_shard
+from gfpipe.nights import acknowledgements
 from gfpipe.recording import Recording
 
 _OF_RECORDING: Final = (*schema.ANALYSED, "crops")
@@ -85,6 +86,7 @@ def run(lake: str, chosen: Sequence[Recording]) -> None:
         _remove_rows(storage, table, ids)
     for recording in chosen:
         storage.delete(*places.speech_place(recording.recording_id))
+        acknowledgements.remove(lake, recording.path)
     identity.remove(lake, chosen)
 
 
