@@ -107,6 +107,10 @@ def _reads() -> dict[str, set[str]]:
 
 def _dependencies(names: Iterable[str], reads: Mapping[str, set[str]]) -> dict[str, set[str]]:
     graph: dict[str, set[str]] = {}
-    for name in names:
-        graph |= {name: reads[name]} | _dependencies(reads[name], reads)
+    due = list(names)
+    while due:
+        name = due.pop()
+        if name not in graph:
+            graph[name] = reads[name]
+            due += reads[name]
     return graph

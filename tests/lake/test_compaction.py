@@ -166,8 +166,16 @@ def test_a_replaced_source_is_work_again(tmp_path: Path) -> None:
     assert [stored is None for stored in earlier.finished(str(lake), recordings, kept.RUN)] == [True, False, False]
 
 
-@pytest.mark.parametrize("table", schema.ANALYSED)
-@pytest.mark.parametrize("loss", ["damaged", "missing"])
+@pytest.mark.parametrize(
+    ("loss", "table"),
+    [
+        ("damaged", "recordings"),
+        ("damaged", "samples"),
+        ("damaged", "attributes"),
+        ("missing", "recordings"),
+        ("missing", "faces"),
+    ],
+)
 def test_a_damaged_compacted_file_is_named_costs_coverage_and_is_made_again(
     tmp_path: Path, table: str, loss: str
 ) -> None:

@@ -172,7 +172,7 @@ CHANGES: list[Callable[[Archive], None]] = [
 ]
 
 
-@settings(max_examples=3, derandomize=True, database=None, deadline=None)
+@settings(max_examples=2, derandomize=True, database=None, deadline=None)
 @given(
     nights=st.lists(st.lists(st.sampled_from(CHANGES), min_size=1, max_size=3), min_size=3, max_size=5),
     random=st.randoms(use_true_random=False),
