@@ -60,6 +60,7 @@ def _channel(row: Mapping[str, Any]) -> dict[str, str]:
         "men, face time": clock(row["male_face_seconds"]),
         "women's share of face time": share_with_interval(row, "share_female_face_time"),
         "corrected": share_with_interval(row, "share_female_face_time_corrected"),
+        "debiased": share_with_interval(row, "share_female_face_time_debiased"),
         "women, presence": clock(row["female_presence_seconds"]),
         "men, presence": clock(row["male_presence_seconds"]),
     }

@@ -116,7 +116,8 @@ def short(path: str | Path) -> str:
 def figures(rows: Sequence[Row], by: Sequence[str], to: "OutputOptions | None" = None) -> Table:
     """The figures of each group, with fewer columns for a narrow terminal."""
     is_narrow = console.width < _WIDE and (to is None or (to.form == "table" and to.out is None))
-    without = _OPTIONAL if is_narrow else ()
+    all_debiased = {row["headline"] for row in rows} == {f"{figure_tables.SHARE}_debiased"}
+    without = (*_OPTIONAL, *(["corrected"] if all_debiased else [])) if is_narrow else ()
     shown = figure_tables.screen_time(rows, by, without)
     hint = f"This terminal is narrow; --columns all has the rest ({', '.join(without)}, …)" if without else ""
     return replace(shown, note="\n".join(filter(None, (shown.note, hint))))

@@ -103,8 +103,8 @@ def stats(
         str,
         Option(
             metavar="basic|all|LIST",
-            help="basic: women's share and the corrected one with their intervals, hours, coverage and notes; all; or "
-            "names separated by commas, see docs/sql.md.",
+            help="basic: women's share, the corrected and the debiased one with intervals, hours, coverage and notes; "
+            "all; or names separated by commas, see docs/sql.md.",
         ),
     ] = "basic",
     to: OutputOptions,

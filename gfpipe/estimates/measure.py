@@ -15,12 +15,14 @@ from threadpoolctl import threadpool_limits
 
 from gfpipe.base.arrays import digest
 from gfpipe.estimates.correction import CorrectedGroup, Corrections
+from gfpipe.estimates.debiasing import EXPECTED, debias, unreachable
 from gfpipe.estimates.question import Question, columns, narrow, quoted
 from gfpipe.estimates.rows import Labelled, Rows, read
 from gfpipe.estimates.sample import Sample, resample
+from gfpipe.statistics import debiasing
 from gfpipe.statistics.bootstrap import MIN_RECORDINGS, interval
 from gfpipe.statistics.misclassification import lang_reiczigel
-from gfpipe.statistics.screen_time import Corrected
+from gfpipe.statistics.screen_time import SUMS, Corrected
 from gfpipe.warehouse import Warehouse
 
 _FACES: Final = ("female_face_seconds", "male_face_seconds")
@@ -45,19 +47,19 @@ _FIGURES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 }
 _UNSEEN: Final = "nothing was analysed"
 _MIXED: Final = "recordings of several models: gfpipe reclassify, or --mix-models"
-_CORRECTED: Final = tuple(
-    f"share_{what}_corrected" for what in ("female_face_time", "female_presence_time", "male_presence_time")
-)
+_SHARES: Final = tuple(f"share_{what}_time" for what in ("female_face", "female_presence", "male_presence"))
+_CORRECTED: Final = tuple(f"{name}_corrected" for name in _SHARES)
+_DEBIASED: Final = tuple(f"{name}_debiased" for name in _SHARES)
 _ANALYTIC: Final = "share_female_face_time_corrected_analytic"
 _RATES: Final = ("sensitivity", "specificity")
 _ENDS: Final = ("low", "high")
 _ESTIMATES: Final = (
     *(f"{name}_{end}" for name in (*_FIGURES, "female_to_male_ratio") for end in _ENDS),
-    *(column for name in _CORRECTED for column in (name, *(f"{name}_{end}" for end in _ENDS))),
+    *(column for name in (*_CORRECTED, *_DEBIASED) for column in (name, *(f"{name}_{end}" for end in _ENDS))),
     *(f"{_ANALYTIC}_{end}" for end in _ENDS),
     *(column for name in _RATES for column in (name, *(f"{name}_{end}" for end in _ENDS))),
 )
-_SUMS: Final = tuple(dict.fromkeys(name for parts in _FIGURES.values() for names in parts for name in names))
+_SUMS: Final = (*dict.fromkeys(name for parts in _FIGURES.values() for names in parts for name in names), *EXPECTED)
 Floats = NDArray[np.float64]
 
 
@@ -67,9 +69,10 @@ def measure(db: Warehouse, question: Question) -> pa.Table:
     Returns:
         One row per group, in order: the columns of `question.by`, ``model_id``, ``models`` (their number),
         ``hours_excluded``, those of the SQL macro ``totals``; ``<figure>_low`` and ``<figure>_high`` of each share or
-        mean; the corrected figures, ``sensitivity`` and ``specificity``, with theirs. ``interval_note`` and
-        ``correction_note`` give the reason if a row has none. Figures of several models are null, unless the question
-        allows to mix them.
+        mean; the corrected and the debiased figures, ``sensitivity`` and ``specificity``, with theirs.
+        ``interval_note``, ``correction_note`` and ``debiased_note`` give the reason if a row has none. Figures of
+        several models are null, unless the question allows to mix them. ``headline`` is the column of the share of
+        women to cite: debiased if the row has it, else corrected, else as counted.
 
     Raises:
         UsageError: the question is not valid.
@@ -139,7 +142,8 @@ class _Group:
     recordings: int
     part: NDArray[np.int64]
     unit: NDArray[np.int64]
-    values: Floats  # (P, S + SUMS)
+    values: Floats  # (P, S + SUMS + debiasing.SUMS)
+    unreachable: float  # see `gfpipe.estimates.debiasing.unreachable`
 
 
 def _groups(rows: Rows, group: NDArray[np.int64], sample: Sample) -> Iterator[_Group]:
@@ -149,13 +153,14 @@ def _groups(rows: Rows, group: NDArray[np.int64], sample: Sample) -> Iterator[_G
     order = np.lexsort((unit, rows.part, group))
     kinds = np.column_stack([group, rows.part, unit])[order]
     starts = np.flatnonzero(np.append(True, (kinds[1:] != kinds[:-1]).any(1)))
-    values = np.add.reduceat(np.hstack([rows.seconds, rows.sums])[order], starts)
+    values = np.add.reduceat(np.hstack([rows.seconds, rows.sums, rows.drawn])[order], starts)
     kinds = kinds[starts]
     recordings = np.bincount(np.unique(np.column_stack([group, rows.recording]), axis=0)[:, 0])
+    beyond = unreachable(rows, group, rows.seconds[:, [_SUMS.index(name) for name in _ALL_FACES]].sum(1))
     indices, first = np.unique(kinds[:, 0], return_index=True)
     for index, start, end in zip(indices, first, np.append(first, len(kinds))[1:], strict=True):
         part, unit = kinds[start:end, 1:].T
-        yield _Group(int(index), int(recordings[index]), part, unit, values[start:end])
+        yield _Group(int(index), int(recordings[index]), part, unit, values[start:end], float(beyond[index]))
 
 
 def _measured(
@@ -169,7 +174,8 @@ def _measured(
         parts, part = np.unique(each.part, return_inverse=True)
         labels = [corrections.digests[part] for part in parts] if len(labelled) else []
         # Sums of the same numbers in another order differ by less than a microsecond.
-        identity = digest(labels, each.recordings, sample.facts(each.unit), part, np.round(each.values, 6))
+        facts = sample.facts(each.unit)
+        identity = digest(labels, each.recordings, facts, part, np.round(each.values, 6), round(each.unreachable, 6))
         figures[each.index] = known.get(identity) or _figures(each, sample, corrections) | {"digest": identity}
     return figures
 
@@ -189,6 +195,13 @@ def _figures(group: _Group, sample: Sample, corrections: Corrections) -> dict[st
         shares = [figures[f"share_female_face_time_{end}"] for end in _ENDS]
         low, high = (share / (1 - share) if share < 1 else math.nan for share in shares)
         figures |= _with_ends("female_to_male_ratio", (low, high))
+        drawn = np.zeros((len(units), debiasing.SUMS))
+        np.add.at(drawn, row, group.values[:, -debiasing.SUMS :])
+        found = debias(drawn, group.unreachable, units, sample, sums)
+        figures |= {"debiased_note": found.problem}
+        if found.shares is not None:
+            for name, share in zip(_DEBIASED, vars(found.shares).values(), strict=True):
+                figures |= {name: float(share[0])} | _with_ends(name, interval(share, min(freedom, found.freedom)))
         corrected = _correct(group, weights, corrections)
         if corrected.seconds is None:
             return figures | {"correction_note": corrected.problem}
@@ -198,7 +211,7 @@ def _figures(group: _Group, sample: Sample, corrections: Corrections) -> dict[st
 def _correct(group: _Group, weights: Floats, corrections: Corrections) -> CorrectedGroup:
     if not len(corrections.labelled):
         return CorrectedGroup(problem="no labels: gfpipe label import")
-    seconds, sums = np.split(group.values, [len(_SUMS)], axis=1)
+    seconds, sums, _ = np.split(group.values, [len(_SUMS), len(_SUMS) + SUMS], axis=1)
     with_faces = seconds[:, [_SUMS.index(name) for name in _ALL_FACES]].sum(1) > 0
     chosen = {part: (group.part == part) & with_faces for part in np.unique(group.part[with_faces])}
     found = [corrections(int(part), sums[pairs], weights[pairs]) for part, pairs in chosen.items()]
@@ -245,7 +258,7 @@ def _assemble(totals: pa.Table, figures: Mapping[int, Mapping[str, Any]], mix_mo
     for name in _ESTIMATES:
         known = [None if mix else _known(row.get(name)) for row, mix in zip(rows, mixed, strict=True)]
         totals = totals.append_column(name, pa.array(known, pa.float64()))
-    for name in ("interval_note", "correction_note"):
+    for name in ("interval_note", "correction_note", "debiased_note"):
         notes = [_MIXED if mix else row.get(name) if row else _UNSEEN for row, mix in zip(rows, mixed, strict=True)]
         totals = totals.append_column(name, pa.array(notes, pa.string()))
     totals = totals.append_column("digest", pa.array([row.get("digest") for row in rows], pa.string()))
@@ -254,6 +267,10 @@ def _assemble(totals: pa.Table, figures: Mapping[int, Mapping[str, Any]], mix_mo
     for index, name in enumerate(totals.column_names):
         if name in _FIGURES or name == "female_to_male_ratio":
             totals = totals.set_column(index, name, pc.if_else(pa.array(mixed), None, totals[name]))
+    headline = pa.nulls(len(totals), pa.string())
+    for name in (_SHARES[0], _CORRECTED[0], _DEBIASED[0]):
+        headline = pc.if_else(pc.is_valid(totals[name]), name, headline)
+    totals = totals.append_column("headline", headline)
     return totals.drop_columns(["covered"])
 
 

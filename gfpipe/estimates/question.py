@@ -12,6 +12,7 @@ from gfpipe.base.validation import parse
 from gfpipe.choices import GROUPINGS, DateOrder
 from gfpipe.counting import Counting
 from gfpipe.errors import UsageError
+from gfpipe.estimates import exclusions
 from gfpipe.warehouse import Warehouse
 
 _COLUMN: Final = {"model": "model_id"}
@@ -86,7 +87,7 @@ def narrow(db: Warehouse, question: Question) -> None:
     if counts_again:
         _count_again(db, question)
     if question.exclude is not None:
-        _exclude(db, question.exclude, question.dates)
+        exclusions.apply(db, question.exclude, question.dates)
     classes = _lend_classes(db, "programme", question.programmes)
     groups = _lend_classes(db, "channel", question.channels_file)
     channel_group = 'coalesce("group", channel)' if "group" in groups else "channel"
@@ -242,61 +243,6 @@ def _choose_model(db: Warehouse, model: str, downstream: tuple[str, ...]) -> Non
         left join readings using (recording_number, sample_index, face_index)
         """,
         downstream,
-    )
-
-
-def _exclude(db: Warehouse, path: Path, dates: DateOrder | None) -> None:
-    """Exclude intervals; only the recordings that they overlap are aggregated again."""
-    from gfpipe.archive import annotations  # noqa: PLC0415
-
-    zones = db.query("select distinct channel, timezone from recordings where timezone is not null").to_pylist()
-    channels = [(row["channel"], row["timezone"]) for row in zones]
-    db.lend("exclusions", annotations.exclusions(path, channels, dates))
-    db.redefine(
-        "touched",
-        """
-        select distinct recordings.recording_id
-        from recordings
-        inner join exclusions
-            on
-                recordings.channel = exclusions.channel
-                and recordings.timezone = exclusions.timezone
-                and recordings.started_at < exclusions.ends
-                and recordings.started_at + to_seconds(recordings.analysed_seconds + recordings.lost_seconds)
-                > exclusions.starts
-        """,
-    )
-    db.redefine("untouched", "from compositions anti join touched using (recording_id)")
-    db.redefine("before", "select recording_id, date, hour, analysed_seconds from rollup")
-    db.redefine(
-        "sample_compositions",
-        """
-        with on_air as (
-            select sample_compositions.*, recordings.channel, recordings.timezone
-            from sample_compositions
-            inner join recordings using (recording_id)
-            semi join touched using (recording_id)
-        )
-
-        select on_air.* exclude (channel, timezone)
-        from on_air
-        asof left join exclusions
-            on
-                on_air.channel = exclusions.channel
-                and on_air.timezone = exclusions.timezone
-                and on_air.aired_at >= exclusions.starts
-        where exclusions.ends is null or on_air.aired_at >= exclusions.ends
-        """,
-        ("sample_gender", "counted_samples", "compositions"),
-    )
-    db.redefine("compositions", "from compositions union all by name from untouched", ("rollup",))
-    db.redefine(
-        "excluded",
-        """
-        select recording_id, date, hour, before.analysed_seconds - rollup.analysed_seconds as excluded_seconds
-        from before
-        inner join rollup using (recording_id, date, hour)
-        """,
     )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gfpipe.base.arrays import array_dataclass
 from gfpipe.estimates.question import quoted
+from gfpipe.statistics import debiasing
 from gfpipe.statistics.misclassification import ANSWERS, SIZES, TRUTHS, Labels, correction
 from gfpipe.statistics.screen_time import SUMS, of_a_second
 from gfpipe.warehouse import Warehouse
@@ -20,21 +21,31 @@ def _index(column: str, names: tuple[str, ...]) -> str:
     return f"list_position({list(names)}, {column}) - 1"
 
 
-# Predictions for labelled faces; the label undecided is not informative about errors.
+# Labelled faces with predictions. Without a time on air that counts, `date` and `hour` match no row of the rollup.
 _LABELS: Final = f"""
 select
     recordings.recording_number,
     coalesce(channel_groups.channel_number, 0) as channel_number,
     {_index("labelled_faces.size", SIZES)} as size,
-    {_index("labelled_faces.answer", TRUTHS)} as truth,
+    coalesce({_index("labelled_faces.answer", TRUTHS)}, {len(TRUTHS)}) as truth,
     {_index("labelled_faces.perceived_gender", ANSWERS)} as answer,
     labelled_faces.weight * labelled_faces.step_seconds * part_of_draws(labelled_faces.channel, draw) as weight,
     coalesce(channel_groups.channel_group, '') as channel_group,
-    labelled_faces.model_id
+    labelled_faces.model_id,
+    labelled_faces.drawn,
+    labelled_faces.weight * labelled_faces.step_seconds
+    * count(*) over (partition by labelled_faces.channel, drawn, draw)
+    / count(*) over (partition by labelled_faces.channel, drawn) as drawn_weight,
+    labelled_faces.p_female,
+    labelled_faces.no_female_probability,
+    labelled_faces.no_male_probability,
+    cast(local_time(recordings.timezone, quarter) as date) as date,
+    cast(hour(local_time(recordings.timezone, quarter)) as integer) as hour
 from labelled_faces
 inner join recordings using (recording_id)
 left join channel_groups on labelled_faces.channel = channel_groups.channel
-where labelled_faces.perceived_gender is not null and labelled_faces.answer <> 'undecided'
+cross join lateral (select to_timestamp(quarter_hour(labelled_faces.aired_at) * 900) as quarter)
+where labelled_faces.perceived_gender is not null
 order by all
 """
 _PARTS: Final = """
@@ -76,7 +87,8 @@ class Labelled:
     """L labelled faces; channels are numbered as in `Rows`, 0 if they are not in the rollup.
 
     Attributes:
-        recording, channel, size, truth, answer: (L,) int; see `gfpipe.statistics.misclassification.Labels`.
+        recording, channel, size, truth, answer: (L,) int; see `gfpipe.statistics.misclassification.Labels`. The truth
+            of an undecided label is the number of `TRUTHS`.
         weight: (L,) float.
         channel_group, model: (L,) str.
     """
@@ -95,7 +107,7 @@ class Labelled:
 
     def of(self, part: Part, units: NDArray[np.int64]) -> Labels:
         """Labels of the part's model, of which those of its channels are at hand; `units` are (L,) rows of weights."""
-        chosen = self.model == part[1]
+        chosen = (self.model == part[1]) & (self.truth < len(TRUTHS))  # undecided is not informative about errors
         of_all = (units, self.recording, self.channel_group == part[0], self.size, self.truth, self.answer, self.weight)
         return Labels(*(values[chosen] for values in of_all))
 
@@ -112,6 +124,8 @@ class Rows:
         parts: channels that share their labels, with their model.
         seconds: (N, S) float, columns of the rollup.
         sums: (N, SUMS) float, see `gfpipe.statistics.screen_time.of_a_second`.
+        drawn: (N, debiasing.SUMS) float, sums of the labels drawn at random, see `debiasing.of_labels`.
+        day: (N,) int, days since 1970; -1 if unknown.
     """
 
     recording: NDArray[np.int64]
@@ -122,6 +136,8 @@ class Rows:
     parts: tuple[Part, ...]
     seconds: NDArray[np.float64]
     sums: NDArray[np.float64]
+    drawn: NDArray[np.float64]
+    day: NDArray[np.int64]
 
 
 def read(
@@ -132,7 +148,8 @@ def read(
     The index of a group is its place in the order of the grouping's columns, among all rows of ``asked``. Without
     labels nothing is corrected, so that sums of faces are read on request only.
     """
-    labelled = _labelled(db)
+    labels = db.query(_LABELS)
+    labelled = _labelled(labels)
     summed = faces or len(labelled) > 0
     if summed:
         _lend_seconds(db, labelled)
@@ -162,12 +179,13 @@ def read(
         parts=tuple((groups.dictionary[group].as_py(), models.dictionary[model].as_py()) for group, model in names),
         seconds=_stacked(table, seconds),
         sums=_stacked(table, _ADDED) if summed else np.zeros((len(table), SUMS)),
+        drawn=_drawn(labels.filter(labels["drawn"]), table),
+        day=_ints(table, "date"),
     )
     return rows, labelled
 
 
-def _labelled(db: Warehouse) -> Labelled:
-    table = db.query(_LABELS)
+def _labelled(table: pa.Table) -> Labelled:
     return Labelled(
         recording=_ints(table, "recording_number"),
         channel=_ints(table, "channel_number"),
@@ -178,6 +196,25 @@ def _labelled(db: Warehouse) -> Labelled:
         channel_group=table["channel_group"].to_numpy(zero_copy_only=False).astype(str),
         model=table["model_id"].to_numpy(zero_copy_only=False).astype(str),
     )
+
+
+def _drawn(labels: pa.Table, rows: pa.Table) -> NDArray[np.float64]:
+    """Sums of labels by the row of the recording, date and hour of each."""
+    sums = np.zeros((len(rows), debiasing.SUMS))
+    key = ("recording_number", "date", "hour")
+    own = np.column_stack([_ints(labels, name) for name in key])
+    known = np.column_stack([_ints(rows, name) for name in key])
+    (labelled,) = np.nonzero(np.isin(known[:, 0], own[:, 0]))
+    _, place = np.unique(np.concatenate([known[labelled], own]), axis=0, return_inverse=True)
+    row = np.full(len(place), -1)
+    row[place[: len(labelled)]] = labelled
+    of_label = row[place[len(labelled) :]]
+    weight, p_female, no_female, no_male = (
+        labels[name].to_numpy() for name in ("drawn_weight", "p_female", "no_female_probability", "no_male_probability")
+    )
+    added = debiasing.of_labels(_ints(labels, "truth"), weight, p_female, no_female, no_male)
+    np.add.at(sums, of_label[of_label >= 0], added[of_label >= 0])
+    return sums
 
 
 def _lend_seconds(db: Warehouse, labelled: Labelled) -> None:
@@ -200,7 +237,9 @@ def _columns(names: Sequence[str]) -> str:
 
 
 def _ints(table: pa.Table, name: str) -> NDArray[np.int64]:
-    numbers: NDArray[np.int64] = table[name].to_numpy().astype(np.int64)
+    """Whole numbers, and days since 1970; -1 if unknown."""
+    values = table[name].cast(pa.int32()) if pa.types.is_date(table[name].type) else table[name]
+    numbers: NDArray[np.int64] = values.fill_null(-1).to_numpy().astype(np.int64)
     return numbers
 
 

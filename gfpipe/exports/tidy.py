@@ -14,7 +14,7 @@ def tidy(figures: pa.Table, by: Sequence[str]) -> pa.Table:
     """Convert one row per group into one row per group, estimand and method; unknown values are null, with a note.
 
     From the (G, …) result of ``estimates.measure``; the columns are those of `by`, estimand, method (raw, tracks,
-    corrected), unit, value, low, high, note, and columns such as coverage.
+    corrected, debiased), unit, value, low, high, note, and columns such as coverage.
     """
     columns = figures.column_names
     rows = [_rows(figures, by, name, _unit(name), name) for name in columns if _unit(name)]
@@ -39,7 +39,7 @@ def _unit(column: str) -> str | None:
 
 def _estimand(column: str) -> tuple[str, str]:
     """Estimand and method of a column."""
-    for method in ("tracks", "corrected"):
+    for method in ("tracks", "corrected", "debiased"):
         if column.endswith(f"_{method}"):
             return column.removesuffix(f"_{method}"), method
     return (column.removeprefix("tracked_"), "tracks") if column.startswith("tracked_") else (column, "raw")
@@ -56,7 +56,8 @@ def _rows(figures: pa.Table, by: Sequence[str], column: str, unit: str | None, i
     if interval.endswith(_ANALYTIC):
         method += ", analytic interval"
     from_labels = method.startswith("corrected") or column in _RATES
-    note = figures["correction_note" if from_labels else "interval_note"]
+    reason = "debiased_note" if method == "debiased" else "correction_note" if from_labels else "interval_note"
+    note = figures[reason]
     if names["low"] not in known and method == "raw":
         note = pa.nulls(len(figures), pa.string())  # sums have no interval
     constants = {"estimand": estimand, "method": method, "unit": unit}

@@ -9,6 +9,11 @@ from gfpipe.output.tables import Table
 
 SHARE: Final = "share_female_face_time"
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_NOTES: Final = {
+    "No interval": "interval_note",
+    "Not corrected": "correction_note",
+    "Not debiased": "debiased_note",
+}
 # What to do next, by the beginning of a reason for a missing figure.
 _REMEDIES: Final = {
     "fewer than": "analyse more recordings into this lake and publish again, or choose larger groups with --by",
@@ -23,9 +28,11 @@ def screen_time(rows: Sequence[Row], by: Sequence[str], without: Iterable[str] =
     lines = [{name: cell for name, cell in _line(row, by).items() if name not in without} for row in rows]
     notes = [
         f"{what}: {reason}" + (f" ({count} of {len(rows)} rows)" if count < len(rows) else "") + _remedy(reason)
-        for what, column in (("No interval", "interval_note"), ("Not corrected", "correction_note"))
-        for reason, count in Counter(row[column] for row in rows if row[column]).most_common()
+        for what, column in _NOTES.items()
+        for reason, count in Counter(row[column] for row in rows if _is_worth_noting(row, column)).most_common()
     ]
+    if any(row[f"{SHARE}_debiased"] is not None for row in rows):
+        notes.append("Cite the debiased share: it assumes nothing about where the classifier errs")
     return Table.of(
         "screen_time", "Screen time by perceived gender, 95 % intervals in brackets", lines, "\n".join(notes)
     )
@@ -44,6 +51,11 @@ def sensitivity(rows: Iterable[Row]) -> Table:
     return Table.of("sensitivity", "Women's share of face time under other conventions", lines)
 
 
+def _is_worth_noting(row: Row, column: str) -> bool:
+    """Whether a reason says more than that there are no labels at all, or too few."""
+    return bool(row[column]) and not (column == "debiased_note" and row["correction_note"])
+
+
 def _remedy(reason: str) -> str:
     return next((f"; {remedy}" for start, remedy in _REMEDIES.items() if reason.startswith(start)), "")
 
@@ -53,6 +65,7 @@ def _line(row: Row, by: Sequence[str]) -> dict[str, str]:
         **{column: _group(column, row[column]) for column in by},
         "women's share of face time": share_with_interval(row, SHARE),
         "corrected": share_with_interval(row, f"{SHARE}_corrected") if row[f"{SHARE}_corrected"] is not None else "",
+        "debiased": share_with_interval(row, f"{SHARE}_debiased") if row[f"{SHARE}_debiased"] is not None else "",
         "over tracks": PERCENT.text(row[f"{SHARE}_tracks"]) if row[f"{SHARE}_tracks"] is not None else "",
         "a woman on screen": PERCENT.text(row["share_female_presence_time"]),
         "a man on screen": PERCENT.text(row["share_male_presence_time"]),

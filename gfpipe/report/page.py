@@ -25,8 +25,8 @@ from gfpipe.report.contents import Contents, Facts
 from gfpipe.report.drawings.axes import PAGE, draw
 from gfpipe.report.elements import Row
 from gfpipe.report.language import N_, _, say, say_n
-from gfpipe.report.sections import figures, with_value
-from gfpipe.report.tables import CORRECTED, SHARE
+from gfpipe.report.sections import figures, measure, with_value
+from gfpipe.report.tables import CORRECTED, DEBIASED, SHARE
 
 __all__ = ["Contents", "Facts", "charts", "render"]
 
@@ -64,7 +64,7 @@ def _render(contents: Contents) -> str:
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         style=_part("style.css"),
         headline=contents.headline,
-        share=CORRECTED if known(contents.headline.get(CORRECTED)) is not None else SHARE,
+        share=measure([contents.headline]),
         facts=contents.facts,
         period=_period(contents),
         channels=[row["channel"] for row in channels],
@@ -77,7 +77,6 @@ def _render(contents: Contents) -> str:
         labelled=_total(contents.confusion, "faces"),
         recall=_recall(contents.recall),
         SHARE=SHARE,
-        CORRECTED=CORRECTED,
     )
 
 
@@ -98,10 +97,14 @@ def _sections(shown: set[str]) -> Mapping[str, str]:
     return {identity: heading for identity, (figure, heading) in headings.items() if not figure or figure in shown}
 
 
+def _methods(rows: Sequence[Row]) -> list[str]:
+    return [SHARE, *(name for name in (CORRECTED, DEBIASED) if with_value(rows, name))]
+
+
 def _programmes(rows: Sequence[Row]) -> Mapping[str, Any]:
     shown, rest = rows[:PROGRAMMES_SHOWN], rows[PROGRAMMES_SHOWN:]
     return {
-        "table": tables.programmes(shown, with_value(shown, CORRECTED) > 0) if shown else None,
+        "table": tables.programmes(shown, _methods(shown)) if shown else None,
         "more": len(rest),
         "more_hours": sum(known(row.get("hours_analysed")) or 0.0 for row in rest),
     }

@@ -19,7 +19,7 @@ from gfpipe.report.elements import Row
 from gfpipe.report.findings import UNCERTAIN, is_certain
 from gfpipe.report.language import N_, _, say_n, text
 from gfpipe.report.periods import Unit
-from gfpipe.report.tables import CORRECTED, SHARE, DataTable
+from gfpipe.report.tables import CORRECTED, DEBIASED, SHARE, DataTable
 
 PANELS_SHOWN: Final = 12
 _HOLLOW: Final = N_("hollow: no interval")
@@ -231,8 +231,9 @@ def _sensitivity(table: pa.Table, headline: Row) -> Figure | None:
 
 
 def measure(rows: Sequence[Row]) -> str:
-    """The corrected share if all rows with a share have it, as a series must not mix both."""
-    return CORRECTED if 0 < with_value(rows, SHARE) == with_value(rows, CORRECTED) else SHARE
+    """The debiased share, else the corrected one, if all rows with a share have it, as a series must not mix them."""
+    shares = with_value(rows, SHARE)
+    return next((name for name in (DEBIASED, CORRECTED) if 0 < shares == with_value(rows, name)), SHARE)
 
 
 def with_value(rows: Iterable[Row], name: str) -> int:
@@ -241,7 +242,7 @@ def with_value(rows: Iterable[Row], name: str) -> int:
 
 
 def _method(rows: Sequence[Row], name: str) -> str:
-    if name == CORRECTED:
+    if name != SHARE:
         return _("Corrected for the classifier’s errors.")
     corrected, total = with_value(rows, CORRECTED), with_value(rows, SHARE)
     if corrected:

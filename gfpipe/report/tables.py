@@ -18,6 +18,7 @@ from gfpipe.report.periods import KEY, Unit
 SHARE: Final = "share_female_face_time"
 TRACKS: Final = "share_female_face_time_tracks"
 CORRECTED: Final = "share_female_face_time_corrected"
+DEBIASED: Final = "share_female_face_time_debiased"
 
 _UNDER: Final = Markup('<span class="under">{}</span>')
 _SIZES: Final = {"large": N_("large face"), "medium": N_("medium-sized face"), "small": N_("small face")}
@@ -166,9 +167,8 @@ def sensitivity(rows: Iterable[Row]) -> DataTable:
     return DataTable(_headings(("variant",), columns), shown)
 
 
-def programmes(rows: Iterable[Row], corrected: bool) -> DataTable:
-    """Programmes with channel, hours, coverage, and shares with intervals."""
-    names = [SHARE, *([CORRECTED] if corrected else [])]
+def programmes(rows: Iterable[Row], names: Sequence[str]) -> DataTable:
+    """Programmes with channel, hours, coverage, and these shares with intervals."""
     columns = [Column(METHODS[name][0], name, PERCENT, with_interval=True) for name in names]
     shown = []
     for row in rows:
@@ -182,15 +182,15 @@ def programmes(rows: Iterable[Row], corrected: bool) -> DataTable:
 
 
 def measures(headline: Row) -> DataTable:
-    """Every estimand of the whole archive, as counted and corrected, with intervals."""
-    corrected = any(known(headline.get(f"{name}_corrected")) is not None for name, _form, _words in _MEASURES)
+    """Every estimand of the whole archive, as counted, corrected and debiased, with intervals."""
+    methods = [SHARE, *(name for name in (CORRECTED, DEBIASED) if known(headline.get(name)) is not None)]
     rows = []
     for name, form, words in _MEASURES:
         cells = [Cell(_(words)), _number_cell(headline, name, form, "all", True)]
-        if corrected:
-            cells.append(_number_cell(headline, f"{name}_corrected", form, "all", True, missing=""))
+        for method in methods[1:]:
+            column = name + method.removeprefix(SHARE)
+            cells.append(_number_cell(headline, column, form, "all", True, missing=""))
         rows.append(tuple(cells))
-    methods = [SHARE, *([CORRECTED] if corrected else [])]
     return DataTable((_("Measure"), *(_capitalised(_(METHODS[name][0])) for name in methods)), tuple(rows))
 
 

@@ -17,5 +17,8 @@ select
     faces_in(tracked_composition, 1) as tracked_male_faces,
     faces_in(tracked_composition, 2) as tracked_undecided_faces,
     composition,
-    tracked_composition
+    tracked_composition,
+    expected_female_faces,
+    no_female_probability,
+    no_male_probability
 from sample_compositions

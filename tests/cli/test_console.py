@@ -52,7 +52,8 @@ def test_a_narrow_terminal_leaves_columns_out_with_a_note(
 
 
 def test_missing_figures_take_no_column_and_are_explained_below(capsys: pytest.CaptureFixture[str]) -> None:
-    missing = {"share_female_face_time_corrected": None, "correction_note": "no labels"}
+    missing = dict.fromkeys(("share_female_face_time_corrected", "share_female_face_time_debiased"))
+    missing |= {"correction_note": "no labels", "debiased_note": "no labels drawn at random"}
     text = drawn(capsys, missing, missing)
     assert "corrected  " not in text
     assert text.rstrip().endswith("Not corrected: no labels; draw faces to label with gfpipe label sample")

@@ -11,6 +11,7 @@ WITH_INTERVALS: Final = (
     *("share_male_presence_time_corrected", "share_undecided_face_time", "mean_faces", "share_only_female_time"),
     *("share_only_male_time", "share_both_time", "share_only_undecided_time", "share_no_face_time"),
     *("sensitivity", "specificity"),
+    *(f"share_{what}_time_debiased" for what in ("female_face", "female_presence", "male_presence")),
 )
 PLAIN: Final = (
     *("unknown_length_recordings", "analysed_seconds", "female_face_seconds", "male_face_seconds"),
@@ -35,8 +36,9 @@ def figures(**changed: Any) -> pa.Table:
         "hours_analysed": 9.5,
         "hours_scheduled": 10.0,
         "coverage": 0.95,
+        "headline": "share_female_face_time_debiased",
     }
-    notes = {"interval_note": None, "correction_note": None}
+    notes = {"interval_note": None, "correction_note": None, "debiased_note": None}
     group = {"channel": "north", "month": "2024-03"}
     values = group | beside | row | notes | changed
     kinds = {name: pa.float64() for name in row} | dict.fromkeys(notes, pa.string())

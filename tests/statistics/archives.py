@@ -81,8 +81,8 @@ def analyse(
     seconds = rng.uniform(5, 25, len(recording))
     faces = (rng.random(len(recording))[:, None] > of.faces.cumsum(1)[programme[recording]]).sum(1)
     # Recordings differ, and those who appear together are more alike than chance would have it.
-    women = _about(of.women[programme], 12, rng)
-    women_here = _about(women[recording], 4, rng)
+    women = about(of.women[programme], 12, rng)
+    women_here = about(women[recording], 4, rng)
     shot = np.repeat(np.arange(len(recording)), faces)
     is_woman = rng.random(len(shot)) < women_here[shot]
     answer = _classify(of, programme[recording[shot]], is_woman, rng)
@@ -117,7 +117,7 @@ def analyse(
     )
 
 
-def _about(mean: Array, certainty: float, rng: np.random.Generator) -> Array:
+def about(mean: Array, certainty: float, rng: np.random.Generator) -> Array:
     return rng.beta(np.maximum(mean, 1e-3) * certainty, np.maximum(1 - mean, 1e-3) * certainty)
 
 

@@ -1,5 +1,6 @@
 """What people said of faces, held against what was found: matching, confusion, recall."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,11 @@ def test_a_label_is_matched_with_the_face_under_it_in_the_picture_of_that_moment
         "whole_picture": True,
         "height_360": 60.0,
         "draw": None,
+        "drawn": True,  # one of them has a weight
+        "p_female": pytest.approx(0.95),
+        "aired_at": show.start + timedelta(seconds=1),
+        "no_female_probability": pytest.approx(0.95 * 0.05),
+        "no_male_probability": pytest.approx(0.95 * 0.05),
     }
 
 

@@ -45,6 +45,7 @@ KINDS_OF_TIME: Final = {
     "share_no_face_time": (N_("no face"), NO_FACE),
 }
 METHODS: Final = {
+    "share_female_face_time_debiased": (N_("corrected by random labels"), "diamond", INK),
     "share_female_face_time_corrected": (N_("corrected"), "square", DARK_GREEN),
     "share_female_face_time": (N_("as counted"), "circle", "#555555"),
     "share_female_face_time_tracks": (N_("as counted, over tracks"), "triangle-up", BLUE),

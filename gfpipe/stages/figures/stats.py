@@ -14,8 +14,12 @@ from gfpipe.estimates.question import Question
 
 _SHARE: Final = "share_female_face_time"
 _BASIC: Final = (
-    *(f"{name}{end}" for name in (_SHARE, f"{_SHARE}_corrected") for end in ("", "_low", "_high")),
-    *("hours_analysed", "coverage", "interval_note", "correction_note"),
+    *(
+        f"{name}{end}"
+        for name in (_SHARE, f"{_SHARE}_corrected", f"{_SHARE}_debiased")
+        for end in ("", "_low", "_high")
+    ),
+    *("headline", "hours_analysed", "coverage", "interval_note", "correction_note", "debiased_note"),
 )
 
 

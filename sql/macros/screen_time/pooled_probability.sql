@@ -2,6 +2,5 @@
 -- values outside [0, 1] are ignored.
 create macro pooled_probability(p_female) as
 1 / (1 + exp(-avg(
-    ln(greatest(least(cast(p_female as double), 1 - 1e-6), 1e-6))
-    - ln(1 - greatest(least(cast(p_female as double), 1 - 1e-6), 1e-6))
+    ln(bounded_probability(p_female)) - ln(1 - bounded_probability(p_female))
 ) filter (where p_female between 0 and 1)))

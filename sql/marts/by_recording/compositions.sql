@@ -7,7 +7,10 @@ with quarters as (
         composition,
         tracked_composition,
         sum(step_seconds) as seconds,
-        count(*) as samples
+        count(*) as samples,
+        sum(step_seconds * expected_female_faces) as expected_female_face_seconds,
+        sum(step_seconds * (1 - no_female_probability)) as expected_female_presence_seconds,
+        sum(step_seconds * (1 - no_male_probability)) as expected_male_presence_seconds
     from counted_samples
     group by all
 ),
@@ -29,9 +32,12 @@ methods as (
         'faces' as method,
         composition,
         seconds,
-        samples
+        samples,
+        expected_female_face_seconds,
+        expected_female_presence_seconds,
+        expected_male_presence_seconds
     from quarters
-    union all
+    union all by name
     select
         recording_number,
         quarter_index,
@@ -53,7 +59,10 @@ select
     faces_in(methods.composition, 1) as male_faces,
     faces_in(methods.composition, 2) as undecided_faces,
     sum(methods.seconds) as seconds,
-    cast(sum(methods.samples) as bigint) as samples
+    cast(sum(methods.samples) as bigint) as samples,
+    sum(methods.expected_female_face_seconds) as expected_female_face_seconds,
+    sum(methods.expected_female_presence_seconds) as expected_female_presence_seconds,
+    sum(methods.expected_male_presence_seconds) as expected_male_presence_seconds
 from methods
 inner join clock on methods.recording_number = clock.recording_number and methods.quarter_index = clock.quarter_index
 group by all

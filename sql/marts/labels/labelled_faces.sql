@@ -12,6 +12,7 @@ select
     matched_labels.answer,
     coalesce(found.size, face_size(matched_labels.height_360)) as size,
     found.perceived_gender,
+    found.p_female,
     found.track_perceived_gender,
     matched_labels.step_seconds,
     matched_labels.weight / case
@@ -37,7 +38,12 @@ select
     matched_labels.annotator,
     matched_labels.whole_picture,
     coalesce(found.height_360, matched_labels.height_360) as height_360,
-    matched_labels.draw
+    matched_labels.draw,
+    matched_labels.draw is not null
+    or bool_or(matched_labels.weight <> 1) over (partition by matched_labels.draw) as drawn,
+    counted_samples.aired_at,
+    counted_samples.no_female_probability,
+    counted_samples.no_male_probability
 from matched_labels
 cross join counting
 left join classified_faces as found
@@ -45,6 +51,10 @@ left join classified_faces as found
         matched_labels.recording_number = found.recording_number
         and matched_labels.sample_index = found.sample_index
         and matched_labels.face_index = found.face_index
+left join counted_samples
+    on
+        matched_labels.recording_number = counted_samples.recording_number
+        and matched_labels.sample_index = counted_samples.sample_index
 where
     matched_labels.sample_index is not null
     and not matched_labels.taken_back

@@ -100,7 +100,10 @@ shown as (
         sum(seconds) filter (where method = 'faces' and composition = 0) as no_face_seconds,
         sum(seconds * female_faces) filter (where method = 'tracks') as tracked_female_face_seconds,
         sum(seconds * male_faces) filter (where method = 'tracks') as tracked_male_face_seconds,
-        sum(seconds * undecided_faces) filter (where method = 'tracks') as tracked_undecided_face_seconds
+        sum(seconds * undecided_faces) filter (where method = 'tracks') as tracked_undecided_face_seconds,
+        sum(expected_female_face_seconds) as expected_female_face_seconds,
+        sum(expected_female_presence_seconds) as expected_female_presence_seconds,
+        sum(expected_male_presence_seconds) as expected_male_presence_seconds
     from compositions
     group by recording_id, air_date, hour
 ),
@@ -142,7 +145,10 @@ select
     coalesce(on_air.no_face_seconds, 0) as no_face_seconds,
     coalesce(on_air.tracked_female_face_seconds, 0) as tracked_female_face_seconds,
     coalesce(on_air.tracked_male_face_seconds, 0) as tracked_male_face_seconds,
-    coalesce(on_air.tracked_undecided_face_seconds, 0) as tracked_undecided_face_seconds
+    coalesce(on_air.tracked_undecided_face_seconds, 0) as tracked_undecided_face_seconds,
+    coalesce(on_air.expected_female_face_seconds, 0) as expected_female_face_seconds,
+    coalesce(on_air.expected_female_presence_seconds, 0) as expected_female_presence_seconds,
+    coalesce(on_air.expected_male_presence_seconds, 0) as expected_male_presence_seconds
 from scheduled
 full outer join on_air
     on

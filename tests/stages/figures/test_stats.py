@@ -13,8 +13,12 @@ SHARE = "share_female_face_time"
 def test_the_basic_columns_are_the_share_its_correction_and_how_much_was_analysed() -> None:
     assert stats.chosen(figures(), BY, "basic").column_names == [
         *BY,
-        *(f"{name}{end}" for name in (SHARE, f"{SHARE}_corrected") for end in ("", "_low", "_high")),
-        *("hours_analysed", "coverage", "interval_note", "correction_note"),
+        *(
+            f"{name}{end}"
+            for name in (SHARE, f"{SHARE}_corrected", f"{SHARE}_debiased")
+            for end in ("", "_low", "_high")
+        ),
+        *("headline", "hours_analysed", "coverage", "interval_note", "correction_note", "debiased_note"),
     ]
 
 
