@@ -16,7 +16,7 @@ from tests.warehouse.lakes import write_show
 
 pytestmark = pytest.mark.slow
 
-NOTEBOOK = ROOT / "docs/notebook.ipynb"
+NOTEBOOK = ROOT / "docs/guide/notebook.ipynb"
 PICTURE = "image/png"
 
 
