@@ -31,12 +31,17 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; what was written there becomes `path` when the body succeeds.
 
     The file and its folder are flushed to the disk, so that a power cut leaves the old file or the new one. If the
-    body raises, the temporary file is removed and `path` stays as it was. The folder is created if it is missing.
+    body raises, the temporary file is removed and `path` stays as it was. The folder is created if it is missing. A
+    symbolic link stays one. What is no file, such as /dev/stdout or a named pipe, is yielded itself.
 
     Raises:
         OSError: the file cannot be written.
     """
     path = Path(path)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        yield path
+        return
+    path = path.resolve() if path.is_symlink() else path
     path.parent.mkdir(parents=True, exist_ok=True)
     clear_leftovers(path)
     temporary = temporary_name(path)

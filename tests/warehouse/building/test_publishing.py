@@ -338,6 +338,7 @@ def test_a_result_that_cannot_be_written_names_the_file(tmp_path: Path) -> None:
     warehouse.build(a_lake(tmp_path))
     with warehouse.open(tmp_path) as db:
         result = db.query("select 1 as a")
+    (tmp_path / "no_folder").touch()
     with pytest.raises(LakeError, match="no_folder"):
         warehouse.write(result, "csv", tmp_path / "no_folder" / "x.csv")
     with pytest.raises(LakeError, match="no_folder"):
