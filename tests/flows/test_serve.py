@@ -135,7 +135,7 @@ def test_a_scheduled_run_and_its_artifacts_are_in_the_api(served: Served, archiv
         "two · 2001-03-04 21:30 · film": "Failed",
     }
     artifacts = {item["key"]: item["data"] for item in served.post("/artifacts/filter", flow_runs=of_this_run)}
-    assert set(artifacts) == {"coverage", "problems", "progress"}
+    assert set(artifacts) == {"night", "coverage", "problems", "progress"}
     assert "2130_film.mp4" in artifacts["problems"]
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from gfpipe.lake import schema, shards
 from gfpipe.lake.index import places
+from gfpipe.nights import acknowledgements
 from gfpipe.recording import Recording
 from gfpipe.warehouse.building import write_schemas
 from tests.lake.test_shards import RUN, START, analyse
@@ -32,6 +33,7 @@ def a_lake(lake: Path, channels: tuple[str, ...]) -> list[Recording]:
     write_schedule(lake, {"recording_id": "x"})
     write_labels(lake, {"recording_id": "x"})
     write_speech(lake, Show(), ("female", 0.0, 1.0))
+    acknowledgements.record(str(lake), "/archive/x.ts", "scrambled")
     write_schemas(lake)
     return recordings
 

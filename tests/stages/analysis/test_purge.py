@@ -149,7 +149,7 @@ def test_everything_leaves_no_byte_of_a_picture(lake: Path, tmp_path: Path) -> N
     assert pictures(lake) == []
     assert not chips.exists()
     assert {path.name for path in lake.iterdir()} == {
-        *("recordings", "samples", "faces", "attributes", "labels", "schedule", "speech", "index"),
+        *("recordings", "samples", "faces", "attributes", "labels", "schedule", "speech", "index", "acknowledgements"),
         warehouse.NAME,
     }
     assert (tmp_path / "benchmark.jpg").exists(), "a benchmark's own file is none of ours"
