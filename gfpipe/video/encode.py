@@ -16,15 +16,17 @@ from gfpipe.errors import UsageError
 from gfpipe.video.pictures.rgb import Box, to_rgb
 from gfpipe.video.probe import open_container, video_stream
 
-Codec = Literal["libx264", "mpeg2video"]
+Codec = Literal["libx264", "libx265", "mpeg2video", "mpeg4"]
 Drawing = VideoFrame  # a picture as an encoder takes it: YUV 4:2:0
 
-_FORMATS: Final = {".mp4": "mp4", ".mov": "mov", ".ts": "mpegts", ".mpg": "mpeg", ".mkv": "matroska"}
+_FORMATS: Final = {".mp4": "mp4", ".mov": "mov", ".ts": "mpegts", ".mpg": "mpeg", ".mkv": "matroska", ".avi": "avi"}
 _BITEXACT: Final = 1 << 10  # libavformat's AVFMT_FLAG_BITEXACT: no random Matroska identifiers
 # No keyframes at scene changes.
 _OPTIONS: Final = {
     "libx264": {"preset": "ultrafast", "sc_threshold": "0"},
+    "libx265": {"preset": "ultrafast", "x265-params": "log-level=none:scenecut=0:open-gop=0:pools=1"},
     "mpeg2video": {"sc_threshold": "1000000000"},
+    "mpeg4": {"sc_threshold": "1000000000"},
 }
 _INTERLACED: Final = {"libx264": {"x264-params": "tff=1"}, "mpeg2video": {"flags": "+ildct+ilme"}}
 
@@ -49,7 +51,7 @@ def write_video(
 ) -> Path:
     """Encode frames, (H, W, 3) uint8 RGB, or drawings, of equal, even size; returns ``path``.
 
-    The extension (.mp4 .mov .ts .mpg .mkv) selects the container. Options that are not FFmpeg's: ``keyframes`` are
+    The extension (.mp4 .mov .ts .mpg .mkv .avi) selects the container. Options that are not FFmpeg's: ``keyframes`` are
     indices of further keyframes, ``times`` presentation times in seconds (by default ``index / fps``),
     ``start_seconds`` is the timestamp of the first frame, ``interlaced`` encodes two fields, top field first, and
     ``index_first`` writes an MP4's index before its frames, so that a truncated file can be opened.

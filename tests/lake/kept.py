@@ -1,5 +1,6 @@
 """A lake with crops, written as an analysis writes them, of faces that nobody has."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -63,3 +64,10 @@ def keep(
         summary = Summary(of, Status.DONE, analysed_seconds=float(count), samples=count, faces=count)
         write.finish(summary, width=640, height=360)
     return of
+
+
+def keep_slowly(lake: str, of: Recording, seconds: float) -> None:
+    """Analyse a recording of 40 faces, half of so many seconds before its shards are written and half after."""
+    time.sleep(seconds / 2)
+    keep(lake, of, 40, with_crops=False)
+    time.sleep(seconds / 2)
