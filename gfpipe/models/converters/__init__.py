@@ -16,6 +16,7 @@ CONVERTERS = {
     "cydral-age": "gfpipe.models.converters.cydral:age",
     "checkpoint": "gfpipe.models.converters.checkpoint:state_dict",
     "fairface": "gfpipe.models.converters.checkpoint:fairface",
+    "faceres": "gfpipe.models.converters.tensorflow_js:faceres",
     "onnx": "gfpipe.models.converters.onnx_file:graph",
 }
 

@@ -25,7 +25,7 @@ from gfpipe.training.run.history import HISTORY, write_history
 from gfpipe.training.run.initial import renew
 from gfpipe.training.run.job import Job, Lesson, stage_loss
 from gfpipe.training.run.loader import Loader, batches
-from gfpipe.training.run.optimisation import learning_rate, optimiser, update_average
+from gfpipe.training.run.optimisation import frozen_part, learning_rate, optimiser, update_average
 from gfpipe.training.run.validation import validate
 
 
@@ -88,6 +88,7 @@ class _Run:
         self.job = job
         self.on_progress = on_progress
         self.network = job.network.to(job.device).to(memory_format=torch.channels_last)
+        self.trainable = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         self.position = _Position()
         self.history: list[Epoch] = []
         self._begin_stage()
@@ -103,6 +104,8 @@ class _Run:
         steps = batches(len(order), self.lesson.stage.batch)
         rate = 0.0
         self.network.train()
+        for layer in self.frozen:
+            layer.eval()  # batch norm keeps its statistics too
         begin = saved = time.monotonic()
         with Loader(self.job, self.lesson, order, astuple(self.position)) as loader:
             for step in range(self.position.step, len(steps)):
@@ -149,6 +152,10 @@ class _Run:
         stage = self.lesson.stage
         if isinstance(self.network, Pretext):
             self.network.begin(stage.masking)
+        self.frozen = frozen_part(self.network, stage.frozen)
+        fixed = {parameter for layer in self.frozen for parameter in layer.parameters()}
+        for parameter in self.trainable:
+            parameter.requires_grad_(parameter not in fixed)
         self.optimiser = optimiser(self.network, stage)
         self.average = copy.deepcopy(self.network).eval() if stage.average else None
         self.updates = 0

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import nn
 
+from gfpipe.errors import UsageError
 from gfpipe.training.recipe import Stage
 
 
@@ -16,6 +17,19 @@ def optimiser(network: nn.Module, stage: Stage) -> torch.optim.Optimizer:
     if stage.optimiser == "sgd":
         return torch.optim.SGD(groups, lr=stage.rate, momentum=0.9, nesterov=True, fused=True)
     return torch.optim.AdamW(groups, lr=stage.rate, fused=True)
+
+
+def frozen_part(network: nn.Module, last: str) -> list[nn.Module]:
+    """The layers up to and with those of the module ``last``, in order of definition; none if its name is empty.
+
+    Raises:
+        UsageError: the network has no such module.
+    """
+    layers = [(name, module) for name, module in network.named_modules() if not list(module.children())]
+    within = [index for index, (name, _) in enumerate(layers) if last and f"{name}.".startswith(f"{last}.")]
+    if last and not within:
+        raise UsageError(f"the network has no layers {last!r} to freeze: choose from {', '.join(n for n, _ in layers)}")
+    return [module for _, module in layers[: max(within, default=-1) + 1]]
 
 
 def learning_rate(stage: Stage, step: int, total: int) -> float:

@@ -87,6 +87,25 @@ def test_a_run_interrupted_in_a_later_stage_goes_on_there(tmp_path: Path) -> Non
     assert digest(resumed) == digest(loop.train(toys.everything(tmp_path / "a")))
 
 
+def test_frozen_layers_stay_as_they_are_for_their_stage(tmp_path: Path) -> None:
+    job = toys.job(tmp_path, replace(toys.stage(), frozen="body.1"), replace(toys.stage(), name="two"))
+    start = {name: value.clone() for name, value in job.network.state_dict().items()}
+    stages: dict[str, set[str]] = {}
+
+    def compare(now: Progress) -> None:
+        weights = job.network.state_dict().items()
+        stages[now.stage] = {name for name, value in weights if not torch.equal(value, start[name])}
+
+    loop.train(job, compare)
+    assert stages["one"] == {"head.weight", "head.bias"}, "batch norm keeps its statistics too"
+    assert {"body.0.weight", "body.1.running_mean", "head.weight"} <= stages["two"]
+
+
+def test_frozen_layers_that_the_network_lacks(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no layers 'tail' .* body\.0"):
+        loop.train(toys.job(tmp_path, replace(toys.stage(), frozen="tail")))
+
+
 def test_another_seed_gives_another_network(tmp_path: Path) -> None:
     runs = [replace(toys.everything(tmp_path / str(seed)), seed=seed) for seed in (0, 1)]
     assert len({digest(loop.train(run)) for run in runs}) == 2
