@@ -94,7 +94,10 @@ def thresholds(
 def heads(
     embedder: Annotated[
         str,
-        Option(help="Source of features: a stored model (its penultimate layer), arcface:FILE.onnx, dlib, pixels:48."),
+        Option(
+            help="Source of features: a stored model (what its last layer reads, or with MODEL:MODULE another one), "
+            "arcface:FILE.onnx, dlib, pixels:48."
+        ),
     ],
     data: Benchmark,
     chosen: Annotated[str, Option("--heads", help="Heads or families, separated by commas. Empty: all.")] = "",

@@ -38,7 +38,7 @@ def published() -> dict[str, Array]:
         "gender_pred/bias": bias(1),
         "conv1/convolution/merged_input": kernel(3, 3, 3, 32, inputs=27),
         "conv1_bn/batchnorm_1/sub": bias(32),
-        "conv1_relu/Cast": np.float32([6])[0],
+        "conv1_relu/Cast": np.array(6, np.float32),
     }
     for block, (inputs, outputs) in enumerate(pairwise(CHANNELS), start=1):
         arrays |= {

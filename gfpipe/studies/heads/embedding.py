@@ -98,8 +98,9 @@ def embedder(name: str, device: torch.device, unit: bool | None = None) -> Embed
     """Make an embedder.
 
     Args:
-        name: a stored model's id or folder, for its penultimate layer; ``arcface:FILE.onnx``; ``dlib``; or
-            ``pixels:48``, for the grey values in 0..1 of a chip of 48 pixels.
+        name: a stored model's id or folder, for the input of its last layer, or with ``:MODULE`` for that of another,
+            as ``faceres:hidden``; ``arcface:FILE.onnx``; ``dlib``; or ``pixels:48``, for the grey values in 0..1 of a
+            chip of 48 pixels.
         device: where it runs.
         unit: scale rows to length 1; None for yes with arcface and dlib, which are trained to compare directions or
             distances, no otherwise.
@@ -120,7 +121,8 @@ def embedder(name: str, device: torch.device, unit: bool | None = None) -> Embed
 
 def stored_card(name: str) -> Card | None:
     """The card of a stored model used as embedder; None for pixels and for networks of other packages."""
-    return None if name == DLIB or name.partition(":")[0] in (ARCFACE, PIXELS) else store.card(name)
+    model = name.partition(":")[0]
+    return None if model in (ARCFACE, DLIB, PIXELS) else store.card(model)
 
 
 def embed(embedder: Embedder, data: Dataset, detect: FaceDetector, on_progress: OnProgress = no_progress) -> Embedded:
@@ -153,12 +155,18 @@ def refuse_broadcasts(data: Dataset) -> None:
 
 
 def _of_model(name: str, device: torch.device, unit: bool) -> Embedder:
-    """The input of a stored model's last layer; feature maps are averaged over positions."""
-    stored = store.open_model(name)
+    """The input of a stored model's last layer, or of a named module; feature maps are averaged over positions."""
+    model, _, module = name.partition(":")
+    stored = store.open_model(model)
     network = classifier.load(stored.card.classifier, stored.weights, device)
     if isinstance(network.network, OnnxGraph):
-        raise ModelError(f"{name} is an ONNX graph, whose layers cannot be read: choose another model as the embedder")
-    layer = network.network.get_submodule(initial.last_layer(network.network))
+        raise ModelError(f"{model} is an ONNX graph, whose layers cannot be read: choose another model as the embedder")
+    module = module or initial.last_layer(network.network)
+    try:
+        layer = network.network.get_submodule(module)
+    except AttributeError as exc:
+        modules = ", ".join(name for name, _ in network.network.named_children())
+        raise UsageError(f"{model} has no module {module!r}: choose from {modules}, or one within these") from exc
     has_gender = Attribute.PERCEIVED_GENDER in network.attributes
 
     def compute(chips: Tensor) -> tuple[Tensor, Floats | None]:
@@ -173,7 +181,7 @@ def _of_model(name: str, device: torch.device, unit: bool) -> Embedder:
         return views.mean(dim=1), answers.p_female if has_gender else None
 
     chip = network.spec.input
-    return Embedder(name, chip, compute(_blank(chip))[0].shape[1], unit, has_gender, store.seen(name), device, compute)
+    return Embedder(name, chip, compute(_blank(chip))[0].shape[1], unit, has_gender, store.seen(model), device, compute)
 
 
 def _of_onnx(name: str, path: Path, device: torch.device, unit: bool) -> Embedder:

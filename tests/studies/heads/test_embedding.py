@@ -57,6 +57,14 @@ def test_a_models_features_are_what_its_last_layer_reads(tmp_path: Path, monkeyp
         np.testing.assert_allclose(own, np.exp(logits[:, 0]) / np.exp(logits).sum(axis=1), atol=1e-5)
 
 
+def test_features_are_what_a_named_module_reads() -> None:
+    embedded = embedder(f"{GENDER}:head", CPU)
+    last = embedder(GENDER, CPU)
+    np.testing.assert_array_equal(embedded(chips(2, 32))[0], last(chips(2, 32))[0])
+    with pytest.raises(UsageError, match=r"no module 'tail': choose from .*head"):
+        embedder(f"{GENDER}:tail", CPU)
+
+
 def test_an_age_models_features_come_without_an_own_head() -> None:
     made = embedder("cydral-age-v1", CPU)
     features, own = made(chips(2, 64))
