@@ -225,7 +225,7 @@ def _file(path: Path) -> dict[str, Any]:
         folders = {key: values[key] for key in _PATHS if isinstance(values.get(key), str)}
         relative = {key: path.parent / Path(value).expanduser() for key, value in folders.items() if "://" not in value}
     except FileNotFoundError as exc:
-        raise UsageError(f"{path}: no such file; write one with: gfpipe config init") from exc
+        raise UsageError(f"{path}: no such file; write one with: gfpipe init") from exc
     except (OSError, ValueError, RuntimeError) as exc:  # RuntimeError: nested too deeply, or ~ of an unknown user
         raise UsageError(f"{path}: cannot be read as TOML: {exc}") from exc
     return values | {key: str(folder) for key, folder in relative.items()}

@@ -25,7 +25,7 @@ from gfpipe.cli import analyse, console, figures, labels, learning, models, rese
 from gfpipe.cli.options import MORE, DryRun, Lake, command
 from gfpipe.cli.results import output
 from gfpipe.cli.results.output import OutputOptions
-from gfpipe.cli.site import acknowledge, status
+from gfpipe.cli.site import acknowledge, init, status
 from gfpipe.errors import GfpipeError, UsageError
 from gfpipe.output.formats import counted
 from gfpipe.output.tables import Table as Shown
@@ -40,7 +40,7 @@ PANELS: Final = {
     "2. Publish its figures": "publish",
     "3. Look at them": "stats report view overlay sql export",
     "4. Label faces, to correct them": "label",
-    "5. Repeat it every night": "serve config",
+    "5. Repeat it every night": "init serve config",
     "Results of other programs": "speech ina",
     "Maintain a lake": "acknowledge reclassify compact forget purge",
     "Classifiers and research": "models evaluate promote train retrain curate learn explain study",
@@ -78,7 +78,7 @@ config = typer.Typer(help="Show, check or create the settings of a site.", no_ar
 app = typer.Typer(
     name="gfpipe", cls=_Commands, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False
 )
-for commands in (status.app, acknowledge.app, analyse.app, figures.app, models.app, learning.app):
+for commands in (init.app, status.app, acknowledge.app, analyse.app, figures.app, models.app, learning.app):
     app.add_typer(commands)
 for name, group in {
     "config": config,
@@ -144,12 +144,14 @@ def config_check(file: SiteFile = _SITE_FILE) -> None:
 
 @command(config, "gfpipe config init", name="init")
 def config_init(force: Annotated[bool, Option(help="Overwrite files that exist.")] = False) -> None:
-    """Write gfpipe.toml, and files for a Prefect server elsewhere and a Dask cluster, into the current folder."""
+    """Write files for a Prefect server elsewhere and a Dask cluster into the current folder; gfpipe.toml if missing."""
     from gfpipe.base.files import write  # noqa: PLC0415
 
     package = Path(__file__).resolve().parent.parent
     folder = next(path for path in (package / "deploy", package.parent / "deploy") if path.is_dir())  # wheel, checkout
     sources = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix != ".md")
+    if not force and _SITE_FILE.exists():  # gfpipe init has written it
+        sources = [source for source in sources if source.name != _SITE_FILE.name]
     if not force and (existing := [source.name for source in sources if Path(source.name).exists()]):
         raise UsageError(f"{', '.join(existing)}: already there; overwrite with --force")
     for source in sources:
