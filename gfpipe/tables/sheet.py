@@ -162,7 +162,7 @@ def _width(keys: Sequence[str], heading: Sequence[str], rows: Sequence[Sequence[
 
 
 def _clean(cell: str) -> str:
-    return unguarded(cell.replace("\u00a0", " ").strip())
+    return unguarded(cell.replace("\u00a0", " ").lstrip()).rstrip()  # the guarded text may be line breaks alone
 
 
 def _padded(cells: list[str], width: int) -> list[str]:

@@ -200,3 +200,7 @@ def test_workbooks_that_would_be_read_wrongly_are_refused(tmp_path: Path) -> Non
         sheet.read(workbook(tmp_path, ROWS, '<workbookPr date1904="1"/>'))
     with pytest.raises(UsageError, match=r"no readable \.xlsx workbook"):
         sheet.read(workbook(tmp_path, '<row r="1"><c t="s"><v>99</v></c></row>'))
+
+
+def test_a_guarded_cell_of_line_breaks_is_blank(tmp_path: Path) -> None:
+    assert titles(tmp_path, 'title,path\n"\'\n\n",a.mp4\n"\'=x ",b.mp4\n') == ["", "=x"]
