@@ -44,9 +44,13 @@ def test_check_prints_ok_or_one_error(site: Path, gfpipe: Command, line: str, me
 
 
 def test_init_writes_the_files_of_a_deployment_and_overwrites_none(site: Path, gfpipe: Command) -> None:
+    settings_of_site = (site / "gfpipe.toml").read_text()  # such as gfpipe init has written
+    assert gfpipe("config", "init").code == 0
+    assert (site / "gfpipe.toml").read_text() == settings_of_site
     refused = gfpipe("config", "init")
-    assert (refused.code, "gfpipe.toml: already there; overwrite with --force" in refused.stderr) == (2, True)
-    (site / "gfpipe.toml").unlink()
+    assert (refused.code, "already there; overwrite with --force" in refused.stderr) == (2, True)
+    for path in site.iterdir():
+        path.unlink()
     assert gfpipe("config", "init").code == 0
     assert {path.name for path in site.iterdir()} == {path.name for path in (ROOT / "deploy").iterdir()} - {"README.md"}
     assert os.access(site / "limits.sh", os.X_OK)
