@@ -114,9 +114,10 @@ def analyse_archive(job: AnalysisJob) -> list[Summary]:
         job, work, fail, analysis.device, selected.recordings, finished, overview.headline
     )
     if errors and isinstance(errors[-1], DiskFullError):
-        stopped = f"{overview.headline(summaries, len(selected.rejected))}; stopped: {errors[-1]}"
-        report.write(markdown(stopped), markdown(stopped))
-        return Failed(message=stopped, data=errors[-1])  # type: ignore[return-value]  # Prefect returns the data
+        headline = overview.headline(summaries, len(selected.rejected))
+        state = final_state(headline, summaries, errors, has_new_failures=True)
+        report.write(markdown(str(state.message)), markdown(str(state.message)))
+        return state  # type: ignore[return-value]  # Prefect returns the data
     night = verdict.of(job.lake, run=summaries)
     headline = night.headline
     if others := overview.other_models(summaries, provenance.classifier_id):

@@ -22,13 +22,11 @@ _SEPARATORS: Final = "-_. @"
 
 @dataclass(frozen=True)
 class Proposal:
-    """A pattern, and how many of the sampled paths fit it; `example` is one of all paths."""
+    """A pattern, and how many of the sampled paths fit it."""
 
     pattern: str
     fits: int
     sampled: int
-    files: int
-    example: str
 
 
 def propose(archive: str | Path) -> Proposal | None:
@@ -41,7 +39,7 @@ def propose(archive: str | Path) -> Proposal | None:
     candidates = dict.fromkeys([DEFAULT_PATTERN, *(text for path in sample for text in _candidates(path))])
     fits = {text: sum(Pattern(text).match(path) is not None for path in sample) for text in candidates}
     best = max(fits, key=lambda text: fits[text])  # the first of equal ones
-    return Proposal(best, fits[best], len(sample), len(files), sample[0]) if fits[best] else None
+    return Proposal(best, fits[best], len(sample)) if fits[best] else None
 
 
 def _candidates(path: str) -> Iterator[str]:

@@ -100,11 +100,6 @@ def problem(status: str, path: str, reason: str) -> None:
         output(f"{'':<9}{text}")
 
 
-def cut(text: str, length: int) -> str:
-    """Text of at most so many characters."""
-    return text if len(text) <= length else f"{text[: length - 1]}…"
-
-
 def short(path: str | Path) -> str:
     """A path relative to the working directory if it is below, else unchanged."""
     try:

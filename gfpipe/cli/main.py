@@ -145,11 +145,9 @@ def config_check(file: SiteFile = _SITE_FILE) -> None:
 @command(config, "gfpipe config init", name="init")
 def config_init(force: Annotated[bool, Option(help="Overwrite files that exist.")] = False) -> None:
     """Write files for a Prefect server elsewhere and a Dask cluster into the current folder; gfpipe.toml if missing."""
-    from gfpipe.base.files import write  # noqa: PLC0415
+    from gfpipe.base.files import shipped_folder, write  # noqa: PLC0415
 
-    package = Path(__file__).resolve().parent.parent
-    folder = next(path for path in (package / "deploy", package.parent / "deploy") if path.is_dir())  # wheel, checkout
-    sources = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix != ".md")
+    sources = sorted(path for path in shipped_folder("deploy").iterdir() if path.is_file() and path.suffix != ".md")
     if not force and _SITE_FILE.exists():  # gfpipe init has written it
         sources = [source for source in sources if source.name != _SITE_FILE.name]
     if not force and (existing := [source.name for source in sources if Path(source.name).exists()]):

@@ -64,8 +64,10 @@ def _line(row: Row, by: Sequence[str]) -> dict[str, str]:
     return {
         **{column: _group(column, row[column]) for column in by},
         "women's share of face time": share_with_interval(row, SHARE),
-        "corrected": share_with_interval(row, f"{SHARE}_corrected") if row[f"{SHARE}_corrected"] is not None else "",
-        "debiased": share_with_interval(row, f"{SHARE}_debiased") if row[f"{SHARE}_debiased"] is not None else "",
+        **{
+            method: share_with_interval(row, name) if row[name] is not None else ""
+            for method, name in (("corrected", f"{SHARE}_corrected"), ("debiased", f"{SHARE}_debiased"))
+        },
         "over tracks": PERCENT.text(row[f"{SHARE}_tracks"]) if row[f"{SHARE}_tracks"] is not None else "",
         "a woman on screen": PERCENT.text(row["share_female_presence_time"]),
         "a man on screen": PERCENT.text(row["share_male_presence_time"]),

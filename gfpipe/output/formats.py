@@ -99,6 +99,11 @@ def share_with_interval(row: Mapping[str, Any], name: str) -> str:
     return PERCENT.text(row[name]) + ("" if known(low) is None or known(high) is None else ends)
 
 
+def cut(text: str, length: int) -> str:
+    """Text of at most so many characters."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
 def clock(seconds: float | None) -> str:
     """Seconds as ``h:mm:ss``."""
     if seconds is None:

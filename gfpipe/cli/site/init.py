@@ -1,6 +1,8 @@
 """``gfpipe init``."""
 
+import json
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -59,16 +61,18 @@ def init(
             )
         console.say(f"{found.fits} of {found.sampled} files looked at fit {found.pattern}")
         pattern = found.pattern
-    archived = manifest.read(folder, pattern or DEFAULT_PATTERN, given["timezone"])
+    pattern = pattern or DEFAULT_PATTERN
+    archived = manifest.read(folder, pattern, given["timezone"])
     _show(archived)
     results = given["lake"] if "://" in given["lake"] else str(Path(given["lake"]).expanduser().absolute())
     settings = {"archive": str(folder), "lake": results, "timezone": given["timezone"]}
     try:
-        files.write(file, _settings(settings | {"pattern": pattern or DEFAULT_PATTERN}))
+        files.write(file, _settings(settings | {"pattern": pattern}))
     except OSError as exc:
         raise GfpipeError(f"{file}: cannot be written: {exc}") from exc
     console.say(f"{file} written. Every night: gfpipe serve --config {file}")
-    console.say(f"Now, once: gfpipe analyse {given['archive']} --lake {given['lake']} {_options(given, pattern)}")
+    options = ("--lake", given["lake"], "--timezone", given["timezone"], "--pattern", pattern)
+    console.say(f"Now, once: {shlex.join(('gfpipe', 'analyse', given['archive'], *options))}")
 
 
 def _answers(given: dict[str, str | None]) -> dict[str, str]:
@@ -103,13 +107,7 @@ def _settings(values: dict[str, str]) -> str:
 
     text = (shipped_folder("deploy") / "gfpipe.toml").read_text(encoding="utf-8")
     for key, value in values.items():
-        quoted = value.replace("\\", "\\\\").replace('"', '\\"')
-        line = f'{key} = "{quoted}"'
+        line = f"{key} = {json.dumps(value, ensure_ascii=False)}"  # TOML's basic strings have JSON's escapes
         former = re.search(rf'^(?:# )?{key} = "[^"]*"', text, re.MULTILINE)
         text = text.replace(former[0], line, 1) if former else text
     return text
-
-
-def _options(given: dict[str, str], pattern: str | None) -> str:
-    options = f"--timezone {given['timezone']}"
-    return f"{options} --pattern '{pattern}'" if pattern else options

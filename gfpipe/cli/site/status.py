@@ -14,7 +14,7 @@ from gfpipe.cli import console
 from gfpipe.cli.options import Lake, PeriodOptions, command
 from gfpipe.cli.results import output
 from gfpipe.cli.results.output import OutputOptions
-from gfpipe.output.formats import UNKNOWN, WHOLE_PERCENT, clock
+from gfpipe.output.formats import UNKNOWN, WHOLE_PERCENT, clock, cut
 from gfpipe.output.tables import Table
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _week(rows: Sequence[Row], morning: date) -> Table:
             by_channel.setdefault(row["channel"] or "unknown", []).append(row)
     lines = [
         {
-            "channel": console.cut(channel, _LONGEST_CHANNEL),
+            "channel": cut(channel, _LONGEST_CHANNEL),
             **{str(day.day): _share([row for row in of_channel if row["air_date"] == day]) for day in days},
             "all": _share(of_channel),
         }

@@ -11,7 +11,7 @@ from gfpipe.errors import UsageError
 from gfpipe.evaluation.epochs import Epoch
 from gfpipe.evaluation.figures.plotting import PLOT, Style, exact, figure, lines, save
 from gfpipe.output.drawing import GREEN, GREY, INK, ORANGE, Datum, Plan, layered, share_axis
-from gfpipe.output.formats import known
+from gfpipe.output.formats import cut, known
 
 _TRAINING, _VALIDATION = "training faces", "validation faces"
 _WOMEN, _MEN = "women among them", "men among them"
@@ -94,7 +94,7 @@ def _stages(epochs: Sequence[Epoch]) -> list[Datum]:
     for name, members in groupby(epochs, key=lambda epoch: epoch.stage):
         length = len(list(members))
         letters = max(int((PLOT * length / len(epochs) - 6) / 5.8), 1)
-        shown = name if len(name) <= letters else f"{name[: letters - 1]}…"
+        shown = cut(name, letters)
         stages.append({"epoch": done + 0.5, "name": shown})
         done += length
     return stages
